@@ -1,0 +1,1 @@
+"""GenRecall: a generative recall channel for product search."""

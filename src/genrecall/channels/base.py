@@ -1,0 +1,59 @@
+"""What a recall channel is: requests in, rankings of catalog rows out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Filters = Mapping[str, Any]
+"""`{field: value | [any of] | {"gte": x, "lte": y} | {"not": …}}`; see `index/filters.py`."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One search.
+
+    Attributes:
+        query: what the shopper typed.
+        user_id: who; None for an unknown shopper.
+        filters: what the answer must satisfy.
+    """
+
+    query: str
+    user_id: str | None = None
+    filters: Filters | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Items in order, best first, each once.
+
+    Attributes:
+        rows: catalog rows, int32 `[n]`, `n <= k`.
+        scores: not increasing, float32 `[n]`; comparable within one ranking only.
+    """
+
+    rows: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+
+class Channel(Protocol):
+    """One source of candidates."""
+
+    @property
+    def name(self) -> str:
+        """Name in metrics and logs."""
+
+    def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
+        """The best `k` live items of each request that pass its filters.
+
+        A batch answers as its requests would one by one.
+
+        Raises:
+            RequestError: an empty query, or `k < 1`.
+            FilterError: an unknown field or unusable condition.
+        """

@@ -1,0 +1,148 @@
+"""The tables that every later stage works on, and the only place where their columns are named.
+
+`Catalog` and `Searches` are validated once by `data/` and frozen; items are named by `item_id`
+outside and by their catalog row inside. Shapes: `N` items, `M` searches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Literal, NewType
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+ItemId = NewType("ItemId", str)
+"""A shop's own name of an item."""
+
+ItemRow = NewType("ItemRow", int)
+"""Position of an item in the catalog."""
+
+Rows = NDArray[np.int32]
+"""Catalog rows."""
+
+SplitName = Literal["train", "validation", "test"]
+
+ITEMS: Final[dict[str, pl.DataType]] = {
+    "item_id": pl.String(),
+    "title": pl.String(),
+    "category": pl.List(pl.String()),
+    "brand": pl.String(),
+    "attributes": pl.List(pl.Struct({"key": pl.String(), "value": pl.List(pl.String())})),
+    "price": pl.Float64(),
+    "score": pl.Float64(),
+    "available": pl.Boolean(),
+    "group_id": pl.String(),
+    "updated_at": pl.Int64(),
+}
+"""`items`: `item_id` and `title` are never null; `category` is root first, null when unknown;
+`score` is efficiency, at least 0; `updated_at` is in seconds since 1970, or an ordinal."""
+
+SEARCH_LOG: Final[dict[str, pl.DataType]] = {
+    "search_id": pl.String(),
+    "timestamp": pl.Int64(),
+    "user_id": pl.String(),
+    "query": pl.String(),
+    "impressions": pl.List(pl.String()),
+    "clicks": pl.List(pl.String()),
+    "purchases": pl.List(pl.String()),
+    "impression_channels": pl.List(pl.List(pl.String())),
+    "variant": pl.String(),
+}
+"""`searches`, one row a search; `timestamp` in seconds since 1970, or an ordinal."""
+
+USERS: Final[dict[str, pl.DataType]] = {
+    "user_id": pl.String(),
+    "gender": pl.String(),
+    "age_band": pl.String(),
+    "attributes": pl.List(pl.Struct({"key": pl.String(), "value": pl.List(pl.String())})),
+}
+
+JUDGMENTS: Final[dict[str, pl.DataType]] = {
+    "query": pl.String(),
+    "item_id": pl.String(),
+    "relevance": pl.Float64(),
+}
+
+SEARCHES: Final[dict[str, pl.DataType]] = {
+    "search_id": pl.String(),
+    "query": pl.String(),
+    "user_id": pl.String(),
+    "time": pl.Int64(),
+    "split": pl.String(),
+    "impressions": pl.List(pl.Int32()),
+    "positives": pl.List(pl.Int32()),
+    "gains": pl.List(pl.Float32()),
+}
+"""Searches as the stages see them, from a log or from judgments: items are catalog rows,
+`positives` the good ones, `gains` how good (a purchase counts more than a click)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Catalog:
+    """The shop's items; row `i` of `frame` is item row `i` everywhere.
+
+    Args:
+        frame: columns and types of `ITEMS`, unique `item_id`, at least one row.
+    """
+
+    frame: pl.DataFrame
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+    @cached_property
+    def item_ids(self) -> list[str]:
+        """`item_id` of each row."""
+        return self.frame["item_id"].to_list()
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """Title of each row."""
+        return self.frame["title"].to_list()
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """Row of each `item_id`."""
+        return {item_id: row for row, item_id in enumerate(self.item_ids)}
+
+    @cached_property
+    def categories(self) -> list[tuple[str, ...] | None]:
+        """Category path of each row, root first; None when unknown."""
+        return [tuple(path) if path else None for path in self.frame["category"].to_list()]
+
+
+@dataclass(frozen=True, eq=False)
+class Searches:
+    """Searches with their good items.
+
+    Args:
+        frame: columns and types of `SEARCHES`.
+    """
+
+    frame: pl.DataFrame
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+    def of(self, split: SplitName) -> Searches:
+        """Only the searches of one split, with at least one positive."""
+        chosen = (pl.col("split") == split) & (pl.col("positives").list.len() > 0)
+        return Searches(self.frame.filter(chosen))
+
+    @cached_property
+    def queries(self) -> list[str]:
+        """Query text of each search."""
+        return self.frame["query"].to_list()
+
+    @cached_property
+    def positives(self) -> list[Rows]:
+        """Catalog rows of each search's good items."""
+        return [rows.to_numpy().astype(np.int32) for rows in self.frame["positives"]]
+
+    @cached_property
+    def gains(self) -> list[NDArray[np.float32]]:
+        """Gain of each good item, aligned with `positives`."""
+        return [gains.to_numpy().astype(np.float32) for gains in self.frame["gains"]]

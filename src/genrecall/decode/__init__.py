@@ -1,0 +1,1 @@
+"""Constrained decoding: the array trie and the reference beam search."""

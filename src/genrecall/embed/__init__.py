@@ -1,0 +1,1 @@
+"""Texts to vectors: normalization, BPE, the in-domain two-tower encoder, a cache."""

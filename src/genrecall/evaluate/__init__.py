@@ -1,0 +1,1 @@
+"""Rankings to figures: measures, intervals, paired differences, the printed table."""

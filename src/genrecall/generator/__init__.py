@@ -1,0 +1,1 @@
+"""Prompts to SID probabilities: the generator protocol, its families and supervised stages."""

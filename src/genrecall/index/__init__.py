@@ -1,0 +1,1 @@
+"""SIDs to live items: postings, filters, item orders."""

@@ -1,0 +1,107 @@
+"""What a run says while it works: one line per step on the terminal, every event in `log.jsonl`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+
+class RunLog(Protocol):
+    """Where stages report to."""
+
+    def say(self, text: str) -> None:
+        """Tell the person at the terminal something."""
+
+    def event(self, name: str, **figures: Any) -> None:
+        """Record figures for later reading."""
+
+
+class SilentLog:
+    """Reports nothing; for library use and tests."""
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
+
+    def event(self, name: str, **figures: Any) -> None:
+        """Record nothing."""
+
+
+class FileLog:
+    """Prints lines to a stream and appends each event as one JSON line to a file."""
+
+    def __init__(self, path: Path, *, stream: TextIO | None = None) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._stream = stream or sys.stderr
+
+    def say(self, text: str) -> None:
+        """Print one line and keep it in the log."""
+        print(text, file=self._stream, flush=True)
+        self.event("say", text=text)
+
+    def event(self, name: str, **figures: Any) -> None:
+        """Append one JSON line: the event's name, the time in seconds since 1970, its figures."""
+        line = json.dumps({"event": name, "time": round(time.time(), 3), **figures}, default=str)
+        with self._path.open("a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+
+
+class Progress:
+    """Counts work and says, at most every `every` seconds, how far it is and how long it takes.
+
+    Args:
+        log: where to report.
+        name: what is being done.
+        total: how many units of work there are.
+        unit: name of the units.
+        every: least time between two reports, in seconds.
+    """
+
+    def __init__(
+        self, log: RunLog, name: str, *, total: int, unit: str = "examples", every: float = 10.0
+    ) -> None:
+        self._log, self._name, self._total, self._unit = log, name, total, unit
+        self._every = every
+        self._start = self._last = time.monotonic()
+        self._done = 0
+
+    @property
+    def per_second(self) -> float:
+        """Units per second since the start."""
+        return self._done / max(time.monotonic() - self._start, 1e-9)
+
+    def update(self, done: int, **figures: float) -> None:
+        """Count `done` more units; `figures` are the latest measurements, such as a loss."""
+        self._done += done
+        now = time.monotonic()
+        if now - self._last >= self._every:
+            self._last = now
+            left = (self._total - self._done) / max(self.per_second, 1e-9)
+            self._report(figures, ending=f"{_duration(left)} left")
+
+    def finish(self, **figures: float) -> None:
+        """Report the final figures and the time that the work took."""
+        took = time.monotonic() - self._start
+        self._report(figures, ending=f"took {_duration(took)}")
+
+    def _report(self, figures: dict[str, float], *, ending: str) -> None:
+        shown = "".join(f"  {key} {value:.4g}" for key, value in figures.items())
+        share = self._done / max(self._total, 1)
+        rate = f"{self.per_second:,.0f} {self._unit}/s"
+        self._log.say(f"  {self._name}: {share:4.0%}  {rate}{shown}  {ending}")
+        self._log.event(
+            "progress",
+            stage=self._name,
+            done=self._done,
+            total=self._total,
+            per_second=round(self.per_second, 1),
+            **figures,
+        )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

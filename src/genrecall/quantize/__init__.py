@@ -1,0 +1,1 @@
+"""CQ-SID: vectors to semantic cluster IDs, cluster size control, health figures."""
