@@ -1,1 +1,49 @@
-"""GenRecall: a generative recall channel for product search."""
+"""GenRecall: a generative recall channel for product search.
+
+```python
+import genrecall
+
+channel = genrecall.load("runs/demo/bundle")
+hits = channel.recall("red running shoes", k=100, filters={"available": True})
+```
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from genrecall.errors import (
+    ArtifactError,
+    ConfigError,
+    DataError,
+    FilterError,
+    GenRecallError,
+    MissingLibraryError,
+    RequestError,
+)
+
+if TYPE_CHECKING:
+    from genrecall.channels.bundle import load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArtifactError",
+    "ConfigError",
+    "DataError",
+    "FilterError",
+    "GenRecallError",
+    "MissingLibraryError",
+    "RequestError",
+    "__version__",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `load` when it is first used: it brings torch, which takes a second."""
+    if name == "load":
+        from genrecall.channels.bundle import load
+
+        return load
+    raise AttributeError(f"module 'genrecall' has no attribute {name!r}")

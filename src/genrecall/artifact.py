@@ -63,6 +63,15 @@ class Artifact:
             )
         return self.path / name
 
+    def part(self, name: str) -> Artifact:
+        """One subfolder as an artifact of its own, for example a stage inside a bundle."""
+        inside = {
+            file.removeprefix(f"{name}/"): sha256
+            for file, sha256 in self.files.items()
+            if file.startswith(f"{name}/")
+        }
+        return Artifact(self.path / name, kind=name, inputs="", meta={}, files=inside)
+
     def read_json(self, name: str) -> Json:
         """Read one JSON file."""
         return json.loads(self.file(name).read_text("utf-8"))

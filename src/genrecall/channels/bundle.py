@@ -1,0 +1,125 @@
+"""A bundle on disk to channels in memory; the door of library users.
+
+A bundle holds the inference files of every stage under the stage's name, so the same loader serves
+a bundle and the stage outputs of a running pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from genrecall.artifact import Artifact, open_artifact
+from genrecall.channels.config import ChannelsConfig
+from genrecall.channels.dense import DenseChannel
+from genrecall.channels.generative import GenerativeChannel
+from genrecall.channels.lexical import LexicalChannel
+from genrecall.channels.requests import Eligible
+from genrecall.data.tables import Catalog
+from genrecall.embed.encoder import TextEncoder
+from genrecall.embed.normalize import normalize
+from genrecall.generator.config import GeneratorConfig
+from genrecall.generator.load import QUERY_TO_SID, load_generator, make_look_ahead
+from genrecall.index.filters import ItemFilters
+from genrecall.index.postings import Postings
+from genrecall.quantize.load import load_sids
+from genrecall.sid import SidTable
+
+KIND: Final = "bundle"
+PARTS: Final = ("data", "embed", "quantize", "generator")
+"""Stages whose files make a bundle."""
+
+
+@dataclass(frozen=True, eq=False)
+class RecallParts:
+    """What the channels are made of.
+
+    Attributes:
+        catalog: the item pool.
+        encoder: texts to vectors.
+        vectors: of the items, float32 `[N, D]`.
+        table: the SID of each item.
+        stages: the stage outputs by name.
+        generator: settings of the generator.
+        channels: settings of the channels.
+    """
+
+    catalog: Catalog
+    encoder: TextEncoder
+    vectors: NDArray[np.float32]
+    table: SidTable
+    stages: Mapping[str, Artifact]
+    generator: GeneratorConfig
+    channels: ChannelsConfig
+
+    @property
+    def eligible(self) -> Eligible:
+        """Which items may be answered with: those not marked as unavailable."""
+        live = self.catalog.frame["available"].fill_null(True).to_numpy()
+        return Eligible(ItemFilters(self.catalog.frame), live)
+
+    def generative(self, stage: str = QUERY_TO_SID) -> GenerativeChannel:
+        """The generative channel, with the generator as it was after a training stage."""
+        look_ahead = make_look_ahead(self.generator, self.table, self.vectors)
+        eligible = self.eligible
+        return GenerativeChannel(
+            load_generator(
+                self.stages["generator"], stage, encoder=self.encoder, look_ahead=look_ahead
+            ),
+            catalog=self.catalog,
+            postings=Postings(self.table, eligible.live),
+            vectors=self.vectors,
+            encode=self.encoder.encode,
+            eligible=eligible,
+            config=self.channels.generative,
+        )
+
+    def dense(self) -> DenseChannel:
+        """The dense channel over the same vectors."""
+        return DenseChannel(self.vectors, encode=self.encoder.encode, eligible=self.eligible)
+
+    def lexical(self) -> LexicalChannel:
+        """The BM25 channel over the titles."""
+        texts = [normalize(title) for title in self.catalog.titles]
+        return LexicalChannel(
+            texts, normalize=normalize, eligible=self.eligible, config=self.channels.lexical
+        )
+
+
+def load(path: str | Path) -> GenerativeChannel:
+    """Open a bundle for recall.
+
+    Raises:
+        ArtifactError: the bundle is missing, damaged or of another schema; the file is named.
+    """
+    return load_parts(open_artifact(Path(path), kind=KIND)).generative()
+
+
+def load_parts(bundle: Artifact) -> RecallParts:
+    """Read the parts of a bundle."""
+    return assemble(
+        {name: bundle.part(name) for name in PARTS},
+        generator=GeneratorConfig.model_validate(bundle.meta["config"]["generator"]),
+        channels=ChannelsConfig.model_validate(bundle.meta["config"]["channels"]),
+    )
+
+
+def assemble(
+    stages: Mapping[str, Artifact], *, generator: GeneratorConfig, channels: ChannelsConfig
+) -> RecallParts:
+    """Read the parts from stage outputs."""
+    return RecallParts(
+        catalog=Catalog(pl.read_parquet(stages["data"].file("items.parquet"))),
+        encoder=TextEncoder.load(stages["embed"]),
+        vectors=np.load(stages["embed"].file("item_vectors.npy"), allow_pickle=False),
+        table=load_sids(stages["quantize"]).table,
+        stages=stages,
+        generator=generator,
+        channels=channels,
+    )

@@ -1,0 +1,241 @@
+"""The generative channel: query → SIDs by constrained beam search → the live items behind them.
+
+Shapes: `Q` requests, `B` beams, `N` items, `S` SIDs, `D` vector size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.channels.base import Filters, Ranking, Request
+from genrecall.channels.config import GenerativeConfig
+from genrecall.channels.requests import Eligible, check_requests
+from genrecall.data.tables import Catalog
+from genrecall.decode.beam import Beams, search
+from genrecall.errors import RequestError
+from genrecall.generator.base import Generator, Prompt
+from genrecall.index.order import fold_variants, group_numbers, order_items
+from genrecall.index.postings import Postings
+from genrecall.sid import Sid
+from genrecall.trie import Trie
+
+_AT_ONCE: Final = 64  # requests searched together: bounds the memory of the beams
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One recalled item.
+
+    Attributes:
+        item_id: the shop's name of the item.
+        title: its title.
+        score: by which the answer is ordered; comparable within one answer only.
+        rank: place in the answer, from 1.
+        sid: the cluster it was found in.
+    """
+
+    item_id: str
+    title: str
+    score: float
+    rank: int
+    sid: Sid
+
+
+@dataclass(frozen=True)
+class Beam:
+    """One generated SID, explained.
+
+    Attributes:
+        sid: the cluster.
+        logprob: natural logarithm of its probability.
+        items: live items behind it that pass the filters.
+        category: the most frequent category path of its items; None when unknown.
+        titles: titles of the items nearest to the cluster's middle.
+    """
+
+    sid: Sid
+    logprob: float
+    items: int
+    category: tuple[str, ...] | None
+    titles: tuple[str, ...]
+
+
+class GenerativeChannel:
+    """Recall by generated SIDs.
+
+    Args:
+        generator: scores SIDs.
+        catalog: the items.
+        postings: SID → live items.
+        vectors: of the items, float32 `[N, D]`.
+        encode: queries to unit vectors, float32 `[Q, D]`.
+        eligible: which items may be answered with.
+        config: beam widths and item order.
+    """
+
+    name: Final = "generative"
+
+    def __init__(
+        self,
+        generator: Generator[Any],
+        *,
+        catalog: Catalog,
+        postings: Postings,
+        vectors: NDArray[np.float32],
+        encode: Callable[[Sequence[str]], NDArray[np.float32]],
+        eligible: Eligible,
+        config: GenerativeConfig,
+    ) -> None:
+        table = postings.table
+        self.catalog = catalog
+        self.postings = postings
+        self.trie = Trie(table.space, table.packed)
+        self._generator = generator
+        self._vectors = vectors
+        self._encode = encode
+        self._eligible = eligible
+        self._config = config
+        self._efficiency = catalog.frame["score"].to_numpy().astype(np.float64)
+        self._groups = group_numbers(catalog.frame["group_id"]) if config.fold_variants else None
+
+    def recall(
+        self, query: str, *, user: str | None = None, k: int = 100, filters: Filters | None = None
+    ) -> list[Hit]:
+        """The best `k` live items for one query.
+
+        Raises:
+            RequestError: an empty query, or `k < 1`.
+            FilterError: an unknown field or unusable condition.
+        """
+        ranking = self.rank([Request(query, user_id=user, filters=filters)], k)[0]
+        codes = self.postings.table.codes
+        return [
+            Hit(
+                item_id=self.catalog.item_ids[row],
+                title=self.catalog.titles[row],
+                score=score,
+                rank=rank,
+                sid=Sid(*codes[row].tolist()),
+            )
+            for rank, (row, score) in enumerate(
+                zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True), start=1
+            )
+        ]
+
+    def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
+        """See `Channel.rank`. A request whose beams hold too few items is searched wider."""
+        check_requests(requests, k)
+        masks = [self._eligible.mask(request) for request in requests]
+        rankings: list[Ranking | None] = [None] * len(requests)
+        open_requests, beam = list(range(len(requests))), self._first_beam(k)
+        while open_requests:
+            still_open: list[int] = []
+            for start in range(0, len(open_requests), _AT_ONCE):
+                part = open_requests[start : start + _AT_ONCE]
+                beams = self._search([requests[i] for i in part], [masks[i] for i in part], beam)
+                queries = self._encode([requests[i].query for i in part])
+                for row, i in enumerate(part):
+                    leaves, logprob = beams.leaves[row], beams.logprob[row]
+                    ranking = self._answer(queries[row], leaves, logprob, masks[i], k)
+                    exhausted = leaves[-1] < 0 or beam >= self._config.max_beam
+                    if len(ranking.rows) < k and not exhausted:
+                        still_open.append(i)
+                    rankings[i] = ranking
+            open_requests, beam = still_open, min(2 * beam, self._config.max_beam)
+        return [ranking for ranking in rankings if ranking is not None]
+
+    def generate(self, requests: Sequence[Request], beam: int) -> Beams:
+        """The most probable valid SIDs of each request.
+
+        Raises:
+            RequestError: an empty query, or `beam < 1`.
+            FilterError: an unknown field or unusable condition.
+        """
+        check_requests(requests, 1)
+        if beam < 1:
+            raise RequestError(f"beam={beam} generates no SID; give a beam of at least 1.")
+        parts = []
+        for start in range(0, len(requests), _AT_ONCE):
+            part = requests[start : start + _AT_ONCE]
+            parts.append(self._search(part, [self._eligible.mask(r) for r in part], beam))
+        return Beams(
+            leaves=np.concatenate([np.empty((0, beam), np.int64), *(b.leaves for b in parts)]),
+            logprob=np.concatenate([np.empty((0, beam), np.float32), *(b.logprob for b in parts)]),
+        )
+
+    def explain(self, request: Request, *, beam: int = 10, titles: int = 3) -> list[Beam]:
+        """What the generator thinks of a query: its best SIDs with what stands behind them."""
+        beams = self.generate([request], beam)
+        mask = self._eligible.mask(request)
+        explained = []
+        for leaf, logprob in zip(beams.leaves[0], beams.logprob[0], strict=True):
+            if leaf >= 0:
+                rows = self.postings.items(np.array([leaf]), mask).rows
+                explained.append(self._explain_beam(int(leaf), float(logprob), rows, titles))
+        return explained
+
+    def _explain_beam(
+        self, leaf: int, logprob: float, rows: NDArray[np.int32], titles: int
+    ) -> Beam:
+        vectors = self._vectors[rows]
+        central = np.argsort(-(vectors @ vectors.mean(axis=0)), kind="stable")[:titles]
+        paths = [path for row in rows.tolist() if (path := self.catalog.categories[row])]
+        return Beam(
+            sid=Sid(*self.trie.sids[leaf].tolist()),
+            logprob=logprob,
+            items=len(rows),
+            category=max(sorted(set(paths)), key=paths.count) if paths else None,
+            titles=tuple(self.catalog.titles[row] for row in rows[central].tolist()),
+        )
+
+    def _first_beam(self, k: int) -> int:
+        """Beams that hold `k` items if their clusters are of the usual size."""
+        live = self.postings.sizes[self.postings.sizes > 0]
+        usual = float(live.mean()) if len(live) else 1.0
+        wanted = max(self._config.beam, int(np.ceil(k / usual)))
+        return min(wanted, max(self._config.max_beam, self._config.beam))
+
+    def _search(
+        self, requests: Sequence[Request], masks: Sequence[NDArray[np.bool_] | None], beam: int
+    ) -> Beams:
+        if all(mask is masks[0] for mask in masks):
+            valid = self.postings.valid(masks[0])
+        else:
+            valid = np.stack([self.postings.valid(mask) for mask in masks])
+        return search(
+            self._generator,
+            self.trie,
+            [Prompt(request.query) for request in requests],
+            beam=beam,
+            valid=valid,
+            min_level1=min(self._config.min_level1, beam),
+        )
+
+    def _answer(
+        self,
+        query: NDArray[np.float32],
+        leaves: NDArray[np.int64],
+        logprob: NDArray[np.float32],
+        mask: NDArray[np.bool_] | None,
+        k: int,
+    ) -> Ranking:
+        posted = self.postings.items(leaves, mask)
+        similarity = None
+        if self._config.order == "dense":
+            similarity = (self._vectors[posted.rows] * query).sum(axis=1)
+        ordered = order_items(
+            self._config.order,
+            posted.rows,
+            logprob=logprob[posted.beam],
+            score=self._efficiency[posted.rows],
+            similarity=similarity,
+            beam_weight=self._config.beam_weight,
+        )
+        if self._groups is not None:
+            ordered = fold_variants(ordered, self._groups)
+        return Ranking(rows=ordered.rows[:k], scores=ordered.scores[:k])

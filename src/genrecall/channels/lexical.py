@@ -1,0 +1,73 @@
+"""The lexical channel: BM25 over titles.
+
+Shapes: `N` items, `V` distinct words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import bm25s
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.channels.base import Ranking, Request
+from genrecall.channels.config import LexicalConfig
+from genrecall.channels.requests import Eligible, check_requests
+from genrecall.channels.topk import top_k
+from genrecall.embed.normalize import stem
+
+
+class LexicalChannel:
+    """Items that share words with the query, by BM25 as Lucene computes it.
+
+    A query without a word of the catalog has an empty answer.
+
+    Args:
+        texts: normalized text of each item, `[N]`: its title.
+        normalize: brings a query into the spelling of `texts`.
+        eligible: which items may be answered with.
+        config: parameters of BM25.
+    """
+
+    name: Final = "bm25"
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        *,
+        normalize: Callable[[str], str],
+        eligible: Eligible,
+        config: LexicalConfig,
+    ) -> None:
+        self._normalize = normalize
+        self._eligible = eligible
+        self._stemmer = config.stemmer
+        self._number: dict[str, int] = {}  # of each word, in order of appearance
+        documents = [
+            [self._number.setdefault(word, len(self._number)) for word in self._words(text)]
+            for text in texts
+        ]
+        self._scores = bm25s.BM25(k1=config.k1, b=config.b, method="lucene", backend="numpy")
+        if self._number:
+            self._scores.index((documents, self._number), show_progress=False)
+
+    def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
+        """See `Channel.rank`."""
+        check_requests(requests, k)
+        return [self._rank(request, k) for request in requests]
+
+    def _rank(self, request: Request, k: int) -> Ranking:
+        mask = self._eligible.mask(request)
+        words = self._words(self._normalize(request.query))
+        numbers = [self._number[word] for word in words if word in self._number]
+        if not numbers:
+            return Ranking(rows=np.empty(0, np.int32), scores=np.empty(0, np.float32))
+        scores: NDArray[np.float32] = self._scores.get_scores_from_ids(np.array(numbers))  # (N,)
+        matches = scores > 0 if mask is None else (scores > 0) & mask
+        rows = np.flatnonzero(matches)
+        return top_k(rows, scores[rows], k)
+
+    def _words(self, text: str) -> list[str]:
+        return [stem(word, self._stemmer) for word in text.split()]

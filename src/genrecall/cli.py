@@ -1,0 +1,209 @@
+"""The command line: one command per task, named after the stages. Heavy modules are imported late.
+
+Every command prints what it wrote and the next command; `--json FILE` writes its result.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genrecall.errors import GenRecallError, RequestError
+
+if TYPE_CHECKING:
+    from genrecall.pipeline import RunResult
+
+app = typer.Typer(
+    name="genrecall",
+    help="A generative recall channel for product search.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ConfigFile = Annotated[Path, typer.Argument(help="A YAML config; `genrecall init` writes one.")]
+BundleFolder = Annotated[Path, typer.Argument(help="A bundle, for example runs/demo/bundle.")]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", help="Write the result to this file as JSON.")
+]
+
+
+def main() -> None:
+    """Run a command; an expected error is one message on stderr and exit code 1."""
+    try:
+        app()
+    except GenRecallError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Where to write.")] = Path("runs/demo"),
+    items: Annotated[int, typer.Option(min=100, help="Items of the synthetic shop.")] = 8000,
+    searches: Annotated[int, typer.Option(min=100, help="Searches in its log.")] = 40_000,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same shop.")] = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """Make a synthetic shop and run the whole pipeline on it."""
+    from genrecall.demo import make_demo
+    from genrecall.pipeline import Outputs, run
+
+    outputs = Outputs(out)
+    config = make_demo(outputs.folder, items=items, searches=searches, seed=seed)
+    result = run(config, outputs)
+    _report_run(result, json_file)
+    example = "cordless drill 18v"
+    _next(f'genrecall recall {outputs.bundle} "{example}" -k 10 --explain')
+
+
+@app.command()
+def init(
+    items: Annotated[Path, typer.Option(help="The items table.")] = Path("items.jsonl"),
+    searches: Annotated[Path | None, typer.Option(help="The search log, if any.")] = None,
+    judgments: Annotated[Path | None, typer.Option(help="Judged queries, if any.")] = None,
+    out: Annotated[Path, typer.Option(help="The config to write.")] = Path("genrecall.yaml"),
+) -> None:
+    """Write a commented config to start from."""
+    from genrecall.template import write_template
+
+    write_template(out, items=items, searches=searches, judgments=judgments)
+    _wrote(out)
+    _next(f"genrecall validate {out}")
+
+
+@app.command()
+def validate(config_file: ConfigFile, json_file: JsonFile = None) -> None:
+    """Read and check a config and its tables, and write nothing."""
+    from genrecall.config import load_config
+    from genrecall.data.stage import describe
+    from genrecall.data.stage import validate as validate_data
+
+    summary = validate_data(load_config(config_file).data)
+    print("\n".join(describe(summary)))
+    _write_result(json_file, dict(summary))
+    _next(f"genrecall run {config_file}")
+
+
+@app.command()
+def run(
+    config_file: ConfigFile,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write; runs/<name of the config> by default.")
+    ] = None,
+    first: Annotated[
+        str, typer.Option("--from", help="Run this stage and those after it even if up to date.")
+    ] = "data",
+    last: Annotated[str, typer.Option("--to", help="The last stage to run.")] = "evaluate",
+    json_file: JsonFile = None,
+) -> None:
+    """Run the pipeline: data, embed, quantize, generator, evaluate. Up-to-date stages are kept."""
+    from genrecall.config import load_config
+    from genrecall.pipeline import Outputs
+    from genrecall.pipeline import run as run_pipeline
+
+    config = load_config(config_file)
+    outputs = Outputs(out or Path("runs") / config_file.stem)
+    result = run_pipeline(config, outputs, first=first, last=last)
+    _report_run(result, json_file)
+    if result.metrics is None:
+        _next(f"genrecall run {config_file}" + (f" --out {out}" if out else ""))
+    else:
+        _next(f'genrecall recall {outputs.bundle} "a query" -k 10 --explain')
+
+
+@app.command()
+def evaluate(
+    bundle: BundleFolder,
+    split: Annotated[str, typer.Option(help="validation or test.")] = "validation",
+    searches: Annotated[
+        Path | None,
+        typer.Option(help="The run's data stage; by default the one beside the bundle."),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure a bundle. The test split is measured only here; each time is logged."""
+    from genrecall.evaluate.table import print_metrics
+    from genrecall.pipeline import evaluate_bundle
+
+    metrics = evaluate_bundle(bundle, split=split, data=searches)
+    print_metrics(metrics)
+    _write_result(json_file, metrics)
+
+
+@app.command()
+def recall(
+    bundle: BundleFolder,
+    query: Annotated[str | None, typer.Argument(help="What the shopper typed.")] = None,
+    k: Annotated[int, typer.Option("-k", help="How many items.")] = 20,
+    user: Annotated[str | None, typer.Option(help="The shopper's user_id.")] = None,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option("--filter", help="For example 'price<=50' or 'brand=Acme'; repeatable."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the generated SIDs and what they hold.")
+    ] = False,
+    queries: Annotated[
+        Path | None, typer.Option(help="Answer every query of a file, one a line.")
+    ] = None,
+    run_file: Annotated[
+        Path | None, typer.Option("--run", help="With --queries: the TREC run file to write.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Recall items for a query, or for a file of queries."""
+    from genrecall import answering
+
+    if (query is None) == (queries is None):
+        raise RequestError("give either a query or --queries FILE.")
+    if (queries is None) != (run_file is None):
+        raise RequestError("--queries and --run belong together: give both or none.")
+    if queries is not None and run_file is not None:
+        answering.answer_file(bundle, queries, run_file, k=k, filters=filters or [])
+        _wrote(run_file)
+        return
+    answer = answering.answer(
+        bundle, query or "", k=k, user=user, filters=filters or [], explain=explain
+    )
+    answering.print_answer(answer)
+    _write_result(json_file, answer.to_json())
+
+
+def _report_run(result: RunResult, json_file: Path | None) -> None:
+    from genrecall.evaluate.table import print_metrics
+
+    outputs = result.outputs
+    if result.metrics is None:
+        print(f"wrote {outputs.folder / 'stages'}")
+        return
+    print_metrics(result.metrics)
+    for path in (outputs.bundle, outputs.metrics, outputs.log):
+        _wrote(path)
+    if outputs.rejects.is_dir():
+        _wrote(outputs.rejects)
+    _write_result(json_file, result.metrics)
+
+
+def _write_result(path: Path | None, value: Any) -> None:
+    if path is not None:
+        from genrecall.artifact import write_json
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, value)
+        _wrote(path)
+
+
+def _wrote(path: Path) -> None:
+    print(f"wrote {path}")
+
+
+def _next(command: str) -> None:
+    print(f"next: {command}")

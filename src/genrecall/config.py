@@ -1,0 +1,143 @@
+"""The whole config: the sections that each stage owns, read from YAML.
+
+Paths resolve against the config's folder; `${VAR:-default}` is replaced by the environment variable
+or the default.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pydantic import Field, ValidationError
+
+from genrecall.channels.config import ChannelsConfig
+from genrecall.data.config import DataConfig
+from genrecall.embed.config import EmbedConfig
+from genrecall.errors import ConfigError, unknown_name
+from genrecall.evaluate.config import EvaluateConfig
+from genrecall.generator.config import GeneratorConfig
+from genrecall.quantize.config import QuantizeConfig
+from genrecall.settings import Section
+
+_VARIABLE: Final = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+_TABLES: Final = ("items", "searches", "users", "judgments")
+
+
+class Config(Section):
+    """Everything that decides what a run makes."""
+
+    data: DataConfig
+    """The shop's tables and how searches are split."""
+
+    embed: EmbedConfig = EmbedConfig()
+    """Texts to vectors."""
+
+    quantize: QuantizeConfig = QuantizeConfig()
+    """Vectors to SIDs."""
+
+    generator: GeneratorConfig = GeneratorConfig()
+    """Queries to SIDs."""
+
+    channels: ChannelsConfig = ChannelsConfig()
+    """Recall channels and their fusion."""
+
+    evaluate: EvaluateConfig = EvaluateConfig()
+    """What is measured."""
+
+    seed: int = Field(default=0, ge=0)
+    """Where all chance in training comes from; the split has a seed of its own."""
+
+    threads: int | None = Field(default=None, ge=1)
+    """Threads of training and evaluation; null for one per core. Results of different numbers
+    differ in the last digits."""
+
+
+def load_config(path: Path) -> Config:
+    """Read a YAML config.
+
+    Raises:
+        ConfigError: the file is missing, is no YAML, or has unknown or unusable settings.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error.strerror}). Give the path of a config; `genrecall "
+            "init` writes one."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text ({error}). Save it as UTF-8.") from error
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} holds no settings; `genrecall init` writes a commented config.")
+    return parse_config(_expand(values, path), folder=path.parent, name=str(path))
+
+
+def parse_config(values: Mapping[str, Any], *, folder: Path, name: str) -> Config:
+    """Check settings and resolve the tables' paths against `folder`.
+
+    Raises:
+        ConfigError: unknown or unusable settings; `name` says whose.
+    """
+    values = _resolve_paths(values, folder.resolve())
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        problems = "\n".join(f"  {_describe(problem)}" for problem in error.errors())
+        raise ConfigError(f"{name} cannot be used:\n{problems}") from error
+
+
+def _expand(value: Any, path: Path) -> Any:
+    """Replace `${VAR:-default}` in every text."""
+    if isinstance(value, dict):
+        return {key: _expand(inner, path) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_expand(inner, path) for inner in value]
+    if not isinstance(value, str):
+        return value
+
+    def replace(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1]) or match[2]
+        if found is None:
+            raise ConfigError(
+                f"{path}: the environment variable {match[1]} is not set. Set it, or write "
+                f"${{{match[1]}:-default}}."
+            )
+        return found
+
+    return _VARIABLE.sub(replace, value)
+
+
+def _resolve_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    data = values.get("data")
+    if not isinstance(data, dict):
+        return dict(values)
+    resolved = dict(data)
+    for table in _TABLES:
+        source = data.get(table)
+        if isinstance(source, dict) and isinstance(source.get("file"), str):
+            # An absolute path stays as it is.
+            resolved[table] = source | {"file": (folder / source["file"]).resolve()}
+    return {**values, "data": resolved}
+
+
+def _describe(problem: Mapping[str, Any]) -> str:
+    """One line about one problem: where, what was given, what is allowed."""
+    where = [str(part) for part in problem["loc"]]
+    if problem["type"] == "extra_forbidden":
+        section: Any = Config
+        for part in where[:-1]:
+            section = section.model_fields[part].annotation
+        known = list(getattr(section, "model_fields", {}))
+        return f"{'.'.join(where)}: {unknown_name('setting', where[-1], known)}"
+    given = problem.get("input")
+    shown = "" if isinstance(given, dict) else f" (given: {given!r})"
+    return f"{'.'.join(where) or 'config'}: {problem['msg']}{shown}"

@@ -1,0 +1,157 @@
+"""The data section of a config: where the tables are, their columns, how to split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from pydantic import Field, model_validator
+
+from genrecall.settings import Section
+
+Format = Literal["parquet", "csv", "jsonl"]
+
+_ENDINGS: Final[dict[str, Format]] = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+
+
+class TableSource(Section):
+    """One table of the shop: a file and what our columns are called in it."""
+
+    file: Path
+    """The table's file. CSV and JSONL may be gzipped, which is seen by their first bytes. CSV has a
+    header line, commas, and quotes doubled inside quotes; text is UTF-8."""
+
+    format: Format | None = None
+    """`parquet`, `csv` or `jsonl` (one JSON object a line); None: by the ending of the file."""
+
+    columns: dict[str, str | dict[str, str] | None] = Field(default_factory=dict)
+    """Our column: their column. A column that has our name already needs no entry; null keeps it
+    from being read. Other columns are not read. `attributes` may be gathered from several
+    columns: `attributes: {color: colour, material: mat}`."""
+
+    @model_validator(mode="after")
+    def _check(self) -> TableSource:
+        if self.format is None and self._ending not in _ENDINGS:
+            raise ValueError(
+                f"the ending of {self.file.name!r} does not say its format; known endings: "
+                f"{', '.join(_ENDINGS)}, and .gz behind them. Set `format` to one of "
+                f"{', '.join(get_args(Format))}."
+            )
+        for ours, theirs in self.columns.items():
+            if isinstance(theirs, dict) and ours != "attributes":
+                raise ValueError(
+                    f"column {ours!r} is mapped to several columns; only `attributes` may be. "
+                    f"Give one name, for example `{ours}: {next(iter(theirs.values()), 'name')}`."
+                )
+        return self
+
+    @property
+    def _ending(self) -> str:
+        name = self.file.name.lower().removesuffix(".gz")
+        return Path(name).suffix
+
+    @property
+    def kind(self) -> Format:
+        """The format, given or guessed."""
+        return self.format or _ENDINGS[self._ending]
+
+
+class Gains(Section):
+    """How good an item is that a shopper chose, in any unit: only the ratio counts."""
+
+    click: float = Field(1.0, gt=0)
+    """Gain of a clicked item."""
+
+    purchase: float = Field(2.0, gt=0)
+    """Gain of a purchased item, clicked or not. The paper rewards both alike (1.0); a purchase is
+    the rarer and surer sign, so ours counts twice in graded measures."""
+
+
+class SplitConfig(Section):
+    """Which searches train the models, which choose among them, and which are kept for the end."""
+
+    by: Literal["query", "time"] = "query"
+    """`query`: all searches of one query text fall in one split, so that validation and test hold
+    unseen queries. `time`: the latest searches are the test, those before them the validation."""
+
+    validation: float = Field(0.1, ge=0, lt=1)
+    """Share of the queries (or of the searches, by time) in the validation split."""
+
+    test: float = Field(0.1, ge=0, lt=1)
+    """Share in the test split."""
+
+    seed: int = 0
+    """Another seed gives another split by query; a split by time does not use it."""
+
+    @model_validator(mode="after")
+    def _check(self) -> SplitConfig:
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                f"validation {self.validation} and test {self.test} leave nothing to train on; "
+                "together they must stay below 1."
+            )
+        return self
+
+
+class DataConfig(Section):
+    """The shop's tables and how they become training data.
+
+    A shop has a search log, or judgments, or neither: then everything is learned from its titles.
+    """
+
+    items: TableSource
+    """The catalog: `item_id`, `title`, and if known `category`, `brand`, `attributes`, `price`,
+    `score`, `available`, `group_id`, `updated_at`."""
+
+    searches: TableSource | None = None
+    """The search log, a row a search: `query`, `clicks`, `purchases`, and if known `search_id`
+    (else made from the line number), `timestamp`, `user_id`, `impressions`,
+    `impression_channels`, `variant`."""
+
+    users: TableSource | None = None
+    """The shoppers: `user_id`, and if known `gender`, `age_band`, `attributes`."""
+
+    judgments: TableSource | None = None
+    """For data without a log: `query`, `item_id`, `relevance`."""
+
+    positive_from: float = 1.0
+    """Relevance from which a judged item is a good answer to its query, on the scale of the
+    judgments. Several judgments of a pair are averaged first."""
+
+    gains: Gains = Gains()
+    """What a click and a purchase are worth."""
+
+    split: SplitConfig = SplitConfig()
+    """How searches are divided into train, validation and test."""
+
+    max_rejects: float = Field(0.2, ge=0, le=1)
+    """Share of a table's rows that may be unreadable. Above it the mapping or the file is taken to
+    be wrong, and the run stops."""
+
+    @model_validator(mode="after")
+    def _check(self) -> DataConfig:
+        if self.searches and self.judgments:
+            raise ValueError(
+                "both `searches` and `judgments` are given; good items come from one of them. "
+                "Leave one out."
+            )
+        if self.judgments and self.split.by == "time":
+            raise ValueError("judgments have no time to split by. Set `split: {by: query}`.")
+        return self
+
+    @property
+    def sources(self) -> dict[str, TableSource]:
+        """The given tables by name."""
+        tables = {
+            "items": self.items,
+            "searches": self.searches,
+            "users": self.users,
+            "judgments": self.judgments,
+        }
+        return {name: source for name, source in tables.items() if source is not None}

@@ -1,0 +1,180 @@
+"""Searches with their good items, from a search log or from judgments.
+
+Items become catalog rows. Ids that the catalog does not have are counted and named.
+Shapes: `M` searches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from genrecall.data.config import DataConfig, Gains, SplitConfig
+from genrecall.data.splits import split_by_query, split_by_time
+from genrecall.data.tables import SEARCHES, Catalog
+from genrecall.data.validate import TableRead
+from genrecall.errors import DataError
+
+_EXAMPLES: Final = 3
+
+
+class UnknownItems(NamedTuple):
+    """Items of the searches that the catalog does not have.
+
+    Attributes:
+        impressions: how often one was shown.
+        positives: how often one was clicked, purchased or judged good.
+        examples: the first few of their ids.
+    """
+
+    impressions: int
+    positives: int
+    examples: list[str]
+
+
+class BuiltSearches(NamedTuple):
+    """Searches and what was left out of them.
+
+    Attributes:
+        frame: columns and types of `SEARCHES`, in file order.
+        unknown: items that are not in the catalog.
+    """
+
+    frame: pl.DataFrame
+    unknown: UnknownItems
+
+
+def no_searches() -> BuiltSearches:
+    """Build the searches of a shop without a log."""
+    return BuiltSearches(pl.DataFrame(schema=dict(SEARCHES)), UnknownItems(0, 0, []))
+
+
+def searches_from_log(read: TableRead, catalog: Catalog, config: DataConfig) -> BuiltSearches:
+    """Build a search from each row of a log: its good items are those clicked or purchased.
+
+    Args:
+        read: columns and types of `SEARCH_LOG`.
+        catalog: the items.
+        config: gains and split.
+
+    Raises:
+        DataError: nobody clicked or purchased anything, or nothing that the catalog has.
+    """
+    log = read.frame.with_row_index("search")
+    shown = _long(log, "impressions", gain=0.0)
+    chosen = _chosen(log, config.gains)
+    if chosen.height == 0:
+        raise DataError(
+            f"{read.file}: {log.height:,} searches without a single click or purchase; nothing can "
+            "be learned from them. Map the columns `clicks` or `purchases`, or leave `searches` "
+            "out to learn from the titles alone."
+        )
+    frame = log.select(
+        "search", "search_id", "query", "user_id", pl.col("timestamp").alias("time")
+    ).with_columns(_split_log(log, config.split).alias("split"))
+    return _build(frame, shown, chosen, catalog, read)
+
+
+def searches_from_judgments(read: TableRead, catalog: Catalog, config: DataConfig) -> BuiltSearches:
+    """Build a search from each distinct query; gains are the relevance of its good items.
+
+    The `search_id` is a hash of the query's text, so it stays when judgments are added.
+
+    Args:
+        read: columns and types of `JUDGMENTS`.
+        catalog: the items.
+        config: threshold and split.
+
+    Raises:
+        DataError: no judgment reaches the threshold, or none of an item that the catalog has.
+    """
+    queries = read.frame["query"].unique(maintain_order=True)
+    frame = pl.DataFrame({"query": queries}).with_row_index("search")
+    judged = (
+        read.frame.group_by("query", "item_id", maintain_order=True)
+        # Rounded, so that three judgments of 2.33 still reach a threshold of 2.33.
+        .agg(pl.col("relevance").mean().round(6).alias("gain"))
+        .join(frame, on="query", maintain_order="left")
+    )
+    good = judged.filter(pl.col("gain") >= config.positive_from)
+    if good.height == 0:
+        raise DataError(
+            f"{read.file}: no judgment reaches positive_from {config.positive_from:g}; the highest "
+            f"relevance is {max(judged['gain'].to_list()):g}. Lower `positive_from`."
+        )
+    ids = [hashlib.sha256(query.encode()).hexdigest()[:16] for query in queries.to_list()]
+    frame = frame.with_columns(
+        pl.Series("search_id", ids, dtype=pl.String),
+        split_by_query(queries, config.split).alias("split"),
+        pl.lit(None, pl.String).alias("user_id"),
+        pl.lit(None, pl.Int64).alias("time"),
+    )
+    return _build(frame, good.clear(), good, catalog, read)
+
+
+def _split_log(log: pl.DataFrame, split: SplitConfig) -> pl.Series:
+    if split.by == "time":
+        return split_by_time(log["timestamp"], split)
+    return split_by_query(log["query"], split)
+
+
+def _long(log: pl.DataFrame, column: str, *, gain: float) -> pl.DataFrame:
+    """One row `(search, item_id, gain)` for each entry of a list column."""
+    items = log.select("search", pl.col(column).alias("item_id")).explode("item_id").drop_nulls()
+    return items.with_columns(pl.lit(gain).alias("gain"))
+
+
+def _chosen(log: pl.DataFrame, gains: Gains) -> pl.DataFrame:
+    clicked = _long(log, "clicks", gain=gains.click)
+    purchased = _long(log, "purchases", gain=gains.purchase)
+    return pl.concat([clicked, purchased])
+
+
+def _build(
+    frame: pl.DataFrame,
+    shown: pl.DataFrame,
+    chosen: pl.DataFrame,
+    catalog: Catalog,
+    read: TableRead,
+) -> BuiltSearches:
+    """Put catalog rows behind the searches; `shown` and `chosen` are `(search, item_id, gain)`."""
+    rows = catalog.frame.select("item_id").with_row_index("row")
+    shown, chosen = (
+        items.join(rows, on="item_id", how="left", maintain_order="left")
+        for items in (shown, chosen)
+    )
+    if chosen["row"].null_count() == chosen.height:
+        raise DataError(
+            f"{read.file}: none of its {chosen.height:,} good items is in the catalog; it names "
+            f"items like {chosen['item_id'][0]!r}, the catalog has {catalog.item_ids[0]!r}. "
+            "Map `item_id` of the items to the column with these ids."
+        )
+    lost = [items.filter(pl.col("row").is_null())["item_id"] for items in (shown, chosen)]
+    examples = pl.concat(lost).unique(maintain_order=True).head(_EXAMPLES).to_list()
+    built = (
+        frame.join(_impressions(shown), on="search", how="left", maintain_order="left")
+        .join(_positives(chosen), on="search", how="left", maintain_order="left")
+        .with_columns(pl.col("impressions", "positives", "gains").fill_null([]))
+        .select(pl.col(name).cast(dtype) for name, dtype in SEARCHES.items())
+    )
+    return BuiltSearches(built.rechunk(), UnknownItems(len(lost[0]), len(lost[1]), examples))
+
+
+def _impressions(shown: pl.DataFrame) -> pl.DataFrame:
+    """Shown rows of each search in the order of the page, each once."""
+    known = shown.drop_nulls("row").unique(["search", "row"], keep="first", maintain_order=True)
+    return known.group_by("search", maintain_order=True).agg(pl.col("row").alias("impressions"))
+
+
+def _positives(chosen: pl.DataFrame) -> pl.DataFrame:
+    """Good rows of each search with their highest gain: the best first, then in file order."""
+    return (
+        chosen.drop_nulls("row")
+        .group_by("search", "row", maintain_order=True)
+        .agg(pl.col("gain").max())
+        .sort("gain", descending=True, maintain_order=True)
+        .group_by("search", maintain_order=True)
+        .agg(pl.col("row").alias("positives"), pl.col("gain").alias("gains"))
+    )

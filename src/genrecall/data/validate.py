@@ -1,0 +1,240 @@
+"""One table of the shop: its columns mapped, its cells converted, its rows checked.
+
+A row is kept whole or rejected whole: a product with an unreadable price would otherwise sell for
+an unknown one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from genrecall.data import cells
+from genrecall.data.config import TableSource
+from genrecall.data.readers import Chunk, read_chunks
+from genrecall.data.rejects import Reject, check_share
+from genrecall.data.tables import ITEMS, JUDGMENTS, SEARCH_LOG, USERS
+from genrecall.errors import ConfigError, DataError, unknown_name
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """What a table must look like.
+
+    Attributes:
+        name: its name in the config.
+        columns: our columns and their types.
+        required: columns that the file must have, never null and never blank.
+        unique: a column whose values occur once.
+        numbered: the unique column is made from the line number where it is missing.
+        nonnegative: columns of numbers that are at least 0.
+    """
+
+    name: str
+    columns: Mapping[str, pl.DataType]
+    required: tuple[str, ...]
+    unique: str | None = None
+    numbered: bool = False
+    nonnegative: tuple[str, ...] = ()
+
+
+ITEMS_SCHEMA: Final = TableSchema(
+    "items", ITEMS, ("item_id", "title"), unique="item_id", nonnegative=("price", "score")
+)
+SEARCHES_SCHEMA: Final = TableSchema(
+    "searches", SEARCH_LOG, ("query",), unique="search_id", numbered=True
+)
+TIMED_SEARCHES_SCHEMA: Final = TableSchema(
+    "searches", SEARCH_LOG, ("query", "timestamp"), unique="search_id", numbered=True
+)
+"""A log that is split by time."""
+USERS_SCHEMA: Final = TableSchema("users", USERS, ("user_id",), unique="user_id")
+JUDGMENTS_SCHEMA: Final = TableSchema("judgments", JUDGMENTS, ("query", "item_id", "relevance"))
+
+_KINDS: Final = {
+    pl.String(): cells.TEXT,
+    pl.Float64(): cells.NUMBER,
+    pl.Int64(): cells.TIME,
+    pl.Boolean(): cells.FLAG,
+    cells.TEXTS.dtype: cells.TEXTS,
+    cells.TEXT_LISTS.dtype: cells.TEXT_LISTS,
+    cells.ATTRIBUTES.dtype: cells.ATTRIBUTES,
+}
+
+
+class TableRead(NamedTuple):
+    """A table as read.
+
+    Attributes:
+        schema: what it was checked against.
+        file: where it came from.
+        frame: the kept rows in file order, columns and types of the schema.
+        rejects: the other rows.
+    """
+
+    schema: TableSchema
+    file: Path
+    frame: pl.DataFrame
+    rejects: list[Reject]
+
+    @property
+    def rows(self) -> int:
+        """Rows in the file."""
+        return self.frame.height + len(self.rejects)
+
+
+def read_table(source: TableSource, schema: TableSchema, *, max_rejects: float) -> TableRead:
+    """Read, map and check one table.
+
+    Args:
+        source: file and mapping.
+        schema: what the table must look like.
+        max_rejects: share of its rows that may be unusable.
+
+    Raises:
+        ConfigError: the mapping names a column that the table does not have.
+        DataError: the file is missing or damaged, lacks a column that is mapped or required, holds
+            no rows, or too many of them are unusable.
+    """
+    mapping = _resolve(source, schema)
+    theirs = [name for source_names in mapping.values() for name in _names(source_names)]
+    seen: set[str] = set()
+    frames = [pl.DataFrame(schema=dict(schema.columns))]
+    rejects: list[Reject] = []
+    chunks = read_chunks(
+        source, wanted=list(dict.fromkeys(theirs)), needed=_needed(source, schema, mapping)
+    )
+    for chunk in chunks:
+        frame, rejected = _check(chunk, schema, mapping, seen)
+        frames.append(frame)
+        rejects += chunk.rejects + rejected
+    read = TableRead(schema, source.file, pl.concat(frames, rechunk=True), sorted(rejects))
+    check_share(
+        read.rejects, table=schema.name, file=source.file, rows=read.rows, allowed=max_rejects
+    )
+    if read.frame.height == 0:
+        raise DataError(
+            f"{source.file} holds no usable row of `{schema.name}` ({read.rows:,} rows in all). "
+            "Give a file with at least one row"
+            + (f", or leave `{schema.name}` out." if schema.name != "items" else ".")
+        )
+    return read
+
+
+_Theirs = str | Mapping[str, str]
+"""Their column, or for attributes `{attribute key: their column}`."""
+
+_Mapping = Mapping[str, _Theirs]
+"""Their column behind each of ours."""
+
+
+def _resolve(source: TableSource, schema: TableSchema) -> _Mapping:
+    for ours in source.columns:
+        if ours not in schema.columns:
+            what = f"column of `{schema.name}`"
+            raise ConfigError(
+                f"{unknown_name(what, ours, schema.columns)} "
+                "`columns` goes from our name to the name in the file."
+            )
+    mapping: dict[str, _Theirs] = {}
+    for ours in schema.columns:
+        theirs = source.columns.get(ours, ours)
+        if theirs is None and ours in schema.required:
+            raise ConfigError(f"column {ours!r} of `{schema.name}` is needed; map it to a name.")
+        if theirs is not None:
+            mapping[ours] = theirs
+    return mapping
+
+
+def _names(theirs: _Theirs) -> list[str]:
+    return [theirs] if isinstance(theirs, str) else list(theirs.values())
+
+
+def _needed(source: TableSource, schema: TableSchema, mapping: _Mapping) -> list[str]:
+    ours = [name for name in mapping if name in source.columns or name in schema.required]
+    return [theirs for name in ours for theirs in _names(mapping[name])]
+
+
+class _Causes:
+    """The first thing that is wrong with each row of a chunk."""
+
+    def __init__(self) -> None:
+        self.of_row: dict[int, tuple[str, str]] = {}
+
+    def add(self, row: int, cause: str, given: str = "") -> None:
+        self.of_row.setdefault(row, (cause, given))
+
+    def add_where(self, wrong: pl.Series, cause: str, values: pl.Series | None = None) -> None:
+        for row in wrong.fill_null(False).arg_true().to_list():
+            self.add(row, cause, "" if values is None else cells.shorten(values[row]))
+
+
+def _check(
+    chunk: Chunk, schema: TableSchema, mapping: _Mapping, seen: set[str]
+) -> tuple[pl.DataFrame, list[Reject]]:
+    """Convert a chunk; `seen` holds the unique values so far."""
+    causes = _Causes()
+    columns: dict[str, pl.Series] = {}
+    for name, dtype in schema.columns.items():
+        columns[name] = _column(chunk, name, dtype, mapping.get(name), causes)
+    if schema.numbered and schema.unique is not None:
+        numbers = pl.Series([f"line{line}" for line in chunk.lines], dtype=pl.String)
+        given = columns[schema.unique]
+        columns[schema.unique] = given.zip_with(given.is_not_null(), numbers)
+    for name in schema.required:
+        causes.add_where(columns[name].is_null(), f"{name} is missing")
+        if columns[name].dtype == pl.String:
+            causes.add_where(columns[name].str.strip_chars() == "", f"{name} is empty")
+    for name in schema.nonnegative:
+        causes.add_where(columns[name] < 0, f"{name} is negative", columns[name])
+    if schema.unique is not None:
+        _check_unique(schema.unique, columns[schema.unique], seen, causes)
+    kept = pl.Series(
+        [row not in causes.of_row for row in range(len(chunk.lines))], dtype=pl.Boolean
+    )
+    rejects = [
+        Reject(chunk.lines[row], cause, value, chunk.raw(row))
+        for row, (cause, value) in causes.of_row.items()
+    ]
+    return pl.DataFrame(columns).filter(kept), rejects
+
+
+def _column(
+    chunk: Chunk, name: str, dtype: pl.DataType, theirs: _Theirs | None, causes: _Causes
+) -> pl.Series:
+    if theirs is None:
+        return pl.Series([None] * len(chunk.lines), dtype=dtype)
+    if not isinstance(theirs, str):
+        return _gathered(chunk, theirs, causes)
+    kind = cells.CATEGORY if name == "category" else _KINDS[dtype]
+    converted = cells.convert(chunk.columns[theirs], kind)
+    for row, (cause, given) in converted.failed.items():
+        causes.add(row, f"{name} {cause}", given)
+    return converted.values
+
+
+def _gathered(chunk: Chunk, theirs: Mapping[str, str], causes: _Causes) -> pl.Series:
+    """Attributes from several columns, one for each key."""
+    parts: dict[str, list[list[str] | None]] = {}
+    for key, column in theirs.items():
+        parts[key], failed = cells.read_cells(chunk.columns[column], cells.attribute_values)
+        for row, (cause, given) in failed.items():
+            causes.add(row, f"attribute {key} {cause}", given)
+    rows = [
+        cells.named_values({key: values[row] for key, values in parts.items()})
+        for row in range(len(chunk.lines))
+    ]
+    return cells.build(rows, cells.ATTRIBUTES.dtype)
+
+
+def _check_unique(name: str, values: pl.Series, seen: set[str], causes: _Causes) -> None:
+    for row, value in enumerate(values.to_list()):
+        if row in causes.of_row:
+            continue
+        if value in seen:
+            causes.add(row, f"{name} occurs twice", cells.shorten(value))
+        seen.add(value)

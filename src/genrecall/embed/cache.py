@@ -1,0 +1,60 @@
+"""Vectors kept by the content they were made of, so that an unchanged text is encoded once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.embed.encoder import Encoder
+
+_KEY_BYTES = 16
+
+
+class VectorCache:
+    """Vectors of one encoder on disk.
+
+    Args:
+        folder: where the cache lives; made when needed.
+        encoder_digest: hash of the encoder's files; another encoder never sees these vectors.
+    """
+
+    def __init__(self, folder: Path, encoder_digest: str) -> None:
+        self._path = folder / f"{encoder_digest[:16]}.npz"
+
+    def encode(self, encoder: Encoder, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors of texts, float32 `[n, D]`; only texts not seen before are encoded."""
+        wanted = np.array([_key(text) for text in texts], dtype=f"V{_KEY_BYTES}")
+        known_keys, known_vectors = self._read(encoder.dim)
+        distinct, first, back = np.unique(wanted, return_index=True, return_inverse=True)
+        missing = np.flatnonzero(~np.isin(distinct, known_keys))
+        if len(missing):
+            fresh = encoder.encode([texts[first[i]] for i in missing])
+            known_keys = np.concatenate([known_keys, distinct[missing]])
+            known_vectors = np.concatenate([known_vectors, fresh])
+            order = np.argsort(known_keys)
+            known_keys, known_vectors = known_keys[order], known_vectors[order]
+            self._write(known_keys, known_vectors)
+        vectors: NDArray[np.float32] = known_vectors[np.searchsorted(known_keys, distinct)[back]]
+        return vectors
+
+    def _read(self, dim: int) -> tuple[NDArray[np.void], NDArray[np.float32]]:
+        if self._path.is_file():
+            with np.load(self._path, allow_pickle=False) as stored:
+                return stored["keys"], stored["vectors"]
+        return np.empty(0, dtype=f"V{_KEY_BYTES}"), np.empty((0, dim), dtype=np.float32)
+
+    def _write(self, keys: NDArray[np.void], vectors: NDArray[np.float32]) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = self._path.with_suffix(f".{os.getpid()}.tmp")
+        with scratch.open("wb") as stream:
+            np.savez(stream, keys=keys, vectors=vectors)
+        scratch.replace(self._path)
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()[:_KEY_BYTES]

@@ -1,0 +1,55 @@
+"""Settings of the in-domain encoder."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from genrecall.settings import Section
+
+
+class EmbedConfig(Section):
+    """The subword tokenizer and the two-tower encoder.
+
+    The paper takes item and query embeddings as given; the in-domain encoder is ours, so that a
+    shop needs no pretrained model.
+    """
+
+    vocabulary: int = Field(default=16_000, ge=256)
+    """Subwords learned at most from the shop's titles and training queries."""
+
+    pair_buckets: int = Field(default=65_536, ge=0)
+    """Rows for hashed pairs of neighbouring words, which tell `lock for door` from `door lock`."""
+
+    stemmer: Literal["plural", "none"] = "plural"
+    """`plural` takes English plural endings off words; `none` leaves words as they stand, for shops
+    in other languages."""
+
+    width: int = Field(default=256, ge=8)
+    """Size of a feature's embedding."""
+
+    dim: int = Field(default=128, ge=8)
+    """Size `D` of item and query vectors."""
+
+    steps: int = Field(default=3000, ge=1)
+    """Optimizer steps."""
+
+    batch: int = Field(default=1024, ge=2)
+    """Query–item pairs per step; the other items of the batch are the negatives."""
+
+    temperature: float = Field(default=0.05, gt=0)
+    """Temperature of the in-batch softmax, in units of cosine similarity."""
+
+    logged_share: float = Field(default=0.55, ge=0, le=1)
+    """Share of pairs that come from logged or judged searches; the others pair words of a title
+    with its item. Without a log all pairs do."""
+
+    word_dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Share of a title's words left out in training, so that no single word carries an item."""
+
+    learning_rate: float = Field(default=2e-3, gt=0)
+    """Peak rate of the dense weights, falling linearly to 5 % of it."""
+
+    embedding_learning_rate: float = Field(default=1e-2, gt=0)
+    """Peak rate of the embedding table, whose sparse gradients touch a row rarely."""

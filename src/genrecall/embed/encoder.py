@@ -1,0 +1,122 @@
+"""The in-domain two-tower encoder: queries and titles to unit vectors of one space.
+
+A text's subword and word-pair embeddings are averaged and pass one residual block and a projection.
+Both towers share all weights: in product search, queries are made of title words.
+
+Shapes: `n` texts, `D` vector size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_model, save_model
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genrecall.artifact import Artifact, write_json
+from genrecall.embed.tokenizer import Bags, SubwordTokenizer
+
+_SUBWORDS: Final = "subwords.json"
+_SETTINGS: Final = "encoder.json"
+_WEIGHTS: Final = "encoder.safetensors"
+
+
+class Encoder(Protocol):
+    """Texts to unit vectors."""
+
+    @property
+    def dim(self) -> int:
+        """Vector size `D`."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors of texts, float32 `[n, D]`; a text without a known feature gives zeros."""
+
+
+class TwoTower(nn.Module):
+    """Bags of features to unit vectors.
+
+    Args:
+        n_features: rows of the embedding table.
+        width: size of an embedding.
+        dim: size `D` of the vectors.
+    """
+
+    def __init__(self, *, n_features: int, width: int, dim: int) -> None:
+        super().__init__()
+        self.embedding = nn.EmbeddingBag(n_features, width, mode="mean", sparse=True)
+        nn.init.normal_(self.embedding.weight, std=width**-0.5)
+        self.norm = nn.LayerNorm(width)
+        self.block = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+        self.project = nn.Linear(width, dim, bias=False)
+
+    def forward(self, ids: Tensor, offsets: Tensor) -> Tensor:
+        """Features `[total]` with offsets `[n]` to unit vectors `[n, D]`."""
+        bag = self.norm(self.embedding(ids, offsets))  # (n, width)
+        return F.normalize(self.project(bag + self.block(bag)), dim=-1)  # (n, D)
+
+
+class TextEncoder:
+    """The trained encoder with its tokenizer.
+
+    Args:
+        tokenizer: cuts text into features.
+        model: turns features into vectors.
+    """
+
+    def __init__(self, tokenizer: SubwordTokenizer, model: TwoTower) -> None:
+        self.tokenizer = tokenizer
+        self.model = model.eval()
+
+    @classmethod
+    def load(cls, artifact: Artifact) -> TextEncoder:
+        """Read the encoder that `save` wrote into an artifact."""
+        settings = artifact.read_json(_SETTINGS)
+        tokenizer = SubwordTokenizer.load(
+            artifact.file(_SUBWORDS),
+            pair_buckets=settings["pair_buckets"],
+            stemmer=settings["stemmer"],
+        )
+        model = TwoTower(
+            n_features=tokenizer.n_features, width=settings["width"], dim=settings["dim"]
+        )
+        load_model(model, artifact.file(_WEIGHTS))
+        return cls(tokenizer, model)
+
+    def save(self, folder: Path) -> None:
+        """Write subwords, sizes and weights into an existing folder."""
+        self.tokenizer.save(folder / _SUBWORDS)
+        settings = {
+            "pair_buckets": self.tokenizer.pair_buckets,
+            "stemmer": self.tokenizer.stemmer,
+            "width": self.model.embedding.embedding_dim,
+            "dim": self.dim,
+        }
+        write_json(folder / _SETTINGS, settings)
+        save_model(self.model, str(folder / _WEIGHTS))
+
+    @property
+    def dim(self) -> int:
+        """Vector size `D`."""
+        return int(self.model.project.out_features)
+
+    def encode(self, texts: Sequence[str], *, batch: int = 8192) -> NDArray[np.float32]:
+        """Unit vectors of texts, float32 `[n, D]`; a text without a known feature gives zeros."""
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for start in range(0, len(texts), batch):
+            bags = self.tokenizer.bags(texts[start : start + batch])
+            vectors[start : start + batch] = self.encode_bags(bags)
+        return vectors
+
+    def encode_bags(self, bags: Bags) -> NDArray[np.float32]:
+        """Unit vectors of texts that were cut into features before."""
+        with torch.inference_mode():
+            ids, offsets = torch.from_numpy(bags.ids), torch.from_numpy(bags.offsets[:-1])
+            vectors: NDArray[np.float32] = self.model(ids, offsets).numpy()
+        vectors[np.diff(bags.offsets) == 0] = 0.0
+        return vectors

@@ -1,0 +1,127 @@
+"""One spelling for queries and titles: case, accents, units, fractions, model numbers.
+
+The rules are for product text, where `3/4"`, `3/4 in.` and `¾ inch` are one size, and `DX-4120` and
+`dx4120` one model.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from typing import Final, Literal
+
+Stemmer = Literal["plural", "none"]
+"""`plural` takes English plural endings off words; `none` leaves words as they stand."""
+
+_UNITS: Final[dict[str, tuple[str, ...]]] = {
+    "in": ("in", "inch", "inches"),
+    "ft": ("ft", "foot", "feet"),
+    "yd": ("yd", "yard", "yards"),
+    "mm": ("mm", "millimeter", "millimeters", "millimetre", "millimetres"),
+    "cm": ("cm", "centimeter", "centimeters", "centimetre", "centimetres"),
+    "m": ("m", "meter", "meters", "metre", "metres"),
+    "oz": ("oz", "ounce", "ounces"),
+    "lb": ("lb", "lbs", "pound", "pounds"),
+    "kg": ("kg", "kilogram", "kilograms"),
+    "g": ("g", "gram", "grams"),
+    "gal": ("gal", "gallon", "gallons"),
+    "qt": ("qt", "quart", "quarts"),
+    "pt": ("pt", "pint", "pints"),
+    "l": ("l", "liter", "liters", "litre", "litres"),
+    "ml": ("ml", "milliliter", "milliliters", "millilitre", "millilitres"),
+    "v": ("v", "volt", "volts"),
+    "w": ("w", "watt", "watts"),
+    "a": ("amp", "amps", "ampere", "amperes"),
+    "ah": ("ah",),
+    "mah": ("mah",),
+    "hp": ("hp", "horsepower"),
+    "ga": ("ga", "gauge"),
+    "gb": ("gb", "gigabyte", "gigabytes"),
+    "tb": ("tb", "terabyte", "terabytes"),
+    "pc": ("pc", "pcs", "piece", "pieces"),
+    "pk": ("pk", "pack", "packs"),
+    "ct": ("ct", "count"),
+}
+_CANONICAL: Final = {name: unit for unit, names in _UNITS.items() for name in names}
+
+_MARKS: Final = (
+    (re.compile(r"(?<=\d)\s*(?:\"|''|″|”|“)"), " in "),
+    (re.compile(r"(?<=\d)\s*(?:'|′|’|‘)(?=\W|x|$)"), " ft "),
+)
+_THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_UNIT_AFTER_NUMBER: Final = re.compile(
+    r"(?<![a-z\d])(\d+(?:[./]\d+)?)[\s-]*("
+    + "|".join(sorted(_CANONICAL, key=len, reverse=True))
+    + r")(?![a-z\d])\.?"
+)
+_BETWEEN_NUMBERS: Final = re.compile(r"(?<=\d)\s*[x×*]\s*(?=\d)|(?<=\d)\s+by\s+(?=\d)")
+_BETWEEN_SIZES: Final = re.compile(r"(?<=\d) (in|ft|cm|mm|m|yd)\s*[x×]\s*(?=\d)")
+_MIXED_FRACTION: Final = re.compile(r"(?<![\d./])(\d+)-(\d+/\d+)(?!\d)")
+_COUNTED_WORD: Final = re.compile(r"(?<![a-z\d])(\d+)-(?=[a-z]{3,})")
+_MODEL_HYPHEN: Final = re.compile(r"(?<=[a-z])-(?=\d)|(?<=\d)-(?=[a-z]{1,2}(?![a-z]))")
+_POSSESSIVE: Final = re.compile(r"(?<=[a-z])['’]s?(?![a-z])")
+_NOT_DECIMAL_POINT: Final = re.compile(r"(?<!\d)\.|\.(?!\d)")
+_NOT_FRACTION_SLASH: Final = re.compile(r"(?<!\d)/|/(?!\d)")
+_OTHER: Final = re.compile(r"[^\w./%]|_")
+
+
+def normalize(text: str) -> str:
+    """Bring a query or title into the one spelling that everything else works on.
+
+    >>> normalize('Crème 3/4" Elbow')
+    'creme 3/4 in elbow'
+    >>> normalize("18-Volt DX-4120 Drill, 1½ in.")
+    '18 v dx4120 drill 1 1/2 in'
+    >>> normalize("15'x15' tarp") == normalize("15 ft. x 15 ft. tarp")
+    True
+    """
+    text = "".join(_spell_fraction(char) for char in html.unescape(text))
+    text = unicodedata.normalize("NFKD", text.casefold())
+    text = "".join(char for char in text if not unicodedata.combining(char))
+    text = text.casefold().replace("&", " and ").replace("⁄", "/")
+    for mark, unit in _MARKS:
+        text = mark.sub(unit, text)
+    text = _POSSESSIVE.sub("", _THOUSANDS.sub("", text))
+    text = _MIXED_FRACTION.sub(r"\1 \2", text)
+    text = _BETWEEN_NUMBERS.sub(" x ", text)
+    text = _UNIT_AFTER_NUMBER.sub(lambda m: f"{m[1]} {_CANONICAL[m[2]]} ", text)
+    text = _BETWEEN_SIZES.sub(r" \1 x ", re.sub(r"\s+", " ", text))
+    text = _MODEL_HYPHEN.sub("", _COUNTED_WORD.sub(r"\1 ", text))
+    text = _NOT_FRACTION_SLASH.sub(" ", _NOT_DECIMAL_POINT.sub(" ", text))
+    return " ".join(_OTHER.sub(" ", text).split())
+
+
+def stem(word: str, stemmer: Stemmer) -> str:
+    """Bring the forms of a word together, by the named rule.
+
+    >>> stem("drills", "plural"), stem("drills", "none")
+    ('drill', 'drills')
+    """
+    return strip_plural(word) if stemmer == "plural" else word
+
+
+def strip_plural(word: str) -> str:
+    """Take an English plural ending off: the S stemmer of Harman, How Effective Is Suffixing, 1991.
+
+    It is extended by `-es` after a hiss, since shops are full of `brushes` and `boxes`.
+
+    >>> [strip_plural(word) for word in ("drills", "batteries", "boxes", "glass", "gas", "bus")]
+    ['drill', 'battery', 'box', 'glass', 'gas', 'bus']
+    """
+    if len(word) > 4 and word.endswith("ies") and word[-4] not in "ae":
+        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("ches", "shes", "sses", "xes")):
+        return word[:-2]
+    if len(word) > 3 and word.endswith("s") and word[-2] not in "us":
+        return word[:-1]
+    return word
+
+
+def _spell_fraction(char: str) -> str:
+    """`½` to ` 1/2`, so that `1½` does not become `11/2`."""
+    if unicodedata.category(char) == "No":
+        spelled = unicodedata.normalize("NFKD", char)
+        if "⁄" in spelled:
+            return " " + spelled.replace("⁄", "/")
+    return char

@@ -1,0 +1,137 @@
+"""Training the two-tower encoder: in-batch softmax over query–item pairs and title fragments.
+
+Each step draws its own chance from `(seed, step)`, so that nothing but the step number decides what
+it sees. Shapes: `B` pairs of a batch, `P` logged pairs, `D` vector size.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from genrecall.embed.config import EmbedConfig
+from genrecall.embed.encoder import TextEncoder, TwoTower
+from genrecall.embed.fragments import draw_fragments, drop_words
+from genrecall.embed.pairs import LoggedPairs
+from genrecall.embed.tokenizer import Bags, SubwordTokenizer, Words, join_bags
+from genrecall.optim import LinearDecay, SparseDenseAdam
+from genrecall.progress import Progress, RunLog
+
+
+def train_encoder(
+    config: EmbedConfig,
+    *,
+    titles: list[str],
+    queries: list[str],
+    pairs: LoggedPairs,
+    seed: int,
+    log: RunLog,
+) -> TextEncoder:
+    """Learn subwords and vectors from the shop's own text.
+
+    Args:
+        config: sizes and rates.
+        titles: of the items, by catalog row.
+        queries: distinct training queries.
+        pairs: which item was good for which query; may be empty.
+        seed: same seed, same encoder.
+        log: where to report.
+    """
+    tokenizer = SubwordTokenizer.train(
+        [*titles, *queries],
+        vocabulary=config.vocabulary,
+        pair_buckets=config.pair_buckets,
+        stemmer=config.stemmer,
+    )
+    torch.manual_seed(seed)
+    model = TwoTower(n_features=tokenizer.n_features, width=config.width, dim=config.dim)
+    batches = _Batches(
+        config,
+        tokenizer=tokenizer,
+        titles=tokenizer.words(titles),
+        queries=tokenizer.words(queries),
+        pairs=pairs,
+        seed=seed,
+    )
+    optimizer = SparseDenseAdam(
+        model,
+        dense=LinearDecay(config.learning_rate, config.steps),
+        sparse=LinearDecay(config.embedding_learning_rate, config.steps),
+    )
+    progress = Progress(log, "two-tower encoder", total=config.steps * config.batch)
+    for step in range(config.steps):
+        batch = batches.draw(step)
+        vectors = model(torch.from_numpy(batch.bags.ids), torch.from_numpy(batch.bags.offsets[:-1]))
+        loss = in_batch_loss(
+            vectors[: config.batch],
+            vectors[config.batch :],
+            query_ids=torch.from_numpy(batch.query),
+            item_ids=torch.from_numpy(batch.item),
+            temperature=config.temperature,
+        )
+        optimizer.step(loss, step)
+        progress.update(config.batch, loss=loss.item())
+    progress.finish(loss=loss.item())
+    return TextEncoder(tokenizer, model)
+
+
+def in_batch_loss(
+    queries: Tensor, items: Tensor, *, query_ids: Tensor, item_ids: Tensor, temperature: float
+) -> Tensor:
+    """Softmax of each query over the items of the batch, `[B, D]` and `[B, D]` to a scalar.
+
+    Items that are the same as, or belong to the same query as the positive are no negatives.
+    """
+    logits = queries @ items.T / temperature  # (B, B)
+    same = (query_ids[:, None] == query_ids) | (item_ids[:, None] == item_ids)
+    same.fill_diagonal_(False)
+    logits = logits.masked_fill(same, -torch.inf)
+    return F.cross_entropy(logits, torch.arange(len(logits)))
+
+
+class _Batch(NamedTuple):
+    bags: Bags  # 2B texts: the queries, then the titles
+    query: NDArray[np.int64]  # (B,) same number, same query
+    item: NDArray[np.int64]  # (B,) catalog rows
+
+
+class _Batches:
+    """Draws the pairs of a step."""
+
+    def __init__(
+        self,
+        config: EmbedConfig,
+        *,
+        tokenizer: SubwordTokenizer,
+        titles: Words,
+        queries: Words,
+        pairs: LoggedPairs,
+        seed: int,
+    ) -> None:
+        self._config, self._tokenizer, self._seed = config, tokenizer, seed
+        self._titles, self._queries, self._pairs = titles, queries, pairs
+        self._n_logged = round(config.batch * config.logged_share) if len(pairs.query) else 0
+        self._cumulative = np.cumsum(pairs.weight)
+
+    def draw(self, step: int) -> _Batch:
+        rng = np.random.default_rng([self._seed, step])
+        n_fragments = self._config.batch - self._n_logged
+        fragment_items = rng.integers(len(self._titles), size=n_fragments)
+        fragments = draw_fragments(self._titles, fragment_items, rng)
+        query_bags = self._tokenizer.gather(self._titles, *fragments)
+        item, query = fragment_items, -1 - np.arange(n_fragments)
+        if self._n_logged:
+            drawn = rng.random(self._n_logged) * self._cumulative[-1]
+            pair = np.searchsorted(self._cumulative, drawn, side="right")
+            logged = drop_words(self._queries, self._pairs.query[pair], rng, share=0.0)
+            query_bags = join_bags(self._tokenizer.gather(self._queries, *logged), query_bags)
+            item = np.concatenate([self._pairs.item[pair], item])
+            query = np.concatenate([self._pairs.query[pair], query])
+        titles = drop_words(self._titles, item, rng, share=self._config.word_dropout)
+        bags = join_bags(query_bags, self._tokenizer.gather(self._titles, *titles))
+        return _Batch(bags=bags, query=query, item=item)

@@ -1,0 +1,156 @@
+"""Recall, hit rate and what one channel alone finds: pure functions of rankings and good items.
+
+Everything follows from one thing, the rank of each target in its search's list (`target_ranks`);
+lists of catalog rows give item recall, lists of SID positions (beams) give the hit rate of CQ-SID,
+arXiv 2605.14434, §4. Measures come per search, so that averages, slices and intervals are taken
+elsewhere (`bootstrap`). A search whose list is empty scores 0; none is dropped.
+
+Shapes: `M` searches, `P` targets of all searches together, `B` beams, `S` distinct SIDs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.integer[Any]]
+Floats = NDArray[np.float64]
+
+ABSENT: Final = np.iinfo(np.int64).max
+"""Rank of a target that is not in its search's list."""
+
+_AT_ONCE: Final = 4096  # targets compared with their lists together: bounds the memory
+
+
+@dataclass(frozen=True, eq=False)
+class TargetRanks:
+    """Where the targets of each search stand in its list.
+
+    Attributes:
+        rank: position in the list, 0 is best, `ABSENT` when not in it, int64 `[P]`.
+        search: which search the target belongs to, int64 `[P]`, not decreasing.
+        n_targets: targets of each search, int64 `[M]`, each at least 1.
+    """
+
+    rank: NDArray[np.int64]
+    search: NDArray[np.int64]
+    n_targets: NDArray[np.int64]
+
+    def found(self, k: int) -> NDArray[np.int64]:
+        """How many targets of each search are among its first `k`: int64 `[M]`."""
+        return np.bincount(self.search[self.rank < k], minlength=len(self.n_targets))
+
+
+def target_ranks(lists: Sequence[IntArray], targets: Sequence[IntArray]) -> TargetRanks:
+    """Find every search's targets in its list.
+
+    Args:
+        lists: catalog rows or SID positions of each search, best first; negative entries are
+            padding. A value that stands twice counts at its first place.
+        targets: the good ones of each search, in the same terms, not negative. A value that stands
+            twice counts twice: two good items with one SID are two targets.
+
+    Raises:
+        ValueError: another number of lists than of targets, or a search without a target.
+
+    >>> ranks = target_ranks([np.array([7, 3, 5])], [np.array([5, 9])])
+    >>> ranks.rank.tolist() == [2, ABSENT]
+    True
+    """
+    n_targets = np.array([len(rows) for rows in targets], dtype=np.int64)
+    if len(lists) != len(targets):
+        raise ValueError(f"{len(lists)} lists for {len(targets)} searches; give one list a search.")
+    if len(targets) and n_targets.min() < 1:
+        raise ValueError(
+            f"search {int(n_targets.argmin())} has no target; leave such searches out and count "
+            "them (`Searches.of` does)."
+        )
+    search = np.repeat(np.arange(len(targets)), n_targets)
+    wanted = np.concatenate(targets) if len(targets) else np.empty(0, dtype=np.int64)
+    table = _pad(lists)
+    rank = np.full(len(wanted), ABSENT, dtype=np.int64)
+    for start in range(0, len(wanted), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        same = table[search[part]] == wanted[part, None]  # (targets, longest list)
+        rank[part] = np.where(same.any(axis=1), same.argmax(axis=1), ABSENT)
+    return TargetRanks(rank=rank, search=search, n_targets=n_targets)
+
+
+def recall(ranks: TargetRanks, k: int) -> Floats:
+    """Share of each search's targets among its first `k`: float64 `[M]`.
+
+    `recall@k = |targets ∩ list[:k]| / |targets|`. Over beams this is `hit@beam` averaged per
+    search.
+
+    >>> lists = [np.array([7, 3, 5]), np.array([1])]
+    >>> ranks = target_ranks(lists, targets=[np.array([5, 9]), np.array([1])])
+    >>> recall(ranks, 3)
+    array([0.5, 1. ])
+    """
+    return ranks.found(k) / ranks.n_targets
+
+
+def hit(ranks: TargetRanks, k: int) -> Floats:
+    """Whether any target of a search is among its first `k`: float64 `[M]` of 0 and 1.
+
+    `hit@k = [targets ∩ list[:k] ≠ ∅]`.
+
+    >>> hit(target_ranks([np.array([7, 3, 5])], [np.array([5, 9])]), 2)
+    array([0.])
+    """
+    return (ranks.found(k) > 0).astype(np.float64)
+
+
+def only_here(ranks: TargetRanks, others: Sequence[TargetRanks], k: int) -> Floats:
+    """Share of each search's targets that this list has among its first `k` and no other has.
+
+    `only@k = |(targets ∩ list[:k]) − ∪ others[:k]| / |targets|`, float64 `[M]`.
+
+    Raises:
+        ValueError: the ranks are of other targets.
+
+    >>> targets = [np.array([5, 9])]
+    >>> mine = target_ranks([np.array([5, 9])], targets)
+    >>> only_here(mine, [target_ranks([np.array([9])], targets)], k=1000)
+    array([0.5])
+    """
+    alone = ranks.rank < k
+    for other in others:
+        if not np.array_equal(other.search, ranks.search):
+            raise ValueError("the channels were ranked for different targets; give all the same.")
+        alone &= other.rank >= k
+    found: NDArray[np.int64] = np.bincount(ranks.search[alone], minlength=len(ranks.n_targets))
+    return found / ranks.n_targets
+
+
+def candidates(beams: IntArray, items_per_sid: IntArray, width: int) -> Floats:
+    """How many distinct items stand behind the first `width` beams: float64 `[M]`.
+
+    An item has one SID, so this is the sum of the sizes of the distinct SIDs.
+
+    Args:
+        beams: SID positions, best first, `[M, B]`; negative entries are padding.
+        items_per_sid: how many items each SID has, `[S]`.
+        width: beams to look at.
+
+    >>> candidates(np.array([[0, 2, -1], [1, 1, 0]]), np.array([3, 5, 10]), width=2)
+    array([13.,  5.])
+    """
+    first = np.sort(beams[:, :width], axis=1)
+    fresh = first >= 0
+    fresh[:, 1:] &= first[:, 1:] != first[:, :-1]
+    total: Floats = np.where(fresh, items_per_sid[first], 0).sum(axis=1, dtype=np.float64)
+    return total
+
+
+def _pad(lists: Sequence[IntArray]) -> NDArray[np.int64]:
+    """Lists side by side, filled up with -1: int64 `[M, longest]`."""
+    lengths = np.array([len(rows) for rows in lists], dtype=np.int64)
+    table = np.full((len(lists), max(lengths.max(initial=0), 1)), -1, dtype=np.int64)
+    if len(lists):
+        table[np.arange(table.shape[1]) < lengths[:, None]] = np.concatenate(lists)
+    return table

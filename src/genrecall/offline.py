@@ -1,0 +1,189 @@
+"""Offline evaluation: every channel answers the same searches, and their fusion; then the figures.
+
+Beside the generative channel stand BM25 and the dense channel over the same vectors. Fusions are
+reported with weights that were fitted on other searches: on the validation split by cross-fitting,
+on the test split with the weights of the validation split.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from genrecall.channels.base import Channel, Ranking, Request
+from genrecall.channels.bundle import RecallParts
+from genrecall.channels.fusion import fuse
+from genrecall.channels.generative import GenerativeChannel
+from genrecall.channels.training import Weights, cross_fitted_fusion, fit_weights
+from genrecall.data.tables import Rows, Searches, SplitName
+from genrecall.embed.normalize import normalize
+from genrecall.evaluate.config import EvaluateConfig
+from genrecall.evaluate.metrics import EvaluationInputs, K, Metrics, build_metrics
+from genrecall.evaluate.slices import Masks, frequency_slices
+from genrecall.generator.load import STAGES
+from genrecall.progress import RunLog
+
+FUSIONS: Final = (("bm25", "dense"), ("bm25", "dense", "generative"))
+"""Channels that are fused, without and with the generative one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Offline:
+    """What an evaluation found.
+
+    Attributes:
+        metrics: as in `metrics.json`.
+        weights: fusion weights by fusion, fitted on all measured searches or given.
+        searches: the measured searches.
+        rankings: by channel or fusion, one per measured search.
+    """
+
+    metrics: Metrics
+    weights: Mapping[str, Weights]
+    searches: Searches
+    rankings: Mapping[str, Sequence[Ranking]]
+
+
+def evaluate(
+    parts: RecallParts,
+    searches: Searches,
+    *,
+    split: SplitName,
+    config: EvaluateConfig,
+    health: Mapping[str, Any],
+    log: RunLog,
+    weights: Mapping[str, Weights] | None = None,
+    seed: int = 0,
+) -> Offline:
+    """Measure all channels on one split.
+
+    Args:
+        parts: what the channels are made of.
+        searches: of all splits; training searches decide what is head and tail.
+        split: which part to measure.
+        config: how much to measure.
+        health: figures of the SIDs, passed on into the metrics.
+        log: where to report.
+        weights: of each fusion; None fits them on the measured searches, with cross-fitting.
+        seed: of the sample, the folds and the bootstrap.
+
+    Raises:
+        DataError: the split has no search with a good item.
+    """
+    every = searches.of(split)
+    measured = _sample(every, config.searches, seed)
+    log.say(f"  {len(measured):,} of {len(every):,} {split} searches with a good item")
+    generative = parts.generative()
+    channels: list[Channel] = [generative, parts.lexical(), parts.dense()]
+    # A popular query is answered once.
+    queries = sorted(set(measured.queries))
+    place = {query: i for i, query in enumerate(queries)}
+    spread = np.array([place[query] for query in measured.queries], dtype=np.int64)
+    requests = [Request(query) for query in queries]
+    rankings: dict[str, list[Ranking]] = {}
+    for channel in channels:
+        start = time.monotonic()
+        answers = channel.rank(requests, K) if requests else []
+        log.say(f"  {channel.name}: {len(requests):,} queries in {time.monotonic() - start:.1f} s")
+        rankings[channel.name] = [answers[i] for i in spread.tolist()]
+    fitted = _fuse(parts, rankings, measured.positives, weights=weights, seed=seed)
+    beams = {
+        stage: parts.generative(stage).generate(requests, config.beam).leaves[spread]
+        for stage in STAGES
+    }
+    metrics = build_metrics(
+        EvaluationInputs(
+            split=split,
+            positives=measured.positives,
+            channels={name: [r.rows for r in lists] for name, lists in rankings.items()},
+            beams=beams,
+            sid_of_item=parts.table.sid_of_item,
+            items_per_sid=generative.postings.sizes,
+            slices=_slices(measured, searches),
+            new_items=_new_items(parts, searches),
+            latencies_ms=_latencies(generative, queries, config),
+            quantize=health,
+            excluded=_excluded(searches, split, len(every), len(measured)),
+            seed=seed,
+        )
+    )
+    return Offline(metrics=metrics, weights=fitted, searches=measured, rankings=rankings)
+
+
+def _sample(searches: Searches, count: int, seed: int) -> Searches:
+    if len(searches) <= count:
+        return searches
+    chosen = np.random.default_rng(seed).choice(len(searches), size=count, replace=False)
+    return Searches(searches.frame[np.sort(chosen)])
+
+
+def _fuse(
+    parts: RecallParts,
+    rankings: dict[str, list[Ranking]],
+    positives: Sequence[Rows],
+    *,
+    weights: Mapping[str, Weights] | None,
+    seed: int,
+) -> dict[str, Weights]:
+    """Add the fusions to `rankings`; returns the weights to serve with."""
+    config, fitted = parts.channels.fusion, {}
+    for names in FUSIONS:
+        fusion = "+".join(names)
+        lists = {name: rankings[name] for name in names}
+        if weights is not None:
+            fitted[fusion] = dict(weights[fusion])
+            rankings[fusion] = fuse(lists, K, config=config, weights=fitted[fusion])
+        else:
+            fitted[fusion] = fit_weights(lists, positives, K, config=config)
+            crossed = cross_fitted_fusion(lists, positives, K, config=config, seed=seed)
+            rankings[fusion] = crossed.rankings
+    return fitted
+
+
+def _slices(measured: Searches, searches: Searches) -> Masks:
+    train = searches.frame.filter(searches.frame["split"] == "train")["query"].to_list()
+    spelled = {query: normalize(query) for query in {*train, *measured.queries}}
+    return frequency_slices([spelled[q] for q in measured.queries], [spelled[q] for q in train])
+
+
+def _new_items(parts: RecallParts, searches: Searches) -> Rows | None:
+    """Items that entered the shop after the last training search; None where times are unknown."""
+    last = searches.frame.filter(searches.frame["split"] == "train")["time"].max()
+    entered = parts.catalog.frame["updated_at"]
+    if not isinstance(last, int) or entered.null_count() == len(entered):
+        return None
+    return np.flatnonzero((entered > last).fill_null(False).to_numpy()).astype(np.int32)
+
+
+def _latencies(
+    channel: GenerativeChannel, queries: Sequence[str], config: EvaluateConfig
+) -> NDArray[np.float64] | None:
+    """Milliseconds of single requests on one thread, after a warm-up."""
+    chosen = [Request(query) for query in queries[: config.latency_searches]]
+    if not chosen:
+        return None
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for request in chosen[:10]:
+            channel.rank([request], config.latency_k)
+        return np.array([_milliseconds(channel, request, config.latency_k) for request in chosen])
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _milliseconds(channel: Channel, request: Request, k: int) -> float:
+    start = time.perf_counter()
+    channel.rank([request], k)
+    return (time.perf_counter() - start) * 1e3
+
+
+def _excluded(searches: Searches, split: str, usable: int, measured: int) -> dict[str, int]:
+    in_split = int((searches.frame["split"] == split).sum())
+    return {"without a good item": in_split - usable, "not sampled": usable - measured}

@@ -1,0 +1,73 @@
+"""Frozen SIDs, ready to use; the inference half of the stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from genrecall.artifact import Artifact, Json
+from genrecall.quantize.categories import CategoryCodes, CategoryPath
+from genrecall.quantize.quantizer import Quantizer, Vectors
+from genrecall.sid import Codes, SidSpace, SidTable
+
+KIND: Final = "quantize"
+"""Kind of the stage's artifact."""
+
+SIDS: Final = "sids.npy"
+CENTROIDS: Final = "centroids.npy"
+SPACE: Final = "space.json"
+CATEGORIES: Final = "categories.json"
+HEALTH: Final = "health.json"
+
+
+class FrozenSids(NamedTuple):
+    """What the stage leaves behind.
+
+    Attributes:
+        quantizer: vectors to codes.
+        categories: the level-1 codes; no path has one if `use_category` was off.
+        table: SID of each catalog row.
+        centroids: mean latent of each SID's items, float32 `[S, d]`, as `table.sids`.
+        health: the figures of `metrics.json`.
+    """
+
+    quantizer: Quantizer
+    categories: CategoryCodes
+    table: SidTable
+    centroids: Vectors
+    health: Json
+
+    def assign_new(self, vectors: Vectors, paths: Iterable[CategoryPath | None]) -> Codes:
+        """SIDs of items that arrive later: the nearest populated SID of their category.
+
+        Args:
+            vectors: item vectors, `[N, D]`.
+            paths: category path of each, root first; None when unknown.
+        """
+        return self.quantizer.assign_populated(
+            vectors, self.categories.encode(paths), table=self.table, centroids=self.centroids
+        )
+
+
+def load_sids(artifact: Artifact) -> FrozenSids:
+    """Read what `run` wrote.
+
+    Raises:
+        ArtifactError: a file is missing or does not fit the others.
+    """
+    return FrozenSids(
+        quantizer=Quantizer.load(artifact.path),
+        categories=CategoryCodes.from_json(artifact.read_json(CATEGORIES)),
+        table=load_table(artifact),
+        centroids=np.load(artifact.file(CENTROIDS), allow_pickle=False),
+        health=artifact.read_json(HEALTH),
+    )
+
+
+def load_table(artifact: Artifact) -> SidTable:
+    """Read only the SID of each catalog row."""
+    one, two, three = artifact.read_json(SPACE)["sizes"]
+    codes = np.load(artifact.file(SIDS), allow_pickle=False)
+    return SidTable(SidSpace((one, two, three)), codes)

@@ -1,0 +1,271 @@
+"""The inference half of CQ-SID: item vectors to SID codes (CQ-SID, arXiv 2605.14434, §3.1).
+
+An encoder maps an item vector to a latent. Level 1 is the item's category code, or the nearest
+code where the category is unknown; levels 2 and 3 are the nearest codes of the residual.
+
+Shapes: `N` items, `D` width of the item vectors, `d` width of the latents, `K_l` codes of level
+`l`, `S` SIDs with items.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from genrecall.errors import ArtifactError, DataError
+from genrecall.quantize.categories import UNKNOWN
+from genrecall.sid import LEVELS, Codes, SidTable
+
+WEIGHTS: Final = "quantizer.safetensors"
+SETTINGS: Final = "quantizer.json"
+
+Vectors = NDArray[np.float32]
+"""Item vectors `[N, D]` or latents `[N, d]`."""
+
+_BLOCK: Final = 4096
+"""Rows per step of long computations: keeps the distance matrix small."""
+
+
+class ResidualMLP(nn.Module):
+    """`y = A x + W_2 gelu(W_1 x)` that starts as the identity.
+
+    `A` starts as the identity (orthogonal where the widths differ) and `W_2` as zero, so training
+    departs from the geometry of the vectors it is given, which the two-tower encoder has already
+    fitted to queries.
+
+    Args:
+        width_in: width of `x`.
+        width_hidden: width of the hidden layer.
+        width_out: width of `y`.
+    """
+
+    def __init__(self, *, width_in: int, width_hidden: int, width_out: int) -> None:
+        super().__init__()
+        self.skip = nn.Linear(width_in, width_out, bias=False)
+        self.hidden = nn.Linear(width_in, width_hidden)
+        self.out = nn.Linear(width_hidden, width_out)
+        if width_in == width_out:
+            nn.init.eye_(self.skip.weight)
+        else:
+            nn.init.orthogonal_(self.skip.weight)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[..., width_in]` to `[..., width_out]`."""
+        y: Tensor = self.skip(x) + self.out(nn.functional.gelu(self.hidden(x)))
+        return y
+
+
+class Quantized(NamedTuple):
+    """A latent taken apart.
+
+    Attributes:
+        codes: chosen codes, int64 `[N, 3]`.
+        residuals: what was left of the latent before each level, `[N, d]` each.
+        chosen: the code vector chosen at each level, `[N, d]` each.
+    """
+
+    codes: Tensor
+    residuals: tuple[Tensor, Tensor, Tensor]
+    chosen: tuple[Tensor, Tensor, Tensor]
+
+
+class Quantizer(nn.Module):
+    """Encoder and three codebooks.
+
+    Args:
+        dim: width of the item vectors, `D`.
+        hidden: width of the encoder's hidden layer.
+        latent: width of the latents, `d`.
+        sizes: codes per level `(K1, K2, K3)`, before cluster size control.
+    """
+
+    def __init__(self, *, dim: int, hidden: int, latent: int, sizes: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.dim, self.hidden, self.latent, self.sizes = dim, hidden, latent, sizes
+        self.encoder = ResidualMLP(width_in=dim, width_hidden=hidden, width_out=latent)
+        for level, size in enumerate(sizes):
+            self.register_buffer(f"codebook_{level + 1}", torch.zeros(size, latent))
+
+    @property
+    def codebooks(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The code vectors of each level, `[K_l, d]` each."""
+        one, two, three = (self.get_buffer(f"codebook_{level + 1}") for level in range(LEVELS))
+        return one, two, three
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Latents of item or query vectors, `[..., D]` to `[..., d]`, of length 1.
+
+        Without a fixed length they could shrink to please the commitment loss.
+        """
+        return nn.functional.normalize(self.encoder(vectors), dim=-1)
+
+    def quantize(self, latents: Tensor, categories: Tensor) -> Quantized:
+        """Choose the codes level by level.
+
+        Args:
+            latents: `[N, d]`.
+            categories: category code of each item, int64 `[N]`; -1 takes the nearest code.
+        """
+        residuals, chosen, codes = [], [], []
+        residual = latents
+        for level, codebook in enumerate(self.codebooks):
+            code = nearest(residual, codebook)
+            if level == 0:
+                code = torch.where(categories >= 0, categories, code)
+            residuals.append(residual)
+            chosen.append(codebook[code])
+            codes.append(code)
+            residual = residual - codebook[code]
+        return Quantized(
+            torch.stack(codes, dim=-1),
+            (residuals[0], residuals[1], residuals[2]),
+            (chosen[0], chosen[1], chosen[2]),
+        )
+
+    @torch.inference_mode()
+    def encode(self, vectors: Vectors) -> Vectors:
+        """Latents of item vectors: `[N, D]` to `[N, d]`.
+
+        Raises:
+            DataError: the vectors have another width or are not finite.
+        """
+        if vectors.ndim != 2 or vectors.shape[1] != self.dim:
+            raise DataError(
+                f"item vectors of shape {vectors.shape} do not fit a quantizer of width "
+                f"{self.dim}; encode the items with the encoder that the quantizer was trained on."
+            )
+        if not np.isfinite(vectors).all():
+            bad = int((~np.isfinite(vectors)).any(1).sum())
+            raise DataError(
+                f"{bad:,} of {len(vectors):,} item vectors hold NaN or infinity; only finite "
+                "numbers can be quantized. Check the encoder's output for these items."
+            )
+        out = np.empty((len(vectors), self.latent), dtype=np.float32)
+        for rows in _blocks(len(vectors)):
+            block = torch.from_numpy(np.ascontiguousarray(vectors[rows], dtype=np.float32))
+            out[rows] = self(block).numpy()
+        return out
+
+    @torch.inference_mode()
+    def assign(self, vectors: Vectors, category_codes: NDArray[np.int32]) -> Codes:
+        """SID codes before cluster size control: int32 `[N, 3]`.
+
+        Args:
+            vectors: item vectors, float32 `[N, D]`.
+            category_codes: level-1 code of each item, int `[N]`; -1 takes the nearest.
+        """
+        latents = self.encode(vectors)
+        codes = np.empty((len(vectors), LEVELS), dtype=np.int32)
+        for rows in _blocks(len(vectors)):
+            categories = torch.from_numpy(category_codes[rows].astype(np.int64))
+            codes[rows] = self.quantize(torch.from_numpy(latents[rows]), categories).codes.numpy()
+        return codes
+
+    def centroids(self, vectors: Vectors, table: SidTable) -> Vectors:
+        """Mean latent of each SID's items, float32 `[S, d]`, in the order of `table.sids`.
+
+        Args:
+            vectors: the vectors of the table's items, `[N, D]`.
+            table: the SID of each item.
+        """
+        return group_means(self.encode(vectors), table.sid_of_item, len(table.packed))
+
+    @torch.inference_mode()
+    def assign_populated(
+        self,
+        vectors: Vectors,
+        category_codes: NDArray[np.int32],
+        *,
+        table: SidTable,
+        centroids: Vectors,
+    ) -> Codes:
+        """SIDs of items that arrive after the SID space was frozen: int32 `[N, 3]`.
+
+        An item takes the nearest SID *with items* of its category, by the mean latent of the SID's
+        items, so no new token is made and groups that cluster size control split off take part. An
+        item of unknown category, or of a category without items, takes the nearest of all.
+
+        Args:
+            vectors: item vectors, `[N, D]`.
+            category_codes: level-1 code of each item, int `[N]`; -1 where unknown.
+            table: the SIDs that have items.
+            centroids: `Quantizer.centroids` of the table, `[S, d]`.
+        """
+        latents = torch.from_numpy(self.encode(vectors))
+        centers = torch.from_numpy(np.ascontiguousarray(centroids))
+        sids = table.sids
+        codes = np.empty((len(vectors), LEVELS), dtype=np.int32)
+        for category in np.unique(category_codes).tolist():
+            rows = np.flatnonzero(category_codes == category)
+            first, last = np.searchsorted(sids[:, 0], [category, category + 1]).tolist()
+            if category == UNKNOWN or first == last:
+                first, last = 0, len(sids)
+            for block in _blocks(len(rows)):
+                at = nearest(latents[rows[block]], centers[first:last]).numpy()
+                codes[rows[block]] = sids[first + at]
+        return codes
+
+    def save(self, folder: Path) -> None:
+        """Write `quantizer.safetensors` and `quantizer.json`."""
+        state = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        save_file(state, folder / WEIGHTS)
+        settings = {
+            "dim": self.dim,
+            "hidden": self.hidden,
+            "latent": self.latent,
+            "sizes": list(self.sizes),
+        }
+        (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Quantizer:
+        """Read what `save` wrote.
+
+        Raises:
+            ArtifactError: a file is missing or does not hold a quantizer.
+        """
+        try:
+            settings = json.loads((folder / SETTINGS).read_text("utf-8"))
+            one, two, three = settings.pop("sizes")
+            quantizer = cls(sizes=(one, two, three), **settings)
+            quantizer.load_state_dict(load_file(folder / WEIGHTS))
+        except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+            raise ArtifactError(
+                f"{folder} holds no readable quantizer ({error}); {WEIGHTS} and {SETTINGS} of one "
+                "run are needed. Run the quantize stage again."
+            ) from error
+        return quantizer.eval()
+
+
+def nearest(points: Tensor, centers: Tensor) -> Tensor:
+    """Position of the center at the least squared distance, int64 `[N]`; the first of equals."""
+    # ‖p − c‖² without its constant ‖p‖².
+    return (centers.square().sum(-1) - 2 * points @ centers.T).argmin(-1)
+
+
+def group_means(points: Vectors, groups: NDArray[np.int64], n_groups: int) -> Vectors:
+    """Mean of the points of each group, float32 `[n_groups, d]`; zero for an empty group."""
+    order = np.argsort(groups, kind="stable")
+    counts = np.bincount(groups, minlength=n_groups)
+    starts = np.cumsum(counts) - counts
+    means = np.zeros((n_groups, points.shape[1]), dtype=np.float32)
+    filled = counts > 0
+    if filled.any():
+        sums = np.add.reduceat(points[order].astype(np.float64), starts[filled])
+        means[filled] = sums / counts[filled, None]
+    return means
+
+
+def _blocks(n: int) -> Iterator[slice]:
+    return (slice(start, start + _BLOCK) for start in range(0, n, _BLOCK))

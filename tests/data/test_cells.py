@@ -1,0 +1,168 @@
+import math
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genrecall.data import cells
+
+KINDS = {
+    "text": cells.TEXT,
+    "number": cells.NUMBER,
+    "time": cells.TIME,
+    "flag": cells.FLAG,
+    "texts": cells.TEXTS,
+    "text_lists": cells.TEXT_LISTS,
+    "category": cells.CATEGORY,
+    "attributes": cells.ATTRIBUTES,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given_value", "expected"),
+    [
+        ("text", "", ""),
+        ("text", 12, "12"),
+        ("number", "3.50", 3.5),
+        ("number", " 3 ", 3.0),
+        ("number", 7, 7.0),
+        ("number", Decimal("1.5"), 1.5),
+        ("number", "", None),
+        ("time", "1700000000", 1_700_000_000),
+        ("time", 5, 5),
+        ("time", 5.9, 5),
+        ("time", "1970-01-01", 0),
+        ("time", "1970-01-01T00:01:00Z", 60),
+        ("time", "1970-01-01T01:00:00+01:00", 0),
+        ("time", "1969-12-31T23:59:59.5", -1),
+        ("time", datetime(1970, 1, 1, 0, 0, 9), 9),
+        ("time", datetime(1970, 1, 1, 0, 0, 9, tzinfo=UTC), 9),
+        ("time", date(1970, 1, 2), 86_400),
+        ("time", " ", None),
+        ("flag", True, True),
+        ("flag", "No", False),
+        ("flag", 1, True),
+        ("flag", "0", False),
+        ("flag", "", None),
+        ("texts", "a|b c| d ", ["a", "b c", "d"]),
+        ("texts", "7", ["7"]),
+        ("texts", '["a|b", 3]', ["a|b", "3"]),
+        ("texts", [1, "2"], ["1", "2"]),
+        ("texts", "", []),
+        ("text_lists", '[["bm25"], [], ["dense", "bm25"]]', [["bm25"], [], ["dense", "bm25"]]),
+        ("text_lists", "", None),
+        ("category", "Tools > Power Tools", ["Tools", "Power Tools"]),
+        ("category", r"Screens > \> 50 inch > A\>B", ["Screens", "> 50 inch", "A>B"]),
+        ("category", ["Tools", None, "Drills"], ["Tools"]),
+        ("category", ["Tools", " "], ["Tools"]),
+        ("category", [None, None], None),
+        ("category", " > ", None),
+        ("category", [], None),
+        ("attributes", {"color": "red|blue"}, [{"key": "color", "value": ["red", "blue"]}]),
+        ("attributes", {"b": [1, 2.5], "a": True, "c": None, "d": []},
+         [{"key": "a", "value": ["true"]}, {"key": "b", "value": ["1", "2.5"]}]),
+        ("attributes", [{"key": "size", "value": ["M"]}], [{"key": "size", "value": ["M"]}]),
+        ("attributes", '{"size": "M"}', [{"key": "size", "value": ["M"]}]),
+        ("attributes", {}, None),
+        ("attributes", "", None),
+    ],
+)  # fmt: skip
+def test_what_a_cell_means(kind, given_value, expected):
+    # Beside a value of another type, the column has none, so that the cell's own rule decides.
+    column = pl.Series([given_value]) if isinstance(given_value, date) else [given_value]
+    converted = cells.convert(column, KINDS[kind])
+    assert converted.failed == {}
+    assert converted.values.to_list() == [expected]
+    assert converted.values.dtype == KINDS[kind].dtype
+
+
+@pytest.mark.parametrize(
+    ("kind", "given_value", "complaint"),
+    [
+        ("text", 1.5, "is neither text nor a whole number"),
+        ("text", True, "is neither text nor a whole number"),
+        ("number", "1,000", "is not a number"),
+        ("number", True, "is not a number"),
+        ("number", [1], "is not a number"),
+        ("number", "nan", "is not a finite number"),
+        ("number", math.inf, "is not a finite number"),
+        ("number", 10**400, "is not a finite number"),
+        ("time", "yesterday", "is neither a whole number nor an ISO 8601 time"),
+        ("time", 2**63, "is neither a whole number nor an ISO 8601 time"),
+        ("time", math.nan, "is neither a whole number nor an ISO 8601 time"),
+        ("flag", "maybe", "is neither true nor false"),
+        ("flag", 2, "is neither true nor false"),
+        ("texts", 7, "is not a list"),
+        ("texts", "[1, 2", "is not a JSON array"),
+        ("texts", ["a", None], "is neither text nor a whole number"),
+        ("text_lists", "a|b|c]", None),
+        ("text_lists", [1], "is not a list"),
+        ("category", 3, "is not a category path"),
+        ("category", [1.5], "is neither text nor a whole number"),
+        ("attributes", "color: red", "is not a JSON object"),
+        ("attributes", ["red"], "is not a mapping of names to values"),
+        ("attributes", {"size": {"eu": 40}}, "is neither text nor a whole number"),
+        ("attributes", {"size": math.nan}, "is not a finite number"),
+        ("attributes", '{"size": "\\ud800"}', "is not a JSON object"),
+    ],
+)
+def test_what_a_cell_cannot_mean(kind, given_value, complaint):
+    converted = cells.convert([None, given_value], KINDS[kind])
+    if complaint is None:  # text between bars is a list, also inside a list of lists
+        assert converted.values.to_list() == [None, [["a"], ["b"], ["c]"]]]
+    else:
+        assert converted.failed == {1: (complaint, cells.shorten(given_value))}
+        assert converted.values.to_list() == [None, None]
+
+
+def test_typed_columns_keep_their_meaning():
+    numbers = cells.convert(pl.Series([1.5, None, math.nan], dtype=pl.Float32), cells.NUMBER)
+    assert numbers.values.to_list() == [1.5, None, None]
+    assert numbers.failed == {2: ("is not a finite number", "nan")}
+    assert cells.convert(pl.Series([3, None]), cells.TEXT).values.to_list() == ["3", None]
+    brands = pl.Series(["a", "b", "a"], dtype=pl.Categorical)
+    assert cells.convert(brands, cells.TEXT).values.to_list() == ["a", "b", "a"]
+    clicks = cells.convert(pl.Series([[1, 2], [], None, [3, None]]), cells.TEXTS)
+    assert clicks.values.to_list() == [["1", "2"], [], None, None]
+    assert list(clicks.failed) == [3]
+    structs = pl.Series([{"color": ["red"], "size": None}, {"color": None, "size": "M"}])
+    assert cells.convert(structs, cells.ATTRIBUTES).values.to_list() == [
+        [{"key": "color", "value": ["red"]}],
+        [{"key": "size", "value": ["M"]}],
+    ]
+
+
+numerals = st.one_of(
+    st.floats().map(repr),
+    st.integers(-(2**65), 2**65).map(str),
+    st.text("0123456789.-+e_ ", max_size=8),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.none() | numerals, max_size=6), st.sampled_from([cells.NUMBER, cells.TIME]))
+def test_the_fast_road_leads_where_the_cell_rule_leads(values, kind):
+    converted = cells.convert(values, kind)
+    slow, failed = cells.read_cells(values, kind.cell)
+    assert converted.values.to_list() == slow
+    assert converted.failed == failed
+
+
+names = st.text(min_size=1).map(str.strip).filter(bool)
+
+
+@settings(deadline=None)
+@given(st.lists(names.filter(lambda name: not name.endswith("\\")), min_size=1, max_size=4))
+def test_every_category_path_can_be_written_as_text(path):
+    written = " > ".join(name.replace(">", r"\>") for name in path)
+    assert cells.category(written) == path
+
+
+@settings(deadline=None)
+@given(st.lists(st.none() | st.dictionaries(st.text(), st.lists(st.text(), max_size=3))))
+def test_nested_columns_hold_every_text(rows):
+    values = [None if row is None else cells.named_values(row) for row in rows]
+    assert cells.build(values, cells.ATTRIBUTES.dtype).to_list() == values

@@ -1,0 +1,163 @@
+import json
+
+import polars as pl
+import pytest
+
+from genrecall.artifact import open_artifact
+from genrecall.data import stage
+from genrecall.data.config import DataConfig
+from genrecall.data.tables import ITEMS, SEARCHES, USERS
+from genrecall.errors import ArtifactError, DataError
+from genrecall.progress import FileLog, SilentLog
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A small shop with a log; some of its rows are bad."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    items = ["sku,title,category,price", *(f"i{n},lamp {n},Home > Lamps,{n}" for n in range(20))]
+    items += ["i20,lamp 20,Home", "i21,lamp 21,Home > Lamps,cheap"]
+    (folder / "items.csv").write_text("\n".join(items) + "\n")
+    searches = [
+        {"search_id": f"s{n}", "timestamp": n, "query": f"lamp {n}", "clicks": [f"i{n}"] * (n > 2)}
+        for n in range(22)
+    ]
+    lines = [json.dumps(search) for search in searches] + ["{"]
+    (folder / "searches.jsonl").write_text("\n".join(lines))
+    pl.DataFrame({"user_id": ["u1"], "gender": ["F"]}).write_parquet(folder / "users.parquet")
+    return folder
+
+
+def config(folder, **settings):
+    settings = {
+        "items": {"file": folder / "items.csv", "columns": {"item_id": "sku"}},
+        "searches": {"file": folder / "searches.jsonl"},
+        "users": {"file": folder / "users.parquet"},
+        "split": {"by": "time", "validation": 0.2, "test": 0.2},
+        **settings,
+    }
+    return DataConfig(**settings)
+
+
+def test_the_stage_writes_what_it_loads(shop, tmp_path):
+    artifact = stage.run(config(shop), tmp_path / "data", SilentLog())
+    catalog, searches = stage.load(artifact)
+    assert catalog.frame.schema == pl.Schema(ITEMS)
+    assert len(catalog) == 20
+    assert catalog.categories[0] == ("Home", "Lamps")
+    assert searches.frame.schema == pl.Schema(SEARCHES)
+    assert len(searches) == 22
+    assert len(searches.of("train")) == 11
+    users = pl.read_parquet(artifact.file("users.parquet"))
+    assert users.schema == pl.Schema(USERS)
+    assert stage.load(open_artifact(artifact.path, kind="data"))[0].item_ids == catalog.item_ids
+
+
+def test_the_summary_counts_everything(shop, tmp_path):
+    artifact = stage.run(config(shop), tmp_path / "data", SilentLog())
+    summary = artifact.read_json("summary.json")
+    assert summary["tables"]["items"] == {
+        "rows": 22,
+        "kept": 20,
+        "rejected": 2,
+        "causes": {"line has the wrong number of fields": 1, "price is not a number": 1},
+    }
+    assert summary["searches"] == {"train": 14, "validation": 4, "test": 4}
+    assert summary["without_positives"] == {"train": 3, "validation": 0, "test": 2}
+    assert summary["unknown_items"] == {
+        "impressions": 0, "positives": 2, "examples": ["i20", "i21"]
+    }  # fmt: skip
+    assert stage.validate(config(shop)) == summary
+
+
+def test_rejects_are_kept_beside_the_tables(shop, tmp_path):
+    artifact = stage.run(config(shop), tmp_path / "data", SilentLog())
+    kept = [name for name in artifact.files if name.startswith("rejects/")]
+    assert kept == ["rejects/items.jsonl", "rejects/searches.jsonl"]
+    lines = artifact.file("rejects/items.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"file": "items.csv", "line": 22, "cause": "line has the wrong number of fields",
+         "given": "3 instead of 4", "raw": "i20,lamp 20,Home"},
+        {"file": "items.csv", "line": 23, "cause": "price is not a number",
+         "given": "'cheap'", "raw": "i21,lamp 21,Home > Lamps,cheap"},
+    ]  # fmt: skip
+
+
+def test_equal_inputs_give_equal_bytes(shop, tmp_path):
+    first = stage.run(config(shop), tmp_path / "first", SilentLog())
+    moved = shop.rename(tmp_path / "elsewhere")
+    second = stage.run(config(moved), tmp_path / "second", SilentLog())
+    assert (first.files, first.inputs) == (second.files, second.inputs)
+
+
+def test_the_input_hash_follows_files_and_settings(shop):
+    before = stage.input_hash(config(shop))
+    assert stage.input_hash(config(shop, max_rejects=0.3)) != before
+    hashes = stage.source_hashes(config(shop))
+    assert sorted(hashes) == ["items", "searches", "users"]
+    with (shop / "searches.jsonl").open("a") as stream:
+        stream.write("\n")
+    changed = stage.source_hashes(config(shop))
+    assert [name for name in hashes if hashes[name] != changed[name]] == ["searches"]
+    assert stage.input_hash(config(shop)) != before
+    (shop / "users.parquet").unlink()
+    with pytest.raises(DataError, match=r"does not exist. Correct `users: file`"):
+        stage.source_hashes(config(shop))
+
+
+def test_a_run_says_what_it_kept_and_what_it_did_not(shop, tmp_path, capsys):
+    log = FileLog(tmp_path / "log.jsonl")
+    stage.run(config(shop), tmp_path / "data", log)
+    said = capsys.readouterr().err
+    assert "items: 20 of 22 rows; 2 rejected: line has the wrong number of fields (1)" in said
+    assert "searches: 14 train, 4 validation, 4 test; 5 of them without a good item" in said
+    assert "not in the catalog: 2 good items and 0 impressions, such as i20, i21" in said
+    events = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert events[-1]["event"] == "data"
+    assert events[-1]["searches"]["train"] == 14
+
+
+def test_a_catalog_alone_is_enough(shop, tmp_path):
+    alone = config(shop, searches=None, users=None, split={})
+    artifact = stage.run(alone, tmp_path / "data", SilentLog())
+    assert sorted(artifact.files) == [
+        "items.parquet", "rejects/items.jsonl", "searches.parquet", "summary.json"
+    ]  # fmt: skip
+    catalog, searches = stage.load(artifact)
+    assert (len(catalog), len(searches)) == (20, 0)
+    assert "searches: none; everything" in "\n".join(stage.describe(stage.validate(alone)))
+
+
+def test_judgments_take_the_place_of_a_log(shop, tmp_path):
+    (shop / "judged.csv").write_text("query,sku,relevance\nlamp,i1,3\nlamp,i2,1\nlight,i3,1\n")
+    judged = config(
+        shop,
+        searches=None,
+        judgments={"file": shop / "judged.csv", "columns": {"item_id": "sku"}},
+        positive_from=2.5,
+        split={"validation": 0.0, "test": 0.0},
+    )
+    _, searches = stage.load(stage.run(judged, tmp_path / "data", SilentLog()))
+    assert searches.queries == ["lamp", "light"]
+    assert [rows.tolist() for rows in searches.positives] == [[1], []]
+    said = "\n".join(stage.describe(stage.validate(judged)))
+    assert "2 train, 0 validation, 0 test; 1 of them without a good item" in said
+    assert "no validation search has a good item" in said
+
+
+def test_a_refused_table_leaves_the_last_run_alone(shop, tmp_path):
+    artifact = stage.run(config(shop), tmp_path / "data", SilentLog())
+    (shop / "items.csv").write_text("sku,title\n")
+    with pytest.raises(DataError, match=r"no usable row of `items`"):
+        stage.run(config(shop), tmp_path / "data", SilentLog())
+    assert open_artifact(tmp_path / "data", kind="data").digest == artifact.digest
+
+
+def test_a_flipped_byte_is_found(shop, tmp_path):
+    artifact = stage.run(config(shop), tmp_path / "data", SilentLog())
+    damaged = bytearray(artifact.file("items.parquet").read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    artifact.file("items.parquet").write_bytes(damaged)
+    with pytest.raises(ArtifactError, match=r"items.parquet differs from its manifest"):
+        open_artifact(artifact.path, kind="data")

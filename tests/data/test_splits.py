@@ -1,0 +1,78 @@
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genrecall.data.config import SplitConfig
+from genrecall.data.splits import query_key, split_by_query, split_by_time, split_of_query
+
+shares = st.tuples(st.floats(0, 0.4), st.floats(0, 0.4))
+queries = st.text(max_size=12)
+times = st.integers(-(2**40), 2**40)
+
+
+def config(by, share, seed=0):
+    return SplitConfig(by=by, validation=share[0], test=share[1], seed=seed)
+
+
+@settings(deadline=None)
+@given(st.lists(queries), shares, st.integers(0, 5))
+def test_a_query_has_one_split_whatever_else_is_in_the_log(texts, share, seed):
+    chosen = config("query", share, seed)
+    column = pl.Series(texts, dtype=pl.String)
+    splits = split_by_query(column, chosen).to_list()
+    assert splits == [split_of_query(text, chosen) for text in texts]
+    assert splits[::-1] == split_by_query(column.reverse(), chosen).to_list()
+    of_key = {}
+    for text, split in zip(texts, splits, strict=True):
+        assert of_key.setdefault(query_key(text), split) == split
+
+
+@settings(deadline=None)
+@given(queries, shares, st.integers(0, 5))
+def test_letter_case_and_spaces_do_not_move_a_query(query, share, seed):
+    chosen = config("query", share, seed)
+    written = f"  {query.casefold()} \t"
+    assert split_of_query(written, chosen) == split_of_query(query, chosen)
+
+
+def test_query_splits_have_their_shares_and_follow_the_seed():
+    texts = pl.Series([f"query {n}" for n in range(5000)])
+    first, second = (
+        split_by_query(texts, SplitConfig(validation=0.1, test=0.2, seed=seed)) for seed in (0, 1)
+    )
+    counts = dict(first.value_counts().iter_rows())
+    assert abs(counts["validation"] - 500) < 100
+    assert abs(counts["test"] - 1000) < 130
+    assert not first.equals(second)
+
+
+def test_a_larger_validation_split_takes_from_train_only():
+    texts = pl.Series([f"query {n}" for n in range(500)])
+    small = split_by_query(texts, SplitConfig(validation=0.1, test=0.1))
+    large = split_by_query(texts, SplitConfig(validation=0.3, test=0.1))
+    moves = set(zip(small.to_list(), large.to_list(), strict=True))
+    assert moves == {
+        ("train", "train"), ("train", "validation"), ("validation", "validation"), ("test", "test")
+    }  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(times), shares)
+def test_by_time_no_split_begins_before_the_last_has_ended(values, share):
+    splits = split_by_time(pl.Series(values, dtype=pl.Int64), config("time", share)).to_list()
+    order = {"train": 0, "validation": 1, "test": 2}
+    ranks = [order[split] for _, split in sorted(zip(values, splits, strict=True))]
+    assert ranks == sorted(ranks)
+    of_time = {}
+    for value, split in zip(values, splits, strict=True):
+        assert of_time.setdefault(value, split) == split
+    assert not values or "train" in splits
+
+
+def test_by_time_distinct_times_give_the_shares():
+    splits = split_by_time(pl.Series(range(10)), SplitConfig(by="time"))
+    assert splits.to_list() == ["train"] * 8 + ["validation", "test"]
+
+
+def test_by_time_equal_times_all_train():
+    assert split_by_time(pl.Series([7, 7, 7]), SplitConfig(by="time")).to_list() == ["train"] * 3

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from genrecall.evaluate.bootstrap import Bootstrap
+
+
+def test_same_seed_same_interval():
+    values = np.random.default_rng(0).random(50)
+    first, second = (Bootstrap(50, seed=3).mean(values) for _ in range(2))
+    assert first == second
+    assert first != Bootstrap(50, seed=4).mean(values)
+
+
+def test_mean_interval_is_the_normal_one_for_many_searches():
+    values = np.random.default_rng(0).normal(2.0, 1.0, size=1500)
+    estimate = Bootstrap(1500, seed=1).mean(values)
+    half = 1.96 * values.std() / np.sqrt(1500)
+    assert estimate.value == pytest.approx(values.mean())
+    assert estimate.lo == pytest.approx(values.mean() - half, abs=0.1 * half)
+    assert estimate.hi == pytest.approx(values.mean() + half, abs=0.1 * half)
+    assert estimate.n == 1500
+
+
+def test_constant_measure_has_no_spread():
+    assert Bootstrap(7).mean(np.full(7, 0.25)) == (0.25, 0.25, 0.25, 7)
+
+
+def test_ratio_weighs_searches_by_their_targets():
+    estimate = Bootstrap(3).ratio(np.array([1, 0, 8]), np.array([1, 1, 8]))
+    assert estimate.value == 0.9
+    assert 0 <= estimate.lo <= 0.9 <= estimate.hi == 1.0
+
+
+def test_paired_difference_is_narrower_than_its_parts():
+    random = np.random.default_rng(0)
+    hard = random.random(400)
+    a, b = hard + 0.05, hard + random.normal(0, 0.01, 400)
+    bootstrap = Bootstrap(400)
+    difference = bootstrap.difference(a, b)
+    assert difference.value == pytest.approx((a - b).mean())
+    assert 0.04 < difference.lo < difference.hi < 0.06
+    alone = bootstrap.mean(a)
+    assert difference.hi - difference.lo < 0.2 * (alone.hi - alone.lo)
+
+
+def test_quantile_is_one_of_the_values():
+    values = np.arange(1.0, 101.0)[::-1]
+    bootstrap = Bootstrap(100)
+    assert bootstrap.quantile(values, 0.5).value == 50.0
+    p99 = bootstrap.quantile(values, 0.99)
+    assert p99.value == 99.0
+    assert p99.lo < 99.0 < p99.hi == 100.0
+    assert Bootstrap(10).quantile(np.arange(10.0), 0.3).value == 2.0
+
+
+def test_single_search():
+    assert Bootstrap(1).mean(np.array([0.5])) == (0.5, 0.5, 0.5, 1)
+
+
+def test_nothing_to_resample_is_refused():
+    with pytest.raises(ValueError, match="of 0 searches"):
+        Bootstrap(0)
+
+
+def test_measure_of_other_searches_is_refused():
+    with pytest.raises(ValueError, match=r"shape \(2,\) does not fit the 3 searches"):
+        Bootstrap(3).mean(np.array([1.0, 2.0]))

@@ -1,0 +1,139 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from genrecall.errors import DataError
+from genrecall.evaluate.metrics import EvaluationInputs, build_metrics
+
+
+def rows(*values):
+    return np.array(values, dtype=np.int32)
+
+
+def inputs(**changes):
+    """Three searches over ten items; item `i` has SID `i // 2`."""
+    given = {
+        "split": "validation",
+        "positives": [rows(0, 1), rows(4), rows(9, 7)],
+        "channels": {
+            "generative": [rows(1, 0), rows(4, 5), rows()],
+            "bm25": [rows(3, 1), rows(), rows(9)],
+            "bm25+generative": [rows(1, 3, 0), rows(4, 5), rows(9)],
+        },
+        "beams": {"query_to_sid": np.array([[0, 1], [1, 2], [-1, -1]])},
+        "sid_of_item": np.arange(10) // 2,
+    }
+    return EvaluationInputs(**(given | changes))
+
+
+def value(figure):
+    assert figure["ci"][0] <= figure["value"] <= figure["ci"][1]
+    return pytest.approx(figure["value"])
+
+
+def test_figures_by_hand():
+    metrics = build_metrics(inputs(excluded={"no good item": 4}))
+    assert metrics["searches"] == 3
+    assert metrics["excluded"] == {"no good item": 4}
+    channels = metrics["channels"]
+    assert value(channels["generative"]["recall@10"]) == 2 / 3
+    assert value(channels["generative"]["hit@10"]) == 2 / 3
+    assert value(channels["generative"]["candidates"]) == 4 / 3
+    assert value(channels["bm25"]["recall@1000"]) == (0.5 + 0 + 0.5) / 3
+    assert value(channels["bm25+generative"]["recall@100"]) == (1 + 1 + 0.5) / 3
+    assert value(metrics["only_generative@1000"]) == (0.5 + 1 + 0) / 3
+    paired = metrics["paired"]
+    assert list(paired) == ["bm25+generative - bm25"]
+    assert value(paired["bm25+generative - bm25"]["recall@10"]) == (0.5 + 1 + 0) / 3
+
+
+def test_beams_by_hand():
+    metrics = build_metrics(inputs())
+    assert value(metrics["hit@beam"]["query_to_sid"]["1"]) == (1 + 0 + 0) / 3
+    assert value(metrics["hit_micro@beam"]["query_to_sid"]["1"]) == 2 / 5
+    assert value(metrics["candidates@beam"]["query_to_sid"]["1"]) == 4 / 3
+    # Wider than the two beams that there are is not reported: it would be another budget.
+    assert list(metrics["hit@beam"]["query_to_sid"]) == ["1"]
+
+
+def test_wide_beams_are_reported_at_each_width():
+    beams = np.full((3, 100), -1)
+    beams[:, 12] = [0, 2, 4]
+    figures = build_metrics(inputs(beams={"align": beams}))
+    assert list(figures["hit@beam"]["align"]) == ["1", "10", "100"]
+    assert value(figures["hit@beam"]["align"]["10"]) == 0
+    assert value(figures["hit@beam"]["align"]["100"]) == (1 + 1 + 0.5) / 3
+
+
+def test_only_live_items_are_candidates():
+    metrics = build_metrics(inputs(items_per_sid=np.array([1, 0, 2, 2, 2])))
+    assert value(metrics["candidates@beam"]["query_to_sid"]["1"]) == 1 / 3
+
+
+def test_slices_keep_their_searches_and_leave_empty_ones_out():
+    slices = {"head": np.array([True, False, True]), "tail": np.zeros(3, dtype=bool)}
+    metrics = build_metrics(inputs(slices=slices))
+    assert list(metrics["slices"]) == ["head"]
+    head = metrics["slices"]["head"]["generative"]["recall@10"]
+    assert (head["value"], head["n"]) == (0.5, 2)
+
+
+def test_new_items_alone_count_as_good():
+    metrics = build_metrics(inputs(new_items=rows(1, 7)))
+    figures = metrics["slices"]["new_items"]
+    assert figures["bm25"]["recall@10"]["value"] == 0.5  # has 1, not 7; not asked for 9
+    assert figures["bm25"]["recall@10"]["n"] == 2
+    assert "new_items" not in build_metrics(inputs(new_items=rows(2)))["slices"]
+
+
+def test_latency_has_its_own_number_of_requests():
+    metrics = build_metrics(inputs(latencies_ms=np.array([5.0, 7.0, 100.0, 6.0])))
+    assert metrics["latency_ms"]["p50"]["value"] == 6.0
+    assert metrics["latency_ms"]["p99"]["value"] == 100.0
+    assert metrics["latency_ms"]["p99"]["n"] == 4
+
+
+def test_metrics_are_json_without_nan_and_the_same_each_time():
+    first, second = (
+        json.dumps(build_metrics(inputs(seed=5)), allow_nan=False, sort_keys=True) for _ in range(2)
+    )
+    assert first == second
+
+
+def test_quantize_figures_are_passed_on():
+    assert build_metrics(inputs(quantize={"sids": 5}))["quantize"] == {"sids": 5}
+
+
+def test_without_a_search_there_is_nothing_to_measure():
+    with pytest.raises(DataError, match=r"validation split has no search.*clicks"):
+        build_metrics(inputs(positives=[], channels={}, beams={}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"channels": {"dense": [rows(1)]}}, "'dense' gave 1 lists for 3 searches"),
+        (
+            {"channels": {"dense": [np.arange(1001), rows(), rows()]}},
+            "'dense' gave 1001 candidates; cut every list to 1000",
+        ),
+        ({"sid_of_item": None}, "'query_to_sid' need `sid_of_item`"),
+        (
+            {"beams": {"align": np.zeros((2, 5), dtype=int)}},
+            r"'align' gave beams of shape \(2, 5\)",
+        ),
+        ({"slices": {"head": np.ones(2, dtype=bool)}}, r"'head' has shape \(2,\)"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        build_metrics(inputs(**changes))
+
+
+def test_evaluate_is_free_of_torch():
+    modules = "measures, bootstrap, slices, metrics, table, trec"
+    code = f"from genrecall.evaluate import {modules}; import sys; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
