@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -19,7 +19,6 @@ from genrecall.artifact import Artifact, open_artifact
 from genrecall.channels.config import ChannelsConfig
 from genrecall.channels.dense import DenseChannel
 from genrecall.channels.generative import GenerativeChannel
-from genrecall.channels.lexical import LexicalChannel
 from genrecall.channels.requests import Eligible
 from genrecall.data.tables import Catalog
 from genrecall.embed.encoder import TextEncoder
@@ -30,6 +29,9 @@ from genrecall.index.filters import ItemFilters
 from genrecall.index.postings import Postings
 from genrecall.quantize.load import load_sids
 from genrecall.sid import SidTable
+
+if TYPE_CHECKING:
+    from genrecall.channels.lexical import LexicalChannel
 
 KIND: Final = "bundle"
 PARTS: Final = ("data", "embed", "quantize", "generator")
@@ -86,6 +88,9 @@ class RecallParts:
 
     def lexical(self) -> LexicalChannel:
         """The BM25 channel over the titles."""
+        # Recall with the generative channel alone does not wait for bm25s and scipy.
+        from genrecall.channels.lexical import LexicalChannel
+
         texts = [normalize(title) for title in self.catalog.titles]
         return LexicalChannel(
             texts, normalize=normalize, eligible=self.eligible, config=self.channels.lexical

@@ -184,7 +184,8 @@ class GenerativeChannel:
     ) -> Beam:
         vectors = self._vectors[rows]
         central = np.argsort(-(vectors @ vectors.mean(axis=0)), kind="stable")[:titles]
-        paths = [path for row in rows.tolist() if (path := self.catalog.categories[row])]
+        listed = self.catalog.frame["category"][rows].to_list()
+        paths = [tuple(path) for path in listed if path]
         return Beam(
             sid=Sid(*self.trie.sids[leaf].tolist()),
             logprob=logprob,

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_file, save_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -82,10 +82,11 @@ class TextEncoder:
             pair_buckets=settings["pair_buckets"],
             stemmer=settings["stemmer"],
         )
-        model = TwoTower(
-            n_features=tokenizer.n_features, width=settings["width"], dim=settings["dim"]
-        )
-        load_model(model, artifact.file(_WEIGHTS))
+        with torch.device("meta"):  # the weights are read: no random ones are drawn before
+            model = TwoTower(
+                n_features=tokenizer.n_features, width=settings["width"], dim=settings["dim"]
+            )
+        model.load_state_dict(load_file(artifact.file(_WEIGHTS)), assign=True)
         return cls(tokenizer, model)
 
     def save(self, folder: Path) -> None:

@@ -45,29 +45,33 @@ _UNITS: Final[dict[str, tuple[str, ...]]] = {
 }
 _CANONICAL: Final = {name: unit for unit, names in _UNITS.items() for name in names}
 
+_TRADE_SIGNS: Final = re.compile("[™℠]")
 _MARKS: Final = (
     (re.compile(r"(?<=\d)\s*(?:\"|''|″|”|“)"), " in "),
-    (re.compile(r"(?<=\d)\s*(?:'|′|’|‘)(?=\W|x|$)"), " ft "),
+    (re.compile(r"(?<=\d)\s*(?:'|′|’|‘)(?=[\W\dx]|$)"), " ft "),
 )
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_UNIT_AFTER_NUMBER: Final = re.compile(
-    r"(?<![a-z\d])(\d+(?:[./]\d+)?)[\s-]*("
-    + "|".join(sorted(_CANONICAL, key=len, reverse=True))
-    + r")(?![a-z\d])\.?"
-)
-_BETWEEN_NUMBERS: Final = re.compile(r"(?<=\d)\s*[x×*]\s*(?=\d)|(?<=\d)\s+by\s+(?=\d)")
-_BETWEEN_SIZES: Final = re.compile(r"(?<=\d) (in|ft|cm|mm|m|yd)\s*[x×]\s*(?=\d)")
-_MIXED_FRACTION: Final = re.compile(r"(?<![\d./])(\d+)-(\d+/\d+)(?!\d)")
-_COUNTED_WORD: Final = re.compile(r"(?<![a-z\d])(\d+)-(?=[a-z]{3,})")
-_MODEL_HYPHEN: Final = re.compile(r"(?<=[a-z])-(?=\d)|(?<=\d)-(?=[a-z]{1,2}(?![a-z]))")
 _POSSESSIVE: Final = re.compile(r"(?<=[a-z])['’]s?(?![a-z])")
+_MIXED_FRACTION: Final = re.compile(r"(?<![\d./])(\d+)-(\d+/\d+)(?!\d)")
+_NO_ZERO: Final = re.compile(r"(?<![\w.])\.(?=\d)")
 _NOT_DECIMAL_POINT: Final = re.compile(r"(?<!\d)\.|\.(?!\d)")
 _NOT_FRACTION_SLASH: Final = re.compile(r"(?<!\d)/|/(?!\d)")
-_OTHER: Final = re.compile(r"[^\w./%]|_")
+_TIMES: Final = re.compile(r"×|(?<=\w)\*(?=\d)|(?<=\d) \* (?=\d)")
+_OTHER: Final = re.compile(r"[^\w./%-]|_")
+_BETWEEN_NUMBERS: Final = re.compile(r"(?<=\d)[\s-]*(?:x[\s-]*)+(?=\d)|(?<=\d)[\s-]+by[\s-]+(?=\d)")
+_NUMBER: Final = r"(?<![a-z\d])(\d+(?:[./]\d+)?)[\s-]*"
+_BETWEEN_SIZES: Final = re.compile(_NUMBER + r"(in|ft|cm|mm|m|yd)[\s-]*x[\s-]*(?=\d)")
+_UNIT_AFTER_NUMBER: Final = re.compile(
+    _NUMBER + f"({'|'.join(sorted(_CANONICAL, key=len, reverse=True))})" + r"(?![a-z\d])"
+)
+_COUNTED_WORD: Final = re.compile(r"(?<![a-z\d])(\d+)-(?=[a-z]{3,})")
+_MODEL_HYPHEN: Final = re.compile(r"(?<=[a-z])-(?=\d)|(?<=\d)-(?=[a-z]{1,2}(?![a-z]))")
 
 
 def normalize(text: str) -> str:
     """Bring a query or title into the one spelling that everything else works on.
+
+    What is normalized stays as it is when it is normalized again.
 
     >>> normalize('Crème 3/4" Elbow')
     'creme 3/4 in elbow'
@@ -76,20 +80,18 @@ def normalize(text: str) -> str:
     >>> normalize("15'x15' tarp") == normalize("15 ft. x 15 ft. tarp")
     True
     """
-    text = "".join(_spell_fraction(char) for char in html.unescape(text))
-    text = unicodedata.normalize("NFKD", text.casefold())
-    text = "".join(char for char in text if not unicodedata.combining(char))
-    text = text.casefold().replace("&", " and ").replace("⁄", "/")
+    text = _fold(html.unescape(text)).replace("&", " and ")
     for mark, unit in _MARKS:
         text = mark.sub(unit, text)
     text = _POSSESSIVE.sub("", _THOUSANDS.sub("", text))
-    text = _MIXED_FRACTION.sub(r"\1 \2", text)
-    text = _BETWEEN_NUMBERS.sub(" x ", text)
-    text = _UNIT_AFTER_NUMBER.sub(lambda m: f"{m[1]} {_CANONICAL[m[2]]} ", text)
-    text = _BETWEEN_SIZES.sub(r" \1 x ", re.sub(r"\s+", " ", text))
-    text = _MODEL_HYPHEN.sub("", _COUNTED_WORD.sub(r"\1 ", text))
+    text = _NO_ZERO.sub("0.", _MIXED_FRACTION.sub(r"\1 \2", text))
     text = _NOT_FRACTION_SLASH.sub(" ", _NOT_DECIMAL_POINT.sub(" ", text))
-    return " ".join(_OTHER.sub(" ", text).split())
+    text = _OTHER.sub(_blank, _TIMES.sub(" x ", text))
+    text = _BETWEEN_NUMBERS.sub(" x ", " ".join(text.split()))
+    text = _UNIT_AFTER_NUMBER.sub(lambda m: f"{m[1]} {_CANONICAL[m[2]]} ", text)
+    text = _BETWEEN_SIZES.sub(r"\1 \2 x ", text)
+    text = _MODEL_HYPHEN.sub("", _COUNTED_WORD.sub(r"\1 ", text))
+    return " ".join(text.replace("-", " ").split())
 
 
 def stem(word: str, stemmer: Stemmer) -> str:
@@ -116,6 +118,31 @@ def strip_plural(word: str) -> str:
     if len(word) > 3 and word.endswith("s") and word[-2] not in "us":
         return word[:-1]
     return word
+
+
+def _fold(text: str) -> str:
+    """One letter case, no accents, compatible forms such as `㎝` and `Ⅳ` spelled out."""
+    if text.isascii():
+        return text.lower()
+    text = "".join(_spell_fraction(char) for char in _TRADE_SIGNS.sub(" ", text))
+    text = unicodedata.normalize("NFKD", text.casefold()).casefold()
+    text = "".join(char for char in text if not _is_accent(char))
+    return unicodedata.normalize("NFC", text).replace("⁄", "/")
+
+
+def _is_accent(char: str) -> bool:
+    """Accents, and the vowel points of Hebrew and Arabic, which shoppers leave out.
+
+    Other combining classes are parts of letters: `か` and `が` are two, and so are Indic and Thai
+    vowels.
+    """
+    place = unicodedata.combining(char)
+    return place == 1 or 10 <= place <= 36 or place >= 200
+
+
+def _blank(match: re.Match[str]) -> str:
+    """A space for a sign; marks that belong to letters stay."""
+    return match[0] if unicodedata.category(match[0]).startswith("M") else " "
 
 
 def _spell_fraction(char: str) -> str:

@@ -19,7 +19,7 @@ from typing import Final
 
 import numpy as np
 import torch
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_file, save_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -69,8 +69,9 @@ class CompactModel(nn.Module):
                 f"{artifact.path} was trained for another SID space than the catalog's "
                 f"{space.sizes}. Run the generator stage again."
             )
-        model = cls(space=space, n_features=settings["n_features"], width=settings["width"])
-        load_model(model, artifact.file(_WEIGHTS))
+        with torch.device("meta"):  # the weights are read: no random ones are drawn before
+            model = cls(space=space, n_features=settings["n_features"], width=settings["width"])
+        model.load_state_dict(load_file(artifact.file(_WEIGHTS)), assign=True)
         return model
 
     def save(self, folder: Path) -> None:

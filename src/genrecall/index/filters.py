@@ -22,6 +22,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -54,8 +55,14 @@ class ItemFilters:
     """
 
     def __init__(self, items: pl.DataFrame) -> None:
+        self._items = items
         self._n = items.height
-        self._columns: dict[str, _Column] = {
+
+    # Made when first needed: a request without filters does not wait for them.
+    @cached_property
+    def _columns(self) -> dict[str, _Column]:
+        items = self._items
+        return {
             "category": _Paths(items["category"]),
             "brand": _Texts(items["brand"]),
             "price": _Numbers(items["price"]),
@@ -64,7 +71,10 @@ class ItemFilters:
             "group_id": _Texts(items["group_id"]),
             "updated_at": _Numbers(items["updated_at"]),
         }
-        self._attributes = _attribute_columns(items["attributes"])
+
+    @cached_property
+    def _attributes(self) -> dict[str, _Values]:
+        return _attribute_columns(self._items["attributes"])
 
     @property
     def fields(self) -> list[str]:

@@ -126,12 +126,11 @@ class Categories(NamedTuple):
         """One line for the terminal."""
         n_unknown = int((self.of_item == UNKNOWN).sum())
         text = (
-            f"{len(self.codes.paths):,} categories, {self.codes.reserve} reserve codes for "
+            f"{len(self.codes.paths):,} categories + {self.codes.reserve:,} reserve for "
             f"{n_unknown:,} items of unknown category"
         )
         if not self.rolled_up:
             return text
-        # An item may roll up more than one step: count it where it left its own category.
         lost = sum(1 for rolled in self.rolled_up if rolled.into is None)
         return (
             f"{text}; {len(self.rolled_up):,} too small ones rolled up, {lost:,} of them to unknown"

@@ -125,7 +125,8 @@ class RqVae(nn.Module):
                 share[at] = 2 * self.restart_share
                 total[at] = residual[chosen] * share[at, None]
                 restarted += len(at)
-            alive = share > 0
+            # A category's code that met no item for very long stays: its share has lost precision.
+            alive = share > 1e-20
             codebook[alive] = total[alive] / share[alive, None]
         return restarted
 
@@ -223,7 +224,7 @@ def train_quantizer(
     )
     sampler = _QuerySampler(pairs, n_items)
     progress = Progress(log, "rq-vae", total=config.epochs * n_items, unit="items")
-    loss = None
+    restarts, loss = 0, None
     for epoch in range(config.epochs):
         random = np.random.default_rng([seed, epoch])
         for rows in np.array_split(random.permutation(n_items), batches):
@@ -240,10 +241,10 @@ def train_quantizer(
             loss.total.backward()
             optimizer.step()
             fall.step()
-            model.move_codebooks(quantized, codes[rows], random=random)
+            restarts += model.move_codebooks(quantized, codes[rows], random=random)
             progress.update(len(rows), **_figures(loss))
     if loss is not None:
-        progress.finish(**_figures(loss))
+        progress.finish(**_figures(loss), restarts=restarts)
     return quantizer.eval()
 
 

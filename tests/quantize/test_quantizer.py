@@ -1,0 +1,122 @@
+"""Codes against FAISS and against distances written out; saving; items that arrive later."""
+
+from __future__ import annotations
+
+import faiss
+import numpy as np
+import pytest
+import torch
+
+from genrecall.errors import ArtifactError, DataError
+from genrecall.quantize.quantizer import SETTINGS, WEIGHTS, Quantizer, group_means
+from genrecall.sid import SidSpace, SidTable
+
+torch.set_num_threads(1)
+D = 8
+
+
+def unit(seed: int, n: int) -> np.ndarray:
+    vectors = np.random.default_rng(seed).normal(size=(n, D)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def make(sizes=(4, 3, 5), latent=D, seed=0) -> Quantizer:
+    torch.manual_seed(seed)
+    quantizer = Quantizer(dim=D, hidden=16, latent=latent, sizes=sizes)
+    for codebook in quantizer.codebooks:
+        codebook.copy_(torch.randn(codebook.shape) / 2)
+    return quantizer
+
+
+def unknown(n: int) -> np.ndarray:
+    return np.full(n, -1, dtype=np.int32)
+
+
+def table_of(codes: np.ndarray, sizes=(4, 3, 5)) -> SidTable:
+    return SidTable(SidSpace(sizes), codes)
+
+
+def test_an_untrained_encoder_keeps_the_vectors():
+    vectors = unit(0, 20)
+    assert np.abs(make().encode(vectors) - vectors).max() < 1e-6
+    narrow = make(latent=3).encode(vectors)
+    assert np.allclose(np.linalg.norm(narrow, axis=1), 1, atol=1e-6)
+
+
+def test_codes_are_those_of_faiss_residual_quantization():
+    quantizer, vectors = make(sizes=(256, 256, 256)), unit(1, 300)
+    oracle = faiss.ResidualQuantizer(D, 3, 8)
+    codebooks = np.concatenate([codebook.numpy() for codebook in quantizer.codebooks])
+    faiss.copy_array_to_vector(codebooks.ravel(), oracle.codebooks)
+    oracle.is_trained = True
+    oracle.max_beam_size = 1
+    assert (quantizer.assign(vectors, unknown(300)) == oracle.compute_codes(vectors)).all()
+
+
+def test_a_known_category_is_forced_and_the_residual_follows_it():
+    quantizer, vectors = make(), unit(2, 50)
+    categories = np.arange(50, dtype=np.int32) % 5 - 1
+    codes = quantizer.assign(vectors, categories)
+    known = categories >= 0
+    assert (codes[known, 0] == categories[known]).all()
+    one, two, _ = (codebook.numpy() for codebook in quantizer.codebooks)
+    residual = vectors - one[codes[:, 0]]
+    assert (codes[:, 1] == np.square(residual[:, None] - two).sum(-1).argmin(1)).all()
+
+
+def test_a_batch_answers_like_single_items():
+    quantizer, vectors = make(), unit(3, 30)
+    categories = np.arange(30, dtype=np.int32) % 5 - 1
+    single = [quantizer.assign(vectors[[i]], categories[[i]])[0] for i in range(30)]
+    assert (quantizer.assign(vectors, categories) == single).all()
+
+
+def test_late_items_take_the_nearest_populated_sid_of_their_category():
+    quantizer, vectors = make(), unit(4, 40)
+    codes = np.random.default_rng(0).integers(0, (3, 2, 4), size=(40, 3)).astype(np.int32)
+    table = table_of(codes)
+    centroids = quantizer.centroids(vectors, table)
+    late = unit(5, 25)
+    categories = np.arange(25, dtype=np.int32) % 5 - 1  # 3 is a category without items
+    found = quantizer.assign_populated(late, categories, table=table, centroids=centroids)
+    assert (table.find(found) >= 0).all()
+    for vector, category, sid in zip(late, categories.tolist(), found, strict=True):
+        distance = np.square(centroids - vector).sum(1)
+        if category in (0, 1, 2):
+            distance[table.sids[:, 0] != category] = np.inf
+        assert (table.sids[distance.argmin()] == sid).all()
+
+
+def test_group_means_by_hand():
+    points = np.array([[1.0], [3.0], [5.0]], dtype=np.float32)
+    assert group_means(points, np.array([2, 0, 2]), 4).ravel().tolist() == [3, 0, 3, 0]
+
+
+def test_reload_equals_save(tmp_path):
+    quantizer, vectors = make(latent=5), unit(6, 20)
+    with torch.no_grad():
+        quantizer.encoder.out.weight.normal_()
+    quantizer.save(tmp_path)
+    again = Quantizer.load(tmp_path)
+    assert (again.assign(vectors, unknown(20)) == quantizer.assign(vectors, unknown(20))).all()
+    assert all(
+        torch.equal(tensor, again.state_dict()[name])
+        for name, tensor in quantizer.state_dict().items()
+    )
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, SETTINGS])
+def test_a_damaged_file_is_an_artifact_error(tmp_path, name):
+    make().save(tmp_path)
+    (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(ArtifactError, match=r"no readable quantizer.*Run the quantize stage again"):
+        Quantizer.load(tmp_path)
+
+
+def test_vectors_of_another_width_or_with_nan_are_refused():
+    with pytest.raises(DataError, match=r"shape \(3, 4\).*width 8.*encoder that the quantizer"):
+        make().encode(np.zeros((3, 4), dtype=np.float32))
+    vectors = unit(0, 3)
+    vectors[1, 2] = np.nan
+    with pytest.raises(DataError, match="1 of 3 item vectors hold NaN"):
+        make().assign(vectors, unknown(3))
