@@ -6,10 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from rich.console import Console
-from rich.table import Table
+import torch
 
 from genrecall.channels.base import Request
 from genrecall.channels.bundle import load
@@ -17,6 +16,8 @@ from genrecall.channels.generative import Beam, Hit
 from genrecall.errors import RequestError
 from genrecall.evaluate.trec import write_run
 from genrecall.index.filters import parse_filters
+
+_TITLES: Final = 2  # of an explained SID
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,16 @@ class Answer:
     Attributes:
         query: what was asked.
         hits: items, best first.
-        beams: generated SIDs, best first; empty unless asked to explain.
+        beams: generated SIDs, best first; None unless asked to explain.
     """
 
     query: str
     hits: Sequence[Hit]
-    beams: Sequence[Beam]
+    beams: Sequence[Beam] | None = None
 
     def to_json(self) -> Mapping[str, Any]:
-        """The answer as JSON."""
-        return {
+        """The answer as JSON; `sids` only where it is explained."""
+        answer: dict[str, Any] = {
             "query": self.query,
             "items": [
                 {
@@ -47,7 +48,9 @@ class Answer:
                 }
                 for hit in self.hits
             ],
-            "sids": [
+        }
+        if self.beams is not None:
+            answer["sids"] = [
                 {
                     "sid": str(beam.sid),
                     "logprob": beam.logprob,
@@ -56,8 +59,8 @@ class Answer:
                     "titles": beam.titles,
                 }
                 for beam in self.beams
-            ],
-        }
+            ]
+        return answer
 
 
 def answer(
@@ -69,11 +72,11 @@ def answer(
         ArtifactError: the bundle is missing or damaged.
         RequestError: an empty query, `k < 1` or an unusable filter.
     """
+    torch.set_num_threads(1)  # one query is too little work to share
+    request = Request(query, user_id=user, filters=parse_filters(filters) or None)
     channel = load(bundle)
-    conditions = parse_filters(filters) or None
-    hits = channel.recall(query, user=user, k=k, filters=conditions)
-    beams = channel.explain(Request(query, user_id=user, filters=conditions)) if explain else []
-    return Answer(query=query, hits=hits, beams=beams)
+    hits = channel.recall(query, user=user, k=k, filters=request.filters)
+    return Answer(query, hits, channel.explain(request, titles=_TITLES) if explain else None)
 
 
 def answer_file(
@@ -85,17 +88,11 @@ def answer_file(
         ArtifactError: the bundle is missing or damaged.
         RequestError: the file cannot be read or holds an empty line, `k < 1`, an unusable filter.
     """
-    try:
-        lines = queries.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"{queries} cannot be read as UTF-8 text ({error}).") from error
-    empty = [number for number, line in enumerate(lines, start=1) if not line.strip()]
-    if empty or not lines:
-        where = f"line {empty[0]} is empty" if empty else "it has no line"
-        raise RequestError(f"{queries} needs one query a line, and {where}.")
-    channel = load(bundle)
+    lines = _read_queries(queries)
     conditions = parse_filters(filters) or None
+    channel = load(bundle)
     rankings = channel.rank([Request(line, filters=conditions) for line in lines], k)
+    run_file.parent.mkdir(parents=True, exist_ok=True)
     write_run(
         run_file,
         search_ids=[str(number) for number in range(1, len(lines) + 1)],
@@ -105,28 +102,49 @@ def answer_file(
     )
 
 
-def print_answer(answer: Answer, console: Console | None = None) -> None:
-    """Print the items, and before them the SIDs that led to them."""
-    console = console or Console()
-    if answer.beams:
-        table = Table(title=f"SIDs generated for {answer.query!r}", title_justify="left", box=None)
-        table.add_column("probability", justify="right")
-        table.add_column("SID")
-        table.add_column("items", justify="right")
-        table.add_column("category and titles nearest to its middle")
-        for beam in answer.beams:
-            category = " > ".join(beam.category) if beam.category else "no category"
-            shown = f"{category}: {'; '.join(beam.titles)}"
-            table.add_row(f"{math.exp(beam.logprob):.4f}", str(beam.sid), str(beam.items), shown)
-        console.print(table, markup=False)
-    table = Table(title=f"items for {answer.query!r}", title_justify="left", box=None)
-    table.add_column("rank", justify="right")
-    table.add_column("score", justify="right")
-    table.add_column("item_id")
-    table.add_column("SID")
-    table.add_column("title")
-    for hit in answer.hits:
-        table.add_row(str(hit.rank), f"{hit.score:.3f}", hit.item_id, str(hit.sid), hit.title)
-    console.print(table, markup=False)
+def describe(answer: Answer) -> list[str]:
+    r"""Say an answer in lines for the terminal: the items, and before them the SIDs behind them.
+
+    >>> print(*describe(Answer("drill", hits=[])), sep="\n")
+    items for 'drill':
+      none: no live item passes; loosen the filters or try other words
+    """
+    lines = []
+    if answer.beams is not None:
+        lines += [f"SIDs generated for {answer.query!r}:", *_describe_beams(answer.beams)]
+    lines.append(f"items for {answer.query!r}:")
     if not answer.hits:
-        console.print("no live item passes; loosen the filters or try other words")
+        return [*lines, "  none: no live item passes; loosen the filters or try other words"]
+    ids = max(len("item_id"), *(len(hit.item_id) for hit in answer.hits))
+    sids = max(len(str(hit.sid)) for hit in answer.hits)
+    lines.append(f"  rank   score  {'item_id':{ids}}  {'SID':{sids}}  title")
+    return lines + [
+        f"  {hit.rank:4}  {hit.score:6.3f}  {hit.item_id:{ids}}  {hit.sid!s:{sids}}  {hit.title}"
+        for hit in answer.hits
+    ]
+
+
+def _describe_beams(beams: Sequence[Beam]) -> list[str]:
+    if not beams:
+        return ["  none: no SID holds a live item that passes"]
+    sids = max(len(str(beam.sid)) for beam in beams)
+    lines = [f"  probability  items  {'SID':{sids}}  category, and titles nearest to its middle"]
+    for beam in beams:
+        category = " > ".join(beam.category) if beam.category else "no category"
+        lines.append(
+            f"  {math.exp(beam.logprob):11.4f}  {beam.items:5}  {beam.sid!s:{sids}}  {category}"
+        )
+        lines += [f"{'':{sids + 24}}{title}" for title in beam.titles]
+    return lines
+
+
+def _read_queries(path: Path) -> list[str]:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"{path} cannot be read as UTF-8 text ({error}).") from error
+    empty = [number for number, line in enumerate(lines, start=1) if not line.strip()]
+    if empty or not lines:
+        where = f"line {empty[0]} is empty" if empty else "it has no line"
+        raise RequestError(f"{path} needs one query a line, and {where}.")
+    return lines

@@ -1,8 +1,9 @@
 """Folders on disk that are written once, hashed, and published by a rename.
 
 A bundle and every stage output are such folders: files plus a `manifest.json` that names each file
-with its size and SHA-256. A folder whose bytes do not match is refused by the name of the file,
-since safetensors, npy and FAISS files load without complaint after a byte has flipped.
+with its size and SHA-256, and carries a hash of itself. A folder whose bytes do not match is
+refused by the name of the file, since safetensors, npy and FAISS files load without complaint after
+a byte has flipped.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def writing(
             "meta": dict(meta or {}),
             "files": files,
         }
-        write_json(scratch / MANIFEST, manifest)
+        write_json(scratch / MANIFEST, manifest | {"sha256": _own_hash(manifest)})
         scratch.chmod(0o755)  # mkdtemp makes private folders; a service may run as another user
         _publish(scratch, target)
     finally:
@@ -127,6 +128,7 @@ def open_artifact(path: Path, *, kind: str) -> Artifact:
         files = {str(name): str(entry["sha256"]) for name, entry in entries.items()}
         sizes = {str(name): int(entry["bytes"]) for name, entry in entries.items()}
         inputs, meta = manifest["inputs"], manifest["meta"]
+        whole = manifest.pop("sha256") == _own_hash(manifest)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(
             f"{manifest_path} is damaged ({error!r}). Restore it from a copy or run the pipeline "
@@ -136,6 +138,11 @@ def open_artifact(path: Path, *, kind: str) -> Artifact:
         raise ArtifactError(
             f"{manifest_path} has schema {schema!r}; this version reads {SCHEMA_VERSION}. "
             "Run the pipeline again with this version."
+        )
+    if not whole:
+        raise ArtifactError(
+            f"{manifest_path} differs from its own SHA-256: it was changed or damaged after it was "
+            "written. Restore it from a copy or run the pipeline again."
         )
     if found_kind != kind:
         raise ArtifactError(f"{path} holds a {found_kind!r}, where a {kind!r} is needed.")
@@ -166,6 +173,11 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _own_hash(manifest: Mapping[str, Json]) -> str:
+    """Hash of a manifest as it reads back, where all keys are texts."""
+    return content_hash(json.loads(json.dumps(manifest)))
 
 
 def _check_file(folder: Path, name: str, *, sha256: str, size: int) -> None:

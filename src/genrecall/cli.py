@@ -5,9 +5,11 @@ Every command prints what it wrote and the next command; `--json FILE` writes it
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -16,32 +18,47 @@ from genrecall.errors import GenRecallError, RequestError
 if TYPE_CHECKING:
     from genrecall.pipeline import RunResult
 
+_INTERRUPTED: Final = 130
+
 app = typer.Typer(
     name="genrecall",
     help="A generative recall channel for product search.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help is there in a tenth of a second
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ConfigFile = Annotated[Path, typer.Argument(help="A YAML config; `genrecall init` writes one.")]
-BundleFolder = Annotated[Path, typer.Argument(help="A bundle, for example runs/demo/bundle.")]
+ConfigFile = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="A YAML config; `genrecall init` writes one.")
+]
+BundleFolder = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="A bundle, for example runs/demo/bundle.")
+]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="Write the result to this file as JSON.")
 ]
 
 
-def main() -> None:
-    """Run a command; an expected error is one message on stderr and exit code 1."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; an expected error is one message on stderr and exit code 1.
+
+    Args:
+        arguments: what stands behind `genrecall` on the command line; None for those of this
+            process.
+    """
     try:
-        app()
+        app(arguments)
     except GenRecallError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
+        _fail(str(error))
+    except OSError as error:  # a full disk, a folder without the right to write
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}")
+    except SystemExit as done:
+        if done.code == _INTERRUPTED:
+            print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        raise
 
 
 @app.command()
@@ -54,19 +71,20 @@ def demo(
 ) -> None:
     """Make a synthetic shop and run the whole pipeline on it."""
     from genrecall.demo import make_demo
-    from genrecall.pipeline import Outputs, run
+    from genrecall.outputs import Outputs
+    from genrecall.pipeline import run
 
     outputs = Outputs(out)
-    config = make_demo(outputs.folder, items=items, searches=searches, seed=seed)
+    config = make_demo(outputs.folder / "shop", items=items, searches=searches, seed=seed)
+    _wrote(outputs.folder / "shop")
     result = run(config, outputs)
     _report_run(result, json_file)
-    example = "cordless drill 18v"
-    _next(f'genrecall recall {outputs.bundle} "{example}" -k 10 --explain')
+    _next("recall", outputs.bundle, "cordless drill 18v", "-k", 10, "--explain")
 
 
 @app.command()
 def init(
-    items: Annotated[Path, typer.Option(help="The items table.")] = Path("items.jsonl"),
+    items: Annotated[Path | None, typer.Option(help="The items table.")] = None,
     searches: Annotated[Path | None, typer.Option(help="The search log, if any.")] = None,
     judgments: Annotated[Path | None, typer.Option(help="Judged queries, if any.")] = None,
     out: Annotated[Path, typer.Option(help="The config to write.")] = Path("genrecall.yaml"),
@@ -76,7 +94,7 @@ def init(
 
     write_template(out, items=items, searches=searches, judgments=judgments)
     _wrote(out)
-    _next(f"genrecall validate {out}")
+    _next("validate", out)
 
 
 @app.command()
@@ -89,7 +107,7 @@ def validate(config_file: ConfigFile, json_file: JsonFile = None) -> None:
     summary = validate_data(load_config(config_file).data)
     print("\n".join(describe(summary)))
     _write_result(json_file, dict(summary))
-    _next(f"genrecall run {config_file}")
+    _next("run", config_file)
 
 
 @app.command()
@@ -99,14 +117,18 @@ def run(
         Path | None, typer.Option(help="Where to write; runs/<name of the config> by default.")
     ] = None,
     first: Annotated[
-        str, typer.Option("--from", help="Run this stage and those after it even if up to date.")
-    ] = "data",
+        str | None,
+        typer.Option("--from", help="Run this stage and those after it even if up to date."),
+    ] = None,
     last: Annotated[str, typer.Option("--to", help="The last stage to run.")] = "evaluate",
     json_file: JsonFile = None,
 ) -> None:
-    """Run the pipeline: data, embed, quantize, generator, evaluate. Up-to-date stages are kept."""
+    """Run all stages that are not up to date.
+
+    The stages are data, embed, quantize, generator and evaluate.
+    """
     from genrecall.config import load_config
-    from genrecall.pipeline import Outputs
+    from genrecall.outputs import Outputs
     from genrecall.pipeline import run as run_pipeline
 
     config = load_config(config_file)
@@ -114,36 +136,47 @@ def run(
     result = run_pipeline(config, outputs, first=first, last=last)
     _report_run(result, json_file)
     if result.metrics is None:
-        _next(f"genrecall run {config_file}" + (f" --out {out}" if out else ""))
+        _next("run", config_file, *(("--out", out) if out else ()))
     else:
-        _next(f'genrecall recall {outputs.bundle} "a query" -k 10 --explain')
+        _next("recall", outputs.bundle, "a query", "-k", 10, "--explain")
 
 
 @app.command()
 def evaluate(
     bundle: BundleFolder,
     split: Annotated[str, typer.Option(help="validation or test.")] = "validation",
-    searches: Annotated[
+    data: Annotated[
         Path | None,
         typer.Option(help="The run's data stage; by default the one beside the bundle."),
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Measure a bundle. The test split is measured only here; each time is logged."""
-    from genrecall.evaluate.table import print_metrics
-    from genrecall.pipeline import evaluate_bundle
+    """Measure a bundle on the validation or the test split.
 
-    metrics = evaluate_bundle(bundle, split=split, data=searches)
+    The test split is measured only here, and each time is logged.
+    """
+    from genrecall.evaluate.table import print_metrics
+    from genrecall.offline import evaluate_bundle
+    from genrecall.outputs import Outputs
+
+    metrics = evaluate_bundle(bundle, split=split, data=data)
     print_metrics(metrics)
+    _wrote(Outputs(bundle.parent).log)
     _write_result(json_file, metrics)
+    _next("recall", bundle, "a query", "-k", 10, "--explain")
 
 
 @app.command()
 def recall(
     bundle: BundleFolder,
-    query: Annotated[str | None, typer.Argument(help="What the shopper typed.")] = None,
+    query: Annotated[
+        str | None, typer.Argument(metavar="QUERY", help="What the shopper typed.")
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="How many items.")] = 20,
-    user: Annotated[str | None, typer.Option(help="The shopper's user_id.")] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(help="The shopper's user_id; family `compact` ignores it."),
+    ] = None,
     filters: Annotated[
         list[str] | None,
         typer.Option("--filter", help="For example 'price<=50' or 'brand=Acme'; repeatable."),
@@ -160,12 +193,14 @@ def recall(
     json_file: JsonFile = None,
 ) -> None:
     """Recall items for a query, or for a file of queries."""
-    from genrecall import answering
-
     if (query is None) == (queries is None):
         raise RequestError("give either a query or --queries FILE.")
     if (queries is None) != (run_file is None):
         raise RequestError("--queries and --run belong together: give both or none.")
+    if queries is not None and (explain or json_file or user):
+        raise RequestError("--explain, --json and --user go with a single query, not --queries.")
+    from genrecall import answering
+
     if queries is not None and run_file is not None:
         answering.answer_file(bundle, queries, run_file, k=k, filters=filters or [])
         _wrote(run_file)
@@ -173,7 +208,7 @@ def recall(
     answer = answering.answer(
         bundle, query or "", k=k, user=user, filters=filters or [], explain=explain
     )
-    answering.print_answer(answer)
+    print("\n".join(answering.describe(answer)))
     _write_result(json_file, answer.to_json())
 
 
@@ -182,14 +217,16 @@ def _report_run(result: RunResult, json_file: Path | None) -> None:
 
     outputs = result.outputs
     if result.metrics is None:
-        print(f"wrote {outputs.folder / 'stages'}")
-        return
-    print_metrics(result.metrics)
-    for path in (outputs.bundle, outputs.metrics, outputs.log):
-        _wrote(path)
-    if outputs.rejects.is_dir():
-        _wrote(outputs.rejects)
-    _write_result(json_file, result.metrics)
+        _wrote(outputs.folder / "stages")
+    else:
+        print_metrics(result.metrics)
+        print()
+        for path in (outputs.bundle, outputs.metrics):
+            _wrote(path)
+        if outputs.rejects.is_dir():
+            _wrote(outputs.rejects)
+    _wrote(outputs.log)
+    _write_result(json_file, {"ran": result.ran, "metrics": result.metrics})
 
 
 def _write_result(path: Path | None, value: Any) -> None:
@@ -205,5 +242,11 @@ def _wrote(path: Path) -> None:
     print(f"wrote {path}")
 
 
-def _next(command: str) -> None:
-    print(f"next: {command}")
+def _next(*words: object) -> None:
+    """Say the command that comes next, ready to be pasted into a shell."""
+    print("next: genrecall " + shlex.join(str(word) for word in words))
+
+
+def _fail(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from genrecall.channels.config import ChannelsConfig
 from genrecall.data.config import DataConfig
@@ -23,6 +23,9 @@ from genrecall.evaluate.config import EvaluateConfig
 from genrecall.generator.config import GeneratorConfig
 from genrecall.quantize.config import QuantizeConfig
 from genrecall.settings import Section
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _VARIABLE: Final = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 _TABLES: Final = ("items", "searches", "users", "judgments")
@@ -75,7 +78,7 @@ def load_config(path: Path) -> Config:
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+        raise ConfigError(f"{path} is not valid YAML: {_yaml_problem(error)}.") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} holds no settings; `genrecall init` writes a commented config.")
     return parse_config(_expand(values, path), folder=path.parent, name=str(path))
@@ -129,15 +132,32 @@ def _resolve_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return {**values, "data": resolved}
 
 
-def _describe(problem: Mapping[str, Any]) -> str:
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    """One line about what YAML could not read, and where."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
+    return " ".join(str(error).split())
+
+
+def _describe(problem: ErrorDetails) -> str:
     """One line about one problem: where, what was given, what is allowed."""
     where = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
-        section: Any = Config
-        for part in where[:-1]:
-            section = section.model_fields[part].annotation
-        known = list(getattr(section, "model_fields", {}))
+        known = list(_section_at(where[:-1]).model_fields)
         return f"{'.'.join(where)}: {unknown_name('setting', where[-1], known)}"
-    given = problem.get("input")
+    given = problem["input"]
     shown = "" if isinstance(given, dict) else f" (given: {given!r})"
-    return f"{'.'.join(where) or 'config'}: {problem['msg']}{shown}"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(where) or 'config'}: {message}{shown}"
+
+
+def _section_at(where: Sequence[str]) -> type[BaseModel]:
+    """The section of the config that a path of names leads to."""
+    section: type[BaseModel] = Config
+    for name in where:
+        annotation = section.model_fields[name].annotation
+        # `TableSource | None` is the section TableSource.
+        parts = [part for part in (annotation, *get_args(annotation)) if isinstance(part, type)]
+        section = next(part for part in parts if issubclass(part, BaseModel))
+    return section

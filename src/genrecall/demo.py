@@ -13,12 +13,19 @@ from genrecall.generator.config import GeneratorConfig, StageConfig
 
 
 def make_demo(folder: Path, *, items: int, searches: int, seed: int) -> Config:
-    """Write the synthetic shop into `folder/shop` and return the config of the demo.
+    """Write the synthetic shop into `folder` and return the config of the demo.
 
-    Searches are split by time, as a shop would: the model never sees the future.
+    Searches are split by time, as a shop would do it: no model sees the future. The shop is small,
+    so training is shorter than by default.
+
+    Args:
+        folder: where the shop's tables are written.
+        items: how many it has.
+        searches: how many its log has.
+        seed: of the shop and of training.
     """
     shop = ShopConfig(items=items, searches=searches, seed=seed)
-    files = write_shop(shop, folder / "shop")
+    files = write_shop(shop, folder)
     return Config(
         data=DataConfig(
             items=TableSource(file=files.items),

@@ -7,27 +7,38 @@ on the test split with the weights of the validation split.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Literal, cast, get_args
 
+import faiss
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from genrecall.artifact import open_artifact
 from genrecall.channels.base import Channel, Ranking, Request
-from genrecall.channels.bundle import RecallParts
+from genrecall.channels.bundle import KIND, RecallParts, load_parts
 from genrecall.channels.fusion import fuse
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.channels.training import Weights, cross_fitted_fusion, fit_weights
-from genrecall.data.tables import Rows, Searches, SplitName
+from genrecall.config import Config
+from genrecall.data import stage as data_stage
+from genrecall.data.tables import Catalog, Rows, Searches, SplitName
 from genrecall.embed.normalize import normalize
+from genrecall.errors import ArtifactError, ConfigError, unknown_name
 from genrecall.evaluate.config import EvaluateConfig
 from genrecall.evaluate.metrics import EvaluationInputs, K, Metrics, build_metrics
 from genrecall.evaluate.slices import Masks, frequency_slices
+from genrecall.evaluate.trec import write_qrels, write_run
 from genrecall.generator.load import STAGES
-from genrecall.progress import RunLog
+from genrecall.outputs import Outputs
+from genrecall.progress import FileLog, RunLog
+
+_Measurable = Literal["validation", "test"]
 
 FUSIONS: Final = (("bm25", "dense"), ("bm25", "dense", "generative"))
 """Channels that are fused, without and with the generative one."""
@@ -70,7 +81,8 @@ def evaluate(
         config: how much to measure.
         health: figures of the SIDs, passed on into the metrics.
         log: where to report.
-        weights: of each fusion; None fits them on the measured searches, with cross-fitting.
+        weights: by fusion; one that is not there weighs its channels equally. None fits them on the
+            measured searches, with cross-fitting.
         seed: of the sample, the folds and the bootstrap.
 
     Raises:
@@ -116,6 +128,99 @@ def evaluate(
     return Offline(metrics=metrics, weights=fitted, searches=measured, rankings=rankings)
 
 
+def unmeasured(searches: Searches, *, split: SplitName, health: Mapping[str, Any]) -> Offline:
+    """What stands in for an evaluation where no search of the split has a good item.
+
+    A shop without a log has none; its channel works all the same.
+    """
+    metrics: Metrics = {
+        "split": split,
+        "searches": 0,
+        "excluded": _excluded(searches, split, 0, 0),
+        "channels": {},
+        "slices": {},
+        "paired": {},
+        "quantize": dict(health),
+    }
+    return Offline(metrics=metrics, weights={}, searches=searches.of(split), rankings={})
+
+
+def evaluate_bundle(bundle: Path, *, split: str, data: Path | None = None) -> Metrics:
+    """Measure a bundle on one split of the searches that its run has read.
+
+    Each evaluation is written to the run's `log.jsonl`, and that of the test split is told.
+
+    Args:
+        bundle: the bundle's folder.
+        split: `validation` or `test`.
+        data: the run's data stage; None for the one beside the bundle.
+
+    Raises:
+        ArtifactError: bundle or data stage are missing or damaged, or do not belong together.
+        ConfigError: another split.
+        DataError: no search of the split has a good item.
+    """
+    if split not in get_args(_Measurable):
+        raise ConfigError(unknown_name("split", split, get_args(_Measurable)))
+    opened = open_artifact(bundle, kind=KIND)
+    outputs = Outputs(bundle.parent)
+    read = open_artifact(data or outputs.stage("data"), kind=data_stage.KIND)
+    catalog, searches = data_stage.load(read)
+    parts = load_parts(opened)
+    if catalog.item_ids != parts.catalog.item_ids:
+        raise ArtifactError(
+            f"{read.path} holds other items than {bundle}: they are of different runs. Give the "
+            "data stage of the bundle's own run with --data."
+        )
+    config = Config.model_validate(opened.meta["config"])  # `load_parts` has seen that it is ours
+    set_threads(config.threads)
+    log = FileLog(outputs.log)
+    log.event("evaluate", bundle=str(bundle), digest=opened.digest, split=split)
+    if split == "test":
+        log.say("  this is the test split: tune nothing on what it says")
+    return evaluate(
+        parts,
+        searches,
+        split=cast("_Measurable", split),
+        config=config.evaluate,
+        health=opened.meta["metrics"]["quantize"],
+        log=log,
+        weights=opened.meta["fusion"] if split == "test" else None,
+        seed=config.seed,
+    ).metrics
+
+
+def write_trec(offline: Offline, catalog: Catalog, folder: Path) -> None:
+    """Write the rankings and the good items as TREC files: `<channel>.run` and `qrels.txt`."""
+    folder.mkdir()
+    search_ids = offline.searches.frame["search_id"].to_list()
+    for name, rankings in offline.rankings.items():
+        write_run(
+            folder / f"{name}.run",
+            search_ids=search_ids,
+            item_ids=catalog.item_ids,
+            rows=[ranking.rows for ranking in rankings],
+            scores=[ranking.scores for ranking in rankings],
+            tag=name,
+        )
+    write_qrels(
+        folder / "qrels.txt",
+        search_ids=search_ids,
+        item_ids=catalog.item_ids,
+        positives=offline.searches.positives,
+    )
+
+
+def set_threads(threads: int | None) -> None:
+    """Let training and evaluation use so many threads; None for one per core."""
+    if threads is None:
+        # The cores that this process may use, where the system tells them.
+        affinity = getattr(os, "sched_getaffinity", None)
+        threads = len(affinity(0)) if affinity else os.cpu_count() or 1
+    torch.set_num_threads(threads)
+    faiss.omp_set_num_threads(threads)
+
+
 def _sample(searches: Searches, count: int, seed: int) -> Searches:
     if len(searches) <= count:
         return searches
@@ -137,7 +242,7 @@ def _fuse(
         fusion = "+".join(names)
         lists = {name: rankings[name] for name in names}
         if weights is not None:
-            fitted[fusion] = dict(weights[fusion])
+            fitted[fusion] = dict(weights.get(fusion) or dict.fromkeys(names, 1.0))
             rankings[fusion] = fuse(lists, K, config=config, weights=fitted[fusion])
         else:
             fitted[fusion] = fit_weights(lists, positives, K, config=config)

@@ -26,7 +26,7 @@ LEVELS: Final = 3
 Codes = NDArray[np.int32]
 """SID codes, one row a SID: int32 `[..., 3]`."""
 
-_TOKEN = re.compile(r"<c1_(\d+)><c2_(\d+)><c3_(\d+)>")
+_TOKEN = re.compile(r"<c1_(\d+)><c2_(\d+)><c3_(\d+)>", re.ASCII)
 
 
 class Sid(NamedTuple):
@@ -125,12 +125,18 @@ class SidTable:
     codes: Codes
 
     def __post_init__(self) -> None:
-        outside = (self.codes < 0) | (self.codes >= np.array(self.space.sizes))
-        if self.codes.ndim != 2 or self.codes.shape[1] != LEVELS or outside.any():
+        shape, sizes = self.codes.shape, self.space.sizes
+        if len(shape) != 2 or shape[1] != LEVELS or not self._inside(self.codes).all():
             raise ArtifactError(
-                f"SID codes of shape {self.codes.shape} do not fit the space {self.space.sizes}; "
-                "the table was written for another SID space. Run the quantize stage again."
+                f"SID codes of shape {shape} do not fit the space {sizes}; the table was written "
+                "for another SID space. Run the quantize stage again."
             )
+
+    def _inside(self, codes: Codes) -> NDArray[np.bool_]:
+        """Which codes lie inside the space: `[..., 3]` to `[...]`."""
+        fits = (codes >= 0) & (codes < np.array(self.space.sizes))
+        inside: NDArray[np.bool_] = np.logical_and.reduce(fits, axis=-1)
+        return inside
 
     @cached_property
     def _unique(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -161,5 +167,4 @@ class SidTable:
         """Positions of `codes` in `sids`, -1 for a SID without an item: `[..., 3]` to `[...]`."""
         packed = self.space.pack(codes)
         at = np.minimum(np.searchsorted(self.packed, packed), len(self.packed) - 1)
-        inside = ((codes >= 0) & (codes < np.array(self.space.sizes))).all(-1)
-        return np.where(inside & (self.packed[at] == packed), at, -1)
+        return np.where(self._inside(codes) & (self.packed[at] == packed), at, -1)

@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 from typing import Final
 
+from genrecall.data.config import DataConfig, SplitConfig
+from genrecall.embed.config import EmbedConfig
 from genrecall.errors import ConfigError
+from genrecall.generator.config import GeneratorConfig
+from genrecall.quantize.config import QuantizeConfig
 
-_HEAD: Final = """\
-# GenRecall config. Paths are relative to this file; ${{VAR:-default}} reads the environment.
-# Check it with `genrecall validate {name}`, then `genrecall run {name}`.
+_ITEMS: Final = """\
+# A GenRecall config. Paths are relative to this file; ${{VAR:-default}} reads the environment.
 
 data:
   items:
-    file: {items}
-    # format: jsonl           # parquet, csv or jsonl; guessed from the file's ending
-    columns: {{}}               # our column: yours; equal names need no entry
-      # item_id: sku
-      # title: name
-      # category: category_path   # root first: a list, or text like "Tools > Drills"
+    file: {file}
+    # format: jsonl             # parquet, csv or jsonl; by default from the file's ending
+    columns:                    # our column: yours. Take away the # where your file has the column;
+      item_id: item_id          # an equal name needs no line.
+      title: title
+      # category: category_path # root first: a list, or text like "Tools > Drills"
       # brand: manufacturer
-      # price: price
-      # score: popularity         # efficiency, at least 0
-      # available: in_stock
       # attributes: {{color: colour, material: material}}
+      # price: price
+      # score: popularity       # efficiency, at least 0
+      # available: in_stock
+      # group_id: product       # variants of one product share it
+      # updated_at: listed_at
 """
 
 _SEARCHES: Final = """\
-  searches:                   # the search log, a row a search
+  searches:                     # the search log, a row a search
     file: {file}
-    columns: {{}}
-      # query: search_term
-      # timestamp: time           # seconds since 1970, an ISO date, or an ordinal
+    columns:
+      query: query
+      # timestamp: time         # seconds since 1970, an ISO date, or an ordinal
       # user_id: customer
       # impressions: shown_ids
       # clicks: clicked_ids
@@ -39,53 +46,80 @@ _SEARCHES: Final = """\
 """
 
 _JUDGMENTS: Final = """\
-  judgments:                  # judged queries, for a shop without a log
+  judgments:                    # judged queries, for a shop without a log
     file: {file}
-    columns: {{}}
-      # query: query
-      # item_id: sku
-      # relevance: grade
-  positive_from: 1.0          # relevance from which an item is a good answer
+    columns:
+      query: query
+      item_id: item_id
+      relevance: relevance
+  positive_from: {positive_from}            # relevance from which an item is a good answer
 """
 
-_TAIL: Final = """\
+_SPLIT: Final = """\
   split:
-    by: {by}                 # time: train on the past; query: test on unseen queries
-    validation: 0.1
-    test: 0.1
+    by: {by:<5}                   # time: train on the past; query: measure on unseen queries
+    validation: {split.validation}
+    test: {split.test}
+"""
 
-# The settings below are the defaults; change them when the figures ask for it.
+_TRAINING: Final = """\
+
+# What follows are the defaults; change them when the figures ask for it.
 embed:
-  steps: 3000                 # training of the two-tower encoder
-
+  steps: {embed.steps}                   # training of the two-tower encoder
 quantize:
-  items_per_sid: 5            # wanted size of a cluster
-  min_items: 20               # smaller categories join their parent
-
+  items_per_sid: {quantize.items_per_sid}              # wanted size of a cluster
+  min_items: {quantize.min_items}                 # smaller categories join their parent
 generator:
-  query_to_sid: {{steps: 1500}}
-
+  query_to_sid:
+    steps: {generator.query_to_sid.steps}                 # training of the generator
 seed: 0
 """
 
 
 def write_template(
-    path: Path, *, items: Path, searches: Path | None, judgments: Path | None
+    path: Path,
+    *,
+    items: Path | None = None,
+    searches: Path | None = None,
+    judgments: Path | None = None,
 ) -> None:
     """Write a commented config that names the given tables.
 
+    Args:
+        path: the config to write.
+        items: the catalog; None leaves a name to fill in.
+        searches: the search log, if any.
+        judgments: judged queries, if any.
+
     Raises:
-        ConfigError: both a log and judgments were given, or `path` exists.
+        ConfigError: both a log and judgments were given, a table is missing, or `path` exists.
     """
     if searches and judgments:
-        raise ConfigError("give a search log or judgments, not both.")
+        raise ConfigError(
+            "both a search log and judgments were given; good items come from one of them. Give "
+            "--searches or --judgments."
+        )
+    for name, file in (("items", items), ("searches", searches), ("judgments", judgments)):
+        if file is not None and not file.is_file():
+            raise ConfigError(f"{file} does not exist. Correct --{name}.")
     if path.exists():
         raise ConfigError(f"{path} exists and is left as it is. Remove it, or give another --out.")
-    text = _HEAD.format(name=path.name, items=items)
+    text = _ITEMS.format(file=_relative(items, path) if items else "items.jsonl")
     if searches:
-        text += _SEARCHES.format(file=searches)
+        text += _SEARCHES.format(file=_relative(searches, path))
     if judgments:
-        text += _JUDGMENTS.format(file=judgments)
-    text += _TAIL.format(by="time" if searches else "query")
+        positive_from = DataConfig.model_fields["positive_from"].default
+        text += _JUDGMENTS.format(file=_relative(judgments, path), positive_from=positive_from)
+    if searches or judgments:
+        text += _SPLIT.format(by="time" if searches else "query", split=SplitConfig())
+    text += _TRAINING.format(
+        embed=EmbedConfig(), quantize=QuantizeConfig(), generator=GeneratorConfig()
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
+
+
+def _relative(file: Path, config: Path) -> str:
+    """A table's path as the config's folder sees it, quoted for YAML."""
+    return json.dumps(os.path.relpath(file, config.parent), ensure_ascii=False)

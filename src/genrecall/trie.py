@@ -51,6 +51,10 @@ class Trie:
         )
         """`offsets[l][p]` is where the children of node `p` of level `l - 1` start in level `l`;
         level 0 has the root as its only parent."""
+        self._keys = tuple(
+            np.repeat(np.arange(len(starts) - 1), np.diff(starts)) * size + of_level
+            for starts, size, of_level in zip(self.offsets, space.sizes, codes, strict=True)
+        )
 
     def __len__(self) -> int:
         return len(self.packed)
@@ -80,13 +84,12 @@ class Trie:
         self, level: int, parents: NDArray[np.int64], codes: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         """Node of `level` that continues each parent by its code; -1 where no SID does."""
-        starts = self.offsets[level]
-        base = self.space.sizes[level]
+        keys, size = self._keys[level], self.space.sizes[level]
+        wanted = parents * size + codes
         # Within a level, (parent, code) pairs are sorted: one binary search finds all.
-        keys = np.repeat(np.arange(len(starts) - 1), np.diff(starts)) * base + self.codes[level]
-        wanted = parents * base + codes
         at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        return np.where((parents >= 0) & (keys[at] == wanted), at, -1)
+        possible = (parents >= 0) & (codes >= 0) & (codes < size)
+        return np.where(possible & (keys[at] == wanted), at, -1)
 
     def path(self, leaves: NDArray[np.int64]) -> NDArray[np.int64]:
         """Nodes on the way to the given leaves, one column a level: `[...]` to `[..., 3]`."""

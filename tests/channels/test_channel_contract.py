@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from channel_shop import encode, make_shop, normalize
+from generative_shop import generative_channel
 
 from genrecall.channels.base import Channel, Request
 from genrecall.channels.config import LexicalConfig
@@ -20,6 +21,7 @@ CHANNELS = {
     "dense": lambda shop: DenseChannel(
         encode(shop.catalog.titles), encode=encode, eligible=shop.eligible
     ),
+    "generative": lambda shop: generative_channel(shop.catalog, shop.live),
 }
 
 QUERIES = ("drill", "red drill", "blue Acme saw 3", "lamps", "green hammer bolt", "acme", "3")

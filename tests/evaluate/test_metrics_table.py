@@ -4,6 +4,7 @@ import numpy as np
 from rich.console import Console
 
 from genrecall.evaluate.metrics import EvaluationInputs, build_metrics
+from genrecall.evaluate.slices import SLICES
 from genrecall.evaluate.table import WIDTH, print_metrics
 
 CHANNELS = ("generative", "bm25", "dense", "bm25+dense", "bm25+dense+generative")
@@ -30,12 +31,24 @@ def printed(**changes):
     return metrics, out.getvalue()
 
 
+def lines_of(text, name):
+    return [line for line in text.splitlines() if line.startswith(f"{name} ")]
+
+
 def test_every_line_fits_and_nothing_is_cut_or_folded():
     _, text = printed()
     assert max(len(line.rstrip()) for line in text.splitlines()) <= WIDTH
     assert "…" not in text
     for name in (*CHANNELS, "user_query_to_sid"):
-        assert any(line.startswith(name) for line in text.splitlines())
+        assert lines_of(text, name), name
+
+
+def test_report_fits_one_and_a_half_screens():
+    stages = dict.fromkeys(("item_to_sid", "query_to_sid", "user_query_to_sid"))
+    beams = {stage: np.random.default_rng(1).integers(0, 50, (40, 100)) for stage in stages}
+    slices = {name: np.arange(40) % 4 == at for at, name in enumerate(SLICES)}
+    _, text = printed(beams=beams, slices=slices, new_items=np.arange(100))
+    assert len(text.splitlines()) <= 45
 
 
 def test_figures_stand_with_their_intervals():
@@ -44,14 +57,43 @@ def test_figures_stand_with_their_intervals():
     lo, hi = (f"{end:.3f}".removeprefix("0") for end in figure["ci"])
     assert f"{figure['value']:.3f} [{lo}–{hi}]" in text
     assert "1,200 left out: no good item" in text
-    assert "Slice tail: 9 searches" in text
+    assert "50 SIDs; items per SID: mean 4, weighted 4, max 4." in text
     assert "to bm25+dense" in text
     assert "p99" in text
     assert "only generative has" in text
 
 
+def test_a_certain_figure_is_not_wider():
+    _, text = printed(channels={name: [np.arange(200)] * 40 for name in CHANNELS})
+    assert "1.000 [1.00–1.00]" in lines_of(text, "bm25+dense+generative")[0]
+    assert "+.000 [+.000 +.000]" in lines_of(text, "to bm25+dense")[0]
+
+
+def test_single_channels_come_before_their_fusions():
+    names = [line.split()[0] for line in printed()[1].splitlines() if line.strip()]
+    places = [names.index(name) for name in ("bm25", "dense", "generative", "bm25+dense")]
+    assert places == sorted(places)
+
+
+def test_slices_compare_the_fusion_without_and_with_the_generative_channel():
+    metrics, text = printed(slices={"tail": np.arange(40) < 9, "head": np.arange(40) >= 9})
+    (line,) = lines_of(text, "tail")
+    with_it = metrics["slices"]["tail"]["bm25+dense+generative"]
+    assert line.split()[1] == "9"
+    assert line.rstrip().split()[-2] == f"{with_it['hit@10']['value']:.3f}"
+    assert text.index("head ") < text.index("tail ")
+
+
 def test_slice_of_every_search_is_not_repeated():
-    assert "Slice unseen" not in printed()[1]
+    _, text = printed(slices={"unseen": np.ones(40, dtype=bool)})
+    assert "Slices" not in text
+
+
+def test_slices_without_a_fusion_show_single_channels():
+    channels = {"bm25": [np.arange(3)] * 40, "dense": [np.arange(3)] * 40}
+    _, text = printed(channels=channels, beams={})
+    assert "Slices" in text
+    assert "recall@100" in text
 
 
 def test_tables_without_figures_are_left_out():
@@ -60,5 +102,5 @@ def test_tables_without_figures_are_left_out():
         channels=channels, beams={}, slices={}, latencies_ms=None, quantize={}, excluded={}
     )
     assert "bm25" in text
-    for absent in ("Items per SID", "beams", "Slice", "adds", "Milliseconds", "left out"):
+    for absent in ("items per SID", "beams", "Slice", "adds", "a request", "left out"):
         assert absent not in text

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from genrecall.artifact import Artifact, open_artifact
 from genrecall.channels.config import ChannelsConfig
@@ -23,8 +24,9 @@ from genrecall.channels.requests import Eligible
 from genrecall.data.tables import Catalog
 from genrecall.embed.encoder import TextEncoder
 from genrecall.embed.normalize import normalize
+from genrecall.errors import ArtifactError
 from genrecall.generator.config import GeneratorConfig
-from genrecall.generator.load import QUERY_TO_SID, load_generator, make_look_ahead
+from genrecall.generator.load import QUERY_TO_SID, load_generator
 from genrecall.index.filters import ItemFilters
 from genrecall.index.postings import Postings
 from genrecall.quantize.load import load_sids
@@ -68,16 +70,21 @@ class RecallParts:
 
     def generative(self, stage: str = QUERY_TO_SID) -> GenerativeChannel:
         """The generative channel, with the generator as it was after a training stage."""
-        look_ahead = make_look_ahead(self.generator, self.table, self.vectors)
+        generator, views = load_generator(
+            self.stages["generator"],
+            stage,
+            config=self.generator,
+            encoder=self.encoder,
+            item_vectors=self.vectors,
+            table=self.table,
+        )
         eligible = self.eligible
         return GenerativeChannel(
-            load_generator(
-                self.stages["generator"], stage, encoder=self.encoder, look_ahead=look_ahead
-            ),
+            generator,
             catalog=self.catalog,
             postings=Postings(self.table, eligible.live),
-            vectors=self.vectors,
-            encode=self.encoder.encode,
+            vectors=views,
+            encode=generator.encode,
             eligible=eligible,
             config=self.channels.generative,
         )
@@ -107,12 +114,21 @@ def load(path: str | Path) -> GenerativeChannel:
 
 
 def load_parts(bundle: Artifact) -> RecallParts:
-    """Read the parts of a bundle."""
-    return assemble(
-        {name: bundle.part(name) for name in PARTS},
-        generator=GeneratorConfig.model_validate(bundle.meta["config"]["generator"]),
-        channels=ChannelsConfig.model_validate(bundle.meta["config"]["channels"]),
-    )
+    """Read the parts of a bundle.
+
+    Raises:
+        ArtifactError: a version with other settings made it.
+    """
+    try:
+        generator = GeneratorConfig.model_validate(bundle.meta["config"]["generator"])
+        channels = ChannelsConfig.model_validate(bundle.meta["config"]["channels"])
+    except (KeyError, ValidationError) as error:
+        raise ArtifactError(
+            f"{bundle.path} was made by version {bundle.meta.get('version')}, which has other "
+            "settings. Run the pipeline again with this version."
+        ) from error
+    parts = {name: bundle.part(name) for name in PARTS}
+    return assemble(parts, generator=generator, channels=channels)
 
 
 def assemble(

@@ -42,6 +42,9 @@ class GenerativeConfig(Section):
 
     beam: int = Field(default=100, ge=1)
     """Beams of a search at least. Paper: a dynamic width out of 20, 50 and 100."""
+    oversample: float = Field(default=1.5, ge=1)
+    """How many items, as a multiple of those asked for, the beams should hold before the item order
+    cuts them. Paper: beam 160 for 1,000 items."""
     max_beam: int = Field(default=1000, ge=1)
     """Beams of a search at most, where `beam` do not hold enough items for the answer."""
     min_level1: int = Field(default=1, ge=1)

@@ -195,10 +195,10 @@ class GenerativeChannel:
         )
 
     def _first_beam(self, k: int) -> int:
-        """Beams that hold `k` items if their clusters are of the usual size."""
+        """Beams that hold `oversample · k` items if their clusters are of the usual size."""
         live = self.postings.sizes[self.postings.sizes > 0]
         usual = float(live.mean()) if len(live) else 1.0
-        wanted = max(self._config.beam, int(np.ceil(k / usual)))
+        wanted = max(self._config.beam, int(np.ceil(self._config.oversample * k / usual)))
         return min(wanted, max(self._config.max_beam, self._config.beam))
 
     def _search(

@@ -84,6 +84,7 @@ def search(
 
     Raises:
         RequestError: `beam` or `min_level1` is below 1, or `min_level1` above `beam`.
+        ValueError: `valid` does not fit the trie and the prompts.
     """
     if not 1 <= min_level1 <= beam:
         raise RequestError(
@@ -93,7 +94,7 @@ def search(
     n_prompts = len(prompts)
     if n_prompts == 0:
         return _as_beams(None, n_prompts, beam)
-    alive = _alive(trie, valid)
+    alive = _alive(trie, valid, n_prompts)
     roots = np.zeros(n_prompts, dtype=np.int64)
     prefixes = _Prefixes(
         prompt=np.arange(n_prompts),
@@ -113,10 +114,14 @@ def search(
     return _as_beams(prefixes, n_prompts, beam)
 
 
-def _alive(trie: Trie, valid: NDArray[np.bool_] | None) -> list[NDArray[np.bool_]]:
+def _alive(trie: Trie, valid: NDArray[np.bool_] | None, n_prompts: int) -> list[NDArray[np.bool_]]:
     """Per level, which nodes may be visited: bool `[1 or Q, n_l]`."""
     if valid is None:
         return [np.ones((1, n), dtype=np.bool_) for n in trie.n_nodes]
+    if valid.shape not in ((len(trie),), (1, len(trie)), (n_prompts, len(trie))):
+        raise ValueError(
+            f"`valid` of shape {valid.shape} does not fit {len(trie)} SIDs and {n_prompts} prompts."
+        )
     per_prompt = [trie.spread(row) for row in np.atleast_2d(valid)]
     return [np.stack(level) for level in zip(*per_prompt, strict=True)]
 

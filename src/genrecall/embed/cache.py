@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +44,11 @@ class VectorCache:
         return vectors
 
     def _read(self, dim: int) -> tuple[NDArray[np.void], NDArray[np.float32]]:
-        if self._path.is_file():
-            with np.load(self._path, allow_pickle=False) as stored:
+        try:
+            with self._path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 return stored["keys"], stored["vectors"]
+        except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile):
+            pass  # there is none, or a damaged one: all that it held can be made again
         return np.empty(0, dtype=f"V{_KEY_BYTES}"), np.empty((0, dim), dtype=np.float32)
 
     def _write(self, keys: NDArray[np.void], vectors: NDArray[np.float32]) -> None:

@@ -82,11 +82,13 @@ class TextEncoder:
             pair_buckets=settings["pair_buckets"],
             stemmer=settings["stemmer"],
         )
-        with torch.device("meta"):  # the weights are read: no random ones are drawn before
-            model = TwoTower(
-                n_features=tokenizer.n_features, width=settings["width"], dim=settings["dim"]
-            )
-        model.load_state_dict(load_file(artifact.file(_WEIGHTS)), assign=True)
+        weights = load_file(artifact.file(_WEIGHTS))
+        model = TwoTower(n_features=1, width=settings["width"], dim=settings["dim"])
+        # The table is nearly all of the weights: it is taken as read, not drawn at random first.
+        model.embedding = nn.EmbeddingBag.from_pretrained(
+            weights["embedding.weight"], freeze=False, mode="mean", sparse=True
+        )
+        model.load_state_dict(weights)
         return cls(tokenizer, model)
 
     def save(self, folder: Path) -> None:

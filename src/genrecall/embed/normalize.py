@@ -14,13 +14,15 @@ from typing import Final, Literal
 Stemmer = Literal["plural", "none"]
 """`plural` takes English plural endings off words; `none` leaves words as they stand."""
 
-_UNITS: Final[dict[str, tuple[str, ...]]] = {
+_LENGTHS: Final[dict[str, tuple[str, ...]]] = {
     "in": ("in", "inch", "inches"),
     "ft": ("ft", "foot", "feet"),
     "yd": ("yd", "yard", "yards"),
     "mm": ("mm", "millimeter", "millimeters", "millimetre", "millimetres"),
     "cm": ("cm", "centimeter", "centimeters", "centimetre", "centimetres"),
     "m": ("m", "meter", "meters", "metre", "metres"),
+}
+_UNITS: Final = _LENGTHS | {
     "oz": ("oz", "ounce", "ounces"),
     "lb": ("lb", "lbs", "pound", "pounds"),
     "kg": ("kg", "kilogram", "kilograms"),
@@ -44,26 +46,27 @@ _UNITS: Final[dict[str, tuple[str, ...]]] = {
     "ct": ("ct", "count"),
 }
 _CANONICAL: Final = {name: unit for unit, names in _UNITS.items() for name in names}
+_UNIT: Final = "|".join(sorted(_CANONICAL, key=len, reverse=True))
+_LENGTH: Final = "|".join(name for name in _UNIT.split("|") if _CANONICAL[name] in _LENGTHS)
 
 _TRADE_SIGNS: Final = re.compile("[™℠]")
 _MARKS: Final = (
-    (re.compile(r"(?<=\d)\s*(?:\"|''|″|”|“)"), " in "),
-    (re.compile(r"(?<=\d)\s*(?:'|′|’|‘)(?=[\W\dx]|$)"), " ft "),
+    (re.compile(r"(?<=\d)\s*(?:[\"”“]|['′’‘]{2})"), " in "),
+    (re.compile(r"(?<=\d)\s*['′’‘](?=[\W\dx]|$)"), " ft "),
 )
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _POSSESSIVE: Final = re.compile(r"(?<=[a-z])['’]s?(?![a-z])")
 _MIXED_FRACTION: Final = re.compile(r"(?<![\d./])(\d+)-(\d+/\d+)(?!\d)")
-_NO_ZERO: Final = re.compile(r"(?<![\w.])\.(?=\d)")
+_NO_ZERO: Final = re.compile(r"(?:(?<![\w.])|(?<=\dx))\.(?=\d)")
 _NOT_DECIMAL_POINT: Final = re.compile(r"(?<!\d)\.|\.(?!\d)")
 _NOT_FRACTION_SLASH: Final = re.compile(r"(?<!\d)/|/(?!\d)")
 _TIMES: Final = re.compile(r"×|(?<=\w)\*(?=\d)|(?<=\d) \* (?=\d)")
 _OTHER: Final = re.compile(r"[^\w./%-]|_")
 _BETWEEN_NUMBERS: Final = re.compile(r"(?<=\d)[\s-]*(?:x[\s-]*)+(?=\d)|(?<=\d)[\s-]+by[\s-]+(?=\d)")
-_NUMBER: Final = r"(?<![a-z\d])(\d+(?:[./]\d+)?)[\s-]*"
-_BETWEEN_SIZES: Final = re.compile(_NUMBER + r"(in|ft|cm|mm|m|yd)[\s-]*x[\s-]*(?=\d)")
-_UNIT_AFTER_NUMBER: Final = re.compile(
-    _NUMBER + f"({'|'.join(sorted(_CANONICAL, key=len, reverse=True))})" + r"(?![a-z\d])"
+_BETWEEN_SIZES: Final = re.compile(
+    rf"(?<![a-wyz\d])(\d+(?:[./]\d+)?)[\s-]*({_LENGTH})[\s-]*x[\s-]*(?=\d)"
 )
+_UNIT_AFTER_NUMBER: Final = re.compile(rf"(?<![a-z\d])(\d+(?:[./]\d+)?)[\s-]*({_UNIT})(?![a-z\d])")
 _COUNTED_WORD: Final = re.compile(r"(?<![a-z\d])(\d+)-(?=[a-z]{3,})")
 _MODEL_HYPHEN: Final = re.compile(r"(?<=[a-z])-(?=\d)|(?<=\d)-(?=[a-z]{1,2}(?![a-z]))")
 
@@ -88,8 +91,8 @@ def normalize(text: str) -> str:
     text = _NOT_FRACTION_SLASH.sub(" ", _NOT_DECIMAL_POINT.sub(" ", text))
     text = _OTHER.sub(_blank, _TIMES.sub(" x ", text))
     text = _BETWEEN_NUMBERS.sub(" x ", " ".join(text.split()))
+    text = _BETWEEN_SIZES.sub(lambda m: f"{m[1]} {_CANONICAL[m[2]]} x ", text)
     text = _UNIT_AFTER_NUMBER.sub(lambda m: f"{m[1]} {_CANONICAL[m[2]]} ", text)
-    text = _BETWEEN_SIZES.sub(r"\1 \2 x ", text)
     text = _MODEL_HYPHEN.sub("", _COUNTED_WORD.sub(r"\1 ", text))
     return " ".join(text.replace("-", " ").split())
 

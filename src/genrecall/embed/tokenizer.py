@@ -23,7 +23,10 @@ from tokenizers.trainers import BpeTrainer
 from genrecall.embed.normalize import Stemmer, normalize, stem
 
 _UNKNOWN: Final = "[UNK]"
-_CONTINUED: Final = "##"
+_START: Final = "▁"
+"""Stands before each word, so that its beginning is told from the same letters inside a word. The
+library's own marks for that make training differ from run to run: where pairs are equally frequent,
+it prefers those whose marked letters it happened to see first."""
 
 
 class Bags(NamedTuple):
@@ -69,6 +72,7 @@ class SubwordTokenizer:
 
     def __init__(self, bpe: Tokenizer, *, pair_buckets: int, stemmer: Stemmer) -> None:
         self._bpe = bpe
+        self._silent = {bpe.token_to_id(token) for token in (_UNKNOWN, _START)}
         self.pair_buckets = pair_buckets
         self.stemmer = stemmer
         self._cache: dict[str, tuple[list[int], int]] = {}
@@ -77,17 +81,19 @@ class SubwordTokenizer:
     def train(
         cls, texts: Iterable[str], *, vocabulary: int, pair_buckets: int, stemmer: Stemmer
     ) -> SubwordTokenizer:
-        """Learn the subwords of `texts`."""
-        bpe = Tokenizer(BPE(unk_token=_UNKNOWN, continuing_subword_prefix=_CONTINUED))
+        """Learn the subwords of `texts`; equal texts give equal subwords."""
+        bpe = Tokenizer(BPE(unk_token=_UNKNOWN))
         bpe.pre_tokenizer = WhitespaceSplit()
         trainer = BpeTrainer(
             vocab_size=vocabulary,
             min_frequency=2,
             special_tokens=[_UNKNOWN],
-            continuing_subword_prefix=_CONTINUED,
             show_progress=False,
         )
-        spelled = (" ".join(stem(w, stemmer) for w in normalize(text).split()) for text in texts)
+        spelled = (
+            " ".join(_START + stem(word, stemmer) for word in normalize(text).split())
+            for text in texts
+        )
         bpe.train_from_iterator(spelled, trainer)
         return cls(bpe, pair_buckets=pair_buckets, stemmer=stemmer)
 
@@ -112,16 +118,18 @@ class SubwordTokenizer:
         return self.n_subwords + self.pair_buckets
 
     def words(self, texts: Sequence[str]) -> Words:
-        """Normalize texts and cut them into words and subwords."""
+        """Normalize texts and cut them into words and subwords.
+
+        A word of letters that were never seen has no subword and is left out.
+        """
         pieces: list[int] = []
         piece_counts: list[int] = []
         hashes: list[int] = []
         word_counts: list[int] = []
         for text in texts:
-            words = normalize(text).split()
+            words = [known for word in normalize(text).split() if (known := self._word(word))[0]]
             word_counts.append(len(words))
-            for word in words:
-                word_pieces, word_hash = self._word(word)
+            for word_pieces, word_hash in words:
                 pieces += word_pieces
                 piece_counts.append(len(word_pieces))
                 hashes.append(word_hash)
@@ -165,7 +173,8 @@ class SubwordTokenizer:
         known = self._cache.get(word)
         if known is None:
             stemmed = stem(word, self.stemmer)
-            pieces = self._bpe.encode(stemmed).ids
+            encoded = self._bpe.encode(_START + stemmed).ids
+            pieces = [piece for piece in encoded if piece not in self._silent]
             known = self._cache[word] = (pieces, zlib.crc32(stemmed.encode()))
             if len(self._cache) > 500_000:  # a service must not grow with what people type
                 self._cache.clear()
@@ -184,11 +193,13 @@ def ragged_ranges(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArr
     return numbers
 
 
-def join_bags(first: Bags, second: Bags) -> Bags:
-    """The texts of `first`, then those of `second`."""
+def join_bags(*parts: Bags) -> Bags:
+    """The texts of all parts, one after another."""
+    starts = np.cumsum([0, *(part.offsets[-1] for part in parts)])
+    offsets = [part.offsets[1:] + start for part, start in zip(parts, starts, strict=False)]
     return Bags(
-        ids=np.concatenate([first.ids, second.ids]),
-        offsets=np.concatenate([first.offsets, first.offsets[-1] + second.offsets[1:]]),
+        ids=np.concatenate([part.ids for part in parts]),
+        offsets=np.concatenate([[0], *offsets]).astype(np.int64),
     )
 
 

@@ -11,12 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
 
 from genrecall.embed.config import EmbedConfig
 from genrecall.embed.encoder import TextEncoder, TwoTower
 from genrecall.embed.fragments import draw_fragments, drop_words
+from genrecall.embed.losses import in_batch_loss
 from genrecall.embed.pairs import LoggedPairs
 from genrecall.embed.tokenizer import Bags, SubwordTokenizer, Words, join_bags
 from genrecall.optim import LinearDecay, SparseDenseAdam
@@ -78,20 +77,6 @@ def train_encoder(
         progress.update(config.batch, loss=loss.item())
     progress.finish(loss=loss.item())
     return TextEncoder(tokenizer, model)
-
-
-def in_batch_loss(
-    queries: Tensor, items: Tensor, *, query_ids: Tensor, item_ids: Tensor, temperature: float
-) -> Tensor:
-    """Softmax of each query over the items of the batch, `[B, D]` and `[B, D]` to a scalar.
-
-    Items that are the same as, or belong to the same query as the positive are no negatives.
-    """
-    logits = queries @ items.T / temperature  # (B, B)
-    same = (query_ids[:, None] == query_ids) | (item_ids[:, None] == item_ids)
-    same.fill_diagonal_(False)
-    logits = logits.masked_fill(same, -torch.inf)
-    return F.cross_entropy(logits, torch.arange(len(logits)))
 
 
 class _Batch(NamedTuple):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from genrecall.evaluate.metrics import GENERATIVE, K, Metrics
+from genrecall.evaluate.metrics import GENERATIVE, JOIN, K, Metrics
+from genrecall.evaluate.slices import SLICES
 
 WIDTH: Final = 100
 
 _MEASURES: Final = ("recall@10", "recall@100", f"recall@{K}", "hit@10")
+_SLICE_MEASURES: Final = ("recall@100", "hit@10")
+_SIZES: Final = ("mean", "weighted", "p50", "p99", "max")
+_SLICE_ORDER: Final = (*SLICES, "new_items")
 
 
 def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:
@@ -31,44 +35,44 @@ def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:
         "In brackets: 95 % interval.",
         markup=False,
     )
-    tables = [
-        _sid_table(metrics),
+    for line in (_sids(metrics), _latency(metrics)):
+        if line:
+            console.print(line, markup=False)
+    for table in (
         _beam_table(metrics),
-        _channel_table("Channels and their fusions", metrics["channels"]),
-        *(
-            _slice_table(name, table)
-            for name, table in metrics["slices"].items()
-            if table != metrics["channels"]  # a slice of every search would only repeat them
-        ),
+        _channel_table(metrics),
         _paired_table(metrics),
-        _latency_table(metrics),
-    ]
-    for table in tables:
+        _slice_table(metrics),
+    ):
         if table is not None:
             console.print()
             console.print(table)
-    only = metrics.get(f"only_{GENERATIVE}@{K}")
-    if only is not None:
-        text = f"Good items that only {GENERATIVE} has among its {K}: {_share(only)}"
-        console.print(f"\n{text}", markup=False)
 
 
-def _sid_table(metrics: Metrics) -> Table | None:
+def _sids(metrics: Metrics) -> str:
     quantize = metrics.get("quantize", {})
     if "items_per_sid" not in quantize:
-        return None
-    columns = ["mean", "weighted", "p50", "p99", "max"]
-    known = [column for column in columns if column in quantize["items_per_sid"]]
-    table = _table("Items per SID", ["SIDs", *known])
-    sids = f"{quantize['sids']:,}" if "sids" in quantize else ""
-    table.add_row("", sids, *(f"{quantize['items_per_sid'][column]:.4g}" for column in known))
-    return table
+        return ""
+    sizes = quantize["items_per_sid"]
+    figures = ", ".join(f"{name} {sizes[name]:.4g}" for name in _SIZES if name in sizes)
+    return f"{quantize['sids']:,} SIDs; items per SID: {figures}."
+
+
+def _latency(metrics: Metrics) -> str:
+    if "latency_ms" not in metrics:
+        return ""
+    latency = metrics["latency_ms"]
+    shown = ", ".join(
+        f"{name} {figure['value']:.1f} ms [{figure['ci'][0]:.1f}–{figure['ci'][1]:.1f}]"
+        for name, figure in latency.items()
+    )
+    return f"{GENERATIVE.capitalize()} channel, a request on one thread: {shown}."
 
 
 def _beam_table(metrics: Metrics) -> Table | None:
-    if "hit@beam" not in metrics:
+    if not metrics.get("hit@beam"):
         return None
-    columns = ["beams", "hit@beam", "hit_micro@beam", "candidates"]
+    columns = ["beams", "hit@beam", "hit_micro@beam", "items behind"]
     table = _table("Good items whose SID is among the beams", columns)
     for stage, widths in metrics["hit@beam"].items():
         for place, (width, hit) in enumerate(widths.items()):
@@ -79,17 +83,19 @@ def _beam_table(metrics: Metrics) -> Table | None:
     return table
 
 
-def _channel_table(title: str, channels: Mapping[str, Any]) -> Table:
-    table = _table(title, [*_MEASURES, "items"])
-    for name, figures in channels.items():
+def _channel_table(metrics: Metrics) -> Table | None:
+    if not metrics["channels"]:
+        return None
+    table = _table("Channels and their fusions", [*_MEASURES, "items"])
+    for name in _in_order(metrics["channels"]):
+        figures = metrics["channels"][name]
         items = f"{figures['candidates']['value']:,.0f}"
         table.add_row(name, *(_share(figures[measure]) for measure in _MEASURES), items)
+    only = metrics.get(f"only_{GENERATIVE}@{K}")
+    if only is not None:
+        table.caption = f"Good items that only {GENERATIVE} has among its {K:,}: {_share(only)}"
+        table.caption_justify, table.caption_style = "left", ""
     return table
-
-
-def _slice_table(name: str, channels: Mapping[str, Any]) -> Table:
-    searches = next(iter(channels.values()))[_MEASURES[0]]["n"]
-    return _channel_table(f"Slice {name}: {searches:,} searches", channels)
 
 
 def _paired_table(metrics: Metrics) -> Table | None:
@@ -102,17 +108,38 @@ def _paired_table(metrics: Metrics) -> Table | None:
     return table
 
 
-def _latency_table(metrics: Metrics) -> Table | None:
-    if "latency_ms" not in metrics:
+def _slice_table(metrics: Metrics) -> Table | None:
+    """The fusion without and with the generative channel, by slice; other figures: the JSON."""
+    # A slice of every search would only repeat the table of the channels.
+    slices = {n: s for n, s in metrics["slices"].items() if s != metrics["channels"]}
+    if not slices:
         return None
-    latency = metrics["latency_ms"]
-    table = _table("Milliseconds per request", ["p50", "p99", "requests"])
-    shown = (
-        f"{latency[q]['value']:.1f} [{latency[q]['ci'][0]:.1f}–{latency[q]['ci'][1]:.1f}]"
-        for q in ("p50", "p99")
-    )
-    table.add_row("", *shown, f"{latency['p50']['n']:,}")
+    channels = _compared(metrics)
+    columns = [f"{measure}\n{name}" for measure in _SLICE_MEASURES for name in channels]
+    table = _table("Slices", ["searches", *columns])
+    for name in sorted(slices, key=_place):
+        figures = [slices[name][channel] for channel in channels.values()]
+        searches = f"{figures[0][_SLICE_MEASURES[0]]['n']:,}"
+        shares = [_share(figure[measure]) for measure in _SLICE_MEASURES for figure in figures]
+        table.add_row(name, searches, *shares)
     return table
+
+
+def _compared(metrics: Metrics) -> Mapping[str, str]:
+    """The channels that slices are shown for, by a short name: a fusion without and with."""
+    for name in metrics["paired"]:
+        fusion, without = name.split(" - ")
+        return {without: without, f"with {GENERATIVE}": fusion}
+    return {name: name for name in _in_order(metrics["channels"])[:2]}
+
+
+def _in_order(channels: Iterable[str]) -> list[str]:
+    """Single channels first, then their fusions."""
+    return sorted(channels, key=lambda name: (name.count(JOIN), name))
+
+
+def _place(name: str) -> tuple[int, str]:
+    return _SLICE_ORDER.index(name) if name in _SLICE_ORDER else len(_SLICE_ORDER), name
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:
@@ -124,7 +151,7 @@ def _table(title: str, columns: Sequence[str]) -> Table:
         show_edge=False,
         padding=0,
     )
-    table.add_column("", overflow="fold")
+    table.add_column("", no_wrap=True)
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     return table
@@ -143,6 +170,6 @@ def _change(figure: Mapping[str, Any]) -> str:
 
 
 def _short(share: float, *, sign: str = "") -> str:
-    """A share without its leading zero."""
+    """A share in four characters and its sign: without its leading zero, and 1 as `1.00`."""
     text = f"{share:{sign}.3f}"
-    return text.replace("0.", ".", 1) if abs(share) < 0.9995 else text
+    return text.replace("0.", ".", 1) if abs(share) < 0.9995 else text[:-1]

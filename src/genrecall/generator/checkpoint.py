@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from genrecall.errors import ArtifactError
 from genrecall.optim import SparseDenseAdam
 
 
@@ -44,11 +46,20 @@ class Checkpoints:
 
         Returns:
             How many steps are done; 0 without a checkpoint.
+
+        Raises:
+            ArtifactError: the checkpoint is damaged.
         """
         path = None if self._folder is None else self._folder / f"{name}.safetensors"
         if path is None or not path.is_file():
             return 0
-        tensors = load_file(path)
+        try:
+            tensors = load_file(path)
+        except SafetensorError as error:
+            raise ArtifactError(
+                f"the checkpoint {path} is damaged ({error}). Delete it; training then starts "
+                "from the beginning of the stage."
+            ) from error
         weights = {key: value for key, value in tensors.items() if key.startswith("model.")}
         model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
         optimizer.load_state_dict(unflatten(tensors, optimizer.state_dict()))

@@ -2,12 +2,17 @@
 
 A query's subwords give a hidden state `h`; each level adds the code before it and scores the next:
 
-    logits_l = W_l · h_l + α_l(h) · feature_l(prefix + code)
+    logits_l = w · head_l(h_l) + feature_l(prefix + code)
 
-where the features are the look-ahead of `features.py` and `α_l(h)` a learned trust in them. Codes
+where the features are the look-ahead of `features.py` and `w` is the weight of the heads. Codes
 that continue no SID have the logit `EMPTY`.
 
-Shapes: `Q` prompts, `R` prefixes, `W` width, `K_l` codes and `n_l` trie nodes of level `l`.
+The look-ahead sees every text twice: by the two-tower encoder's vector, and by a vector that the
+generator makes of its own hidden state. Both models have learned the shop's words independently,
+and what they agree on is right more often than what either says.
+
+Shapes: `Q` prompts, `R` prefixes, `W` width, `K_l` codes and `n_l` trie nodes of level `l`,
+`D` vector size, `n` texts.
 """
 
 from __future__ import annotations
@@ -19,12 +24,14 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genrecall.artifact import Artifact, write_json
 from genrecall.embed.encoder import TextEncoder
+from genrecall.embed.tokenizer import Bags
 from genrecall.errors import ArtifactError
 from genrecall.generator.base import Prompt
 from genrecall.generator.features import EMPTY, LookAhead
@@ -42,9 +49,10 @@ class CompactModel(nn.Module):
         space: codebook sizes.
         n_features: rows of the subword embedding table.
         width: size `W` of the hidden state.
+        dim: size `D` of the generator's own vectors.
     """
 
-    def __init__(self, *, space: SidSpace, n_features: int, width: int) -> None:
+    def __init__(self, *, space: SidSpace, n_features: int, width: int, dim: int) -> None:
         super().__init__()
         self.space = space
         self.embedding = nn.EmbeddingBag(n_features, width, mode="mean", sparse=True)
@@ -53,8 +61,8 @@ class CompactModel(nn.Module):
         self.encoder = _block(width, width)
         self.code = nn.ModuleList([nn.Embedding(size, width) for size in space.sizes[:-1]])
         self.step = nn.ModuleList([_block(2 * width, width) for _ in space.sizes[:-1]])
-        self.head = nn.ModuleList([_silent(width, size) for size in space.sizes])
-        self.trust = nn.ModuleList([_silent(width, 1) for _ in space.sizes])
+        self.head = nn.ModuleList([nn.Linear(width, size) for size in space.sizes])
+        self.project = nn.Linear(width, dim, bias=False)
 
     @classmethod
     def load(cls, artifact: Artifact, *, space: SidSpace) -> CompactModel:
@@ -69,9 +77,13 @@ class CompactModel(nn.Module):
                 f"{artifact.path} was trained for another SID space than the catalog's "
                 f"{space.sizes}. Run the generator stage again."
             )
-        with torch.device("meta"):  # the weights are read: no random ones are drawn before
-            model = cls(space=space, n_features=settings["n_features"], width=settings["width"])
-        model.load_state_dict(load_file(artifact.file(_WEIGHTS)), assign=True)
+        weights = load_file(artifact.file(_WEIGHTS))
+        model = cls(space=space, n_features=1, width=settings["width"], dim=settings["dim"])
+        # The table is nearly all of the weights: it is taken as read, not drawn at random first.
+        model.embedding = nn.EmbeddingBag.from_pretrained(
+            weights["embedding.weight"], freeze=False, mode="mean", sparse=True
+        )
+        model.load_state_dict(weights)
         return model
 
     def save(self, folder: Path) -> None:
@@ -79,8 +91,8 @@ class CompactModel(nn.Module):
         folder.mkdir()
         settings = {
             "space": self.space.digest,
-            "n_features": self.embedding.num_embeddings,
             "width": self.embedding.embedding_dim,
+            "dim": self.project.out_features,
         }
         write_json(folder / _SETTINGS, settings)
         save_model(self, str(folder / _WEIGHTS))
@@ -91,16 +103,31 @@ class CompactModel(nn.Module):
         hidden: Tensor = bag + self.encoder(bag)
         return hidden
 
+    def vectors(self, hidden: Tensor) -> Tensor:
+        """The generator's own unit vectors of texts: `[n, W]` to `[n, D]`."""
+        return F.normalize(self.project(hidden), dim=-1)
+
     def extend(self, level: int, hidden: Tensor, codes: Tensor) -> Tensor:
         """Append the codes of `level` to prefixes: `[R, W]`, `[R]` to `[R, W]`."""
         code: Tensor = self.code[level](codes)
         step: Tensor = self.step[level](torch.cat([hidden, hidden * code], dim=-1))
         return hidden + code + step
 
-    def logprobs(self, level: int, hidden: Tensor, features: Tensor) -> Tensor:
-        """Log-softmax over the codes of a level: `[R, W]`, `[R, K_l]` to `[R, K_l]`."""
-        trust = torch.exp(self.trust[level](hidden))  # (R, 1)
-        logits = self.head[level](hidden) + trust * features
+    def logprobs(
+        self, level: int, hidden: Tensor, features: Tensor, *, head_weight: float = 1.0
+    ) -> Tensor:
+        """Log-softmax over the codes of a level.
+
+        Args:
+            level: of the codes.
+            hidden: `[R, W]`.
+            features: look-ahead of each code, `EMPTY` where no SID follows, `[R, K_l]`.
+            head_weight: of the head against the look-ahead.
+
+        Returns:
+            `[R, K_l]`.
+        """
+        logits = head_weight * self.head[level](hidden) + features
         logits = torch.where(features > EMPTY, logits, EMPTY)
         return F.log_softmax(logits, dim=-1)
 
@@ -109,14 +136,6 @@ def _block(size: int, width: int) -> nn.Sequential:
     return nn.Sequential(
         nn.LayerNorm(size), nn.Linear(size, width), nn.GELU(), nn.Linear(width, width)
     )
-
-
-def _silent(width: int, size: int) -> nn.Linear:
-    """A head that starts at zero, so that an untrained model repeats what the vectors say."""
-    linear = nn.Linear(width, size)
-    nn.init.zeros_(linear.weight)
-    nn.init.zeros_(linear.bias)
-    return linear
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,34 +162,50 @@ class CompactGenerator:
 
     Args:
         model: the weights.
-        encoder: the two-tower encoder, for subwords and query vectors.
-        look_ahead: features of the SID tree.
+        encoder: the two-tower encoder, for subwords and the first view of a text.
+        look_ahead: features of the SID tree, over both views.
+        head_weight: weight of the heads against the look-ahead.
     """
 
-    def __init__(self, model: CompactModel, encoder: TextEncoder, look_ahead: LookAhead) -> None:
+    def __init__(
+        self,
+        model: CompactModel,
+        encoder: TextEncoder,
+        look_ahead: LookAhead,
+        *,
+        head_weight: float,
+    ) -> None:
         self.model = model.eval()
         self.encoder = encoder
         self.look_ahead = look_ahead
+        self.head_weight = head_weight
 
     @property
     def space(self) -> SidSpace:
         """The SID space it was trained for."""
         return self.look_ahead.trie.space
 
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Both views of texts as one unit vector, float32 `[n, 2D]`."""
+        bags = self.encoder.tokenizer.bags(texts)
+        own = own_vectors(self.model, bags)
+        return join_views(self.encoder.encode_bags(bags), own)
+
     def prefill(self, prompts: Sequence[Prompt]) -> tuple[CompactState, Tensor]:
         """Read the prompts; see `Generator.prefill`."""
         bags = self.encoder.tokenizer.bags([prompt.text for prompt in prompts])
         with torch.inference_mode():
-            queries = torch.from_numpy(self.encoder.encode_bags(bags))
             hidden = self.model.encode(
                 torch.from_numpy(bags.ids), torch.from_numpy(bags.offsets[:-1])
             )
+            own = self.model.vectors(hidden).numpy()
+            views = join_views(self.encoder.encode_bags(bags), own)
             state = CompactState(
                 level=0,
                 hidden=hidden,
                 prompt=torch.arange(len(prompts)),
                 node=torch.zeros(len(prompts), dtype=torch.long),
-                features=self.look_ahead(queries),
+                features=self.look_ahead(torch.from_numpy(views)),
             )
             return state, self._logprobs(state)
 
@@ -192,22 +227,55 @@ class CompactGenerator:
 
     def _logprobs(self, state: CompactState) -> Tensor:
         features = child_features(
-            self.look_ahead.trie, state.level, state.features[state.level], state.prompt, state.node
+            self.look_ahead.trie,
+            state.level,
+            state.node,
+            features=state.features[state.level],
+            prompt=state.prompt,
         )
-        return self.model.logprobs(state.level, state.hidden, features)
+        return self.model.logprobs(
+            state.level, state.hidden, features, head_weight=self.head_weight
+        )
+
+
+def own_vectors(model: CompactModel, bags: Bags) -> NDArray[np.float32]:
+    """The generator's own unit vectors of texts, float32 `[n, D]`."""
+    with torch.inference_mode():
+        hidden = model.encode(torch.from_numpy(bags.ids), torch.from_numpy(bags.offsets[:-1]))
+        vectors: NDArray[np.float32] = model.vectors(hidden).numpy()
+    return vectors
+
+
+def join_views(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Two unit vectors of each text as one; products of such vectors are the mean of both cosines.
+
+    Args:
+        first: `[n, D]`.
+        second: `[n, D']`.
+
+    Returns:
+        Float32 `[n, D + D']`.
+    """
+    joined: NDArray[np.float32] = np.concatenate([first, second], axis=1) * np.float32(0.5**0.5)
+    return joined
 
 
 def child_features(
-    trie: Trie, level: int, features: Tensor, prompt: Tensor, node: Tensor
+    trie: Trie,
+    level: int,
+    node: Tensor,
+    *,
+    features: Tensor | None = None,
+    prompt: Tensor | None = None,
 ) -> Tensor:
     """Features of the possible next codes of `R` prefixes; `EMPTY` where no SID follows.
 
     Args:
         trie: the SIDs in use.
         level: level of the next code.
-        features: features of that level's nodes for every prompt, `[Q, n_l]`.
-        prompt: prompt of each prefix, int64 `[R]`.
         node: trie node of each prefix, int64 `[R]`; 0 is the root, -1 a prefix of no SID.
+        features: features of that level's nodes for every prompt, `[Q, n_l]`; None for zeros.
+        prompt: prompt of each prefix, int64 `[R]`; needed with `features`.
 
     Returns:
         Float32 `[R, K_l]`.
@@ -215,7 +283,10 @@ def child_features(
     dense = torch.full((len(node), trie.space.sizes[level]), EMPTY)
     known = np.flatnonzero(node.numpy() >= 0)
     children = trie.children(level, node.numpy()[known])
-    row = torch.from_numpy(known[children.parent])
-    value = features[prompt[row], torch.from_numpy(children.node)]
-    dense[row, torch.from_numpy(children.code)] = value.clamp(min=EMPTY + 1.0)
+    row, code = torch.from_numpy(known[children.parent]), torch.from_numpy(children.code)
+    if features is None or prompt is None:
+        dense[row, code] = 0.0
+    else:
+        value = features[prompt[row], torch.from_numpy(children.node)]
+        dense[row, code] = value.clamp(min=EMPTY + 1.0)
     return dense

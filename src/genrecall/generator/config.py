@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from genrecall.settings import Section
 
@@ -19,11 +19,11 @@ class StageConfig(Section):
     batch: int = Field(default=1024, ge=1)
     """Prompts per step. Paper: 128 and 256. Large batches make a small model fast on CPUs."""
 
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=1.5e-3, gt=0)
     """Peak rate of the dense weights, falling linearly to 5 % of it. Paper: 1e-4 and 4e-5, for a
     pretrained model; ours starts small and from scratch."""
 
-    embedding_learning_rate: float = Field(default=2e-3, gt=0)
+    embedding_learning_rate: float = Field(default=8e-3, gt=0)
     """Peak rate of the subword embeddings, whose sparse gradients touch a row rarely."""
 
 
@@ -40,19 +40,33 @@ class GeneratorConfig(Section):
     """Temperature of the look-ahead features, in units of cosine similarity; the two-tower
     encoder's own temperature is the natural choice."""
 
-    item_to_sid: StageConfig = StageConfig(steps=400)
+    head_weight: float = Field(default=0.3, ge=0)
+    """Weight of the learned heads against the look-ahead, whose weight is 1, in decoding. The heads
+    are trained alone; together with them the look-ahead would leave them little to learn."""
+
+    item_to_sid: StageConfig = StageConfig(steps=200)
     """Stage 1: a title generates its item's SID."""
 
-    query_to_sid: StageConfig = StageConfig(steps=1500)
+    query_to_sid: StageConfig = StageConfig(steps=2000)
     """Stage 2: a query generates the SIDs of its good items."""
 
-    targets: int = Field(default=3, ge=1)
-    """SIDs drawn per prompt and step from its good items, as in the paper (up to three)."""
+    targets: int = Field(default=2, ge=1)
+    """SIDs drawn per prompt and step from its good items. Paper: up to three; a prompt that comes
+    back draws others."""
 
     logged_share: float = Field(default=0.5, ge=0, le=1)
-    """Share of stage-2 prompts that are logged or judged queries; the others are pseudo-queries
-    made of title words. Ignored where the shop has no log. With logged queries alone a small log is
-    learned by heart."""
+    """Share of stage-2 prompts that are logged or judged queries; pseudo-queries take their place in
+    a shop without a log. With logged queries alone a small log is learned by heart."""
+
+    title_share: float = Field(default=0.1, ge=0, le=1)
+    """Share of stage-2 prompts that are titles, so that stage 1 is not forgotten. The rest are
+    pseudo-queries made of title words."""
+
+    word_dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Share of a title's words left out where it is matched with a prompt."""
+
+    match_temperature: float = Field(default=0.05, gt=0)
+    """Temperature of the softmax that matches prompts and titles, in units of cosine similarity."""
 
     pseudo_queries: int = Field(default=200_000, ge=0)
     """Pseudo-queries made once before stage 2, spread evenly over the items."""
@@ -68,3 +82,12 @@ class GeneratorConfig(Section):
 
     checkpoint_every: int = Field(default=200, ge=1)
     """Steps between checkpoints, from which an interrupted run resumes exactly."""
+
+    @model_validator(mode="after")
+    def _check(self) -> GeneratorConfig:
+        if self.logged_share + self.title_share > 1:
+            raise ValueError(
+                f"logged_share {self.logged_share} and title_share {self.title_share} are more "
+                "than a whole batch; together they may be at most 1."
+            )
+        return self

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from genrecall.artifact import Artifact
 from genrecall.embed.encoder import TextEncoder
-from genrecall.generator.compact import CompactGenerator, CompactModel
+from genrecall.generator.compact import CompactGenerator, CompactModel, join_views
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.features import LookAhead, mean_vectors
 from genrecall.sid import SidTable
@@ -21,21 +21,41 @@ STAGES: Final = (ITEM_TO_SID, QUERY_TO_SID)
 """Supervised stages in order; the last one serves."""
 
 
-def make_look_ahead(
-    config: GeneratorConfig, table: SidTable, item_vectors: NDArray[np.float32]
-) -> LookAhead:
-    """Look-ahead features of a catalog."""
-    return LookAhead(
-        Trie(table.space, table.packed),
-        mean_vectors(table.sid_of_item, item_vectors, len(table.packed)),
-        table.sizes,
-        temperature=config.look_ahead_temperature,
-    )
+OWN_VECTORS: Final = "own_vectors.npy"
+"""The generator's own vectors of the items."""
 
 
 def load_generator(
-    artifact: Artifact, stage: str, *, encoder: TextEncoder, look_ahead: LookAhead
-) -> CompactGenerator:
-    """The generator as it was after a stage."""
-    model = CompactModel.load(artifact.part(stage), space=look_ahead.trie.space)
-    return CompactGenerator(model, encoder, look_ahead)
+    artifact: Artifact,
+    stage: str,
+    *,
+    config: GeneratorConfig,
+    encoder: TextEncoder,
+    item_vectors: NDArray[np.float32],
+    table: SidTable,
+) -> tuple[CompactGenerator, NDArray[np.float32]]:
+    """The generator as it was after a stage.
+
+    Args:
+        artifact: of the generator stage.
+        stage: one of `STAGES`.
+        config: settings of the generator.
+        encoder: the two-tower encoder.
+        item_vectors: its vectors of the items, float32 `[N, D]`.
+        table: the SID of each item.
+
+    Returns:
+        The generator, and both views of the items as one unit vector each, float32 `[N, 2D]`.
+    """
+    part = artifact.part(stage)
+    model = CompactModel.load(part, space=table.space)
+    own = np.load(part.file(OWN_VECTORS), allow_pickle=False)
+    views = join_views(item_vectors, own)
+    look_ahead = LookAhead(
+        Trie(table.space, table.packed),
+        mean_vectors(table.sid_of_item, views, len(table.packed)),
+        table.sizes,
+        temperature=config.look_ahead_temperature,
+    )
+    generator = CompactGenerator(model, encoder, look_ahead, head_weight=config.head_weight)
+    return generator, views

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -13,19 +13,23 @@ from genrecall.artifact import Artifact, open_artifact, writing
 from genrecall.data.tables import Catalog
 from genrecall.embed.encoder import TextEncoder
 from genrecall.embed.pairs import LoggedPairs
+from genrecall.embed.tokenizer import Bags
 from genrecall.generator.checkpoint import Checkpoints
-from genrecall.generator.compact import CompactModel
+from genrecall.generator.compact import CompactModel, own_vectors
 from genrecall.generator.config import GeneratorConfig
-from genrecall.generator.load import ITEM_TO_SID, QUERY_TO_SID, STAGES, make_look_ahead
+from genrecall.generator.load import ITEM_TO_SID, OWN_VECTORS, QUERY_TO_SID, STAGES
 from genrecall.generator.targets import (
     PromptSet,
     logged_prompts,
     pseudo_prompts,
     title_prompts,
 )
-from genrecall.generator.training import Source, train_stage
+from genrecall.generator.training import Shop, Source, train_stage
 from genrecall.progress import RunLog
 from genrecall.sid import SidTable
+from genrecall.trie import Trie
+
+_AT_ONCE: Final = 8192  # titles encoded together
 
 
 def run(
@@ -59,73 +63,74 @@ def run(
         inputs: hash of what this stage depends on.
         log: where to report.
     """
-    look_ahead = make_look_ahead(config, table, item_vectors)
+    tokenizer = encoder.tokenizer
     torch.manual_seed(seed)
     model = CompactModel(
-        space=table.space, n_features=encoder.tokenizer.n_features, width=config.width
+        space=table.space,
+        n_features=tokenizer.n_features,
+        width=config.width,
+        dim=item_vectors.shape[1],
     )
-    titles = title_prompts(encoder, catalog.titles, table.sid_of_item)
-    stages: Mapping[str, tuple[list[Source], int]] = {
-        ITEM_TO_SID: ([Source(titles, 1.0)], 1),
-        QUERY_TO_SID: (
-            _query_sources(
-                config,
-                catalog,
-                queries=queries,
-                pairs=pairs,
-                encoder=encoder,
-                item_vectors=item_vectors,
-                sid_of_item=table.sid_of_item,
-                seed=seed,
-            ),
-            config.targets,
-        ),
+    shop = Shop(
+        tokenizer=tokenizer,
+        titles=tokenizer.words(catalog.titles),
+        trie=Trie(table.space, table.packed),
+        sid_of_item=table.sid_of_item,
+    )
+    titles = title_prompts(tokenizer, shop.titles)
+    log.say(f"  {len(queries):,} logged queries, {config.pseudo_queries:,} pseudo-queries")
+    pseudo = pseudo_prompts(
+        encoder,
+        shop.titles,
+        item_vectors=item_vectors,
+        config=config,
+        rng=np.random.default_rng([seed, len(STAGES)]),
+    )
+    logged = logged_prompts(tokenizer, queries, pairs) if queries else None
+    sources = {
+        ITEM_TO_SID: [Source(titles, 1.0)],
+        QUERY_TO_SID: _query_sources(config, titles=titles, logged=logged, pseudo=pseudo),
     }
+    kept = Checkpoints(checkpoints / inputs[:16], every=config.checkpoint_every)
     with writing(out, kind="generator", inputs=inputs) as folder:
-        for number, (name, (sources, targets)) in enumerate(stages.items()):
+        for number, name in enumerate(STAGES):
             train_stage(
                 model,
-                look_ahead,
-                sources,
+                shop,
+                sources[name],
                 getattr(config, name),
+                config,
                 name=name,
                 number=number,
-                targets=targets,
                 seed=seed,
-                checkpoints=Checkpoints(checkpoints / inputs[:16], every=config.checkpoint_every),
+                checkpoints=kept,
                 log=log,
             )
             model.save(folder / name)
+            np.save(folder / name / OWN_VECTORS, _encode_titles(model, titles.bags))
     return open_artifact(out, kind="generator")
 
 
 def _query_sources(
-    config: GeneratorConfig,
-    catalog: Catalog,
-    *,
-    queries: list[str],
-    pairs: LoggedPairs,
-    encoder: TextEncoder,
-    item_vectors: NDArray[np.float32],
-    sid_of_item: NDArray[np.int64],
-    seed: int,
+    config: GeneratorConfig, *, titles: PromptSet, logged: PromptSet | None, pseudo: PromptSet
 ) -> list[Source]:
-    """Logged queries and pseudo-queries, by their share of a batch."""
-    share = config.logged_share if len(queries) else 0.0
-    if config.pseudo_queries == 0 and len(queries):
-        share = 1.0
-    sources: list[tuple[PromptSet, float]] = []
-    if share > 0:
-        logged = logged_prompts(encoder, queries, pairs=pairs, sid_of_item=sid_of_item)
-        sources.append((logged, share))
-    if share < 1:
-        pseudo = pseudo_prompts(
-            encoder,
-            encoder.tokenizer.words(catalog.titles),
-            item_vectors=item_vectors,
-            sid_of_item=sid_of_item,
-            config=config,
-            rng=np.random.default_rng([seed, len(STAGES)]),
-        )
-        sources.append((pseudo, 1.0 - share))
-    return [Source(prompts, part) for prompts, part in sources]
+    """Titles, logged queries and pseudo-queries by their share of a batch."""
+    shares = [(titles, config.title_share)]
+    if logged is not None:
+        shares.append((logged, config.logged_share))
+    rest = 1.0 - sum(share for _, share in shares)
+    if len(pseudo):
+        shares.append((pseudo, rest))
+    else:  # without pseudo-queries the others share the batch
+        shares = [(prompts, share / (1.0 - rest)) for prompts, share in shares]
+    return [Source(prompts, share) for prompts, share in shares if share > 0]
+
+
+def _encode_titles(model: CompactModel, bags: Bags) -> NDArray[np.float32]:
+    """The generator's own vectors of all titles, float32 `[N, D]`."""
+    parts = []
+    for start in range(0, len(bags.offsets) - 1, _AT_ONCE):
+        offsets = bags.offsets[start : start + _AT_ONCE + 1]
+        part = Bags(bags.ids[offsets[0] : offsets[-1]], offsets - offsets[0])
+        parts.append(own_vectors(model, part))
+    return np.concatenate(parts)

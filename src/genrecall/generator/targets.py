@@ -1,11 +1,10 @@
-"""What the generator learns from: prompts and the SIDs that it should generate for them.
+"""What the generator learns from: prompts and the items whose SIDs it should generate for them.
 
-Three sources: titles with their own SID (stage item→SID); logged or judged queries with the SIDs of
-their good items; pseudo-queries, words of a title, whose targets are soft: the dense channel's best
-items share the weight by a softmax, and the title's own item keeps a fixed part. Two SIDs of one
-query are two targets.
+Three sources: titles with their own item (stage item→SID); logged or judged queries with their good
+items; pseudo-queries, words of a title, whose targets are soft: the dense channel's best items
+share the weight by a softmax, and the title's own item keeps a fixed part.
 
-Shapes: `n` prompts, `total` targets of all prompts, `D` vector size.
+Shapes: `n` prompts, `total` targets of all prompts, `B` prompts of a batch, `T` targets drawn.
 """
 
 from __future__ import annotations
@@ -21,34 +20,40 @@ from numpy.typing import NDArray
 from genrecall.embed.encoder import TextEncoder
 from genrecall.embed.fragments import draw_fragments
 from genrecall.embed.pairs import LoggedPairs
-from genrecall.embed.tokenizer import Bags, Words, ragged_offsets, ragged_ranges
+from genrecall.embed.tokenizer import (
+    Bags,
+    SubwordTokenizer,
+    Words,
+    ragged_offsets,
+    ragged_ranges,
+)
 from genrecall.generator.config import GeneratorConfig
 
 
 class Targets(NamedTuple):
-    """SIDs that each prompt should generate.
+    """Items whose SIDs each prompt should generate.
 
     Attributes:
-        leaves: position of the SID in the trie, int64 `[total]`.
+        items: catalog rows, int64 `[total]`.
         cumulative: running sum of the weights over all targets, float64 `[total + 1]`.
         offsets: where each prompt's targets start, int64 `[n + 1]`.
     """
 
-    leaves: NDArray[np.int64]
+    items: NDArray[np.int64]
     cumulative: NDArray[np.float64]
     offsets: NDArray[np.int64]
 
     def draw(
         self, prompts: NDArray[np.int64], count: int, rng: np.random.Generator
     ) -> NDArray[np.int64]:
-        """Draw SIDs by weight: `[B]` prompts to leaves `[B, count]`."""
+        """Draw items by weight: prompts `[B]` to catalog rows `[B, T]`."""
         low = self.cumulative[self.offsets[prompts]][:, None]
         high = self.cumulative[self.offsets[prompts + 1]][:, None]
         point = low + rng.random((len(prompts), count)) * (high - low)
         at = np.searchsorted(self.cumulative, point, side="right") - 1
         first, last = self.offsets[prompts][:, None], self.offsets[prompts + 1][:, None] - 1
-        leaves: NDArray[np.int64] = self.leaves[np.clip(at, first, last)]
-        return leaves
+        items: NDArray[np.int64] = self.items[np.clip(at, first, last)]
+        return items
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,18 +62,19 @@ class PromptSet:
 
     Attributes:
         bags: their features.
-        vectors: their unit vectors, float32 `[n, D]`.
         targets: what they should generate.
         weight: running sum of how often to draw each prompt, float64 `[n]`.
+        made_of: the item that each prompt's words come from, int64 `[n]`; None for queries that
+            shoppers typed.
     """
 
     bags: Bags
-    vectors: NDArray[np.float32]
     targets: Targets
     weight: NDArray[np.float64]
+    made_of: NDArray[np.int64] | None
 
     def __len__(self) -> int:
-        return len(self.vectors)
+        return len(self.weight)
 
     def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Draw prompts by weight."""
@@ -84,51 +90,42 @@ class PromptSet:
 
 
 def make_targets(
-    leaves: NDArray[np.int64], weights: NDArray[np.float64], offsets: NDArray[np.int64]
+    items: NDArray[np.int64], weights: NDArray[np.float64], offsets: NDArray[np.int64]
 ) -> Targets:
     """Targets of prompts that lie one after another."""
-    return Targets(leaves, np.concatenate([[0.0], np.cumsum(weights)]), offsets)
+    return Targets(items, np.concatenate([[0.0], np.cumsum(weights)]), offsets)
 
 
-def title_prompts(
-    encoder: TextEncoder, titles: Sequence[str], sid_of_item: NDArray[np.int64]
-) -> PromptSet:
+def title_prompts(tokenizer: SubwordTokenizer, titles: Words) -> PromptSet:
     """Stage item→SID: each title generates its item's SID."""
-    bags = encoder.tokenizer.bags(titles)
     every = np.arange(len(titles) + 1, dtype=np.int64)
     return PromptSet(
-        bags=bags,
-        vectors=encoder.encode_bags(bags),
-        targets=make_targets(sid_of_item, np.ones(len(titles)), every),
+        bags=tokenizer.gather(titles, np.arange(len(titles.hashes)), titles.word_offsets),
+        targets=make_targets(every[:-1], np.ones(len(titles)), every),
         weight=np.arange(1.0, len(titles) + 1),
+        made_of=every[:-1],
     )
 
 
 def logged_prompts(
-    encoder: TextEncoder,
-    queries: Sequence[str],
-    *,
-    pairs: LoggedPairs,
-    sid_of_item: NDArray[np.int64],
+    tokenizer: SubwordTokenizer, queries: Sequence[str], pairs: LoggedPairs
 ) -> PromptSet:
     """Stage query→SID: each query generates the SIDs of its good items.
 
     Args:
-        encoder: for features and vectors.
+        tokenizer: cuts queries into features.
         queries: distinct training queries.
         pairs: which item was good for which query.
-        sid_of_item: SID of each catalog row.
     """
     order = np.argsort(pairs.query, kind="stable")
     query, item, weight = pairs.query[order], pairs.item[order], pairs.weight[order]
-    bags = encoder.tokenizer.bags(queries)
     counts = np.bincount(query, minlength=len(queries))
     per_query = np.bincount(query, weights=weight, minlength=len(queries))
     return PromptSet(
-        bags=bags,
-        vectors=encoder.encode_bags(bags),
-        targets=make_targets(sid_of_item[item], weight, ragged_offsets(counts)),
+        bags=tokenizer.bags(queries),
+        targets=make_targets(item, weight, ragged_offsets(counts)),
         weight=np.cumsum(np.sqrt(per_query)),
+        made_of=None,
     )
 
 
@@ -137,31 +134,36 @@ def pseudo_prompts(
     titles: Words,
     *,
     item_vectors: NDArray[np.float32],
-    sid_of_item: NDArray[np.int64],
     config: GeneratorConfig,
     rng: np.random.Generator,
 ) -> PromptSet:
-    """Pseudo-queries from titles with soft targets from the dense channel."""
+    """Pseudo-queries from titles with soft targets from the dense channel.
+
+    Args:
+        encoder: for features and the dense channel.
+        titles: of the items.
+        item_vectors: float32 `[N, D]`.
+        config: how many, and how soft.
+        rng: where chance comes from.
+    """
     count, n_items = config.pseudo_queries, len(titles)
     items = rng.permutation(np.arange(count) % n_items)
     fragments = draw_fragments(titles, items, rng)
     bags = encoder.tokenizer.gather(titles, *fragments)
-    vectors = encoder.encode_bags(bags)
     index = faiss.IndexFlatIP(item_vectors.shape[1])
     index.add(item_vectors)
     n_best = min(config.teacher_items, n_items)
-    similarity, best = index.search(vectors, n_best)  # (n, n_best) both
+    similarity, best = index.search(encoder.encode_bags(bags), n_best)  # (n, n_best) both
     soft = np.exp((similarity - similarity[:, :1]) / config.teacher_temperature).astype(np.float64)
     soft *= (1.0 - config.own_item_weight) / soft.sum(axis=1, keepdims=True)
     own = np.full((count, 1), config.own_item_weight)
-    leaves = sid_of_item[np.concatenate([items[:, None], best], axis=1)]
     return PromptSet(
         bags=bags,
-        vectors=vectors,
         targets=make_targets(
-            leaves.reshape(-1),
+            np.concatenate([items[:, None], best], axis=1).reshape(-1),
             np.concatenate([own, soft], axis=1).reshape(-1),
             np.arange(count + 1, dtype=np.int64) * (n_best + 1),
         ),
         weight=np.arange(1.0, count + 1),
+        made_of=items,
     )

@@ -1,8 +1,12 @@
 """Supervised stages of the compact family: item→SID, then query→SID.
 
-The loss is the cross entropy over each level's codes with the codes before it given (teacher
-forcing). Each step draws its own chance from `(seed, stage, step)`, so a run that resumes from a
-checkpoint sees exactly what an uninterrupted one does.
+Two losses share the encoder. The cross entropy over each level's codes, with the codes before it
+given (teacher forcing), trains the heads; the look-ahead takes no part in it, since on training
+queries the dense vectors are too good and the heads would learn only what they leave over. An
+in-batch softmax of prompts over their items' titles trains the generator's own vectors.
+
+Each step draws its own chance from `(seed, stage, step)`, so a run that resumes from a checkpoint
+sees exactly what an uninterrupted one does.
 
 Shapes: `B` prompts of a batch, `T` targets drawn per prompt, `R = B·T`.
 """
@@ -15,13 +19,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from genrecall.embed.tokenizer import join_bags
+from genrecall.embed.fragments import drop_words
+from genrecall.embed.losses import in_batch_loss
+from genrecall.embed.tokenizer import Bags, SubwordTokenizer, Words, join_bags
 from genrecall.generator.checkpoint import Checkpoints
 from genrecall.generator.compact import CompactModel, child_features
-from genrecall.generator.config import StageConfig
-from genrecall.generator.features import LookAhead
+from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.targets import PromptSet
 from genrecall.optim import LinearDecay, SparseDenseAdam
 from genrecall.progress import Progress, RunLog
@@ -29,13 +35,21 @@ from genrecall.sid import LEVELS
 from genrecall.trie import Trie
 
 
-class SidLoss(NamedTuple):
-    """Cross entropy of the three codes, in nats per target."""
+@dataclass(frozen=True, eq=False)
+class Shop:
+    """What every stage knows of the catalog.
 
-    total: Tensor
-    level_1: Tensor
-    level_2: Tensor
-    level_3: Tensor
+    Attributes:
+        tokenizer: cuts titles into features.
+        titles: of the items.
+        trie: the SIDs in use.
+        sid_of_item: position of each item's SID in the trie, int64 `[N]`.
+    """
+
+    tokenizer: SubwordTokenizer
+    titles: Words
+    trie: Trie
+    sid_of_item: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -51,15 +65,51 @@ class Source:
     share: float
 
 
+class Batch(NamedTuple):
+    """What one step learns from.
+
+    Attributes:
+        bags: features of the prompts, `B` texts.
+        leaves: SIDs to generate, as positions in the trie, int64 `[B, T]`.
+        titles: features of one good item of each prompt, `B` texts.
+        prompt: same number, same prompt, int64 `[B]`.
+        item: catalog rows of those items, int64 `[B]`.
+    """
+
+    bags: Bags
+    leaves: Tensor
+    titles: Bags
+    prompt: Tensor
+    item: Tensor
+
+
+class GeneratorLoss(NamedTuple):
+    """Losses of a batch, in nats.
+
+    Attributes:
+        total: what is minimized, the sum of the others.
+        level_1: cross entropy of the first code, per target.
+        level_2: of the second.
+        level_3: of the third.
+        match: cross entropy of each prompt's title among those of the batch, per prompt.
+    """
+
+    total: Tensor
+    level_1: Tensor
+    level_2: Tensor
+    level_3: Tensor
+    match: Tensor
+
+
 def train_stage(
     model: CompactModel,
-    look_ahead: LookAhead,
+    shop: Shop,
     sources: Sequence[Source],
-    config: StageConfig,
+    stage: StageConfig,
+    config: GeneratorConfig,
     *,
     name: str,
     number: int,
-    targets: int,
     seed: int,
     checkpoints: Checkpoints,
     log: RunLog,
@@ -68,96 +118,113 @@ def train_stage(
 
     Args:
         model: the weights to train.
-        look_ahead: features of the SID tree.
+        shop: the catalog.
         sources: where prompts come from.
-        config: steps, batch and rates.
+        stage: steps, batch and rates.
+        config: targets, dropout and temperature.
         name: for progress and checkpoints.
         number: of the stage; gives it a stream of chance of its own.
-        targets: SIDs `T` drawn per prompt and step.
         seed: same seed, same weights.
         checkpoints: where to save and to resume from.
         log: where to report.
     """
     optimizer = SparseDenseAdam(
         model,
-        dense=LinearDecay(config.learning_rate, config.steps),
-        sparse=LinearDecay(config.embedding_learning_rate, config.steps),
+        dense=LinearDecay(stage.learning_rate, stage.steps),
+        sparse=LinearDecay(stage.embedding_learning_rate, stage.steps),
     )
     start = checkpoints.resume(name, model, optimizer)
     if start:
         log.say(f"  {name}: resumes at step {start:,}")
     model.train()
-    progress = Progress(log, name, total=(config.steps - start) * config.batch)
+    progress = Progress(log, name, total=(stage.steps - start) * stage.batch)
     shown: dict[str, float] = {}
-    for step in range(start, config.steps):
+    for step in range(start, stage.steps):
         rng = np.random.default_rng([seed, number, step])
-        loss = batch_loss(model, look_ahead, draw_batch(sources, config.batch, targets, rng))
+        batch = draw_batch(shop, sources, stage.batch, config, rng)
+        loss = batch_loss(model, shop.trie, batch, temperature=config.match_temperature)
         optimizer.step(loss.total, step)
-        shown = {"loss": loss.total.item(), "level 1": loss.level_1.item()}
-        progress.update(config.batch, **shown)
+        shown = {"loss": loss.total.item(), "match": loss.match.item()}
+        progress.update(stage.batch, **shown)
         checkpoints.save(name, step + 1, model, optimizer)
     model.eval()
     progress.finish(**shown)
 
 
-class Batch(NamedTuple):
-    """What one step learns from.
-
-    Attributes:
-        ids: features of the prompts, int64 `[total]`.
-        offsets: where each prompt starts, int64 `[B]`.
-        vectors: unit vectors of the prompts, float32 `[B, D]`.
-        leaves: SIDs to generate, as positions in the trie, int64 `[B, T]`.
-    """
-
-    ids: Tensor
-    offsets: Tensor
-    vectors: Tensor
-    leaves: Tensor
-
-
 def draw_batch(
-    sources: Sequence[Source], size: int, targets: int, rng: np.random.Generator
+    shop: Shop,
+    sources: Sequence[Source],
+    size: int,
+    config: GeneratorConfig,
+    rng: np.random.Generator,
 ) -> Batch:
-    """Draw prompts and targets of one step."""
-    sizes = np.diff(np.round(np.cumsum([0.0, *(s.share for s in sources)]) * size).astype(int))
-    drawn = [(s.prompts, s.prompts.draw(int(n), rng)) for s, n in zip(sources, sizes, strict=True)]
-    bags = drawn[0][0].bags_of(drawn[0][1])
-    for prompts, chosen in drawn[1:]:
-        bags = join_bags(bags, prompts.bags_of(chosen))
-    vectors = np.concatenate([prompts.vectors[chosen] for prompts, chosen in drawn])
-    leaves = np.concatenate([p.targets.draw(chosen, targets, rng) for p, chosen in drawn])
+    """Draw the prompts and targets of one step."""
+    ends = np.round(np.cumsum([source.share for source in sources]) * size).astype(int)
+    counts = np.diff(ends, prepend=0).tolist()
+    bags, targets, items, numbers = [], [], [], []
+    first_number = 0
+    for source, count in zip(sources, counts, strict=True):
+        prompts = source.prompts
+        chosen = prompts.draw(count, rng)
+        drawn = prompts.targets.draw(chosen, config.targets, rng)  # (count, T)
+        bags.append(prompts.bags_of(chosen))
+        targets.append(drawn)
+        items.append(drawn[:, 0] if prompts.made_of is None else prompts.made_of[chosen])
+        numbers.append(first_number + chosen)
+        first_number += len(prompts)
+    item = np.concatenate(items)
+    words = drop_words(shop.titles, item, rng, share=config.word_dropout)
     return Batch(
-        ids=torch.from_numpy(bags.ids),
-        offsets=torch.from_numpy(bags.offsets[:-1]),
-        vectors=torch.from_numpy(vectors),
-        leaves=torch.from_numpy(leaves),
+        bags=join_bags(*bags),
+        leaves=torch.from_numpy(shop.sid_of_item[np.concatenate(targets)]),
+        titles=shop.tokenizer.gather(shop.titles, *words),
+        prompt=torch.from_numpy(np.concatenate(numbers)),
+        item=torch.from_numpy(item),
     )
 
 
-def batch_loss(model: CompactModel, look_ahead: LookAhead, batch: Batch) -> SidLoss:
-    """Cross entropy of the drawn SIDs, averaged over prompts and targets."""
-    trie = look_ahead.trie
-    n_prompts, n_targets = batch.leaves.shape
-    features = look_ahead(batch.vectors)
-    nodes = torch.from_numpy(trie.path(batch.leaves.reshape(-1).numpy()))  # (R, 3)
+def batch_loss(
+    model: CompactModel, trie: Trie, batch: Batch, *, temperature: float
+) -> GeneratorLoss:
+    """Cross entropy of the drawn SIDs, and the match of prompts and titles, averaged."""
+    hidden = model.encode(_ids(batch.bags), _offsets(batch.bags))  # (B, W)
+    titles = model.encode(_ids(batch.titles), _offsets(batch.titles))  # (B, W)
+    match = in_batch_loss(
+        model.vectors(hidden),
+        model.vectors(titles),
+        query_ids=batch.prompt,
+        item_ids=batch.item,
+        temperature=temperature,
+    )
+    levels = _level_losses(model, trie, hidden, batch.leaves)
+    return GeneratorLoss(levels[0] + levels[1] + levels[2] + match, *levels, match)
+
+
+def _level_losses(
+    model: CompactModel, trie: Trie, hidden: Tensor, leaves: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    n_prompts, n_targets = leaves.shape
+    nodes = torch.from_numpy(trie.path(leaves.reshape(-1).numpy()))  # (R, 3)
+    codes = [torch.from_numpy(trie.codes[level])[nodes[:, level]] for level in range(LEVELS)]
     prompt = torch.arange(n_prompts).repeat_interleave(n_targets)  # (R)
-    hidden = model.encode(batch.ids, batch.offsets)  # (B, W)
-    losses = []
-    for level in range(LEVELS):
-        # All targets of a prompt share the first step: nothing is repeated before it.
-        rows = torch.arange(n_prompts) if level == 0 else prompt
-        parents = torch.zeros(n_prompts, dtype=torch.long) if level == 0 else nodes[:, level - 1]
-        scores = child_features(trie, level, features[level], rows, parents)
-        logprobs = model.logprobs(level, hidden, scores)
-        codes = _codes(trie, level, nodes)
-        losses.append(-logprobs[prompt if level == 0 else torch.arange(len(codes)), codes].mean())
-        if level == 0:
-            hidden = hidden[prompt]
-        if level < LEVELS - 1:
-            hidden = model.extend(level, hidden, codes)
-    return SidLoss(losses[0] + losses[1] + losses[2], *losses)
+    # All targets of a prompt share the first step; from there on each goes its own way.
+    root = torch.zeros(n_prompts, dtype=torch.long)
+    first = model.logprobs(0, hidden, child_features(trie, 0, root))[prompt]
+    hidden = model.extend(0, hidden[prompt], codes[0])
+    second = model.logprobs(1, hidden, child_features(trie, 1, nodes[:, 0]))
+    hidden = model.extend(1, hidden, codes[1])
+    third = model.logprobs(2, hidden, child_features(trie, 2, nodes[:, 1]))
+    return _nll(first, codes[0]), _nll(second, codes[1]), _nll(third, codes[2])
 
 
-def _codes(trie: Trie, level: int, nodes: Tensor) -> Tensor:
-    return torch.from_numpy(trie.codes[level])[nodes[:, level]]
+def _nll(logprobs: Tensor, codes: Tensor) -> Tensor:
+    """Mean negative log-probability: `[R, K]`, `[R]` to a scalar."""
+    return -logprobs.gather(1, codes[:, None]).mean()
+
+
+def _ids(bags: Bags) -> Tensor:
+    return torch.from_numpy(bags.ids)
+
+
+def _offsets(bags: Bags) -> Tensor:
+    return torch.from_numpy(bags.offsets[:-1])

@@ -1,0 +1,144 @@
+"""The folder of a run: where what lies in it, and how a bundle comes out of the stages' outputs."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from genrecall import __version__
+from genrecall.artifact import Artifact, content_hash, open_artifact, write_json, writing
+from genrecall.channels.bundle import KIND as BUNDLE
+from genrecall.channels.bundle import PARTS
+from genrecall.config import Config
+from genrecall.errors import ArtifactError
+from genrecall.evaluate.metrics import Metrics
+
+_SERVED: Final[Mapping[str, tuple[str, ...]]] = {"data": ("items.parquet",)}
+"""Of the stages not named here all files are served. Searches, users and rejects tell of single
+shoppers and stay behind."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where a run writes.
+
+    Attributes:
+        folder: everything of the run.
+    """
+
+    folder: Path
+
+    @property
+    def bundle(self) -> Path:
+        """The bundle to serve."""
+        return self.folder / "bundle"
+
+    @property
+    def metrics(self) -> Path:
+        """The figures of the validation split."""
+        return self.folder / "metrics.json"
+
+    @property
+    def log(self) -> Path:
+        """Events of all runs into this folder, one JSON object a line."""
+        return self.folder / "log.jsonl"
+
+    @property
+    def rejects(self) -> Path:
+        """Rows that could not be read, a file per table."""
+        return self.folder / "rejects"
+
+    def stage(self, name: str) -> Path:
+        """Output of one stage."""
+        return self.folder / "stages" / name
+
+    @property
+    def vectors(self) -> Path:
+        """The vector cache; may be deleted between runs."""
+        return self.folder / "work" / "vectors"
+
+    @property
+    def checkpoints(self) -> Path:
+        """From where an interrupted training resumes."""
+        return self.folder / "work" / "checkpoints"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other runs out of the folder, until the block or the process ends.
+
+        Raises:
+            ArtifactError: another run is in it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ArtifactError(
+                    f"another run is writing {self.folder}. Wait for it, or give another --out."
+                ) from None
+            yield
+
+
+def find_artifact(path: Path, *, kind: str) -> tuple[Artifact | None, str]:
+    """An artifact that is there and whole, or None and, where it is damaged, what is wrong."""
+    if not path.exists():
+        return None, ""
+    try:
+        return open_artifact(path, kind=kind), ""
+    except ArtifactError as error:
+        return None, str(error)
+
+
+def publish(outputs: Outputs, config: Config, stages: Mapping[str, Artifact]) -> Metrics:
+    """Write the bundle, the figures and the rejects where their readers look.
+
+    Args:
+        outputs: where to.
+        config: what the stages were made with.
+        stages: all of them, by name.
+
+    Returns:
+        The figures of the validation split.
+    """
+    evaluated = stages["evaluate"]
+    metrics: Metrics = evaluated.read_json("metrics.json")
+    meta = {
+        "version": __version__,
+        "config": _portable(config),
+        "metrics": metrics,
+        "fusion": evaluated.read_json("fusion.json"),
+        "sid_space": stages["quantize"].read_json("space.json"),
+    }
+    digests = {name: stage.digest for name, stage in stages.items()}
+    inputs = content_hash({"stages": digests, "meta": meta})
+    found, _ = find_artifact(outputs.bundle, kind=BUNDLE)
+    if found is None or found.inputs != inputs:
+        with writing(outputs.bundle, kind=BUNDLE, inputs=inputs, meta=meta) as folder:
+            for name in PARTS:
+                _copy_served(stages[name], folder / name, names=_SERVED.get(name))
+    write_json(outputs.metrics, metrics)
+    rejects = stages["data"].path / "rejects"
+    shutil.rmtree(outputs.rejects, ignore_errors=True)
+    if rejects.is_dir():
+        shutil.copytree(rejects, outputs.rejects)
+    return metrics
+
+
+def _portable(config: Config) -> dict[str, Any]:
+    """The config without the paths of this machine."""
+    values = config.model_dump(mode="json")
+    for name, source in config.data.sources.items():
+        values["data"][name]["file"] = source.file.name
+    return values
+
+
+def _copy_served(stage: Artifact, target: Path, *, names: tuple[str, ...] | None) -> None:
+    for name in names or stage.files:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(stage.file(name), target / name)

@@ -1,0 +1,28 @@
+"""What all tests share: one thread, hypothesis without a deadline, a small shop's outputs."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+# Read when the libraries are first imported, which happens after this file.
+os.environ |= {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+
+settings.register_profile("genrecall", deadline=None)
+settings.load_profile("genrecall")
+
+
+@pytest.fixture(scope="session")
+def shop_run(tmp_path_factory):
+    """What a run on `tiny_shop` left, its encoder trained a little longer; only to be read."""
+    from genrecall.config import load_config
+    from genrecall.outputs import Outputs
+    from genrecall.pipeline import run
+    from genrecall.progress import SilentLog
+    from tiny_shop import SETTINGS, write_shop
+
+    folder = tmp_path_factory.mktemp("shop_run")
+    embed = SETTINGS["embed"] | {"width": 32, "dim": 16, "steps": 80, "batch": 64}
+    outputs = Outputs(folder / "run")
+    run(load_config(write_shop(folder, settings={"embed": embed})), outputs, log=SilentLog())
+    return outputs

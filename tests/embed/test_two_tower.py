@@ -1,0 +1,137 @@
+"""The in-domain encoder: its loss by hand, its training, its files."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from embed_shop import CONFIG, KINDS, NICKNAMES, QUERIES, TITLES, no_pairs, train
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genrecall.artifact import open_artifact, writing
+from genrecall.embed.encoder import TextEncoder
+from genrecall.embed.losses import in_batch_loss
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return train()
+
+
+def best(encoder, query, n=1):
+    scores = encoder.encode(TITLES) @ encoder.encode([query])[0]
+    return [TITLES[row] for row in np.argsort(-scores)[:n]]
+
+
+ids = st.lists(st.integers(0, 3), min_size=5, max_size=5)
+
+
+@given(ids, ids, st.integers(0, 2**32))
+def test_in_batch_loss_equals_a_plain_loop(query_ids, item_ids, seed):
+    random = np.random.default_rng(seed)
+    queries, items = random.normal(size=(2, 5, 3))
+    total = 0.0
+    for i in range(5):
+        scores = []
+        for j in range(5):
+            same = query_ids[i] == query_ids[j] or item_ids[i] == item_ids[j]
+            if i == j or not same:
+                scores.append(math.exp(queries[i] @ items[j] / 0.5))
+        total -= math.log(math.exp(queries[i] @ items[i] / 0.5) / sum(scores))
+    loss = in_batch_loss(
+        torch.tensor(queries),
+        torch.tensor(items),
+        query_ids=torch.tensor(query_ids),
+        item_ids=torch.tensor(item_ids),
+        temperature=0.5,
+    )
+    assert loss.item() == pytest.approx(total / 5, abs=1e-9)
+
+
+def test_a_batch_of_one_item_has_nothing_to_learn():
+    vectors = torch.randn(3, 4, requires_grad=True)
+    loss = in_batch_loss(
+        vectors,
+        vectors.detach(),
+        query_ids=torch.arange(3),
+        item_ids=torch.zeros(3, dtype=torch.long),
+        temperature=0.1,
+    )
+    loss.backward()
+    assert loss.item() == 0.0
+    assert torch.equal(vectors.grad, torch.zeros(3, 4))
+
+
+def test_vectors_have_length_one_and_none_for_a_text_without_a_known_letter(encoder):
+    vectors = encoder.encode([*TITLES, "", "...", "日本"])
+    assert vectors.dtype == np.float32
+    assert vectors.shape == (len(TITLES) + 3, CONFIG.dim)
+    lengths = np.linalg.norm(vectors, axis=1)
+    np.testing.assert_allclose(lengths[: len(TITLES)], 1.0, atol=1e-5)
+    assert lengths[len(TITLES) :].tolist() == [0, 0, 0]
+
+
+def test_no_text_gives_no_vector(encoder):
+    assert encoder.encode([]).shape == (0, CONFIG.dim)
+
+
+def test_batches_do_not_change_vectors(encoder):
+    np.testing.assert_allclose(encoder.encode(TITLES, batch=7), encoder.encode(TITLES), atol=1e-6)
+
+
+def test_it_finds_an_item_by_its_title_words(encoder):
+    found = [best(encoder, title)[0] == title for title in TITLES]
+    assert np.mean(found) > 0.9
+    for kind in KINDS:
+        assert all(kind in title for title in best(encoder, f"{kind}s", 5))
+
+
+def test_it_learns_from_the_log_what_no_title_says(encoder):
+    found = [best(encoder, f"blue {nickname}", 2) for nickname in NICKNAMES.values()]
+    assert found != []
+    for kind, titles in zip(NICKNAMES, found, strict=True):
+        assert {f"acme blue {kind}", f"bolt blue {kind}"} == set(titles)
+
+
+def test_a_shop_without_a_log_trains_on_its_titles():
+    encoder = train(queries=[], pairs=no_pairs())
+    assert np.mean([best(encoder, title)[0] == title for title in TITLES]) > 0.9
+
+
+def test_a_log_alone_trains_too():
+    encoder = train(CONFIG.model_copy(update={"logged_share": 1.0, "steps": 2}))
+    assert np.isfinite(encoder.encode(QUERIES)).all()
+
+
+@pytest.mark.parametrize("titles", [["drill"], ["drill", ""], ["", "..."]])
+def test_shops_of_hardly_any_words_train(titles):
+    config = CONFIG.model_copy(update={"steps": 2, "batch": 4})
+    encoder = train(config, titles=titles, queries=[], pairs=no_pairs())
+    assert np.isfinite(encoder.encode(titles)).all()
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
+    config = CONFIG.model_copy(update={"steps": 5})
+    one, again, other = (train(config, seed=seed) for seed in (3, 3, 4))
+    for name, weights in one.model.state_dict().items():
+        assert torch.equal(weights, again.model.state_dict()[name])
+    assert not torch.equal(one.model.embedding.weight, other.model.embedding.weight)
+
+
+def test_chance_elsewhere_does_not_change_training():
+    config = CONFIG.model_copy(update={"steps": 3})
+    torch.manual_seed(1)
+    one = train(config).encode(TITLES)
+    torch.manual_seed(2)
+    np.random.seed(5)
+    assert (train(config).encode(TITLES) == one).all()
+
+
+def test_what_is_saved_encodes_equally(tmp_path, encoder):
+    with writing(tmp_path / "embed", kind="embed") as folder:
+        encoder.save(folder)
+    read = TextEncoder.load(open_artifact(tmp_path / "embed", kind="embed"))
+    texts = [*TITLES, *QUERIES, "", "unseen words 12v"]
+    assert (read.encode(texts) == encoder.encode(texts)).all()
+    assert read.dim == encoder.dim == CONFIG.dim

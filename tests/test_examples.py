@@ -1,0 +1,79 @@
+"""Every shipped config parses, and runs on a small data set in the layout that it describes."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from genrecall.config import Config, load_config
+from genrecall.outputs import Outputs
+from genrecall.pipeline import run
+from genrecall.progress import SilentLog
+from tiny_shop import COLORS, KINDS, SETTINGS, items, write_jsonl
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def write_homedepot(folder):
+    folder.mkdir()
+    products = [
+        {
+            "product_uid": item["item_id"],
+            "title": item["title"],
+            "brand": item["brand"],
+            "color": item["attributes"]["color"],
+            "material": [],
+            "derived_type": [item["category"][-1], item["title"].split()[1]],
+        }
+        for item in items()
+    ]
+    write_jsonl(folder / "products.jsonl", products)
+    with (folder / "judgments.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["query", "product_uid", "relevance"])
+        for color in COLORS:
+            for kind in KINDS:
+                for product in products:
+                    if kind in product["title"]:
+                        grade = 3 if color in product["color"] else 1.67
+                        writer.writerow([f"{color} {kind}", product["product_uid"], grade])
+
+
+WRITERS = {"homedepot.yaml": write_homedepot}
+
+
+def merged(values, changes):
+    """Nested settings with some of them changed."""
+    both = {
+        key: merged(values[key], change) if isinstance(change, dict) else change
+        for key, change in changes.items()
+    }
+    return values | both
+
+
+def test_every_example_has_a_data_set_here():
+    assert {path.name for path in EXAMPLES.glob("*.yaml")} == set(WRITERS)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_example_parses_without_the_environment(name, monkeypatch):
+    monkeypatch.delenv("GENRECALL_DATA", raising=False)
+    file = load_config(EXAMPLES / name).data.items.file
+    assert file.is_absolute()
+    assert "shared/data" in str(file)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_example_runs(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("GENRECALL_DATA", str(tmp_path))
+    WRITERS[name](tmp_path / name.removesuffix(".yaml"))
+    example = load_config(EXAMPLES / name)
+    # Its own settings, but trained for a moment only.
+    config = Config.model_validate(merged(example.model_dump(), SETTINGS))
+    assert config.data == example.data
+    result = run(config, Outputs(tmp_path / "run"), log=SilentLog())
+    tables = json.loads((tmp_path / "run/stages/data/summary.json").read_text("utf-8"))["tables"]
+    assert all(table["rejected"] == 0 for table in tables.values())
+    assert result.metrics["searches"] > 0
+    assert result.metrics["quantize"]["category_purity"] > 0
