@@ -3,12 +3,13 @@
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Read when the libraries are first imported, which happens after this file.
 os.environ |= {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
 
-settings.register_profile("genrecall", deadline=None)
+# A busy machine fails no test.
+settings.register_profile("genrecall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("genrecall")
 
 

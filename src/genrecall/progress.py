@@ -89,7 +89,7 @@ class Progress:
 
     def _report(self, figures: dict[str, float], *, ending: str) -> None:
         shown = "".join(f"  {key} {value:.4g}" for key, value in figures.items())
-        share = self._done / max(self._total, 1)
+        share = self._done / self._total if self._total else 1.0
         rate = f"{self.per_second:,.0f} {self._unit}/s"
         self._log.say(f"  {self._name}: {share:4.0%}  {rate}{shown}  {ending}")
         self._log.event(

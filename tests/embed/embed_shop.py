@@ -16,7 +16,7 @@ NICKNAMES = {"kettle": "teapot", "sofa": "couch"}  # words that stand in no titl
 QUERIES = [f"{color} {nickname}" for nickname in NICKNAMES.values() for color in COLORS]
 
 CONFIG = EmbedConfig(
-    vocabulary=300, pair_buckets=64, width=32, dim=16, steps=60, batch=64, learning_rate=5e-3
+    vocabulary=300, pair_buckets=64, width=32, dim=16, steps=100, batch=64, learning_rate=5e-3
 )
 
 

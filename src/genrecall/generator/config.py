@@ -55,8 +55,8 @@ class GeneratorConfig(Section):
     back draws others."""
 
     logged_share: float = Field(default=0.5, ge=0, le=1)
-    """Share of stage-2 prompts that are logged or judged queries; pseudo-queries take their place in
-    a shop without a log. With logged queries alone a small log is learned by heart."""
+    """Share of stage-2 prompts that are logged or judged queries; pseudo-queries take their place
+    in a shop without a log. With logged queries alone a small log is learned by heart."""
 
     title_share: float = Field(default=0.1, ge=0, le=1)
     """Share of stage-2 prompts that are titles, so that stage 1 is not forgotten. The rest are

@@ -57,12 +57,8 @@ class LookAhead:
             leaves = torch.addmm(self._bias, self.means, queries.T / self.temperature)  # (S, Q)
             leaves -= leaves.amax(0)
             mass = leaves.exp()
-            middle = torch.segment_reduce(
-                mass, "sum", lengths=self._lengths[1], axis=0, unsafe=True
-            )
-            first = torch.segment_reduce(
-                middle, "sum", lengths=self._lengths[0], axis=0, unsafe=True
-            )
+            middle = _sum_runs(mass, self._lengths[1])
+            first = _sum_runs(middle, self._lengths[0])
             return first.log().T, middle.log().T, leaves.T
 
 
@@ -76,7 +72,7 @@ def mean_vectors(
 ) -> NDArray[np.float32]:
     """Normalized mean item vector of each SID: `[N]`, `[N, D]` to `[S, D]`."""
     order = np.argsort(sid_of_item, kind="stable")
-    starts = np.searchsorted(sid_of_item[order], np.arange(n_sids))
-    sums = np.add.reduceat(vectors[order], starts, axis=0)
+    lengths = torch.from_numpy(np.bincount(sid_of_item, minlength=n_sids))
+    sums = _sum_runs(torch.from_numpy(vectors[order]), lengths).numpy()  # (S, D)
     means: NDArray[np.float32] = sums / np.maximum(np.linalg.norm(sums, axis=1)[:, None], 1e-12)
     return means
