@@ -219,6 +219,16 @@ def test_a_damaged_bundle_is_made_again(shop):
     assert contents(shop / "run/bundle") == before
 
 
+def test_what_is_not_ours_is_not_replaced(shop):
+    bundle = shop / "run/bundle"
+    shutil.rmtree(bundle)
+    bundle.mkdir()
+    (bundle / "thesis.txt").write_text("years of work", "utf-8")
+    with pytest.raises(ArtifactError, match=r"run/bundle was not written by GenRecall and is left"):
+        again(shop)
+    assert (bundle / "thesis.txt").exists()
+
+
 def test_two_runs_keep_out_of_one_folder(shop):
     with Outputs(shop / "run").alone(), pytest.raises(ArtifactError, match="another run is"):
         again(shop)

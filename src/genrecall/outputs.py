@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from genrecall import __version__
-from genrecall.artifact import Artifact, content_hash, open_artifact, write_json, writing
+from genrecall.artifact import (
+    MANIFEST,
+    Artifact,
+    content_hash,
+    open_artifact,
+    write_json,
+    writing,
+)
 from genrecall.channels.bundle import KIND as BUNDLE
 from genrecall.channels.bundle import PARTS
 from genrecall.config import Config
@@ -86,9 +93,18 @@ class Outputs:
 
 
 def find_artifact(path: Path, *, kind: str) -> tuple[Artifact | None, str]:
-    """An artifact that is there and whole, or None and, where it is damaged, what is wrong."""
+    """An artifact that is there and whole, or None and, where it is damaged, what is wrong.
+
+    Raises:
+        ArtifactError: something else is at `path`, which must not be replaced.
+    """
     if not path.exists():
         return None, ""
+    if not (path / MANIFEST).exists():
+        raise ArtifactError(
+            f"{path} was not written by GenRecall and is left as it is. Move it away, or give "
+            "another --out."
+        )
     try:
         return open_artifact(path, kind=kind), ""
     except ArtifactError as error:
@@ -123,10 +139,7 @@ def publish(outputs: Outputs, config: Config, stages: Mapping[str, Artifact]) ->
             for name in PARTS:
                 _copy_served(stages[name], folder / name, names=_SERVED.get(name))
     write_json(outputs.metrics, metrics)
-    rejects = stages["data"].path / "rejects"
-    shutil.rmtree(outputs.rejects, ignore_errors=True)
-    if rejects.is_dir():
-        shutil.copytree(rejects, outputs.rejects)
+    _copy_rejects(stages["data"].path / "rejects", outputs.rejects)
     return metrics
 
 
@@ -136,6 +149,16 @@ def _portable(config: Config) -> dict[str, Any]:
     for name, source in config.data.sources.items():
         values["data"][name]["file"] = source.file.name
     return values
+
+
+def _copy_rejects(rejects: Path, target: Path) -> None:
+    """Replace the files of an earlier run."""
+    for old in target.glob("*.jsonl"):
+        old.unlink()
+    if rejects.is_dir():
+        shutil.copytree(rejects, target, dirs_exist_ok=True)
+    elif target.is_dir() and not any(target.iterdir()):
+        target.rmdir()
 
 
 def _copy_served(stage: Artifact, target: Path, *, names: tuple[str, ...] | None) -> None:

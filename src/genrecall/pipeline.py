@@ -140,7 +140,9 @@ class _Runner:
             settings["channels"] = config.channels.model_dump(mode="json")
             # These settings decide how the trained weights are read.
             settings["generator"] = config.generator.model_dump(mode="json")
-        return content_hash({"before": before, "seed": config.seed, **settings})
+        # Another version may make other things of the same inputs.
+        settings |= {"version": __version__, "seed": config.seed}
+        return content_hash({"before": before, **settings})
 
     @property
     def _tables(self) -> tuple[Catalog, Searches]:

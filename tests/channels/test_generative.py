@@ -16,7 +16,7 @@ from genrecall.channels.config import ChannelsConfig, GenerativeConfig
 from genrecall.data.tables import Catalog
 from genrecall.errors import ArtifactError, FilterError, RequestError
 
-QUERIES = ["red cordless drill", "coffee maker", "shoes", "blue lamp", "Acme", "xyzzy"]
+QUERIES = ["red cordless drill", "coffee maker", "shoes", "blue lamp", "Acme", "drill xyzzy"]
 
 
 @pytest.fixture(scope="module")
@@ -322,3 +322,8 @@ class TestBundle:
         for channel in (parts.dense(), parts.lexical()):
             (ranking,) = channel.rank([Request("coffee maker")], 1)
             assert "coffee maker" in parts.catalog.titles[ranking.rows[0]]
+
+
+def test_query_without_a_known_word_recalls_nothing(channel):
+    assert channel.recall("☂☂☂", k=5) == []
+    assert channel.explain(Request("☂☂☂")) == []

@@ -128,7 +128,10 @@ class GenerativeChannel:
         ]
 
     def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
-        """See `Channel.rank`. A request whose beams hold too few items is searched wider."""
+        """See `Channel.rank`. A request whose beams hold too few items is searched wider.
+
+        A query without a known word has an empty answer.
+        """
         check_requests(requests, k)
         masks = [self._eligible.mask(request) for request in requests]
         rankings: list[Ranking | None] = [None] * len(requests)
@@ -204,10 +207,13 @@ class GenerativeChannel:
     def _search(
         self, requests: Sequence[Request], masks: Sequence[NDArray[np.bool_] | None], beam: int
     ) -> Beams:
-        if all(mask is masks[0] for mask in masks):
+        vectors = self._encode([request.query for request in requests])
+        known: NDArray[np.bool_] = np.any(vectors, axis=1)
+        if known.all() and all(mask is masks[0] for mask in masks):
             valid = self.postings.valid(masks[0])
         else:
-            valid = np.stack([self.postings.valid(mask) for mask in masks])
+            # A query without a known word means nothing: it generates no SID, not the usual ones.
+            valid = np.stack([self.postings.valid(mask) for mask in masks]) & known[:, None]
         return search(
             self._generator,
             self.trie,

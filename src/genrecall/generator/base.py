@@ -1,7 +1,7 @@
 """What a generator is: prompts in, log-probabilities over one level's codes out.
 
-Scores are a log-softmax over all codes of a level, in training and in decoding; the decoder masks
-what the catalog does not hold and does not renormalize. So a beam's log-probability is the same
+Scores are a log-softmax over all codes of a level; the decoder masks what the catalog does not hold
+and does not renormalize. So a beam's log-probability is the same
 whatever else is in the catalog or excluded by a filter.
 
 Shapes: `Q` prompts, `R` prefixes (beams of all prompts), `K_l` codes of level `l`.

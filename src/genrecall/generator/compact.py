@@ -239,10 +239,11 @@ class CompactGenerator:
 
 
 def own_vectors(model: CompactModel, bags: Bags) -> NDArray[np.float32]:
-    """The generator's own unit vectors of texts, float32 `[n, D]`."""
+    """The generator's own unit vectors, float32 `[n, D]`; zeros for a text without a feature."""
     with torch.inference_mode():
         hidden = model.encode(torch.from_numpy(bags.ids), torch.from_numpy(bags.offsets[:-1]))
         vectors: NDArray[np.float32] = model.vectors(hidden).numpy()
+    vectors[np.diff(bags.offsets) == 0] = 0.0
     return vectors
 
 

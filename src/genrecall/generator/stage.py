@@ -14,6 +14,7 @@ from genrecall.data.tables import Catalog
 from genrecall.embed.encoder import TextEncoder
 from genrecall.embed.pairs import LoggedPairs
 from genrecall.embed.tokenizer import Bags
+from genrecall.errors import ConfigError
 from genrecall.generator.checkpoint import Checkpoints
 from genrecall.generator.compact import CompactModel, own_vectors
 from genrecall.generator.config import GeneratorConfig
@@ -118,11 +119,16 @@ def _query_sources(
     shares = [(titles, config.title_share)]
     if logged is not None:
         shares.append((logged, config.logged_share))
-    rest = 1.0 - sum(share for _, share in shares)
+    given = sum(share for _, share in shares)
     if len(pseudo):
-        shares.append((pseudo, rest))
-    else:  # without pseudo-queries the others share the batch
-        shares = [(prompts, share / (1.0 - rest)) for prompts, share in shares]
+        shares.append((pseudo, 1.0 - given))
+    elif given > 0:  # without pseudo-queries the others share the batch
+        shares = [(prompts, share / given) for prompts, share in shares]
+    else:
+        raise ConfigError(
+            "the generator has nothing to learn from: there are no pseudo-queries, and titles and "
+            "logged queries have no share. Raise generator.pseudo_queries or title_share."
+        )
     return [Source(prompts, share) for prompts, share in shares if share > 0]
 
 
