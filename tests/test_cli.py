@@ -1,6 +1,5 @@
 import json
 import os
-import re
 import subprocess
 import sys
 
@@ -165,38 +164,6 @@ def test_init_keeps_paths_right_from_another_folder(tmp_path, genrecall, monkeyp
     monkeypatch.chdir(tmp_path)
     genrecall("init", "--items", "my shop/items.jsonl", "--out", "configs/c.yaml")
     assert "items: 120 of 120 rows" in genrecall("validate", "configs/c.yaml")
-
-
-def test_init_refuses_what_it_cannot_use(tmp_path, error, genrecall):
-    out = tmp_path / "c.yaml"
-    assert "nothing.csv does not exist. Correct --items" in error(
-        "init", "--items", tmp_path / "nothing.csv", "--out", out
-    )
-    genrecall("init", "--out", out)
-    assert "exists and is left as it is" in error("init", "--out", out)
-    file = write_jsonl(tmp_path / "a.jsonl", items())
-    assert "Give --searches or --judgments" in error(
-        "init", "--searches", file, "--judgments", file, "--out", tmp_path / "d.yaml"
-    )
-
-
-@pytest.mark.parametrize("kind", ["searches", "judgments"])
-def test_every_commented_line_of_the_template_is_a_setting(tmp_path, genrecall, kind):
-    """The template parses as it is, and with every `# key: value` line put in force."""
-    from genrecall.config import load_config
-    from genrecall.embed.config import EmbedConfig
-
-    files = {name: write_jsonl(tmp_path / f"{name}.jsonl", []) for name in ("items", kind)}
-    out = tmp_path / "c.yaml"
-    genrecall("init", *(part for n, f in files.items() for part in (f"--{n}", f)), "--out", out)
-    config = load_config(out)
-    assert config.data.items.columns == {"item_id": "item_id", "title": "title"}
-    assert config.embed == EmbedConfig()
-    text = out.read_text("utf-8")
-    out.write_text(re.sub(r"(?m)^(  +)# (\w+:)", r"\1\2", text), "utf-8")
-    columns = load_config(out).data.items.columns
-    assert columns["attributes"] == {"color": "colour", "material": "material"}
-    assert {"category", "brand", "price", "score", "available", "group_id"} <= set(columns)
 
 
 # Answers
@@ -413,15 +380,3 @@ def test_interrupting_says_how_to_go_on(finished, tmp_path):
     assert done.returncode == 130
     assert done.stderr.endswith("interrupted; the same command goes on from the last checkpoint\n")
     assert [path.name for path in (tmp_path / "run/stages").iterdir()] == ["data"]
-
-
-def test_demo_shop_has_a_config(tmp_path):
-    from genrecall.data.stage import validate
-    from genrecall.demo import make_demo
-
-    config = make_demo(tmp_path, items=300, searches=400, seed=3)
-    summary = validate(config.data)
-    assert summary["tables"]["items"]["kept"] == 300
-    assert summary["searches"]["train"] == 320
-    assert config.data.split.by == "time"
-    assert config.seed == 3
