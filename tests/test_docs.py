@@ -8,6 +8,7 @@ import pytest
 import typer
 import yaml
 
+import genrecall
 from genrecall.cli import app
 from genrecall.config import parse_config
 
@@ -89,6 +90,12 @@ def test_file_tree_is_complete():
 def test_shown_configs_parse(number, tmp_path):
     values = yaml.safe_load(blocks(README, "yaml")[number].replace("${SHOP_DATA:-exports}", "x"))
     parse_config(values, folder=tmp_path, name="README.md")
+
+
+def test_code_in_the_package_docstring_runs(shop_run, capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", genrecall.__doc__, re.S)
+    exec(code.replace("runs/demo/bundle", str(shop_run.bundle)), {})
+    assert capsys.readouterr().out.startswith("item-")
 
 
 @pytest.mark.parametrize("number", range(len(blocks(README, "python"))))

@@ -12,7 +12,7 @@ def test_the_tree_in_the_docstring_is_the_tree():
     parents = {}
     for line in drawn.strip().splitlines()[1:]:
         name = re.search(r"\w+Error", line)[0]
-        parents[name] = "RequestError" if line.startswith("│   ") else "GenRecallError"
+        parents[name] = "RequestError" if line.startswith("    ") else "GenRecallError"
     classes = dict(inspect.getmembers(errors, inspect.isclass))
     del classes["GenRecallError"], classes["Iterable"]
     assert {name: found.__base__.__name__ for name, found in classes.items()} == parents

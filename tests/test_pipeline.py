@@ -21,7 +21,8 @@ from genrecall.outputs import Outputs
 from genrecall.pipeline import STAGES, run
 from tiny_shop import SETTINGS, items, searches, write_jsonl, write_shop
 
-CHANNELS = {"generative", "bm25", "dense", "bm25+dense", "bm25+dense+generative"}
+CONTROLS = {"two_views", "bm25+dense+two_views"}
+CHANNELS = {"generative", "bm25", "dense", "bm25+dense", "bm25+dense+generative"} | CONTROLS
 
 
 class Told:
@@ -337,8 +338,15 @@ def test_evaluating_needs_the_searches_of_the_same_run(shop, tmp_path):
     other = write_shop(tmp_path / "other")
     write_jsonl(tmp_path / "other/items.jsonl", items()[:100])
     run(load_config(other), Outputs(tmp_path / "other/run"), last="data", log=Told())
-    with pytest.raises(ArtifactError, match="holds other items than"):
+    with pytest.raises(ArtifactError, match="other items, searches or splits than"):
         evaluate_bundle(bundle, split="test", data=tmp_path / "other/run/stages/data")
+
+
+def test_a_bundle_is_not_measured_on_another_split_of_its_own_searches(shop):
+    """What is test in the other split may be what the bundle was trained on."""
+    again(shop, settings={"data": {"split": {"by": "query", "seed": 1}}}, last="data")
+    with pytest.raises(ArtifactError, match="might measure what the bundle was trained on"):
+        evaluate_bundle(shop / "run/bundle", split="test")
 
 
 def test_a_shop_without_a_log_gets_a_bundle(tmp_path):
@@ -357,7 +365,7 @@ def test_a_shop_without_a_log_gets_a_bundle(tmp_path):
 def test_a_bundle_of_a_version_with_other_settings_is_refused(finished, tmp_path):
     bundle = finished[0] / "run/bundle"
     meta = open_artifact(bundle, kind="bundle").meta
-    config = meta["config"] | {"generator": {"family": "of the future"}}
+    config = meta["config"] | {"channels": {"fusion": {"method": "of the future"}}}
     with writing(tmp_path / "b", kind="bundle", meta={**meta, "config": config}) as folder:
         for part in ("data", "embed", "quantize", "generator"):
             shutil.copytree(bundle / part, folder / part)

@@ -5,6 +5,7 @@ import genrecall
 
 channel = genrecall.load("runs/demo/bundle")
 hits = channel.recall("red running shoes", k=100, filters={"available": True})
+print(hits[0].item_id, hits[0].title)
 ```
 """
 
@@ -18,7 +19,6 @@ from genrecall.errors import (
     DataError,
     FilterError,
     GenRecallError,
-    MissingLibraryError,
     RequestError,
 )
 
@@ -33,7 +33,6 @@ __all__ = [
     "DataError",
     "FilterError",
     "GenRecallError",
-    "MissingLibraryError",
     "RequestError",
     "__version__",
     "load",

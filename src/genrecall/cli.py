@@ -1,6 +1,7 @@
 """The command line: one command per task, named after the stages. Heavy modules are imported late.
 
-Every command prints what it wrote and the next command; `--json FILE` writes its result.
+Every command prints what it wrote and, where one follows, the next command. `--json FILE` writes its
+result; a file of queries is answered by a TREC run instead.
 """
 
 from __future__ import annotations
@@ -75,8 +76,10 @@ def demo(
     from genrecall.pipeline import run
 
     outputs = Outputs(out)
-    config = make_demo(outputs.folder / "shop", items=items, searches=searches, seed=seed)
-    _wrote(outputs.folder / "shop")
+    shop = outputs.folder / "shop"
+    with outputs.alone():  # another run may be reading the shop
+        config = make_demo(shop, items=items, searches=searches, seed=seed)
+    _wrote(shop)
     result = run(config, outputs)
     _report_run(result, json_file)
     _next("recall", outputs.bundle, "cordless drill 18v", "-k", 10, "--explain")
@@ -88,12 +91,17 @@ def init(
     searches: Annotated[Path | None, typer.Option(help="The search log, if any.")] = None,
     judgments: Annotated[Path | None, typer.Option(help="Judged queries, if any.")] = None,
     out: Annotated[Path, typer.Option(help="The config to write.")] = Path("genrecall.yaml"),
+    json_file: JsonFile = None,
 ) -> None:
-    """Write a commented config to start from."""
+    """Write a commented config, with a guess which columns of the tables are ours."""
     from genrecall.template import write_template
 
-    write_template(out, items=items, searches=searches, judgments=judgments)
+    template = write_template(out, items=items, searches=searches, judgments=judgments)
     _wrote(out)
+    for table, names in template.missing.items():
+        for name in names:
+            print(f"note: no column of {table} looks like {name}; name it in {out}, where ??? is")
+    _write_result(json_file, template.to_json())
     _next("validate", out)
 
 
@@ -210,6 +218,9 @@ def recall(
     )
     print("\n".join(answering.describe(answer)))
     _write_result(json_file, answer.to_json())
+    if not explain:
+        filtered = [word for condition in filters or [] for word in ("--filter", condition)]
+        _next("recall", bundle, query, "-k", k, *filtered, "--explain")
 
 
 def _report_run(result: RunResult, json_file: Path | None) -> None:

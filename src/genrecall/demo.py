@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
+from genrecall import __version__
+from genrecall.artifact import content_hash, open_artifact, writing
 from genrecall.config import Config
 from genrecall.data.config import DataConfig, SplitConfig, TableSource
 from genrecall.data.shop.config import ShopConfig
 from genrecall.data.shop.write import write_shop
 from genrecall.embed.config import EmbedConfig
+from genrecall.errors import ArtifactError
 from genrecall.generator.config import GeneratorConfig, StageConfig
+
+_SHOP: Final = "shop"
 
 
 def make_demo(folder: Path, *, items: int, searches: int, seed: int) -> Config:
     """Write the synthetic shop into `folder` and return the config of the demo.
 
-    Searches are split by time, as a shop would do it: no model sees the future. The shop is small,
+    Searches are split by time, as a shop would do it: no model sees a click or purchase of the
+    future. It does see the titles of all items, also of those that enter later. The shop is small,
     so training is shorter than by default.
 
+    A shop that is there is kept if it has the same settings and version and its files are whole.
+
     Args:
-        folder: where the shop's tables are written.
+        folder: where the shop's tables are written; the folder is replaced as a whole.
         items: how many it has.
         searches: how many its log has.
         seed: of the shop and of training.
     """
     shop = ShopConfig(items=items, searches=searches, seed=seed)
-    files = write_shop(shop, folder)
+    inputs = content_hash({"version": __version__, "shop": shop.model_dump(mode="json")})
+    if not _is_made(folder, inputs):
+        with writing(folder, kind=_SHOP, inputs=inputs) as scratch:
+            write_shop(shop, scratch)
     return Config(
         data=DataConfig(
-            items=TableSource(file=files.items),
-            searches=TableSource(file=files.searches),
-            users=TableSource(file=files.users),
+            items=TableSource(file=folder / "items.jsonl"),
+            searches=TableSource(file=folder / "searches.jsonl"),
+            users=TableSource(file=folder / "users.jsonl"),
             split=SplitConfig(by="time"),
         ),
         embed=EmbedConfig(steps=600),
@@ -41,3 +53,10 @@ def make_demo(folder: Path, *, items: int, searches: int, seed: int) -> Config:
         ),
         seed=seed,
     )
+
+
+def _is_made(folder: Path, inputs: str) -> bool:
+    try:
+        return open_artifact(folder, kind=_SHOP).inputs == inputs
+    except ArtifactError:  # missing or damaged
+        return False

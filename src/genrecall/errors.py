@@ -5,9 +5,8 @@ GenRecallError
 ├── ConfigError      a config file that cannot be used as written
 ├── DataError        a table that cannot be read, or holds nothing to work with
 ├── ArtifactError    a stage output or bundle that is missing, damaged or of another schema
-├── RequestError     a query, k or beam that cannot be answered
-│   └── FilterError  a filter on an unknown field or with an unusable condition
-└── MissingLibraryError   an optional library that a chosen feature needs
+└── RequestError     a query, k or beam that cannot be answered
+    └── FilterError  a filter on an unknown field or with an unusable condition
 ```
 """
 
@@ -39,10 +38,6 @@ class RequestError(GenRecallError):
 
 class FilterError(RequestError):
     """A filter names an unknown field or an unusable condition."""
-
-
-class MissingLibraryError(GenRecallError):
-    """A feature needs an optional library that is not installed."""
 
 
 def unknown_name(what: str, given: str, known: Iterable[str]) -> str:

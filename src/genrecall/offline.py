@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from genrecall.artifact import open_artifact
 from genrecall.channels.base import Channel, Ranking, Request
 from genrecall.channels.bundle import KIND, RecallParts, load_parts
+from genrecall.channels.dense import DenseChannel
 from genrecall.channels.fusion import fuse
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.channels.training import Weights, cross_fitted_fusion, fit_weights
@@ -40,8 +41,16 @@ from genrecall.progress import FileLog, RunLog
 
 _Measurable = Literal["validation", "test"]
 
-FUSIONS: Final = (("bm25", "dense"), ("bm25", "dense", "generative"))
-"""Channels that are fused, without and with the generative one."""
+FUSIONS: Final = (
+    ("bm25", "dense"),
+    ("bm25", "dense", "generative"),
+    ("bm25", "dense", "two_views"),
+)
+"""Channels that are fused: without and with the generative one, and with its control."""
+
+
+TREC_DEPTH: Final = 100
+"""Items of a search in the TREC runs; all 1,000 of them would be hundreds of megabytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +101,11 @@ def evaluate(
     measured = _sample(every, config.searches, seed)
     log.say(f"  {len(measured):,} of {len(every):,} {split} searches with a good item")
     generative = parts.generative()
-    channels: list[Channel] = [generative, parts.lexical(), parts.dense()]
+    # The control: an exact search with the generator's own vectors, without SIDs.
+    two_views = DenseChannel(
+        generative.vectors, encode=generative.encode, eligible=parts.eligible, name="two_views"
+    )
+    channels: list[Channel] = [generative, parts.lexical(), parts.dense(), two_views]
     # A popular query is answered once.
     queries = sorted(set(measured.queries))
     place = {query: i for i, query in enumerate(queries)}
@@ -105,9 +118,10 @@ def evaluate(
         log.say(f"  {channel.name}: {len(requests):,} queries in {time.monotonic() - start:.1f} s")
         rankings[channel.name] = [answers[i] for i in spread.tolist()]
     fitted = _fuse(parts, rankings, measured.positives, weights=weights, seed=seed)
+    trained = {stage: parts.generative(stage) for stage in STAGES[:-1]} | {STAGES[-1]: generative}
     beams = {
-        stage: parts.generative(stage).generate(requests, config.beam).leaves[spread]
-        for stage in STAGES
+        stage: channel.generate(requests, config.beam).leaves[spread]
+        for stage, channel in trained.items()
     }
     metrics = build_metrics(
         EvaluationInputs(
@@ -119,7 +133,7 @@ def evaluate(
             items_per_sid=generative.postings.sizes,
             slices=_slices(measured, searches),
             new_items=_new_items(parts, searches),
-            latencies_ms=_latencies(generative, queries, config),
+            latencies_ms=_latencies(generative, queries, config, seed),
             quantize=health,
             excluded=_excluded(searches, split, len(every), len(measured)),
             seed=seed,
@@ -165,12 +179,13 @@ def evaluate_bundle(bundle: Path, *, split: str, data: Path | None = None) -> Me
     opened = open_artifact(bundle, kind=KIND)
     outputs = Outputs(bundle.parent)
     read = open_artifact(data or outputs.stage("data"), kind=data_stage.KIND)
-    catalog, searches = data_stage.load(read)
+    _, searches = data_stage.load(read)
     parts = load_parts(opened)
-    if catalog.item_ids != parts.catalog.item_ids:
+    if read.digest != opened.meta.get("data"):
         raise ArtifactError(
-            f"{read.path} holds other items than {bundle}: they are of different runs. Give the "
-            "data stage of the bundle's own run with --data."
+            f"{read.path} holds other items, searches or splits than {bundle} was made of, so it "
+            "might measure what the bundle was trained on. Give the data stage of the bundle's own "
+            "run with --data, or run the pipeline again."
         )
     config = Config.model_validate(opened.meta["config"])  # `load_parts` has seen that it is ours
     set_threads(config.threads)
@@ -191,7 +206,7 @@ def evaluate_bundle(bundle: Path, *, split: str, data: Path | None = None) -> Me
 
 
 def write_trec(offline: Offline, catalog: Catalog, folder: Path) -> None:
-    """Write the rankings and the good items as TREC files: `<channel>.run` and `qrels.txt`."""
+    """Write the head of the rankings, and the good items: `<channel>.run` and `qrels.txt`."""
     folder.mkdir()
     search_ids = offline.searches.frame["search_id"].to_list()
     for name, rankings in offline.rankings.items():
@@ -199,8 +214,8 @@ def write_trec(offline: Offline, catalog: Catalog, folder: Path) -> None:
             folder / f"{name}.run",
             search_ids=search_ids,
             item_ids=catalog.item_ids,
-            rows=[ranking.rows for ranking in rankings],
-            scores=[ranking.scores for ranking in rankings],
+            rows=[ranking.rows[:TREC_DEPTH] for ranking in rankings],
+            scores=[ranking.scores[:TREC_DEPTH] for ranking in rankings],
             tag=name,
         )
     write_qrels(
@@ -258,21 +273,29 @@ def _slices(measured: Searches, searches: Searches) -> Masks:
 
 
 def _new_items(parts: RecallParts, searches: Searches) -> Rows | None:
-    """Items that entered the shop after the last training search; None where times are unknown."""
-    last = searches.frame.filter(searches.frame["split"] == "train")["time"].max()
+    """Items dated after the last training search and never shown or chosen in training.
+
+    None where times are unknown. A date alone does not tell: a new price may set it, too.
+    """
+    train = searches.frame.filter(searches.frame["split"] == "train")
+    last = train["time"].max()
     entered = parts.catalog.frame["updated_at"]
     if not isinstance(last, int) or entered.null_count() == len(entered):
         return None
-    return np.flatnonzero((entered > last).fill_null(False).to_numpy()).astype(np.int32)
+    new = (entered > last).fill_null(False).to_numpy().copy()
+    for column in ("impressions", "positives"):
+        new[train[column].explode().drop_nulls().unique().to_numpy()] = False
+    return np.flatnonzero(new).astype(np.int32)
 
 
 def _latencies(
-    channel: GenerativeChannel, queries: Sequence[str], config: EvaluateConfig
+    channel: GenerativeChannel, queries: Sequence[str], config: EvaluateConfig, seed: int
 ) -> NDArray[np.float64] | None:
     """Milliseconds of single requests on one thread, after a warm-up."""
-    chosen = [Request(query) for query in queries[: config.latency_searches]]
-    if not chosen:
+    if not queries or not config.latency_searches:
         return None
+    drawn = np.random.default_rng(seed).permutation(len(queries))[: config.latency_searches]
+    chosen = [Request(queries[i]) for i in drawn.tolist()]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

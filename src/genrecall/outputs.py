@@ -128,6 +128,7 @@ def publish(outputs: Outputs, config: Config, stages: Mapping[str, Artifact]) ->
         "version": __version__,
         "config": _portable(config),
         "metrics": metrics,
+        "data": stages["data"].digest,
         "fusion": evaluated.read_json("fusion.json"),
         "sid_space": stages["quantize"].read_json("space.json"),
     }

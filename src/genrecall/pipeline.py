@@ -128,18 +128,20 @@ class _Runner:
         for scratch in path.parent.glob(f".{name}-*"):  # of a run that was killed
             shutil.rmtree(scratch)
         self.done[name] = work[name](path, inputs)
+        # What is published needs no checkpoint, and a forced run must not resume from it.
+        shutil.rmtree(self.outputs.checkpoints, ignore_errors=True)
         self.ran.append(name)
 
     def _inputs(self, name: str) -> str:
         config = self.config
         if name == "data":
-            return data_stage.input_hash(config.data)
+            return content_hash(
+                {"version": __version__, "data": data_stage.input_hash(config.data)}
+            )
         before = {stage: self.done[stage].digest for stage in STAGES[: STAGES.index(name)]}
         settings: dict[str, Any] = {"section": getattr(config, name).model_dump(mode="json")}
         if name == "evaluate":
             settings["channels"] = config.channels.model_dump(mode="json")
-            # These settings decide how the trained weights are read.
-            settings["generator"] = config.generator.model_dump(mode="json")
         # Another version may make other things of the same inputs.
         settings |= {"version": __version__, "seed": config.seed}
         return content_hash({"before": before, **settings})
@@ -157,8 +159,8 @@ class _Runner:
             self._pairs = logged_pairs(searches.of("train"))
         return self._pairs
 
-    def _data(self, out: Path, inputs: str) -> Artifact:  # noqa: ARG002 (hashes its own inputs)
-        return data_stage.run(self.config.data, out, self.log)
+    def _data(self, out: Path, inputs: str) -> Artifact:
+        return data_stage.run(self.config.data, out, self.log, inputs=inputs)
 
     def _embed(self, out: Path, inputs: str) -> Artifact:
         catalog, _ = self._tables
@@ -171,6 +173,7 @@ class _Runner:
             seed=self.config.seed,
             out=out,
             cache=self.outputs.vectors,
+            checkpoints=self.outputs.checkpoints,
             inputs=inputs,
             log=self.log,
         )
@@ -195,7 +198,7 @@ class _Runner:
         catalog, _ = self._tables
         queries, pairs = self._training
         embed = self.done["embed"]
-        trained = generator_stage.run(
+        return generator_stage.run(
             self.config.generator,
             catalog,
             queries=queries,
@@ -209,9 +212,6 @@ class _Runner:
             inputs=inputs,
             log=self.log,
         )
-        # What is published needs no checkpoint, and a forced run must not resume from it.
-        shutil.rmtree(self.outputs.checkpoints, ignore_errors=True)
-        return trained
 
     def _evaluate(self, out: Path, inputs: str) -> Artifact:
         catalog, searches = self._tables
@@ -221,7 +221,7 @@ class _Runner:
             offline = unmeasured(searches, split="validation", health=health)
         else:
             offline = evaluate(
-                assemble(self.done, generator=self.config.generator, channels=self.config.channels),
+                assemble(self.done, channels=self.config.channels),
                 searches,
                 split="validation",
                 config=self.config.evaluate,

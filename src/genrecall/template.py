@@ -4,60 +4,67 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from genrecall.data.config import DataConfig, SplitConfig
+import yaml
+from pydantic import ValidationError
+
+from genrecall.data.columns import GuessedColumns, guess_columns
+from genrecall.data.config import DataConfig, SplitConfig, TableSource
+from genrecall.data.validate import ITEMS_SCHEMA, JUDGMENTS_SCHEMA, SEARCHES_SCHEMA, TableSchema
 from genrecall.embed.config import EmbedConfig
 from genrecall.errors import ConfigError
 from genrecall.generator.config import GeneratorConfig
 from genrecall.quantize.config import QuantizeConfig
 
-_ITEMS: Final = """\
-# A GenRecall config. Paths are relative to this file; ${{VAR:-default}} reads the environment.
+_HEAD: Final = """\
+# A GenRecall config. Paths are relative to this file; ${VAR:-default} reads the environment.
 
 data:
-  items:
-    file: {file}
-    # format: jsonl             # parquet, csv or jsonl; by default from the file's ending
-    columns:                    # our column: yours. Take away the # where your file has the column;
-      item_id: item_id          # an equal name needs no line.
-      title: title
-      # category: category_path # root first: a list, or text like "Tools > Drills"
-      # brand: manufacturer
-      # attributes: {{color: colour, material: material}}
-      # price: price
-      # score: popularity       # efficiency, at least 0
-      # available: in_stock
-      # group_id: product       # variants of one product share it
-      # updated_at: listed_at
 """
 
-_SEARCHES: Final = """\
-  searches:                     # the search log, a row a search
+_TABLE: Final = """\
+  {name}:{what}
     file: {file}
-    columns:
-      query: query
-      # timestamp: time         # seconds since 1970, an ISO date, or an ordinal
-      # user_id: customer
-      # impressions: shown_ids
-      # clicks: clicked_ids
-      # purchases: bought_ids
+    # format: jsonl               # parquet, csv or jsonl; by default from the file's ending
+    columns:                      # our column: yours; an equal name needs no line
 """
 
-_JUDGMENTS: Final = """\
-  judgments:                    # judged queries, for a shop without a log
-    file: {file}
-    columns:
-      query: query
-      item_id: item_id
-      relevance: relevance
-  positive_from: {positive_from}            # relevance from which an item is a good answer
-"""
+_WHAT: Final[Mapping[str, str]] = {
+    "items": "",
+    "searches": "                       # the search log, a row a search",
+    "judgments": "                      # judged queries, for a shop without a log",
+}
+
+_EXAMPLES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+    "items": {
+        "category": ("category_path", 'root first: a list, or text like "Tools > Drills"'),
+        "brand": ("manufacturer", ""),
+        "attributes": ("{color: colour, material: material}", ""),
+        "price": ("price", ""),
+        "score": ("popularity", "efficiency, at least 0"),
+        "available": ("in_stock", ""),
+        "group_id": ("product", "variants of one product share it"),
+        "updated_at": ("listed_at", ""),
+    },
+    "searches": {
+        "timestamp": ("time", "seconds since 1970, an ISO date, or an ordinal"),
+        "user_id": ("customer", ""),
+        "impressions": ("shown_ids", ""),
+        "clicks": ("clicked_ids", ""),
+        "purchases": ("bought_ids", ""),
+    },
+}
+"""Of columns that a file may lack: a name they could have, and what they hold."""
 
 _SPLIT: Final = """\
   split:
-    by: {by:<5}                   # time: train on the past; query: measure on unseen queries
+    by: {by:<5}                     # time: train on the past; query: measure on unseen queries
     validation: {split.validation}
     test: {split.test}
 """
@@ -66,15 +73,34 @@ _TRAINING: Final = """\
 
 # What follows are the defaults; change them when the figures ask for it.
 embed:
-  steps: {embed.steps}                   # training of the two-tower encoder
+  steps: {embed.steps}                     # training of the two-tower encoder
 quantize:
-  items_per_sid: {quantize.items_per_sid}              # wanted size of a cluster
-  min_items: {quantize.min_items}                 # smaller categories join their parent
+  items_per_sid: {quantize.items_per_sid}                # wanted size of a cluster
+  min_items: {quantize.min_items}                   # smaller categories join their parent
 generator:
   query_to_sid:
-    steps: {generator.query_to_sid.steps}                 # training of the generator
+    steps: {generator.query_to_sid.steps}                   # training of the generator
 seed: 0
 """
+
+
+@dataclass
+class Template:
+    """What `write_template` wrote.
+
+    Attributes:
+        columns: by table their column behind each of ours that was found.
+        missing: by table our columns that are needed and were not found.
+        unused: by table their columns that are none of ours.
+    """
+
+    columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    missing: dict[str, list[str]] = field(default_factory=dict)
+    unused: dict[str, list[str]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"columns": self.columns, "missing": self.missing, "unused": self.unused}
 
 
 def write_template(
@@ -83,8 +109,8 @@ def write_template(
     items: Path | None = None,
     searches: Path | None = None,
     judgments: Path | None = None,
-) -> None:
-    """Write a commented config that names the given tables.
+) -> Template:
+    """Write a commented config that names the given tables, with a guess which columns are ours.
 
     Args:
         path: the config to write.
@@ -93,33 +119,114 @@ def write_template(
         judgments: judged queries, if any.
 
     Raises:
-        ConfigError: both a log and judgments were given, a table is missing, or `path` exists.
+        ConfigError: both a log and judgments were given, a table is missing or has an unknown
+            ending, or `path` exists.
+        DataError: a table cannot be read.
     """
     if searches and judgments:
         raise ConfigError(
             "both a search log and judgments were given; good items come from one of them. Give "
             "--searches or --judgments."
         )
-    for name, file in (("items", items), ("searches", searches), ("judgments", judgments)):
-        if file is not None and not file.is_file():
+    given = {
+        schema: file
+        for schema, file in (
+            (ITEMS_SCHEMA.name, items),
+            (SEARCHES_SCHEMA.name, searches),
+            (JUDGMENTS_SCHEMA.name, judgments),
+        )
+        if file is not None
+    }
+    for name, file in given.items():
+        if not file.is_file():
             raise ConfigError(f"{file} does not exist. Correct --{name}.")
     if path.exists():
         raise ConfigError(f"{path} exists and is left as it is. Remove it, or give another --out.")
-    text = _ITEMS.format(file=_relative(items, path) if items else "items.jsonl")
-    if searches:
-        text += _SEARCHES.format(file=_relative(searches, path))
+    found = Template()
+    text = _HEAD
+    for schema in (ITEMS_SCHEMA, SEARCHES_SCHEMA, JUDGMENTS_SCHEMA):
+        if schema.name in given:
+            text += _table(schema, given[schema.name], path, found)
+        elif schema is ITEMS_SCHEMA:
+            text += _standing_table(schema)
     if judgments:
         positive_from = DataConfig.model_fields["positive_from"].default
-        text += _JUDGMENTS.format(file=_relative(judgments, path), positive_from=positive_from)
+        text += f"  positive_from: {positive_from}              # relevance of a good answer\n"
     if searches or judgments:
-        text += _SPLIT.format(by="time" if searches else "query", split=SplitConfig())
+        # A log without times cannot be split by time.
+        timed = "timestamp" in found.columns.get("searches", {})
+        text += _SPLIT.format(by="time" if timed else "query", split=SplitConfig())
     text += _TRAINING.format(
         embed=EmbedConfig(), quantize=QuantizeConfig(), generator=GeneratorConfig()
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
+    return found
 
 
-def _relative(file: Path, config: Path) -> str:
-    """A table's path as the config's folder sees it, quoted for YAML."""
-    return json.dumps(os.path.relpath(file, config.parent), ensure_ascii=False)
+def _table(schema: TableSchema, file: Path, config: Path, found: Template) -> str:
+    """The section of one table; what was guessed goes into `found`."""
+    try:
+        source = TableSource(file=file)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"--{schema.name}: {problem}") from None
+    guess = guess_columns(source, schema)
+    needed = list(schema.required)
+    if schema is SEARCHES_SCHEMA and not guess.theirs.keys() & {"clicks", "purchases"}:
+        needed.append("clicks")  # a log without a good item teaches nothing
+    found.columns[schema.name] = dict(guess.theirs)
+    found.missing[schema.name] = [name for name in needed if name not in guess.theirs]
+    found.unused[schema.name] = list(guess.unused)
+    head = _TABLE.format(
+        name=schema.name,
+        what=_WHAT[schema.name],
+        file=json.dumps(os.path.relpath(file, config.parent), ensure_ascii=False),
+    )
+    return head + _columns(schema, guess, found.missing[schema.name])
+
+
+def _standing_table(schema: TableSchema) -> str:
+    """The section of a table whose file is not known yet."""
+    own_names = GuessedColumns({name: name for name in schema.required}, unused=())
+    head = _TABLE.format(name=schema.name, what=_WHAT[schema.name], file=f"{schema.name}.jsonl")
+    return head + _columns(schema, own_names, [])
+
+
+def _columns(schema: TableSchema, guess: GuessedColumns, missing: list[str]) -> str:
+    """A line per column of ours: found, needed, or an example; then what is left of the file."""
+    lines = []
+    for ours in schema.columns:
+        if ours in guess.theirs:
+            theirs = guess.theirs[ours]
+            lines.append(_line(f"{ours}: {_quoted(theirs)}", "guessed" if theirs != ours else ""))
+        elif ours in missing:
+            lines.append(f"# {ours}: ???  which column?")
+        elif ours in (examples := _EXAMPLES.get(schema.name, {})):
+            example, what = examples[ours]
+            lines.append(_line(f"# {ours}: {example}", what))
+    if guess.unused:
+        unused = "unused columns of the file: " + ", ".join(map(_quoted, guess.unused))
+        lines += textwrap.wrap(
+            unused,
+            width=90,
+            initial_indent="# ",
+            subsequent_indent="#   ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "".join(f"      {line}\n" for line in lines)
+
+
+def _line(text: str, comment: str) -> str:
+    return f"{text:<28}# {comment}" if comment else text
+
+
+def _quoted(name: str) -> str:
+    """A column's name as YAML reads it back.
+
+    >>> print(_quoted("sku"), _quoted("Product Name: long"), _quoted("no"))
+    sku "Product Name: long" "no"
+    """
+    plain = re.fullmatch(r"\w+", name) and yaml.safe_load(name) == name
+    return name if plain else json.dumps(name, ensure_ascii=False)

@@ -31,6 +31,6 @@ def generative_channel(catalog, live):
         outputs = Outputs(Path(folder) / "run")
         run(config, outputs, last="generator", log=SilentLog())
         stages = {name: open_artifact(outputs.stage(name), kind=name) for name in PARTS}
-        parts = assemble(stages, generator=config.generator, channels=config.channels)
+        parts = assemble(stages, channels=config.channels)
         fields = {field.name: getattr(parts, field.name) for field in dataclasses.fields(parts)}
         return Parts(**fields).generative()

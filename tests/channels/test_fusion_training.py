@@ -81,6 +81,26 @@ def test_own_good_items_do_not_move_a_search(channels, positives):
     assert sum(a == b for a, b in zip(before.weights, after.weights, strict=True)) == 1
 
 
+def test_a_query_is_never_on_both_sides_of_a_fold(channels, positives):
+    config, groups = FusionConfig(folds=3), np.arange(len(positives)) % 40
+    before = cross_fitted_fusion(channels, positives, K, config=config, groups=groups)
+    changed = [*positives]
+    for search in np.flatnonzero(groups == 5).tolist():
+        changed[search] = np.array([0], dtype=np.int32)
+    after = cross_fitted_fusion(channels, changed, K, config=config, groups=groups)
+    for search in np.flatnonzero(groups == 5).tolist():
+        assert before.rankings[search].scores.tolist() == after.rankings[search].scores.tolist()
+    assert sum(a == b for a, b in zip(before.weights, after.weights, strict=True)) == 1
+
+
+def test_without_groups_every_search_is_its_own_query(channels, positives):
+    config, own = FusionConfig(folds=3), np.arange(len(positives))
+    given = cross_fitted_fusion(channels, positives, K, config=config, groups=own)
+    assert given.weights == cross_fitted_fusion(channels, positives, K, config=config).weights
+    with pytest.raises(ValueError, match=r"groups of shape \(3,\) do not fit 120 searches"):
+        cross_fitted_fusion(channels, positives, K, config=config, groups=own[:3])
+
+
 def test_gradient_and_curvature_are_those_of_the_loss(channels, positives):
     candidates = gather(list(channels.values()), K, FusionConfig())
     likelihood = _Likelihood(candidates, positives, np.ones(3))

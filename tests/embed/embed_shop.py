@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from genrecall.checkpoint import Checkpoints
 from genrecall.embed.config import EmbedConfig
 from genrecall.embed.pairs import LoggedPairs
 from genrecall.embed.training import train_encoder
@@ -37,12 +38,22 @@ def no_pairs():
     return LoggedPairs(query=empty, item=empty, weight=np.empty(0))
 
 
-def train(config=CONFIG, *, titles=TITLES, queries=QUERIES, pairs=None, seed=0):
+def train(
+    config=CONFIG,
+    *,
+    titles=TITLES,
+    queries=QUERIES,
+    pairs=None,
+    seed=0,
+    checkpoints=None,
+    log=None,
+):
     return train_encoder(
         config,
         titles=list(titles),
         queries=list(queries),
         pairs=logged_pairs() if pairs is None else pairs,
         seed=seed,
-        log=SilentLog(),
+        checkpoints=Checkpoints(checkpoints, every=config.checkpoint_every),
+        log=log or SilentLog(),
     )

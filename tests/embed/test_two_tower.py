@@ -2,6 +2,7 @@
 
 import math
 
+import embed_shop
 import numpy as np
 import pytest
 import torch
@@ -135,3 +136,35 @@ def test_what_is_saved_encodes_equally(tmp_path, encoder):
     texts = [*TITLES, *QUERIES, "", "unseen words 12v"]
     assert (read.encode(texts) == encoder.encode(texts)).all()
     assert read.dim == encoder.dim == CONFIG.dim
+
+
+class StoppedError(Exception):
+    """Raised in the middle of training."""
+
+
+class StopAt:
+    """A folder of checkpoints that fails after so many steps."""
+
+    def __init__(self, checkpoints, step):
+        self.checkpoints, self.step = checkpoints, step
+
+    def resume(self, *args):
+        return self.checkpoints.resume(*args)
+
+    def save(self, name, step, *args):
+        self.checkpoints.save(name, step, *args)
+        if step == self.step:
+            raise StoppedError
+
+
+def test_a_resumed_encoder_equals_an_uninterrupted_one(tmp_path, monkeypatch):
+    config = CONFIG.model_copy(update={"checkpoint_every": 3})
+    whole = train(config)
+    real = embed_shop.Checkpoints
+    with monkeypatch.context() as patch:
+        patch.setattr(embed_shop, "Checkpoints", lambda *a, **k: StopAt(real(*a, **k), 7))
+        with pytest.raises(StoppedError):
+            train(config, checkpoints=tmp_path)
+    resumed = train(config, checkpoints=tmp_path)
+    for name, weight in whole.model.state_dict().items():
+        assert torch.equal(weight, resumed.model.state_dict()[name]), name

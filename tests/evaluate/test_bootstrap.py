@@ -63,5 +63,38 @@ def test_nothing_to_resample_is_refused():
 
 
 def test_measure_of_other_searches_is_refused():
-    with pytest.raises(ValueError, match=r"shape \(2,\) does not fit the 3 searches"):
+    with pytest.raises(ValueError, match=r"shape \(2,\) do not fit the 3 searches"):
         Bootstrap(3).mean(np.array([1.0, 2.0]))
+    with pytest.raises(ValueError, match=r"shape \(2,\) do not fit the 3 searches"):
+        Bootstrap(3, groups=np.array([0, 1]))
+
+
+def test_where_all_queries_differ_it_is_the_plain_bootstrap():
+    values = np.random.default_rng(0).random(60)
+    plain, by_query = Bootstrap(60), Bootstrap(60, groups=np.arange(60) * 3 + 5)
+    assert by_query.mean(values) == plain.mean(values)
+    assert by_query.quantile(values, 0.5) == plain.quantile(values, 0.5)
+
+
+def test_repeating_every_search_narrows_nothing():
+    values = np.random.default_rng(0).random(300)
+    once, repeated = Bootstrap(300), np.repeat(values, 4)
+    by_query = Bootstrap(1200, groups=np.repeat(np.arange(300), 4))
+    for measure in (Bootstrap.mean, lambda b, v: b.quantile(v, 0.9)):
+        true, found = measure(once, values), measure(by_query, repeated)
+        assert found[:3] == pytest.approx(true[:3])
+        assert found.n == 1200
+    naive, found = Bootstrap(1200).mean(repeated), by_query.mean(repeated)
+    assert found.value == naive.value
+    assert (found.hi - found.lo) / (naive.hi - naive.lo) == pytest.approx(np.sqrt(4), rel=0.1)
+
+
+def test_interval_is_the_cluster_robust_one_for_queries_of_unequal_frequency():
+    random = np.random.default_rng(0)
+    group = random.permutation(np.repeat(np.arange(900), random.integers(1, 6, 900)))
+    values = random.random(900)[group] + random.normal(0, 0.1, len(group))
+    estimate = Bootstrap(len(group), groups=group).mean(values)
+    sums = np.bincount(group, weights=values - values.mean())
+    half = 1.96 * np.sqrt(np.sum(sums**2)) / len(group)
+    assert estimate.value == pytest.approx(values.mean())
+    assert estimate.hi - estimate.lo == pytest.approx(2 * half, rel=0.1)

@@ -89,8 +89,46 @@ def test_new_items_alone_count_as_good():
     assert "new_items" not in build_metrics(inputs(new_items=rows(2)))["slices"]
 
 
+def test_searches_of_one_query_stand_together_in_every_resample():
+    # Of the two queries either both or one twice is drawn, never a part of the first one's two.
+    slices = {"head": np.array([True, True, False])}
+    metrics = build_metrics(inputs(queries=["a", "a", "b"], slices=slices, new_items=rows(0, 4)))
+    figure = metrics["channels"]["bm25"]["recall@10"]
+    assert (figure["ci"], figure["n"]) == ([0.25, 0.5], 3)
+    assert value(figure) == (0.5 + 0 + 0.5) / 3
+    for name in ("head", "new_items"):  # one query alone has no spread
+        of_slice = metrics["slices"][name]["generative"]["recall@10"]
+        assert (of_slice["ci"], of_slice["n"]) == ([1.0, 1.0], 2)
+
+
+def test_distinct_queries_change_nothing():
+    assert build_metrics(inputs(queries=["c", "a", "b"])) == build_metrics(inputs())
+
+
+def test_generative_fusion_is_compared_with_the_control_in_its_place():
+    lists = inputs().channels
+    names = ("bm25+generative", "bm25+two_views", "two_views", "bm25", "generative")
+    channels = {name: lists.get(name, [rows(0), rows(), rows()]) for name in names}
+    metrics = build_metrics(inputs(channels=channels))
+    paired = metrics["paired"]
+    assert list(paired) == ["bm25+generative - bm25", "bm25+generative - bm25+two_views"]
+    assert value(paired["bm25+generative - bm25+two_views"]["recall@10"]) == (0.5 + 1 + 0.5) / 3
+    # The control is no channel to serve: it takes nothing from what the generative one alone has.
+    assert value(metrics["only_generative@1000"]) == (0.5 + 1 + 0) / 3
+
+
+def test_beams_used_and_full_answers():
+    channels = {"generative": [np.arange(1000), rows(4), rows()]}
+    metrics = build_metrics(inputs(channels=channels, beam_widths=np.array([100, 300, 800])))
+    assert value(metrics["generative"]["beams"]) == 400
+    assert value(metrics["generative"]["filled"]) == 1 / 3
+    assert "generative" not in build_metrics(inputs())
+
+
 def test_latency_has_its_own_number_of_requests():
-    metrics = build_metrics(inputs(latencies_ms=np.array([5.0, 7.0, 100.0, 6.0])))
+    latencies = np.array([5.0, 7.0, 100.0, 6.0])
+    metrics = build_metrics(inputs(latencies_ms=latencies, latency_k=300))
+    assert metrics["latency_ms"]["k"] == 300
     assert metrics["latency_ms"]["p50"]["value"] == 6.0
     assert metrics["latency_ms"]["p99"]["value"] == 100.0
     assert metrics["latency_ms"]["p99"]["n"] == 4
@@ -126,6 +164,8 @@ def test_without_a_search_there_is_nothing_to_measure():
             r"'align' gave beams of shape \(2, 5\)",
         ),
         ({"slices": {"head": np.ones(2, dtype=bool)}}, r"'head' has shape \(2,\)"),
+        ({"queries": ["a", "b"]}, "2 queries do not fit 3 searches"),
+        ({"beam_widths": np.ones((3, 1), dtype=int)}, r"`beam_widths` has shape \(3, 1\)"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(changes, message):

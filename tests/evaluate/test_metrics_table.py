@@ -7,7 +7,15 @@ from genrecall.evaluate.metrics import EvaluationInputs, build_metrics
 from genrecall.evaluate.slices import SLICES
 from genrecall.evaluate.table import WIDTH, print_metrics
 
-CHANNELS = ("generative", "bm25", "dense", "bm25+dense", "bm25+dense+generative")
+CHANNELS = (
+    "generative",
+    "bm25",
+    "dense",
+    "two_views",
+    "bm25+dense",
+    "bm25+dense+two_views",
+    "bm25+dense+generative",
+)
 
 
 def printed(**changes):
@@ -21,7 +29,9 @@ def printed(**changes):
         "beams": {"user_query_to_sid": random.integers(0, 50, (40, 100))},
         "sid_of_item": np.arange(200) % 50,
         "slices": {"unseen": np.ones(40, dtype=bool), "tail": np.arange(40) < 9},
+        "beam_widths": random.integers(100, 800, 40),
         "latencies_ms": random.exponential(20, 90),
+        "latency_k": 1000,
         "quantize": {"sids": 50, "items_per_sid": {"mean": 4.0, "weighted": 4.0, "max": 4}},
         "excluded": {"no good item": 1200},
     }
@@ -48,7 +58,7 @@ def test_report_fits_one_and_a_half_screens():
     beams = {stage: np.random.default_rng(1).integers(0, 50, (40, 100)) for stage in stages}
     slices = {name: np.arange(40) % 4 == at for at, name in enumerate(SLICES)}
     _, text = printed(beams=beams, slices=slices, new_items=np.arange(100))
-    assert len(text.splitlines()) <= 45
+    assert len(text.splitlines()) <= 48
 
 
 def test_figures_stand_with_their_intervals():
@@ -59,6 +69,13 @@ def test_figures_stand_with_their_intervals():
     assert "1,200 left out: no good item" in text
     assert "50 SIDs; items per SID: mean 4, weighted 4, max 4." in text
     assert "to bm25+dense" in text
+    change = metrics["paired"]["bm25+dense+generative - bm25+dense+two_views"]["hit@10"]
+    (line,) = lines_of(text, "instead of two_views")
+    assert f"{change['value']:+.3f}".replace("0.", ".", 1) in line
+    assert "two_views: exact search over the generator's vectors, a control without SIDs" in text
+    assert f"Beams per search: mean {metrics['generative']['beams']['value']:.1f} [" in text
+    assert "0.0 % of the answers are full (1,000 items)." in text
+    assert "Generative channel, 1,000 items, one thread: p50" in text
     assert "p99" in text
     assert "only generative has" in text
 
@@ -102,5 +119,5 @@ def test_tables_without_figures_are_left_out():
         channels=channels, beams={}, slices={}, latencies_ms=None, quantize={}, excluded={}
     )
     assert "bm25" in text
-    for absent in ("items per SID", "beams", "Slice", "adds", "a request", "left out"):
+    for absent in ("items per SID", "beams", "Slice", "adds", "thread", "left out", "two_views"):
         assert absent not in text

@@ -40,10 +40,11 @@ def load_trained(shop_run, stage=QUERY_TO_SID, **changes):
     """Load the generator of a run; `changes` replace what it is loaded with."""
     parts = load_parts(open_artifact(shop_run.bundle, kind="bundle"))
     inputs = {
-        "config": parts.generator,
         "encoder": parts.encoder,
         "item_vectors": parts.vectors,
         "table": parts.table,
+        "head_weight": parts.channels.generative.head_weight,
+        "temperature": parts.channels.generative.look_ahead_temperature,
     }
     generator, views = load_generator(parts.stages["generator"], stage, **(inputs | changes))
     return Trained(parts, generator, views)

@@ -35,10 +35,12 @@ class Ranking:
     Attributes:
         rows: catalog rows, int32 `[n]`, `n <= k`.
         scores: not increasing, float32 `[n]`; comparable within one ranking only.
+        beams: how many beams were searched for it; 0 for a channel without beams.
     """
 
     rows: NDArray[np.int32]
     scores: NDArray[np.float32]
+    beams: int = 0
 
 
 class Channel(Protocol):

@@ -25,11 +25,10 @@ from genrecall.data.tables import Catalog
 from genrecall.embed.encoder import TextEncoder
 from genrecall.embed.normalize import normalize
 from genrecall.errors import ArtifactError
-from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.load import QUERY_TO_SID, load_generator
 from genrecall.index.filters import ItemFilters
 from genrecall.index.postings import Postings
-from genrecall.quantize.load import load_sids
+from genrecall.quantize.load import load_table
 from genrecall.sid import SidTable
 
 if TYPE_CHECKING:
@@ -50,7 +49,6 @@ class RecallParts:
         vectors: of the items, float32 `[N, D]`.
         table: the SID of each item.
         stages: the stage outputs by name.
-        generator: settings of the generator.
         channels: settings of the channels.
     """
 
@@ -59,13 +57,13 @@ class RecallParts:
     vectors: NDArray[np.float32]
     table: SidTable
     stages: Mapping[str, Artifact]
-    generator: GeneratorConfig
     channels: ChannelsConfig
 
     @property
     def eligible(self) -> Eligible:
         """Which items may be answered with: those not marked as unavailable."""
-        live = self.catalog.frame["available"].fill_null(True).to_numpy()
+        available = self.catalog.frame["available"].fill_null(True)
+        live = None if available.all() else available.to_numpy()
         return Eligible(ItemFilters(self.catalog.frame), live)
 
     def generative(self, stage: str = QUERY_TO_SID) -> GenerativeChannel:
@@ -73,10 +71,11 @@ class RecallParts:
         generator, views = load_generator(
             self.stages["generator"],
             stage,
-            config=self.generator,
             encoder=self.encoder,
             item_vectors=self.vectors,
             table=self.table,
+            head_weight=self.channels.generative.head_weight,
+            temperature=self.channels.generative.look_ahead_temperature,
         )
         eligible = self.eligible
         return GenerativeChannel(
@@ -120,7 +119,6 @@ def load_parts(bundle: Artifact) -> RecallParts:
         ArtifactError: a version with other settings made it.
     """
     try:
-        generator = GeneratorConfig.model_validate(bundle.meta["config"]["generator"])
         channels = ChannelsConfig.model_validate(bundle.meta["config"]["channels"])
     except (KeyError, ValidationError) as error:
         raise ArtifactError(
@@ -128,19 +126,16 @@ def load_parts(bundle: Artifact) -> RecallParts:
             "settings. Run the pipeline again with this version."
         ) from error
     parts = {name: bundle.part(name) for name in PARTS}
-    return assemble(parts, generator=generator, channels=channels)
+    return assemble(parts, channels=channels)
 
 
-def assemble(
-    stages: Mapping[str, Artifact], *, generator: GeneratorConfig, channels: ChannelsConfig
-) -> RecallParts:
+def assemble(stages: Mapping[str, Artifact], *, channels: ChannelsConfig) -> RecallParts:
     """Read the parts from stage outputs."""
     return RecallParts(
         catalog=Catalog(pl.read_parquet(stages["data"].file("items.parquet"))),
         encoder=TextEncoder.load(stages["embed"]),
         vectors=np.load(stages["embed"].file("item_vectors.npy"), allow_pickle=False),
-        table=load_sids(stages["quantize"]).table,
+        table=load_table(stages["quantize"]),
         stages=stages,
-        generator=generator,
         channels=channels,
     )

@@ -35,9 +35,8 @@ class DenseChannel:
         vectors: of the items, float32 `[N, D]`, L2-normalized.
         encode: queries to L2-normalized vectors, float32 `[Q, D]`.
         eligible: which items may be answered with.
+        name: in metrics and logs.
     """
-
-    name: Final = "dense"
 
     def __init__(
         self,
@@ -45,10 +44,17 @@ class DenseChannel:
         *,
         encode: Callable[[Sequence[str]], Vectors],
         eligible: Eligible,
+        name: str = "dense",
     ) -> None:
+        self._name = name
         self._vectors = vectors
         self._encode = encode
         self._eligible = eligible
+
+    @property
+    def name(self) -> str:
+        """Name in metrics and logs."""
+        return self._name
 
     def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
         """See `Channel.rank`."""

@@ -19,7 +19,7 @@ from genrecall.data.tables import Catalog
 from genrecall.decode.beam import Beams, search
 from genrecall.errors import RequestError
 from genrecall.generator.base import Generator, Prompt
-from genrecall.index.order import fold_variants, group_numbers, order_items
+from genrecall.index.order import Ordered, fold_variants, group_numbers, order_items
 from genrecall.index.postings import Postings
 from genrecall.sid import Sid
 from genrecall.trie import Trie
@@ -96,8 +96,8 @@ class GenerativeChannel:
         self.postings = postings
         self.trie = Trie(table.space, table.packed)
         self._generator = generator
-        self._vectors = vectors
-        self._encode = encode
+        self.vectors = vectors
+        self.encode = encode
         self._eligible = eligible
         self._config = config
         self._efficiency = catalog.frame["score"].to_numpy().astype(np.float64)
@@ -130,6 +130,8 @@ class GenerativeChannel:
     def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
         """See `Channel.rank`. A request whose beams hold too few items is searched wider.
 
+        The widest is `max_beam`; each ranking says how many beams were searched for it.
+
         A query without a known word has an empty answer.
         """
         check_requests(requests, k)
@@ -140,11 +142,13 @@ class GenerativeChannel:
             still_open: list[int] = []
             for start in range(0, len(open_requests), _AT_ONCE):
                 part = open_requests[start : start + _AT_ONCE]
-                beams = self._search([requests[i] for i in part], [masks[i] for i in part], beam)
-                queries = self._encode([requests[i].query for i in part])
+                asked = [requests[i] for i in part]
+                queries = self.encode([request.query for request in asked])
+                beams = self._search(asked, queries, [masks[i] for i in part], beam)
                 for row, i in enumerate(part):
                     leaves, logprob = beams.leaves[row], beams.logprob[row]
-                    ranking = self._answer(queries[row], leaves, logprob, masks[i], k)
+                    ordered = self._answer(queries[row], leaves, logprob, masks[i])
+                    ranking = Ranking(ordered.rows[:k], ordered.scores[:k], beams=beam)
                     exhausted = leaves[-1] < 0 or beam >= self._config.max_beam
                     if len(ranking.rows) < k and not exhausted:
                         still_open.append(i)
@@ -165,7 +169,9 @@ class GenerativeChannel:
         parts = []
         for start in range(0, len(requests), _AT_ONCE):
             part = requests[start : start + _AT_ONCE]
-            parts.append(self._search(part, [self._eligible.mask(r) for r in part], beam))
+            queries = self.encode([request.query for request in part])
+            masks = [self._eligible.mask(request) for request in part]
+            parts.append(self._search(part, queries, masks, beam))
         return Beams(
             leaves=np.concatenate([np.empty((0, beam), np.int64), *(b.leaves for b in parts)]),
             logprob=np.concatenate([np.empty((0, beam), np.float32), *(b.logprob for b in parts)]),
@@ -185,7 +191,7 @@ class GenerativeChannel:
     def _explain_beam(
         self, leaf: int, logprob: float, rows: NDArray[np.int32], titles: int
     ) -> Beam:
-        vectors = self._vectors[rows]
+        vectors = self.vectors[rows]
         central = np.argsort(-(vectors @ vectors.mean(axis=0)), kind="stable")[:titles]
         listed = self.catalog.frame["category"][rows].to_list()
         paths = [tuple(path) for path in listed if path]
@@ -205,10 +211,13 @@ class GenerativeChannel:
         return min(wanted, max(self._config.max_beam, self._config.beam))
 
     def _search(
-        self, requests: Sequence[Request], masks: Sequence[NDArray[np.bool_] | None], beam: int
+        self,
+        requests: Sequence[Request],
+        queries: NDArray[np.float32],
+        masks: Sequence[NDArray[np.bool_] | None],
+        beam: int,
     ) -> Beams:
-        vectors = self._encode([request.query for request in requests])
-        known: NDArray[np.bool_] = np.any(vectors, axis=1)
+        known: NDArray[np.bool_] = np.any(queries, axis=1)
         if known.all() and all(mask is masks[0] for mask in masks):
             valid = self.postings.valid(masks[0])
         else:
@@ -229,12 +238,11 @@ class GenerativeChannel:
         leaves: NDArray[np.int64],
         logprob: NDArray[np.float32],
         mask: NDArray[np.bool_] | None,
-        k: int,
-    ) -> Ranking:
+    ) -> Ordered:
         posted = self.postings.items(leaves, mask)
         similarity = None
         if self._config.order == "dense":
-            similarity = (self._vectors[posted.rows] * query).sum(axis=1)
+            similarity = (self.vectors[posted.rows] * query).sum(axis=1)
         ordered = order_items(
             self._config.order,
             posted.rows,
@@ -245,4 +253,4 @@ class GenerativeChannel:
         )
         if self._groups is not None:
             ordered = fold_variants(ordered, self._groups)
-        return Ranking(rows=ordered.rows[:k], scores=ordered.scores[:k])
+        return ordered

@@ -6,7 +6,7 @@ Shapes: `M` searches, `C` channels, `n` candidates of all searches together.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,22 +74,36 @@ def fit_weights(
 
 
 def cross_fitted_fusion(
-    rankings: Rankings, positives: Sequence[Rows], k: int, *, config: FusionConfig, seed: int = 0
+    rankings: Rankings,
+    positives: Sequence[Rows],
+    k: int,
+    *,
+    config: FusionConfig,
+    groups: NDArray[np.integer[Any]] | None = None,
+    seed: int = 0,
 ) -> CrossFitted:
     """Fuse each search with weights fitted on the other folds of the same searches.
+
+    Folds are dealt by query: the weights that fuse a search saw no other search of its query.
 
     Args:
         rankings: of each channel.
         positives: good items of each search.
         k: how many items at most, of a channel as of the fusion.
         config: what a channel says of an item, and how many folds.
-        seed: deals the searches to folds.
+        groups: a number for the query of each search, `[M]`, equal where the queries are; None
+            where every search has its own.
+        seed: deals the queries to folds.
 
     Raises:
-        ValueError: another number of rankings than of searches.
+        ValueError: another number of rankings or groups than of searches.
     """
     _check(rankings, positives)
-    fold = np.random.default_rng(seed).permutation(len(positives)) % config.folds
+    groups = np.arange(len(positives)) if groups is None else groups
+    if groups.shape != (len(positives),):
+        raise ValueError(f"groups of shape {groups.shape} do not fit {len(positives)} searches.")
+    distinct, group = np.unique(groups, return_inverse=True)
+    fold = (np.random.default_rng(seed).permutation(len(distinct)) % config.folds)[group]
     fused: dict[int, Ranking] = {}
     weights: list[Weights] = []
     for number in range(config.folds):

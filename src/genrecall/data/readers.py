@@ -12,6 +12,7 @@ import json
 import zlib
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -26,6 +27,9 @@ from genrecall.errors import DataError, unknown_name
 
 CHUNK: Final = 8_192
 """Rows per chunk: few enough that Python's garbage collector has little to walk."""
+
+_PEEKED: Final = 100
+"""Lines of a JSONL file whose keys are taken for its columns."""
 
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = "\ufeff"
@@ -62,11 +66,36 @@ def read_chunks(
         DataError: the file is missing or damaged as a whole, or lacks a needed column. A JSONL file
             shows that only at its end.
     """
+    read = {"parquet": _read_parquet, "csv": _read_csv, "jsonl": _read_jsonl}[source.kind]
+    with _explained(source):
+        yield from read(source.file, wanted, needed)
+
+
+def column_names(source: TableSource) -> list[str]:
+    """Names of a file's columns in its order; of a JSONL file the keys of its first rows.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    with _explained(source):
+        if source.kind == "parquet":
+            return list(pl.read_parquet_schema(source.file))
+        lines = _decoded_lines(source.file)
+        if source.kind == "csv":
+            return _csv_header(source.file, _Lines(lines))
+        rows = _json_rows(islice(lines, _PEEKED), set())
+        return list(
+            dict.fromkeys(key for row in rows if isinstance(row, _Row) for key in row.values)
+        )
+
+
+@contextmanager
+def _explained(source: TableSource) -> Iterator[None]:
+    """Say what is wrong with a file that cannot be read as a whole."""
     if not source.file.is_file():
         raise DataError(f"{source.file} does not exist. Correct `file` in the config.")
-    read = {"parquet": _read_parquet, "csv": _read_csv, "jsonl": _read_jsonl}[source.kind]
     try:
-        yield from read(source.file, wanted, needed)
+        yield
     except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError) as error:
         raise DataError(
             f"{source.file} cannot be read as {source.kind}: {error}. Write the file again, or "

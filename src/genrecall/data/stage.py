@@ -47,19 +47,19 @@ class _Shop(NamedTuple):
     summary: Summary
 
 
-def run(config: DataConfig, out: Path, log: RunLog) -> Artifact:
+def run(config: DataConfig, out: Path, log: RunLog, *, inputs: str | None = None) -> Artifact:
     """Read, check and split the shop's tables, and publish them at `out`.
 
     The folder holds `items.parquet`, `searches.parquet`, `users.parquet` if there are users,
     `summary.json` and `rejects/<table>.jsonl` for each table with rejects. Equal files and config
-    give equal bytes.
+    give equal bytes. `inputs` is the hash that the manifest names, by default `input_hash`.
 
     Raises:
         ConfigError: a mapping names a column that a table does not have.
         DataError: a table cannot be used; see `read_table` and the functions of `searches`.
     """
     shop = _read(config)
-    with writing(out, kind=KIND, inputs=input_hash(config)) as folder:
+    with writing(out, kind=KIND, inputs=inputs or input_hash(config)) as folder:
         _write(shop.reads["items"].frame, folder / "items.parquet")
         _write(shop.searches.frame, folder / "searches.parquet")
         if "users" in shop.reads:

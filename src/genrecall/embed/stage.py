@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.artifact import Artifact, content_hash, file_hash, open_artifact, writing
+from genrecall.checkpoint import Checkpoints
 from genrecall.data.tables import Catalog
 from genrecall.embed.cache import VectorCache
 from genrecall.embed.config import EmbedConfig
@@ -25,6 +26,7 @@ def run(
     seed: int,
     out: Path,
     cache: Path,
+    checkpoints: Path,
     inputs: str,
     log: RunLog,
 ) -> Artifact:
@@ -38,12 +40,19 @@ def run(
         seed: same seed, same vectors.
         out: where the artifact appears.
         cache: folder of the vector cache.
+        checkpoints: folder from which an interrupted run resumes.
         inputs: hash of what this stage depends on.
         log: where to report.
     """
     log.say(f"  {len(catalog):,} titles, {len(queries):,} queries, {len(pairs.query):,} pairs")
     encoder = train_encoder(
-        config, titles=catalog.titles, queries=queries, pairs=pairs, seed=seed, log=log
+        config,
+        titles=catalog.titles,
+        queries=queries,
+        pairs=pairs,
+        seed=seed,
+        checkpoints=Checkpoints(checkpoints / inputs[:16], every=config.checkpoint_every),
+        log=log,
     )
     with writing(out, kind="embed", inputs=inputs) as folder:
         encoder.save(folder)

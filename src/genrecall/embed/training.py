@@ -6,12 +6,13 @@ it sees. Shapes: `B` pairs of a batch, `P` logged pairs, `D` vector size.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from genrecall.checkpoint import Checkpoints
 from genrecall.embed.config import EmbedConfig
 from genrecall.embed.encoder import TextEncoder, TwoTower
 from genrecall.embed.fragments import draw_fragments, drop_words
@@ -21,6 +22,8 @@ from genrecall.embed.tokenizer import Bags, SubwordTokenizer, Words, join_bags
 from genrecall.optim import LinearDecay, SparseDenseAdam
 from genrecall.progress import Progress, RunLog
 
+_NAME: Final = "two-tower encoder"
+
 
 def train_encoder(
     config: EmbedConfig,
@@ -29,6 +32,7 @@ def train_encoder(
     queries: list[str],
     pairs: LoggedPairs,
     seed: int,
+    checkpoints: Checkpoints,
     log: RunLog,
 ) -> TextEncoder:
     """Learn subwords and vectors from the shop's own text.
@@ -39,6 +43,7 @@ def train_encoder(
         queries: distinct training queries.
         pairs: which item was good for which query; may be empty.
         seed: same seed, same encoder.
+        checkpoints: where to save and to resume from.
         log: where to report.
     """
     tokenizer = SubwordTokenizer.train(
@@ -62,8 +67,12 @@ def train_encoder(
         dense=LinearDecay(config.learning_rate, config.steps),
         sparse=LinearDecay(config.embedding_learning_rate, config.steps),
     )
-    progress = Progress(log, "two-tower encoder", total=config.steps * config.batch)
-    for step in range(config.steps):
+    start = checkpoints.resume(_NAME, model, optimizer)
+    if start:
+        log.say(f"  {_NAME}: resumes at step {start:,}")
+    progress = Progress(log, _NAME, total=(config.steps - start) * config.batch)
+    shown: dict[str, float] = {}
+    for step in range(start, config.steps):
         batch = batches.draw(step)
         vectors = model(torch.from_numpy(batch.bags.ids), torch.from_numpy(batch.bags.offsets[:-1]))
         loss = in_batch_loss(
@@ -74,8 +83,10 @@ def train_encoder(
             temperature=config.temperature,
         )
         optimizer.step(loss, step)
-        progress.update(config.batch, loss=loss.item())
-    progress.finish(loss=loss.item())
+        shown = {"loss": loss.item()}
+        progress.update(config.batch, **shown)
+        checkpoints.save(_NAME, step + 1, model, optimizer)
+    progress.finish(**shown)
     return TextEncoder(tokenizer, model)
 
 

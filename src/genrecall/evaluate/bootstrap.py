@@ -1,10 +1,13 @@
-"""Intervals by the percentile bootstrap over searches.
+"""Intervals by the percentile bootstrap over queries.
 
-The same searches are drawn again for every measure, so that measures compared with each other are
-compared on the same resamples. Source: Efron and Tibshirani, An Introduction to the Bootstrap,
-§13.3.
+A log repeats its popular queries, and searches of one query get one answer: they are not
+independent, and intervals that took them to be would be too narrow. So distinct queries are drawn,
+each with all its searches (the cluster bootstrap). The same queries are drawn again for every
+measure, so that measures compared with each other are compared on the same resamples. Sources:
+Efron and Tibshirani, An Introduction to the Bootstrap, §13.3; for clusters Cameron, Gelbach and
+Miller, Bootstrap-Based Improvements for Inference with Clustered Errors, 2008.
 
-Shapes: `M` searches, `R` resamples.
+Shapes: `M` searches, `G` distinct queries, `R` resamples.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ class Estimate(NamedTuple):
         value: the number on the searches themselves.
         lo: lower end of the 95 % interval.
         hi: upper end.
-        n: how many searches it rests on.
+        n: how many searches it rests on, repeated queries included.
     """
 
     value: float
@@ -46,27 +49,39 @@ class Estimate(NamedTuple):
 
 
 class Bootstrap:
-    """Resamples of `n` searches, drawn once.
+    """Resamples of the queries of `n` searches, drawn once.
 
     Args:
         n: how many searches, at least 1.
+        groups: a number for the query of each search, `[M]`, equal where the queries are; None
+            where every search has its own.
         seed: the same seed draws the same resamples.
         resamples: how many.
 
     Raises:
-        ValueError: no search, or no resample.
+        ValueError: no search, or no resample; groups of other searches.
 
     >>> Bootstrap(4, seed=0).mean(np.array([0.0, 1.0, 1.0, 0.0]))
     Estimate(value=0.5, lo=0.0, hi=1.0, n=4)
     """
 
-    def __init__(self, n: int, *, seed: int = 0, resamples: int = RESAMPLES) -> None:
+    def __init__(
+        self,
+        n: int,
+        *,
+        groups: NDArray[np.integer[Any]] | None = None,
+        seed: int = 0,
+        resamples: int = RESAMPLES,
+    ) -> None:
         if n < 1 or resamples < 1:
             raise ValueError(
                 f"{resamples} resamples of {n} searches make no interval; both must be at least 1."
             )
         self.n = n
-        self._counts = _draw(n, seed=seed, resamples=resamples)  # (R, M)
+        groups = np.arange(n) if groups is None else groups
+        self._check(groups)
+        distinct, self._group = np.unique(groups, return_inverse=True)  # (G,), (M,)
+        self._counts = _draw(len(distinct), seed=seed, resamples=resamples)  # (R, G)
 
     def mean(self, values: NDArray[np.floating[Any]]) -> Estimate:
         """Mean over searches of a measure, float `[M]`."""
@@ -82,8 +97,8 @@ class Bootstrap:
         self._check(wholes)
         # Drawn counts are exact in float32; summing the products in it loses less than the
         # resampling itself moves.
-        resampled = (self._counts @ parts.astype(np.float32)).astype(np.float64)
-        resampled /= self._counts @ wholes.astype(np.float32)
+        resampled = (self._counts @ self._per_group(parts)).astype(np.float64)
+        resampled /= self._counts @ self._per_group(wholes)
         value = parts.sum(dtype=np.float64) / wholes.sum(dtype=np.float64)
         return self._estimate(float(value), resampled)
 
@@ -95,19 +110,24 @@ class Bootstrap:
         """
         self._check(values)
         order = np.argsort(values, kind="stable")
-        need = q * self.n - 1e-9  # a share is a float: 0.3 * 10 must ask for 3, not for 4
+        group = self._group[order]
+        # A share is a float: 0.3 * 10 must ask for 3, not for 4.
+        value = values[order[max(int(np.ceil(q * self.n - 1e-9)) - 1, 0)]]
         at = np.empty(len(self._counts), dtype=np.int64)
         for start in range(0, len(at), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
-            reached = np.cumsum(self._counts[part][:, order], axis=1) >= need
-            at[part] = reached.argmax(axis=1)
-        value = values[order[max(int(np.ceil(need)) - 1, 0)]]
+            reached = np.cumsum(self._counts[part][:, group], axis=1, dtype=np.float64)
+            at[part] = (reached >= q * reached[:, -1:] - 1e-9).argmax(axis=1)
         return self._estimate(float(value), values[order][at])
+
+    def _per_group(self, values: NDArray[np.number[Any]]) -> NDArray[np.float32]:
+        """Sums over the searches of each query: `[M]` to `[G]`."""
+        return np.bincount(self._group, weights=values).astype(np.float32)
 
     def _check(self, values: NDArray[np.number[Any]]) -> None:
         if values.shape != (self.n,):
             raise ValueError(
-                f"a measure of shape {values.shape} does not fit the {self.n} searches of this "
+                f"values of shape {values.shape} do not fit the {self.n} searches of this "
                 "bootstrap; give one value a search."
             )
 
@@ -117,7 +137,7 @@ class Bootstrap:
 
 
 def _draw(n: int, *, seed: int, resamples: int) -> NDArray[np.float32]:
-    """How often each search stands in each resample: float32 `[R, M]`."""
+    """How often each of `n` queries stands in each resample: float32 `[R, G]`."""
     random = np.random.default_rng(seed)
     counts = np.empty((resamples, n), dtype=np.float32)
     for start in range(0, resamples, _AT_ONCE):

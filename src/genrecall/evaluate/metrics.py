@@ -35,6 +35,8 @@ RECALL_AT: Final = (10, 100, K)
 HIT_AT: Final = (10,)
 BEAM_WIDTHS: Final = (1, 10, 100)
 GENERATIVE: Final = "generative"
+TWO_VIEWS: Final = "two_views"
+"""A control, not a channel to serve: exact search over the generator's vectors, without SIDs."""
 JOIN: Final = "+"
 """Joins the names of the channels of a fusion: `bm25+dense`."""
 
@@ -51,6 +53,8 @@ class EvaluationInputs:
         positives: catalog rows of the good items of each search, at least one each.
         channels: by channel name the catalog rows that it gave each search, best first, at most
             `K`. A fusion is named after its channels, joined by `+`.
+        queries: normalized query of each search; intervals are over the distinct ones. None: each
+            search is its own query.
         beams: by training stage the SID positions that its beams gave each search, best first,
             `[M, B]`; negative entries are padding.
         sid_of_item: SID position of each catalog row, `[N]`; needed where there are beams.
@@ -58,7 +62,9 @@ class EvaluationInputs:
         slices: further parts of the searches, bool `[M]` by name; empty ones are left out.
         new_items: catalog rows of items that training never saw; adds the slice `new_items`, in
             which only these count as good.
+        beam_widths: how many beams the generative channel used for each search, `[M]`.
         latencies_ms: milliseconds that single requests took.
+        latency_k: how many items these requests asked for.
         quantize: health figures of the SIDs, passed on.
         excluded: how many searches of the split were left out, by cause.
         seed: of the bootstrap.
@@ -67,12 +73,15 @@ class EvaluationInputs:
     split: str
     positives: Sequence[Rows]
     channels: Mapping[str, Sequence[Rows]]
+    queries: Sequence[str] | None = None
     beams: Mapping[str, IntArray] = field(default_factory=dict)
     sid_of_item: IntArray | None = None
     items_per_sid: IntArray | None = None
     slices: Masks = field(default_factory=dict)
     new_items: Rows | None = None
+    beam_widths: IntArray | None = None
     latencies_ms: NDArray[np.floating[Any]] | None = None
+    latency_k: int | None = None
     quantize: Mapping[str, Any] = field(default_factory=dict)
     excluded: Mapping[str, int] = field(default_factory=dict)
     seed: int = 0
@@ -80,6 +89,8 @@ class EvaluationInputs:
 
 def build_metrics(inputs: EvaluationInputs) -> Metrics:
     """Compute every figure. A figure is `{"value": x, "ci": [lo, hi], "n": searches}`.
+
+    Intervals are bootstrapped over queries, each drawn with all its searches.
 
     Keys, each only where the inputs allow it:
 
@@ -90,10 +101,14 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
       `hit_micro@beam` averages over good items, as CQ-SID, arXiv 2605.14434, §4 counts;
       `candidates@beam` is the number of items behind the beams.
     - `channels`: channel → `recall@10`, `recall@100`, `recall@1000`, `hit@10`, `candidates`
-    - `only_generative@1000`: share of the good items that no other single channel has
+    - `generative`: `beams`, mean number a search; `filled`, share of the searches answered with
+      all `K` items
+    - `only_generative@1000`: share of the good items that no other single channel has, the control
+      `two_views` not counted
     - `slices`: slice → channel → as in `channels`
-    - `paired`: `with - without` the generative channel → measure → difference
-    - `latency_ms`: `p50`, `p99`
+    - `paired`: `with - without` → measure → difference, for each fusion with the generative channel
+      and each one where that is left out or replaced by one other channel
+    - `latency_ms`: `p50`, `p99` and, no figure, `k`
 
     Raises:
         DataError: there is no search.
@@ -101,7 +116,8 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
     """
     _check(inputs)
     n = len(inputs.positives)
-    bootstrap = Bootstrap(n, seed=inputs.seed)
+    groups = _groups(inputs)
+    bootstrap = Bootstrap(n, groups=groups, seed=inputs.seed)
     ranks = {name: target_ranks(lists, inputs.positives) for name, lists in inputs.channels.items()}
     metrics: Metrics = {
         "split": inputs.split,
@@ -109,20 +125,36 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
         "excluded": dict(inputs.excluded),
         "bootstrap": {"resamples": RESAMPLES, "seed": inputs.seed},
         "channels": _channels(inputs.channels, ranks, bootstrap),
-        "slices": _slices(inputs, ranks),
+        "slices": _slices(inputs, ranks, groups),
         "paired": _paired(ranks, bootstrap),
     }
     if inputs.quantize:
         metrics["quantize"] = dict(inputs.quantize)
     if inputs.beams:
         metrics.update(_beams(inputs, bootstrap))
-    others = [ranks[name] for name in ranks if name != GENERATIVE and JOIN not in name]
+    if inputs.beam_widths is not None and GENERATIVE in ranks:
+        filled = np.array([len(rows) == K for rows in inputs.channels[GENERATIVE]])
+        metrics[GENERATIVE] = {
+            "beams": bootstrap.mean(inputs.beam_widths.astype(np.float64)).to_json(),
+            "filled": bootstrap.mean(filled.astype(np.float64)).to_json(),
+        }
+    others = [
+        ranks[name] for name in ranks if name not in (GENERATIVE, TWO_VIEWS) and JOIN not in name
+    ]
     if GENERATIVE in ranks and others:
         only = only_here(ranks[GENERATIVE], others, K)
         metrics[f"only_{GENERATIVE}@{K}"] = bootstrap.mean(only).to_json()
     if inputs.latencies_ms is not None:
-        metrics["latency_ms"] = _latency(inputs.latencies_ms, seed=inputs.seed)
+        metrics["latency_ms"] = _latency(inputs.latencies_ms, inputs.latency_k, seed=inputs.seed)
     return metrics
+
+
+def _groups(inputs: EvaluationInputs) -> IntArray:
+    """A number for the query of each search: int64 `[M]`."""
+    if inputs.queries is None:
+        return np.arange(len(inputs.positives))
+    number: dict[str, int] = {}
+    return np.array([number.setdefault(query, len(number)) for query in inputs.queries])
 
 
 def _check(inputs: EvaluationInputs) -> None:
@@ -131,6 +163,12 @@ def _check(inputs: EvaluationInputs) -> None:
         raise DataError(
             f"the {inputs.split} split has no search with a good item, so there is nothing to "
             "measure. Give searches with clicks, purchases or judgments, or another split."
+        )
+    if inputs.queries is not None and len(inputs.queries) != n:
+        raise ValueError(f"{len(inputs.queries)} queries do not fit {n} searches.")
+    if inputs.beam_widths is not None and inputs.beam_widths.shape != (n,):
+        raise ValueError(
+            f"`beam_widths` has shape {inputs.beam_widths.shape}; it must be ({n},), one a search."
         )
     for name, lists in inputs.channels.items():
         if len(lists) != n:
@@ -176,11 +214,13 @@ def _channels(
     return table
 
 
-def _slices(inputs: EvaluationInputs, ranks: Mapping[str, TargetRanks]) -> Metrics:
+def _slices(
+    inputs: EvaluationInputs, ranks: Mapping[str, TargetRanks], groups: IntArray
+) -> Metrics:
     table: Metrics = {}
     for name, mask in inputs.slices.items():
         if mask.any():
-            bootstrap = Bootstrap(int(mask.sum()), seed=inputs.seed)
+            bootstrap = Bootstrap(int(mask.sum()), groups=groups[mask], seed=inputs.seed)
             table[name] = _channels(inputs.channels, ranks, bootstrap, mask)
     if inputs.new_items is not None:
         new = [rows[np.isin(rows, inputs.new_items)] for rows in inputs.positives]
@@ -191,23 +231,38 @@ def _slices(inputs: EvaluationInputs, ranks: Mapping[str, TargetRanks]) -> Metri
                 name: [lists[search] for search in kept] for name, lists in inputs.channels.items()
             }
             of_new = {name: target_ranks(lists, positives) for name, lists in channels.items()}
-            bootstrap = Bootstrap(len(kept), seed=inputs.seed)
+            bootstrap = Bootstrap(len(kept), groups=groups[kept], seed=inputs.seed)
             table["new_items"] = _channels(channels, of_new, bootstrap)
     return table
 
 
 def _paired(ranks: Mapping[str, TargetRanks], bootstrap: Bootstrap) -> Metrics:
-    """What the generative channel adds to each fusion that is there with and without it."""
+    """Each fusion with the generative channel less those without it or with another in its place.
+
+    The other channel may be the control: what is left then is what decoding SIDs changes.
+    """
     table: Metrics = {}
+    measures = {name: _measures(of_name) for name, of_name in ranks.items()}
     for name in ranks:
-        parts = name.split(JOIN)
-        without = JOIN.join(part for part in parts if part != GENERATIVE)
-        if GENERATIVE in parts and without in ranks:
-            a, b = _measures(ranks[name]), _measures(ranks[without])
-            table[f"{name} - {without}"] = {
-                measure: bootstrap.difference(a[measure], b[measure]).to_json() for measure in a
-            }
+        for without in sorted(ranks, key=lambda other: other.count(JOIN)):
+            if _differ_by_generative(name, without):
+                table[f"{name} - {without}"] = {
+                    measure: bootstrap.difference(values, measures[without][measure]).to_json()
+                    for measure, values in measures[name].items()
+                }
     return table
+
+
+def _differ_by_generative(name: str, without: str) -> bool:
+    """Whether a fusion less its generative channel, or with one in its place, is the other one."""
+    channels, others = set(name.split(JOIN)), set(without.split(JOIN))
+    shared = channels - {GENERATIVE}
+    return (
+        GENERATIVE in channels - others
+        and bool(shared)
+        and shared <= others
+        and len(others - shared) <= 1
+    )
 
 
 def _beams(inputs: EvaluationInputs, bootstrap: Bootstrap) -> Metrics:
@@ -232,9 +287,10 @@ def _beams(inputs: EvaluationInputs, bootstrap: Bootstrap) -> Metrics:
     return tables
 
 
-def _latency(latencies_ms: NDArray[np.floating[Any]], *, seed: int) -> Metrics:
+def _latency(latencies_ms: NDArray[np.floating[Any]], k: int | None, *, seed: int) -> Metrics:
     bootstrap = Bootstrap(len(latencies_ms), seed=seed)
-    return {
+    asked = {} if k is None else {"k": k}
+    return asked | {
         "p50": bootstrap.quantile(latencies_ms, 0.50).to_json(),
         "p99": bootstrap.quantile(latencies_ms, 0.99).to_json(),
     }

@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from genrecall.evaluate.metrics import GENERATIVE, JOIN, K, Metrics
+from genrecall.evaluate.metrics import GENERATIVE, JOIN, TWO_VIEWS, K, Metrics
 from genrecall.evaluate.slices import SLICES
 
 WIDTH: Final = 100
@@ -35,7 +35,7 @@ def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:
         "In brackets: 95 % interval.",
         markup=False,
     )
-    for line in (_sids(metrics), _latency(metrics)):
+    for line in (_sids(metrics), _answers(metrics), _latency(metrics)):
         if line:
             console.print(line, markup=False)
     for table in (
@@ -58,6 +58,17 @@ def _sids(metrics: Metrics) -> str:
     return f"{quantize['sids']:,} SIDs; items per SID: {figures}."
 
 
+def _answers(metrics: Metrics) -> str:
+    if GENERATIVE not in metrics:
+        return ""
+    beams, filled = (metrics[GENERATIVE][name] for name in ("beams", "filled"))
+    lo, hi = beams["ci"]
+    return (
+        f"Beams per search: mean {beams['value']:,.1f} [{lo:,.1f}–{hi:,.1f}]; "
+        f"{100 * filled['value']:.1f} % of the answers are full ({K:,} items)."
+    )
+
+
 def _latency(metrics: Metrics) -> str:
     if "latency_ms" not in metrics:
         return ""
@@ -65,8 +76,10 @@ def _latency(metrics: Metrics) -> str:
     shown = ", ".join(
         f"{name} {figure['value']:.1f} ms [{figure['ci'][0]:.1f}–{figure['ci'][1]:.1f}]"
         for name, figure in latency.items()
+        if name != "k"
     )
-    return f"{GENERATIVE.capitalize()} channel, a request on one thread: {shown}."
+    asked = f", {latency['k']:,} items" if "k" in latency else ""
+    return f"{GENERATIVE.capitalize()} channel{asked}, one thread: {shown}."
 
 
 def _beam_table(metrics: Metrics) -> Table | None:
@@ -92,8 +105,15 @@ def _channel_table(metrics: Metrics) -> Table | None:
         items = f"{figures['candidates']['value']:,.0f}"
         table.add_row(name, *(_share(figures[measure]) for measure in _MEASURES), items)
     only = metrics.get(f"only_{GENERATIVE}@{K}")
+    notes = []
+    if TWO_VIEWS in metrics["channels"]:
+        notes.append(
+            f"{TWO_VIEWS}: exact search over the generator's vectors, a control without SIDs"
+        )
     if only is not None:
-        table.caption = f"Good items that only {GENERATIVE} has among its {K:,}: {_share(only)}"
+        notes.append(f"Good items that only {GENERATIVE} has among its {K:,}: {_share(only)}")
+    if notes:
+        table.caption = "\n".join(notes)
         table.caption_justify, table.caption_style = "left", ""
     return table
 
@@ -103,8 +123,10 @@ def _paired_table(metrics: Metrics) -> Table | None:
         return None
     table = _table(f"What {GENERATIVE} adds at an equal number of items", _MEASURES)
     for name, figures in metrics["paired"].items():
-        without = name.split(" - ")[-1]
-        table.add_row(f"to {without}", *(_change(figures[measure]) for measure in _MEASURES))
+        fusion, without = name.split(" - ")
+        replaced = set(without.split(JOIN)) - set(fusion.split(JOIN))
+        label = f"instead of {replaced.pop()}" if replaced else f"to {without}"
+        table.add_row(label, *(_change(figures[measure]) for measure in _MEASURES))
     return table
 
 
@@ -129,7 +151,8 @@ def _compared(metrics: Metrics) -> Mapping[str, str]:
     """The channels that slices are shown for, by a short name: a fusion without and with."""
     for name in metrics["paired"]:
         fusion, without = name.split(" - ")
-        return {without: without, f"with {GENERATIVE}": fusion}
+        if set(without.split(JOIN)) < set(fusion.split(JOIN)):
+            return {without: without, f"with {GENERATIVE}": fusion}
     return {name: name for name in _in_order(metrics["channels"])[:2]}
 
 

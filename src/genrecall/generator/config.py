@@ -36,14 +36,6 @@ class GeneratorConfig(Section):
     width: int = Field(default=256, ge=8)
     """Size of the hidden state."""
 
-    look_ahead_temperature: float = Field(default=0.05, gt=0)
-    """Temperature of the look-ahead features, in units of cosine similarity; the two-tower
-    encoder's own temperature is the natural choice."""
-
-    head_weight: float = Field(default=0.3, ge=0)
-    """Weight of the learned heads against the look-ahead, whose weight is 1, in decoding. The heads
-    are trained alone; together with them the look-ahead would leave them little to learn."""
-
     item_to_sid: StageConfig = StageConfig(steps=200)
     """Stage 1: a title generates its item's SID."""
 
@@ -80,8 +72,9 @@ class GeneratorConfig(Section):
     own_item_weight: float = Field(default=0.3, ge=0, le=1)
     """Share of a pseudo-query's target that stays on the item whose title it was made of."""
 
-    checkpoint_every: int = Field(default=200, ge=1)
-    """Steps between checkpoints, from which an interrupted run resumes exactly."""
+    checkpoint_every: int = Field(default=200, ge=1, exclude=True)
+    """Steps between checkpoints, from which an interrupted run resumes exactly; no result
+    depends on it."""
 
     @model_validator(mode="after")
     def _check(self) -> GeneratorConfig:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from genrecall.artifact import Artifact
 from genrecall.embed.encoder import TextEncoder
 from genrecall.generator.compact import CompactGenerator, CompactModel, join_views
-from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.features import LookAhead, mean_vectors
 from genrecall.sid import SidTable
 from genrecall.trie import Trie
@@ -29,20 +28,22 @@ def load_generator(
     artifact: Artifact,
     stage: str,
     *,
-    config: GeneratorConfig,
     encoder: TextEncoder,
     item_vectors: NDArray[np.float32],
     table: SidTable,
+    head_weight: float,
+    temperature: float,
 ) -> tuple[CompactGenerator, NDArray[np.float32]]:
     """The generator as it was after a stage.
 
     Args:
         artifact: of the generator stage.
         stage: one of `STAGES`.
-        config: settings of the generator.
         encoder: the two-tower encoder.
         item_vectors: its vectors of the items, float32 `[N, D]`.
         table: the SID of each item.
+        head_weight: of the learned heads against the look-ahead.
+        temperature: of the look-ahead, in units of cosine similarity.
 
     Returns:
         The generator, and both views of the items as one unit vector each, float32 `[N, 2D]`.
@@ -55,7 +56,7 @@ def load_generator(
         Trie(table.space, table.packed),
         mean_vectors(table.sid_of_item, views, len(table.packed)),
         table.sizes,
-        temperature=config.look_ahead_temperature,
+        temperature=temperature,
     )
-    generator = CompactGenerator(model, encoder, look_ahead, head_weight=config.head_weight)
+    generator = CompactGenerator(model, encoder, look_ahead, head_weight=head_weight)
     return generator, views

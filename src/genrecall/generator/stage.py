@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from genrecall.artifact import Artifact, open_artifact, writing
+from genrecall.checkpoint import Checkpoints
 from genrecall.data.tables import Catalog
 from genrecall.embed.encoder import TextEncoder
 from genrecall.embed.pairs import LoggedPairs
 from genrecall.embed.tokenizer import Bags
 from genrecall.errors import ConfigError
-from genrecall.generator.checkpoint import Checkpoints
 from genrecall.generator.compact import CompactModel, own_vectors
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.load import ITEM_TO_SID, OWN_VECTORS, QUERY_TO_SID, STAGES

@@ -22,10 +22,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genrecall.checkpoint import Checkpoints
 from genrecall.embed.fragments import drop_words
 from genrecall.embed.losses import in_batch_loss
 from genrecall.embed.tokenizer import Bags, SubwordTokenizer, Words, join_bags
-from genrecall.generator.checkpoint import Checkpoints
 from genrecall.generator.compact import CompactModel, child_features
 from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.targets import PromptSet

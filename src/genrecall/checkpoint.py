@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from genrecall.artifact import file_hash
 from genrecall.errors import ArtifactError
 from genrecall.optim import SparseDenseAdam
 
@@ -17,8 +17,8 @@ from genrecall.optim import SparseDenseAdam
 class Checkpoints:
     """Saves the state of training every so often and finds it again.
 
-    Only tensors are written. A checkpoint belongs to one set of inputs: `inputs` of the
-    stage names the folder, so changed data never resumes from old weights.
+    Only tensors are written, and their SHA-256 beside them. A checkpoint belongs to one set of
+    inputs: `inputs` of the stage names the folder, so changed data never resumes from old weights.
 
     Args:
         folder: where to write; None to keep no checkpoints.
@@ -39,27 +39,31 @@ class Checkpoints:
         path = self._folder / f"{name}.safetensors"
         scratch = path.with_suffix(".tmp")
         save_file(tensors, scratch)
+        digest = path.with_suffix(".sha256")
+        # Removed first: a kill between the two files leaves a checkpoint that is not trusted.
+        digest.unlink(missing_ok=True)
+        sha256 = file_hash(scratch)
         scratch.replace(path)
+        digest.write_text(sha256, "utf-8")
 
     def resume(self, name: str, model: nn.Module, optimizer: SparseDenseAdam) -> int:
-        """Load the last checkpoint, if there is one.
+        """Load the last checkpoint, if there is one that is whole.
 
         Returns:
             How many steps are done; 0 without a checkpoint.
 
         Raises:
-            ArtifactError: the checkpoint is damaged.
+            ArtifactError: the checkpoint was changed or damaged after it was written.
         """
         path = None if self._folder is None else self._folder / f"{name}.safetensors"
-        if path is None or not path.is_file():
+        if path is None or not path.with_suffix(".sha256").is_file():
             return 0
-        try:
-            tensors = load_file(path)
-        except SafetensorError as error:
+        if file_hash(path) != path.with_suffix(".sha256").read_text("utf-8"):
             raise ArtifactError(
-                f"the checkpoint {path} is damaged ({error}). Delete it; training then starts "
-                "from the beginning of the stage."
-            ) from error
+                f"the checkpoint {path} is damaged: its SHA-256 is not the one written beside it. "
+                "Delete it; training then starts from the beginning of the stage."
+            )
+        tensors = load_file(path)
         weights = {key: value for key, value in tensors.items() if key.startswith("model.")}
         model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
         optimizer.load_state_dict(unflatten(tensors, optimizer.state_dict()))
