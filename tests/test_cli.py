@@ -10,6 +10,7 @@ import yaml
 from genrecall.artifact import MANIFEST
 from genrecall.cli import main
 from genrecall.evaluate.trec import read_run
+from genrecall.outputs import Outputs
 from tiny_shop import items, searches, write_jsonl, write_shop
 
 
@@ -121,8 +122,15 @@ def test_init_validate_run_recall(tmp_path, genrecall, monkeypatch):
         "shop/searches.jsonl",
         "--out",
         "c.yaml",
+        "--json",
+        "init.json",
     )
-    assert told.splitlines() == ["wrote c.yaml", "next: genrecall validate c.yaml"]
+    assert told.splitlines() == [
+        "wrote c.yaml",
+        "wrote init.json",
+        "next: genrecall validate c.yaml",
+    ]
+    assert read_json(tmp_path / "init.json")["missing"] == {"items": [], "searches": []}
     told = genrecall("validate", "c.yaml", "--json", "summary.json")
     assert "items: 120 of 120 rows" in told
     assert told.endswith("next: genrecall run c.yaml\n")
@@ -166,6 +174,22 @@ def test_init_keeps_paths_right_from_another_folder(tmp_path, genrecall, monkeyp
     assert "items: 120 of 120 rows" in genrecall("validate", "configs/c.yaml")
 
 
+def test_init_asks_for_columns_that_it_cannot_guess(tmp_path, genrecall, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_jsonl(tmp_path / "items.jsonl", [{"code": "a", "name": "Drill"}])
+    assert genrecall("init", "--items", "items.jsonl").splitlines() == [
+        "wrote genrecall.yaml",
+        "note: no column of items looks like item_id; name it in genrecall.yaml, where ??? is",
+        "next: genrecall validate genrecall.yaml",
+    ]
+
+
+def test_the_demo_waits_for_no_other_run(tmp_path, error):
+    with Outputs(tmp_path).alone():
+        assert "another run is writing" in error("demo", "--out", tmp_path, "--items", 300)
+    assert not (tmp_path / "shop").exists()
+
+
 # Answers
 
 
@@ -174,16 +198,18 @@ def test_recall_prints_items(bundle, genrecall):
     lines = told.splitlines()
     assert lines[0] == "items for 'red cordless drill':"
     assert lines[1].split() == ["rank", "score", "item_id", "SID", "title"]
-    assert [line.split()[0] for line in lines[2:]] == ["1", "2", "3"]
+    assert [line.split()[0] for line in lines[2:-1]] == ["1", "2", "3"]
     titles = {item["item_id"]: item["title"] for item in items()}
-    for line in lines[2:]:
+    for line in lines[2:-1]:
         assert line.endswith(titles[line.split()[2]])
+    assert lines[-1] == f"next: genrecall recall {bundle} 'red cordless drill' -k 3 --explain"
 
 
 def test_recall_explains(bundle, genrecall, tmp_path):
     told = genrecall("recall", bundle, "drill", "--explain", "--json", tmp_path / "a.json")
     assert told.startswith("SIDs generated for 'drill':")
     assert "Tools > Drills" in told
+    assert "next:" not in told
     answer = read_json(tmp_path / "a.json")
     assert set(answer) == {"query", "items", "sids"}
     assert set(answer["items"][0]) == {"item_id", "title", "score", "rank", "sid"}
@@ -199,7 +225,8 @@ def test_recall_without_explain_has_no_sids(bundle, genrecall, tmp_path):
 
 def test_recall_filters(bundle, genrecall, tmp_path):
     filters = ["--filter", "price<=40", "--filter", "brand=Acme", "--filter", "brand=Bolt"]
-    genrecall("recall", bundle, "drill", *filters, "--json", tmp_path / "a.json")
+    told = genrecall("recall", bundle, "drill", *filters, "--json", tmp_path / "a.json")
+    assert told.endswith("--filter 'price<=40' --filter brand=Acme --filter brand=Bolt --explain\n")
     found = read_json(tmp_path / "a.json")["items"]
     by_id = {item["item_id"]: item for item in items()}
     assert found
@@ -326,12 +353,23 @@ def test_missing_table(tmp_path, error):
 
 def test_empty_catalog(tmp_path, error):
     empty = write_jsonl(tmp_path / "empty.jsonl", [])
-    assert "empty.jsonl" in refused(error, tmp_path, data={"items": {"file": str(empty)}})
+    message = refused(error, tmp_path, data={"items": {"file": str(empty)}})
+    assert message == (
+        f"{empty} holds no usable row of `items` (0 rows in all). Give a file with at least one "
+        "row."
+    )
 
 
 def test_unreadable_rows_beyond_the_limit(tmp_path, error):
-    bad = write_jsonl(tmp_path / "bad.jsonl", [{"item_id": ""} for _ in range(100)])
-    assert "bad.jsonl" in refused(error, tmp_path, data={"items": {"file": str(bad)}})
+    rows = [{"item_id": f"i{number}", "title": "" if number < 21 else "x"} for number in range(100)]
+    bad = write_jsonl(tmp_path / "bad.jsonl", rows)
+    message = refused(error, tmp_path, data={"items": {"file": str(bad)}})
+    assert message == (
+        f"{bad}: 21 of 100 rows of `items` cannot be used; max_rejects allows 20%. "
+        "The first causes:\n"
+        "  line 1: title is empty  (21 such rows)\n"
+        "Correct the file or its `columns`, or raise `max_rejects`."
+    )
 
 
 def test_log_without_clicks(tmp_path, error):
@@ -343,7 +381,11 @@ def test_log_without_clicks(tmp_path, error):
 
 def test_more_categories_than_codes(tmp_path, error):
     message = refused(error, tmp_path, settings={"quantize": {"min_items": 1, "max_categories": 3}})
-    assert "max_categories" in message
+    assert message == (
+        "6 categories have at least min_items=1 items, but level 1 may hold max_categories=3. "
+        "Raise quantize.min_items (about 21 fits), raise quantize.max_categories to 6, or limit "
+        "quantize.depth (paths are up to 2 steps deep)."
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_no_traceback(finished, error, tmp_path):

@@ -103,7 +103,11 @@ def test_metrics_have_the_keys_of_the_contract(finished):
         assert set(metrics[table]) == {"item_to_sid", "query_to_sid"}
         assert set(metrics[table]["query_to_sid"]) == {"1", "10"}
     assert {"sids", "items_per_sid", "category_purity", "entropy"} <= set(metrics["quantize"])
-    assert set(metrics["paired"]) == {"bm25+dense+generative - bm25+dense"}
+    assert set(metrics["paired"]) == {
+        "bm25+dense+generative - bm25+dense",
+        "bm25+dense+generative - bm25+dense+two_views",
+    }
+    assert set(metrics["generative"]) == {"beams", "filled"}
     assert "only_generative@1000" in metrics
 
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from genrecall.artifact import file_hash
 from genrecall.errors import ArtifactError
 from genrecall.optim import SparseDenseAdam
+
+_DIGEST: Final = "sha256"
 
 
 class Checkpoints:
     """Saves the state of training every so often and finds it again.
 
-    Only tensors are written, and their SHA-256 beside them. A checkpoint belongs to one set of
+    Only tensors are written, with their SHA-256. A checkpoint belongs to one set of
     inputs: `inputs` of the stage names the folder, so changed data never resumes from old weights.
 
     Args:
@@ -38,13 +41,8 @@ class Checkpoints:
         tensors |= flatten(optimizer.state_dict()) | {"step": torch.tensor(step)}
         path = self._folder / f"{name}.safetensors"
         scratch = path.with_suffix(".tmp")
-        save_file(tensors, scratch)
-        digest = path.with_suffix(".sha256")
-        # Removed first: a kill between the two files leaves a checkpoint that is not trusted.
-        digest.unlink(missing_ok=True)
-        sha256 = file_hash(scratch)
+        save_file(tensors, scratch, metadata={_DIGEST: _digest(tensors)})
         scratch.replace(path)
-        digest.write_text(sha256, "utf-8")
 
     def resume(self, name: str, model: nn.Module, optimizer: SparseDenseAdam) -> int:
         """Load the last checkpoint, if there is one that is whole.
@@ -56,18 +54,38 @@ class Checkpoints:
             ArtifactError: the checkpoint was changed or damaged after it was written.
         """
         path = None if self._folder is None else self._folder / f"{name}.safetensors"
-        if path is None or not path.with_suffix(".sha256").is_file():
+        if path is None or not path.is_file():
             return 0
-        if file_hash(path) != path.with_suffix(".sha256").read_text("utf-8"):
-            raise ArtifactError(
-                f"the checkpoint {path} is damaged: its SHA-256 is not the one written beside it. "
-                "Delete it; training then starts from the beginning of the stage."
-            )
-        tensors = load_file(path)
+        tensors = _read(path)
         weights = {key: value for key, value in tensors.items() if key.startswith("model.")}
         model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
         optimizer.load_state_dict(unflatten(tensors, optimizer.state_dict()))
         return int(tensors["step"])
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """Tensors of a checkpoint whose bytes are those that were written."""
+    try:
+        with safe_open(path, framework="pt") as stored:
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            written = (stored.metadata() or {}).get(_DIGEST)
+        cause = "" if written == _digest(tensors) else "it holds other numbers than were written"
+    except SafetensorError as error:
+        cause = str(error)
+    if cause:
+        raise ArtifactError(
+            f"the checkpoint {path} is damaged: {cause}. Delete it; training then starts from the "
+            "beginning of the stage."
+        )
+    return tensors
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def flatten(state: dict[str, Any]) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """The command line: one command per task, named after the stages. Heavy modules are imported late.
 
-Every command prints what it wrote and, where one follows, the next command. `--json FILE` writes its
-result; a file of queries is answered by a TREC run instead.
+Every command prints what it wrote and, where one follows, the next command; `--json FILE` writes
+its result. A file of queries is answered by a TREC run instead.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from genrecall import __version__
-from genrecall.artifact import content_hash, open_artifact, writing
+from genrecall.artifact import MANIFEST, content_hash, open_artifact, writing
 from genrecall.config import Config
 from genrecall.data.config import DataConfig, SplitConfig, TableSource
 from genrecall.data.shop.config import ShopConfig
@@ -32,9 +32,12 @@ def make_demo(folder: Path, *, items: int, searches: int, seed: int) -> Config:
         items: how many it has.
         searches: how many its log has.
         seed: of the shop and of training.
+
+    Raises:
+        ArtifactError: something else is at `folder`, which must not be replaced.
     """
     shop = ShopConfig(items=items, searches=searches, seed=seed)
-    inputs = content_hash({"version": __version__, "shop": shop.model_dump(mode="json")})
+    inputs = content_hash({"version": version("genrecall"), "shop": shop.model_dump(mode="json")})
     if not _is_made(folder, inputs):
         with writing(folder, kind=_SHOP, inputs=inputs) as scratch:
             write_shop(shop, scratch)
@@ -56,6 +59,11 @@ def make_demo(folder: Path, *, items: int, searches: int, seed: int) -> Config:
 
 
 def _is_made(folder: Path, inputs: str) -> bool:
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        raise ArtifactError(
+            f"{folder} was not written by `genrecall demo` and is left as it is. Move it away, or "
+            "give another --out."
+        )
     try:
         return open_artifact(folder, kind=_SHOP).inputs == inputs
     except ArtifactError:  # missing or damaged

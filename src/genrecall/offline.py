@@ -110,6 +110,7 @@ def evaluate(
     queries = sorted(set(measured.queries))
     place = {query: i for i, query in enumerate(queries)}
     spread = np.array([place[query] for query in measured.queries], dtype=np.int64)
+    spelled = [normalize(query) for query in measured.queries]
     requests = [Request(query) for query in queries]
     rankings: dict[str, list[Ranking]] = {}
     for channel in channels:
@@ -117,7 +118,7 @@ def evaluate(
         answers = channel.rank(requests, K) if requests else []
         log.say(f"  {channel.name}: {len(requests):,} queries in {time.monotonic() - start:.1f} s")
         rankings[channel.name] = [answers[i] for i in spread.tolist()]
-    fitted = _fuse(parts, rankings, measured.positives, weights=weights, seed=seed)
+    fitted = _fuse(parts, rankings, measured.positives, queries=spelled, weights=weights, seed=seed)
     trained = {stage: parts.generative(stage) for stage in STAGES[:-1]} | {STAGES[-1]: generative}
     beams = {
         stage: channel.generate(requests, config.beam).leaves[spread]
@@ -131,9 +132,12 @@ def evaluate(
             beams=beams,
             sid_of_item=parts.table.sid_of_item,
             items_per_sid=generative.postings.sizes,
-            slices=_slices(measured, searches),
+            slices=_slices(spelled, searches),
             new_items=_new_items(parts, searches),
             latencies_ms=_latencies(generative, queries, config, seed),
+            latency_k=config.latency_k,
+            queries=spelled,
+            beam_widths=np.array([r.beams for r in rankings["generative"]], dtype=np.int64),
             quantize=health,
             excluded=_excluded(searches, split, len(every), len(measured)),
             seed=seed,
@@ -248,11 +252,14 @@ def _fuse(
     rankings: dict[str, list[Ranking]],
     positives: Sequence[Rows],
     *,
+    queries: Sequence[str],
     weights: Mapping[str, Weights] | None,
     seed: int,
 ) -> dict[str, Weights]:
     """Add the fusions to `rankings`; returns the weights to serve with."""
     config, fitted = parts.channels.fusion, {}
+    # A query that comes back must not stand on both sides of a fold.
+    groups = np.unique(np.array(queries, dtype=object), return_inverse=True)[1]
     for names in FUSIONS:
         fusion = "+".join(names)
         lists = {name: rankings[name] for name in names}
@@ -261,15 +268,18 @@ def _fuse(
             rankings[fusion] = fuse(lists, K, config=config, weights=fitted[fusion])
         else:
             fitted[fusion] = fit_weights(lists, positives, K, config=config)
-            crossed = cross_fitted_fusion(lists, positives, K, config=config, seed=seed)
+            crossed = cross_fitted_fusion(
+                lists, positives, K, config=config, groups=groups, seed=seed
+            )
             rankings[fusion] = crossed.rankings
     return fitted
 
 
-def _slices(measured: Searches, searches: Searches) -> Masks:
+def _slices(queries: Sequence[str], searches: Searches) -> Masks:
+    """Slices of normalized queries."""
     train = searches.frame.filter(searches.frame["split"] == "train")["query"].to_list()
-    spelled = {query: normalize(query) for query in {*train, *measured.queries}}
-    return frequency_slices([spelled[q] for q in measured.queries], [spelled[q] for q in train])
+    spelled = {query: normalize(query) for query in set(train)}
+    return frequency_slices(queries, [spelled[query] for query in train])
 
 
 def _new_items(parts: RecallParts, searches: Searches) -> Rows | None:

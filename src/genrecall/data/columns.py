@@ -23,7 +23,7 @@ _ITEM: Final = ("sku", "productid", "productuid", "asin", "articleid", "skuid", 
 
 _QUERY: Final = ("searchterm", "searchquery", "querytext", "searchtext", "q", "keywords", "keyword")
 
-_SYNONYMS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+SYNONYMS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "items": {
         "item_id": (*_ITEM, "id"),
         "title": ("name", "productname", "producttitle", "itemname", "itemtitle", "displayname"),
@@ -93,7 +93,7 @@ def match_columns(names: Sequence[str], schema: TableSchema) -> dict[str, str]:
     >>> match_columns(["id", "SKU", "Product Name", "title_en"], ITEMS_SCHEMA)
     {'item_id': 'SKU', 'title': 'Product Name'}
     """
-    synonyms = _SYNONYMS.get(schema.name, {})
+    synonyms = SYNONYMS.get(schema.name, {})
     found = {ours: ours for ours in schema.columns if ours in names}
     for own_name in (True, False):
         free: dict[str, str] = {}
