@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from genrecall.settings import Section
 
@@ -34,6 +34,12 @@ class TableSource(Section):
     """Our column: their column. A column that has our name already needs no entry; null keeps it
     from being read. Other columns are not read. `attributes` may be gathered from several
     columns: `attributes: {color: colour, material: mat}`."""
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _none_given(cls, columns: object) -> object:
+        """`columns:` with nothing under it maps nothing."""
+        return {} if columns is None else columns
 
     @model_validator(mode="after")
     def _check(self) -> TableSource:
