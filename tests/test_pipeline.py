@@ -120,6 +120,18 @@ def test_a_second_run_changes_nothing(shop):
     assert contents(shop / "run") == before
 
 
+def test_a_new_price_trains_nothing_and_a_new_title_trains_all(shop):
+    rows = items()
+    rows[0]["price"] = 1234.5
+    write_jsonl(shop / "items.jsonl", rows)
+    assert again(shop).ran == ("data", "evaluate")
+    found = genrecall.load(shop / "run/bundle").recall("cordless drill", filters={"price": 1234.5})
+    assert [hit.item_id for hit in found] == [rows[0]["item_id"]]
+    rows[0]["title"] += " with bag"
+    write_jsonl(shop / "items.jsonl", rows)
+    assert again(shop).ran == STAGES
+
+
 def test_log_holds_events_as_json_lines(shop):
     run(load_config(shop / "shop.yaml"), Outputs(shop / "run"))
     lines = (shop / "run/log.jsonl").read_text("utf-8").splitlines()

@@ -4,8 +4,9 @@
 data → embed → quantize → generator → evaluate → bundle
 ```
 
-Every stage publishes a folder whose manifest names the hash of its inputs: its settings, the seed
-and the contents of the stages before. A stage runs again only if that hash has changed.
+Every stage publishes a folder whose manifest names the hash of its inputs: its settings, the seed,
+what it reads of the tables, and the contents of the stages before. A stage runs again only if that
+hash has changed.
 """
 
 from __future__ import annotations
@@ -35,6 +36,13 @@ from genrecall.quantize import stage as quantize_stage
 from genrecall.quantize.load import load_table
 
 STAGES: Final = ("data", "embed", "quantize", "generator", "evaluate")
+
+_READS: Final = {
+    "embed": ("titles", "training"),
+    "quantize": ("categories", "training"),
+    "generator": ("titles", "training"),
+}
+"""What each training stage reads of the tables."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +146,11 @@ class _Runner:
             return content_hash(
                 {"version": __version__, "data": data_stage.input_hash(config.data)}
             )
-        before = {stage: self.done[stage].digest for stage in STAGES[: STAGES.index(name)]}
+        before = {stage: self.done[stage].digest for stage in STAGES[1 : STAGES.index(name)]}
+        if name == "evaluate":
+            before["data"] = self.done["data"].digest
+        else:
+            before |= {part: self.done["data"].meta["parts"][part] for part in _READS[name]}
         settings: dict[str, Any] = {"section": getattr(config, name).model_dump(mode="json")}
         if name == "evaluate":
             settings["channels"] = config.channels.model_dump(mode="json")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, get_args
@@ -52,16 +54,22 @@ def run(config: DataConfig, out: Path, log: RunLog, *, inputs: str | None = None
 
     The folder holds `items.parquet`, `searches.parquet`, `users.parquet` if there are users,
     `summary.json` and `rejects/<table>.jsonl` for each table with rejects. Equal files and config
-    give equal bytes. `inputs` is the hash that the manifest names, by default `input_hash`.
+    give equal bytes.
+
+    The manifest's `parts` hold a hash of what later stages read, `titles`, `categories` and
+    `training` searches, so that a new price trains nothing. Its `inputs` are those given, by
+    default `input_hash`.
 
     Raises:
         ConfigError: a mapping names a column that a table does not have.
         DataError: a table cannot be used; see `read_table` and the functions of `searches`.
     """
     shop = _read(config)
-    with writing(out, kind=KIND, inputs=inputs or input_hash(config)) as folder:
-        _write(shop.reads["items"].frame, folder / "items.parquet")
-        _write(shop.searches.frame, folder / "searches.parquet")
+    items, searches = shop.reads["items"].frame, shop.searches.frame
+    meta = {"parts": _digest_parts(items, searches)}
+    with writing(out, kind=KIND, inputs=inputs or input_hash(config), meta=meta) as folder:
+        _write(items, folder / "items.parquet")
+        _write(searches, folder / "searches.parquet")
         if "users" in shop.reads:
             _write(shop.reads["users"].frame, folder / "users.parquet")
         for name, read in shop.reads.items():
@@ -72,6 +80,22 @@ def run(config: DataConfig, out: Path, log: RunLog, *, inputs: str | None = None
         log.say(line)
     log.event("data", **shop.summary)
     return open_artifact(out, kind=KIND)
+
+
+def _digest_parts(items: pl.DataFrame, searches: pl.DataFrame) -> dict[str, str]:
+    train = searches.filter(pl.col("split") == "train")
+    parts = {
+        "titles": items.select("item_id", "title"),
+        "categories": items.select("category"),
+        "training": train.select("query", "positives", "gains"),
+    }
+    return {name: _digest(frame) for name, frame in parts.items()}
+
+
+def _digest(frame: pl.DataFrame) -> str:
+    stream = io.BytesIO()
+    frame.rechunk().write_ipc(stream, compression="uncompressed")
+    return hashlib.sha256(stream.getbuffer()).hexdigest()
 
 
 def load(artifact: Artifact) -> tuple[Catalog, Searches]:
