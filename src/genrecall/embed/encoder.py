@@ -119,7 +119,11 @@ class TextEncoder:
     def encode_bags(self, bags: Bags) -> NDArray[np.float32]:
         """Unit vectors of texts that were cut into features before."""
         with torch.inference_mode():
-            ids, offsets = torch.from_numpy(bags.ids), torch.from_numpy(bags.offsets[:-1])
-            vectors: NDArray[np.float32] = self.model(ids, offsets).numpy()
+            vectors: NDArray[np.float32] = self.model(*bag_tensors(bags)).numpy()
         vectors[np.diff(bags.offsets) == 0] = 0.0
         return vectors
+
+
+def bag_tensors(bags: Bags) -> tuple[Tensor, Tensor]:
+    """Features `[total]` and where each text starts, `[n]`, as an embedding bag takes them."""
+    return torch.from_numpy(bags.ids), torch.from_numpy(bags.offsets[:-1])

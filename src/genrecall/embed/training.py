@@ -6,23 +6,23 @@ it sees. Shapes: `B` pairs of a batch, `P` logged pairs, `D` vector size.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from genrecall.checkpoint import Checkpoints
 from genrecall.embed.config import EmbedConfig
-from genrecall.embed.encoder import TextEncoder, TwoTower
+from genrecall.embed.encoder import TextEncoder, TwoTower, bag_tensors
 from genrecall.embed.fragments import draw_fragments, drop_words
 from genrecall.embed.losses import in_batch_loss
 from genrecall.embed.pairs import LoggedPairs
 from genrecall.embed.tokenizer import Bags, SubwordTokenizer, Words, join_bags
-from genrecall.optim import LinearDecay, SparseDenseAdam
-from genrecall.progress import Progress, RunLog
-
-_NAME: Final = "two-tower encoder"
+from genrecall.loop import train_steps
+from genrecall.progress import RunLog
+from genrecall.sampling import draw_weighted
 
 
 def train_encoder(
@@ -62,19 +62,10 @@ def train_encoder(
         pairs=pairs,
         seed=seed,
     )
-    optimizer = SparseDenseAdam(
-        model,
-        dense=LinearDecay(config.learning_rate, config.steps),
-        sparse=LinearDecay(config.embedding_learning_rate, config.steps),
-    )
-    start = checkpoints.resume(_NAME, model, optimizer)
-    if start:
-        log.say(f"  {_NAME}: resumes at step {start:,}")
-    progress = Progress(log, _NAME, total=(config.steps - start) * config.batch)
-    shown: dict[str, float] = {}
-    for step in range(start, config.steps):
+
+    def losses(step: int) -> dict[str, Tensor]:
         batch = batches.draw(step)
-        vectors = model(torch.from_numpy(batch.bags.ids), torch.from_numpy(batch.bags.offsets[:-1]))
+        vectors = model(*bag_tensors(batch.bags))  # (2B, D)
         loss = in_batch_loss(
             vectors[: config.batch],
             vectors[config.batch :],
@@ -82,11 +73,19 @@ def train_encoder(
             item_ids=torch.from_numpy(batch.item),
             temperature=config.temperature,
         )
-        optimizer.step(loss, step)
-        shown = {"loss": loss.item()}
-        progress.update(config.batch, **shown)
-        checkpoints.save(_NAME, step + 1, model, optimizer)
-    progress.finish(**shown)
+        return {"loss": loss}
+
+    train_steps(
+        "two-tower encoder",
+        model,
+        losses,
+        steps=config.steps,
+        batch=config.batch,
+        dense_rate=config.learning_rate,
+        sparse_rate=config.embedding_learning_rate,
+        checkpoints=checkpoints,
+        log=log,
+    )
     return TextEncoder(tokenizer, model)
 
 
@@ -122,8 +121,7 @@ class _Batches:
         query_bags = self._tokenizer.gather(self._titles, *fragments)
         item, query = fragment_items, -1 - np.arange(n_fragments)
         if self._n_logged:
-            drawn = rng.random(self._n_logged) * self._cumulative[-1]
-            pair = np.searchsorted(self._cumulative, drawn, side="right")
+            pair = draw_weighted(self._cumulative, self._n_logged, rng)
             logged = drop_words(self._queries, self._pairs.query[pair], rng, share=0.0)
             query_bags = join_bags(self._tokenizer.gather(self._queries, *logged), query_bags)
             item = np.concatenate([self._pairs.item[pair], item])

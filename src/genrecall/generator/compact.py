@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genrecall.artifact import Artifact, write_json
-from genrecall.embed.encoder import TextEncoder
+from genrecall.embed.encoder import TextEncoder, bag_tensors
 from genrecall.embed.tokenizer import Bags
 from genrecall.errors import ArtifactError
 from genrecall.generator.base import Prompt
@@ -187,19 +187,12 @@ class CompactGenerator:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Both views of texts as one unit vector, float32 `[n, 2D]`."""
-        bags = self.encoder.tokenizer.bags(texts)
-        own = own_vectors(self.model, bags)
-        return join_views(self.encoder.encode_bags(bags), own)
+        return self._read(texts)[1]
 
     def prefill(self, prompts: Sequence[Prompt]) -> tuple[CompactState, Tensor]:
         """Read the prompts; see `Generator.prefill`."""
-        bags = self.encoder.tokenizer.bags([prompt.text for prompt in prompts])
+        hidden, views = self._read([prompt.text for prompt in prompts])
         with torch.inference_mode():
-            hidden = self.model.encode(
-                torch.from_numpy(bags.ids), torch.from_numpy(bags.offsets[:-1])
-            )
-            own = self.model.vectors(hidden).numpy()
-            views = join_views(self.encoder.encode_bags(bags), own)
             state = CompactState(
                 level=0,
                 hidden=hidden,
@@ -225,6 +218,12 @@ class CompactGenerator:
             )
             return grown, self._logprobs(grown)
 
+    def _read(self, texts: Sequence[str]) -> tuple[Tensor, NDArray[np.float32]]:
+        """Hidden states `[n, W]` and both views `[n, 2D]` of texts."""
+        bags = self.encoder.tokenizer.bags(texts)
+        hidden, own = read_bags(self.model, bags)
+        return hidden, join_views(self.encoder.encode_bags(bags), own)
+
     def _logprobs(self, state: CompactState) -> Tensor:
         features = child_features(
             self.look_ahead.trie,
@@ -238,13 +237,17 @@ class CompactGenerator:
         )
 
 
-def own_vectors(model: CompactModel, bags: Bags) -> NDArray[np.float32]:
-    """The generator's own unit vectors, float32 `[n, D]`; zeros for a text without a feature."""
+def read_bags(model: CompactModel, bags: Bags) -> tuple[Tensor, NDArray[np.float32]]:
+    """Hidden states and the generator's own unit vectors of texts.
+
+    Returns:
+        Float32 `[n, W]`, and float32 `[n, D]` with zeros for a text without a feature.
+    """
     with torch.inference_mode():
-        hidden = model.encode(torch.from_numpy(bags.ids), torch.from_numpy(bags.offsets[:-1]))
+        hidden = model.encode(*bag_tensors(bags))
         vectors: NDArray[np.float32] = model.vectors(hidden).numpy()
     vectors[np.diff(bags.offsets) == 0] = 0.0
-    return vectors
+    return hidden, vectors
 
 
 def join_views(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:

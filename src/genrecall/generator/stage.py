@@ -14,9 +14,8 @@ from genrecall.checkpoint import Checkpoints
 from genrecall.data.tables import Catalog
 from genrecall.embed.encoder import TextEncoder
 from genrecall.embed.pairs import LoggedPairs
-from genrecall.embed.tokenizer import Bags
 from genrecall.errors import ConfigError
-from genrecall.generator.compact import CompactModel, own_vectors
+from genrecall.generator.compact import CompactModel, read_bags
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.load import ITEM_TO_SID, OWN_VECTORS, QUERY_TO_SID, STAGES
 from genrecall.generator.targets import (
@@ -108,7 +107,7 @@ def run(
                 log=log,
             )
             model.save(folder / name)
-            np.save(folder / name / OWN_VECTORS, _encode_titles(model, titles.bags))
+            np.save(folder / name / OWN_VECTORS, _encode_titles(model, titles))
     return open_artifact(out, kind="generator")
 
 
@@ -132,11 +131,8 @@ def _query_sources(
     return [Source(prompts, share) for prompts, share in shares if share > 0]
 
 
-def _encode_titles(model: CompactModel, bags: Bags) -> NDArray[np.float32]:
+def _encode_titles(model: CompactModel, titles: PromptSet) -> NDArray[np.float32]:
     """The generator's own vectors of all titles, float32 `[N, D]`."""
-    parts = []
-    for start in range(0, len(bags.offsets) - 1, _AT_ONCE):
-        offsets = bags.offsets[start : start + _AT_ONCE + 1]
-        part = Bags(bags.ids[offsets[0] : offsets[-1]], offsets - offsets[0])
-        parts.append(own_vectors(model, part))
-    return np.concatenate(parts)
+    every = np.arange(len(titles))
+    blocks = [every[start : start + _AT_ONCE] for start in range(0, len(every), _AT_ONCE)]
+    return np.concatenate([read_bags(model, titles.bags_of(block))[1] for block in blocks])

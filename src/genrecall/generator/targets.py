@@ -28,6 +28,7 @@ from genrecall.embed.tokenizer import (
     ragged_ranges,
 )
 from genrecall.generator.config import GeneratorConfig
+from genrecall.sampling import draw_in_runs, draw_weighted
 
 
 class Targets(NamedTuple):
@@ -47,13 +48,7 @@ class Targets(NamedTuple):
         self, prompts: NDArray[np.int64], count: int, rng: np.random.Generator
     ) -> NDArray[np.int64]:
         """Draw items by weight: prompts `[B]` to catalog rows `[B, T]`."""
-        low = self.cumulative[self.offsets[prompts]][:, None]
-        high = self.cumulative[self.offsets[prompts + 1]][:, None]
-        point = low + rng.random((len(prompts), count)) * (high - low)
-        at = np.searchsorted(self.cumulative, point, side="right") - 1
-        first, last = self.offsets[prompts][:, None], self.offsets[prompts + 1][:, None] - 1
-        items: NDArray[np.int64] = self.items[np.clip(at, first, last)]
-        return items
+        return self.items[draw_in_runs(self.cumulative, self.offsets, prompts, count, rng)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +73,7 @@ class PromptSet:
 
     def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Draw prompts by weight."""
-        point = rng.random(count) * self.weight[-1]
-        chosen: NDArray[np.int64] = np.searchsorted(self.weight, point, side="right")
-        return chosen
+        return draw_weighted(self.weight, count, rng)
 
     def bags_of(self, prompts: NDArray[np.int64]) -> Bags:
         """Features of some prompts."""

@@ -23,14 +23,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genrecall.checkpoint import Checkpoints
+from genrecall.embed.encoder import bag_tensors
 from genrecall.embed.fragments import drop_words
 from genrecall.embed.losses import in_batch_loss
 from genrecall.embed.tokenizer import Bags, SubwordTokenizer, Words, join_bags
 from genrecall.generator.compact import CompactModel, child_features
 from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.targets import PromptSet
-from genrecall.optim import LinearDecay, SparseDenseAdam
-from genrecall.progress import Progress, RunLog
+from genrecall.loop import train_steps
+from genrecall.progress import RunLog
 from genrecall.sid import LEVELS
 from genrecall.trie import Trie
 
@@ -128,27 +129,24 @@ def train_stage(
         checkpoints: where to save and to resume from.
         log: where to report.
     """
-    optimizer = SparseDenseAdam(
-        model,
-        dense=LinearDecay(stage.learning_rate, stage.steps),
-        sparse=LinearDecay(stage.embedding_learning_rate, stage.steps),
-    )
-    start = checkpoints.resume(name, model, optimizer)
-    if start:
-        log.say(f"  {name}: resumes at step {start:,}")
-    model.train()
-    progress = Progress(log, name, total=(stage.steps - start) * stage.batch)
-    shown: dict[str, float] = {}
-    for step in range(start, stage.steps):
+
+    def losses(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([seed, number, step])
         batch = draw_batch(shop, sources, stage.batch, config, rng)
         loss = batch_loss(model, shop.trie, batch, temperature=config.match_temperature)
-        optimizer.step(loss.total, step)
-        shown = {"loss": loss.total.item(), "match": loss.match.item()}
-        progress.update(stage.batch, **shown)
-        checkpoints.save(name, step + 1, model, optimizer)
-    model.eval()
-    progress.finish(**shown)
+        return {"loss": loss.total, "match": loss.match}
+
+    train_steps(
+        name,
+        model,
+        losses,
+        steps=stage.steps,
+        batch=stage.batch,
+        dense_rate=stage.learning_rate,
+        sparse_rate=stage.embedding_learning_rate,
+        checkpoints=checkpoints,
+        log=log,
+    )
 
 
 def draw_batch(
@@ -187,8 +185,8 @@ def batch_loss(
     model: CompactModel, trie: Trie, batch: Batch, *, temperature: float
 ) -> GeneratorLoss:
     """Cross entropy of the drawn SIDs, and the match of prompts and titles, averaged."""
-    hidden = model.encode(_ids(batch.bags), _offsets(batch.bags))  # (B, W)
-    titles = model.encode(_ids(batch.titles), _offsets(batch.titles))  # (B, W)
+    hidden = model.encode(*bag_tensors(batch.bags))  # (B, W)
+    titles = model.encode(*bag_tensors(batch.titles))  # (B, W)
     match = in_batch_loss(
         model.vectors(hidden),
         model.vectors(titles),
@@ -220,11 +218,3 @@ def _level_losses(
 def _nll(logprobs: Tensor, codes: Tensor) -> Tensor:
     """Mean negative log-probability: `[R, K]`, `[R]` to a scalar."""
     return -logprobs.gather(1, codes[:, None]).mean()
-
-
-def _ids(bags: Bags) -> Tensor:
-    return torch.from_numpy(bags.ids)
-
-
-def _offsets(bags: Bags) -> Tensor:
-    return torch.from_numpy(bags.offsets[:-1])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genrecall.embed.pairs import LoggedPairs
+from genrecall.embed.tokenizer import ragged_offsets
 from genrecall.progress import Progress, RunLog
 from genrecall.quantize.config import TrainingConfig
 from genrecall.quantize.kmeans import k_means
@@ -30,6 +31,7 @@ from genrecall.quantize.quantizer import (
     group_means,
     nearest,
 )
+from genrecall.sampling import draw_in_runs
 
 
 class RqVae(nn.Module):
@@ -254,20 +256,15 @@ class _QuerySampler:
     def __init__(self, pairs: LoggedPairs, n_items: int) -> None:
         order = np.argsort(pairs.item, kind="stable")
         self._query = pairs.query[order]
-        count = np.bincount(pairs.item, minlength=n_items)
-        self._end = np.cumsum(count)
-        self._start = self._end - count
-        # Weight of all pairs up to and with each one: a draw is a search in it.
-        self._weight = np.concatenate([[0.0], np.cumsum(pairs.weight[order])])
+        self._offsets = ragged_offsets(np.bincount(pairs.item, minlength=n_items))
+        self._cumulative = np.concatenate([[0.0], np.cumsum(pairs.weight[order])])
 
     def draw(self, rows: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
         """A query of each item, -1 for items without one: int64 `[B]`."""
-        start, end = self._start[rows], self._end[rows]
-        low, high = self._weight[start], self._weight[end]
-        at = np.searchsorted(self._weight, low + random.random(len(rows)) * (high - low), "right")
+        at = draw_in_runs(self._cumulative, self._offsets, rows, 1, random)[:, 0]
         query = np.full(len(rows), -1)
-        paired = end > start
-        query[paired] = self._query[np.clip(at - 1, start, end - 1)[paired]]
+        paired = self._offsets[rows + 1] > self._offsets[rows]
+        query[paired] = self._query[at[paired]]
         return query
 
 
