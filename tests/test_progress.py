@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from genrecall.progress import FileLog, Progress, SilentLog
+from genrecall.progress import FileLog, Progress, SilentLog, TerminalLog
 
 
 class Lines(SilentLog):
@@ -92,3 +92,36 @@ def test_no_work_and_no_time_are_no_error(clock):
     Progress(log, "work", total=0).finish()
     assert log.said == ["  work: 100%  0 examples/s  took 0s"]
     assert clock == [1000.0]
+
+
+def test_progress_of_work_whose_end_nobody_knows(clock):
+    log = Lines()
+    progress = Progress(log, "log.jsonl", total=None, unit="rows")
+    clock[0] += 20.0
+    progress.update(50_000)
+    assert log.said == ["  log.jsonl: 50,000 rows  2,500 rows/s  20s so far"]
+
+
+def test_a_terminal_log_prints_lines_only(capsys):
+    TerminalLog().say("½ done")
+    TerminalLog().event("figures", loss=0.5)
+    assert capsys.readouterr() == ("", "½ done\n")
+
+
+def test_a_training_curve_has_a_point_at_every_hundredth():
+    log = Lines()
+    progress = Progress(log, "encoder", total=1000)
+    for loss in range(400):
+        progress.update(2, loss=float(loss))
+    points = [figures for name, figures in log.events if name == "measured"]
+    assert [point["done"] for point in points] == list(range(10, 801, 10))
+    assert points[1] == {"stage": "encoder", "done": 20, "total": 1000, "loss": 7.0}  # of 5 to 9
+
+
+def test_a_training_curve_goes_on_where_an_interrupted_one_was():
+    log = Lines()
+    progress = Progress(log, "encoder", total=4, before=4)
+    for _ in range(4):
+        progress.update(1, loss=2.0)
+    points = [figures for name, figures in log.events if name == "measured"]
+    assert [(point["done"], point["total"]) for point in points] == [(5, 8), (6, 8), (7, 8), (8, 8)]

@@ -128,6 +128,20 @@ def test_what_cannot_be_guessed_is_asked_for(tmp_path):
     assert config.data.split.by == "query"  # nothing tells the time
 
 
+def test_shoppers_and_the_relevance_of_a_good_answer_are_written(tmp_path, tables):
+    users = write_jsonl(tmp_path / "users.jsonl", [{"User-ID": "u1", "gender": "f"}])
+    for name, more in (
+        ("searches", {"users": users}),
+        ("judgments", {"positive_from": 2.5}),
+    ):
+        path = tmp_path / f"{name}-more.yaml"
+        write_template(path, items=tables["items"], **{name: tables[name]}, **more)
+        data = load_config(path).data
+        assert (data.positive_from == 2.5) == (name == "judgments")
+        assert (data.users is not None) == (name == "searches")
+    assert load_config(tmp_path / "searches-more.yaml").data.users.columns["user_id"] == "User-ID"
+
+
 @pytest.mark.parametrize("schema", [ITEMS_SCHEMA, SEARCHES_SCHEMA, JUDGMENTS_SCHEMA])
 def test_no_column_is_guessed_twice(schema):
     names = [name for names in SYNONYMS[schema.name].values() for name in names]
@@ -159,6 +173,8 @@ def test_what_cannot_be_used_is_refused(tmp_path, tables):
         write_template(path, items=tmp_path / "none.csv")
     with pytest.raises(ConfigError, match=r"Give --searches or --judgments"):
         write_template(path, searches=tables["searches"], judgments=tables["judgments"])
+    with pytest.raises(ConfigError, match=r"--positive-from is .*: give --judgments too"):
+        write_template(path, searches=tables["searches"], positive_from=2.0)
     log = write_jsonl(tmp_path / "items.txt", [])
     with pytest.raises(ConfigError, match=r"--items: the ending of 'items\.txt'"):
         write_template(path, items=log)

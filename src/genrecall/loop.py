@@ -44,7 +44,7 @@ def train_steps(
     if start:
         log.say(f"  {name}: resumes at step {start:,}")
     model.train()
-    progress = Progress(log, name, total=(steps - start) * batch)
+    progress = Progress(log, name, total=(steps - start) * batch, before=start * batch)
     shown: dict[str, float] = {}
     for step in range(start, steps):
         measured = losses(step)

@@ -6,7 +6,12 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Final, Protocol, TextIO
+
+MEASURED: Final = "measured"
+"""Event of one point of a training curve: `stage`, `done`, `total`, and means since the last."""
+
+_POINTS: Final = 100  # of a curve
 
 
 class RunLog(Protocol):
@@ -27,6 +32,14 @@ class SilentLog:
 
     def event(self, name: str, **figures: Any) -> None:
         """Record nothing."""
+
+
+class TerminalLog(SilentLog):
+    """Prints lines to stderr and records nothing."""
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        print(text, file=sys.stderr, flush=True)
 
 
 class FileLog:
@@ -55,18 +68,28 @@ class Progress:
     Args:
         log: where to report.
         name: what is being done.
-        total: how many units of work there are.
+        total: how many units of work there are; None if nobody knows.
         unit: name of the units.
         every: least time between two reports, in seconds.
+        before: units of work that an interrupted run has done, beside those of `total`.
     """
 
     def __init__(
-        self, log: RunLog, name: str, *, total: int, unit: str = "examples", every: float = 10.0
+        self,
+        log: RunLog,
+        name: str,
+        *,
+        total: int | None,
+        unit: str = "examples",
+        every: float = 10.0,
+        before: int = 0,
     ) -> None:
         self._log, self._name, self._total, self._unit = log, name, total, unit
         self._every = every
         self._start = self._last = time.monotonic()
-        self._done = 0
+        self._done, self._before = 0, before
+        self._sums: dict[str, float] = {}
+        self._summed = 0
 
     @property
     def per_second(self) -> float:
@@ -76,22 +99,42 @@ class Progress:
     def update(self, done: int, **figures: float) -> None:
         """Count `done` more units; `figures` are the latest measurements, such as a loss."""
         self._done += done
+        self._measure(done, figures)
         now = time.monotonic()
         if now - self._last >= self._every:
             self._last = now
-            left = (self._total - self._done) / max(self.per_second, 1e-9)
-            self._report(figures, ending=f"{_duration(left)} left")
+            if self._total is None:
+                self._report(figures, ending=f"{_duration(now - self._start)} so far")
+            else:
+                left = (self._total - self._done) / max(self.per_second, 1e-9)
+                self._report(figures, ending=f"{_duration(left)} left")
 
     def finish(self, **figures: float) -> None:
         """Report the final figures and the time that the work took."""
         took = time.monotonic() - self._start
         self._report(figures, ending=f"took {_duration(took)}")
 
+    def _measure(self, done: int, figures: dict[str, float]) -> None:
+        """Record a point at every hundredth of the work, whatever the time it takes."""
+        if not figures or not self._total:
+            return
+        for name, value in figures.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._summed += 1
+        at, total = self._before + self._done, self._before + self._total
+        if at * _POINTS // total > (at - done) * _POINTS // total:
+            means = {name: round(value / self._summed, 6) for name, value in self._sums.items()}
+            self._log.event(MEASURED, stage=self._name, done=at, total=total, **means)
+            self._sums, self._summed = {}, 0
+
     def _report(self, figures: dict[str, float], *, ending: str) -> None:
         shown = "".join(f"  {key} {value:.4g}" for key, value in figures.items())
-        share = self._done / self._total if self._total else 1.0
+        if self._total is None:
+            far = f"{self._done:,} {self._unit}"
+        else:
+            far = f"{self._done / self._total if self._total else 1.0:4.0%}"
         rate = f"{self.per_second:,.0f} {self._unit}/s"
-        self._log.say(f"  {self._name}: {share:4.0%}  {rate}{shown}  {ending}")
+        self._log.say(f"  {self._name}: {far}  {rate}{shown}  {ending}")
         self._log.event(
             "progress",
             stage=self._name,

@@ -16,7 +16,13 @@ from pydantic import ValidationError
 
 from genrecall.data.columns import GuessedColumns, guess_columns
 from genrecall.data.config import DataConfig, SplitConfig, TableSource
-from genrecall.data.validate import ITEMS_SCHEMA, JUDGMENTS_SCHEMA, SEARCHES_SCHEMA, TableSchema
+from genrecall.data.validate import (
+    ITEMS_SCHEMA,
+    JUDGMENTS_SCHEMA,
+    SEARCHES_SCHEMA,
+    USERS_SCHEMA,
+    TableSchema,
+)
 from genrecall.embed.config import EmbedConfig
 from genrecall.errors import ConfigError
 from genrecall.generator.config import GeneratorConfig
@@ -38,6 +44,7 @@ _TABLE: Final = """\
 _WHAT: Final[Mapping[str, str]] = {
     "items": "",
     "searches": "                       # the search log, a row a search",
+    "users": "                          # the shoppers of the log",
     "judgments": "                      # judged queries, for a shop without a log",
 }
 
@@ -108,7 +115,9 @@ def write_template(
     *,
     items: Path | None = None,
     searches: Path | None = None,
+    users: Path | None = None,
     judgments: Path | None = None,
+    positive_from: float | None = None,
 ) -> Template:
     """Write a commented config that names the given tables, with a guess which columns are ours.
 
@@ -116,11 +125,13 @@ def write_template(
         path: the config to write.
         items: the catalog; None leaves a name to fill in.
         searches: the search log, if any.
+        users: the shoppers, if known.
         judgments: judged queries, if any.
+        positive_from: relevance of a good answer; None for the default.
 
     Raises:
-        ConfigError: both a log and judgments were given, a table is missing or has an unknown
-            ending, or `path` exists.
+        ConfigError: both a log and judgments were given, a relevance without judgments, a table is
+            missing or has an unknown ending, or `path` exists.
         DataError: a table cannot be read.
     """
     if searches and judgments:
@@ -128,11 +139,16 @@ def write_template(
             "both a search log and judgments were given; good items come from one of them. Give "
             "--searches or --judgments."
         )
+    if positive_from is not None and not judgments:
+        raise ConfigError(
+            "--positive-from is the relevance of a good answer: give --judgments too."
+        )
     given = {
         schema: file
         for schema, file in (
             (ITEMS_SCHEMA.name, items),
             (SEARCHES_SCHEMA.name, searches),
+            (USERS_SCHEMA.name, users),
             (JUDGMENTS_SCHEMA.name, judgments),
         )
         if file is not None
@@ -144,13 +160,14 @@ def write_template(
         raise ConfigError(f"{path} exists and is left as it is. Remove it, or give another --out.")
     found = Template()
     text = _HEAD
-    for schema in (ITEMS_SCHEMA, SEARCHES_SCHEMA, JUDGMENTS_SCHEMA):
+    for schema in (ITEMS_SCHEMA, SEARCHES_SCHEMA, USERS_SCHEMA, JUDGMENTS_SCHEMA):
         if schema.name in given:
             text += _table(schema, given[schema.name], path, found)
         elif schema is ITEMS_SCHEMA:
             text += _standing_table(schema)
     if judgments:
-        positive_from = DataConfig.model_fields["positive_from"].default
+        if positive_from is None:
+            positive_from = DataConfig.model_fields["positive_from"].default
         text += f"  positive_from: {positive_from}              # relevance of a good answer\n"
     if searches or judgments:
         # A log without times cannot be split by time.

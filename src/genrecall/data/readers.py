@@ -13,6 +13,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -27,6 +28,9 @@ from genrecall.errors import DataError, unknown_name
 
 CHUNK: Final = 8_192
 """Rows per chunk: few enough that Python's garbage collector has little to walk."""
+
+_SLICE: Final = 16 * CHUNK
+"""Rows of a Parquet file in memory at a time: few enough for memory, many enough for speed."""
 
 _PEEKED: Final = 100
 """Lines of a JSONL file whose keys are taken for its columns."""
@@ -52,8 +56,35 @@ class Chunk(NamedTuple):
     rejects: list[Reject]
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """How a publisher writes CSV and JSONL; by default as a shop does.
+
+    Attributes:
+        fallback: encoding of the lines that are not UTF-8; None makes them rejects.
+        separator: between the fields of CSV.
+        language: what a line of JSONL is written in, as told in a reject.
+        parse: reads a line of JSONL; raises ValueError.
+        keep_before_break: a file that breaks off, such as half a gzip file, gives the rows before
+            the break and one reject, instead of an error.
+    """
+
+    fallback: str | None = None
+    separator: str = ","
+    language: str = "JSON"
+    parse: Callable[[str], object] = parse_json
+    keep_before_break: bool = False
+
+
+_OURS: Final = Dialect()
+
+
 def read_chunks(
-    source: TableSource, *, wanted: Collection[str], needed: Collection[str]
+    source: TableSource,
+    *,
+    wanted: Collection[str],
+    needed: Collection[str],
+    dialect: Dialect = _OURS,
 ) -> Iterator[Chunk]:
     """Read a table's columns chunk by chunk.
 
@@ -61,17 +92,24 @@ def read_chunks(
         source: the file.
         wanted: their names of the columns to read.
         needed: those of `wanted` that the file must have.
+        dialect: how its text is written.
 
     Raises:
         DataError: the file is missing or damaged as a whole, or lacks a needed column. A JSONL file
             shows that only at its end.
     """
-    read = {"parquet": _read_parquet, "csv": _read_csv, "jsonl": _read_jsonl}[source.kind]
     with _explained(source):
-        yield from read(source.file, wanted, needed)
+        if source.kind == "parquet":
+            yield from _read_parquet(source.file, wanted, needed)
+            return
+        read = {"csv": _read_csv, "jsonl": _read_jsonl}[source.kind]
+        breaks: list[Reject] = []
+        yield from read(source.file, dialect, wanted, needed, breaks)
+        if breaks:
+            yield Chunk([], {name: [] for name in wanted}, str, breaks)
 
 
-def column_names(source: TableSource) -> list[str]:
+def column_names(source: TableSource, *, dialect: Dialect = _OURS) -> list[str]:
     """Names of a file's columns in its order; of a JSONL file the keys of its first rows.
 
     Raises:
@@ -80,10 +118,10 @@ def column_names(source: TableSource) -> list[str]:
     with _explained(source):
         if source.kind == "parquet":
             return list(pl.read_parquet_schema(source.file))
-        lines = _decoded_lines(source.file)
+        lines = _decoded_lines(source.file, dialect, [])
         if source.kind == "csv":
-            return _csv_header(source.file, _Lines(lines))
-        rows = _json_rows(islice(lines, _PEEKED), set())
+            return _csv_header(source.file, _Lines(lines), dialect)
+        rows = _json_rows(islice(lines, _PEEKED), dialect, set())
         return list(
             dict.fromkeys(key for row in rows if isinstance(row, _Row) for key in row.values)
         )
@@ -98,8 +136,8 @@ def _explained(source: TableSource) -> Iterator[None]:
         yield
     except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError) as error:
         raise DataError(
-            f"{source.file} cannot be read as {source.kind}: {error}. Write the file again, or "
-            "correct its `format` in the config."
+            f"{source.file} cannot be read as {source.kind}: {error}. Get or write the file again; "
+            "in a config, check its `format`."
         ) from error
 
 
@@ -129,14 +167,32 @@ def _in_chunks(rows: Iterator[_Row | Reject], wanted: Collection[str]) -> Iterat
         )
 
 
-def _decoded_lines(file: Path) -> Iterator[str]:
-    """Lines with their ends; bytes that are not UTF-8 become lone surrogates, see `_is_utf8`."""
+def _decoded_lines(file: Path, dialect: Dialect, breaks: list[Reject]) -> Iterator[str]:
+    """Lines with their ends; bytes that are not UTF-8 become lone surrogates, see `_is_utf8`.
+
+    Where the file breaks off and the dialect keeps what is before, `breaks` gets a reject.
+    """
     with file.open("rb") as probe:
         zipped = probe.read(2) == _GZIP
+    number = 0
     with gzip.open(file) if zipped else file.open("rb") as stream:
-        for number, line in enumerate(stream):
-            text = line.decode("utf-8", "surrogateescape")
-            yield text.removeprefix(_BOM) if number == 0 else text
+        try:
+            for number, line in enumerate(stream, start=1):
+                text = _decoded(line, dialect.fallback)
+                yield text.removeprefix(_BOM) if number == 1 else text
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            if not dialect.keep_before_break:
+                raise
+            breaks.append(Reject(number + 1, "file breaks off here", str(error), ""))
+
+
+def _decoded(line: bytes, fallback: str | None) -> str:
+    if fallback is None:
+        return line.decode("utf-8", "surrogateescape")
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode(fallback, "surrogateescape")
 
 
 def _is_utf8(text: str) -> bool:
@@ -155,14 +211,21 @@ def _reject(line: int, cause: str, given: str, raw: str) -> Reject:
 # --- JSONL ---------------------------------------------------------------------------------------
 
 
-def _read_jsonl(file: Path, wanted: Collection[str], needed: Collection[str]) -> Iterator[Chunk]:
+def _read_jsonl(
+    file: Path,
+    dialect: Dialect,
+    wanted: Collection[str],
+    needed: Collection[str],
+    breaks: list[Reject],
+) -> Iterator[Chunk]:
     known: set[str] = set()
-    yield from _in_chunks(_json_rows(_decoded_lines(file), known), wanted)
+    lines = _decoded_lines(file, dialect, breaks)
+    yield from _in_chunks(_json_rows(lines, dialect, known), wanted)
     if known:  # else no line could be read, which says more than that a column is missing
         _check_needed(file, needed, known)
 
 
-def _json_rows(lines: Iterable[str], known: set[str]) -> Iterator[_Row | Reject]:
+def _json_rows(lines: Iterable[str], dialect: Dialect, known: set[str]) -> Iterator[_Row | Reject]:
     """Read one object a line, adding every key that occurs to `known`."""
     for line, raw in enumerate(lines, start=1):
         if raw.isspace():
@@ -171,9 +234,9 @@ def _json_rows(lines: Iterable[str], known: set[str]) -> Iterator[_Row | Reject]
             yield _reject(line, "line is not UTF-8", "", raw)
             continue
         try:
-            values = parse_json(raw)
+            values = dialect.parse(raw)
         except ValueError as error:
-            yield _reject(line, "line is not JSON", str(error), raw)
+            yield _reject(line, f"line is not {dialect.language}", str(error), raw)
             continue
         if not isinstance(values, dict):
             yield _reject(line, "line is not a JSON object", "", raw)
@@ -214,9 +277,15 @@ class _Lines:
         del self.taken[1:]
 
 
-def _read_csv(file: Path, wanted: Collection[str], needed: Collection[str]) -> Iterator[Chunk]:
-    lines = _Lines(_decoded_lines(file))
-    header = _csv_header(file, lines)
+def _read_csv(
+    file: Path,
+    dialect: Dialect,
+    wanted: Collection[str],
+    needed: Collection[str],
+    breaks: list[Reject],
+) -> Iterator[Chunk]:
+    lines = _Lines(_decoded_lines(file, dialect, breaks))
+    header = _csv_header(file, lines, dialect)
     _check_needed(file, needed, header)
     for name in wanted:
         if header.count(name) > 1:
@@ -224,12 +293,12 @@ def _read_csv(file: Path, wanted: Collection[str], needed: Collection[str]) -> I
                 f"{file} has {header.count(name)} columns named {name!r}. Rename all but one."
             )
     at = {name: header.index(name) for name in wanted if name in header}
-    yield from _in_chunks(_csv_rows(lines, at, width=len(header)), wanted)
+    yield from _in_chunks(_csv_rows(lines, dialect, at, width=len(header)), wanted)
 
 
-def _csv_header(file: Path, lines: _Lines) -> list[str]:
+def _csv_header(file: Path, lines: _Lines, dialect: Dialect) -> list[str]:
     try:
-        header = next(csv.reader(lines, strict=True))
+        header = next(_csv_reader(lines, dialect))
     except StopIteration:
         raise DataError(f"{file} is empty: not even a header line names its columns.") from None
     except csv.Error as error:
@@ -242,13 +311,20 @@ def _csv_header(file: Path, lines: _Lines) -> list[str]:
     return header
 
 
-def _csv_rows(lines: _Lines, at: Mapping[str, int], *, width: int) -> Iterator[_Row | Reject]:
+def _csv_reader(lines: _Lines, dialect: Dialect) -> Iterator[list[str]]:
+    # Lenient, it would read '"5"x' as '5x' without a word.
+    return csv.reader(lines, strict=True, delimiter=dialect.separator)
+
+
+def _csv_rows(
+    lines: _Lines, dialect: Dialect, at: Mapping[str, int], *, width: int
+) -> Iterator[_Row | Reject]:
     """Read records; `at` is the position of each wanted column among the `width` fields.
 
     A record that is not CSV costs only its first line: after a quote that is never closed, the next
     line is read as a record again.
     """
-    reader = csv.reader(lines, strict=True)  # lenient, it would read '"5"x' as '5x' without a word
+    reader = _csv_reader(lines, dialect)
     while True:
         lines.begin_record()
         try:
@@ -298,17 +374,23 @@ def _read_parquet(file: Path, wanted: Collection[str], needed: Collection[str]) 
     known = pl.read_parquet_schema(file)
     _check_needed(file, needed, known)
     present = [name for name in wanted if name in known]
-    frame = pl.read_parquet(file, columns=present)
-    for start in range(0, frame.height, CHUNK):
-        part = frame.slice(start, CHUNK)
-        columns: dict[str, Column] = {name: part[name] for name in present}
-        columns |= {name: [None] * part.height for name in wanted if name not in known}
-        yield Chunk(
-            lines=range(start + 1, start + part.height + 1),
-            columns=columns,
-            raw=partial(_row_as_json, part),
-            rejects=[],
-        )
+    frame = pl.scan_parquet(file, glob=False).select(present)
+    rows = pl.scan_parquet(file, glob=False).select(pl.len()).collect().item()
+    for first in range(0, rows, _SLICE):
+        part = frame.slice(first, _SLICE).collect()
+        for start in range(0, min(rows - first, _SLICE), CHUNK):
+            yield _parquet_chunk(part.slice(start, CHUNK), first + start, wanted)
+
+
+def _parquet_chunk(part: pl.DataFrame, start: int, wanted: Collection[str]) -> Chunk:
+    columns: dict[str, Column] = {name: part[name] for name in part.columns}
+    columns |= {name: [None] * part.height for name in wanted if name not in part.columns}
+    return Chunk(
+        lines=range(start + 1, start + part.height + 1),
+        columns=columns,
+        raw=partial(_row_as_json, part),
+        rejects=[],
+    )
 
 
 def _row_as_json(frame: pl.DataFrame, position: int) -> str:

@@ -71,6 +71,9 @@ def write_rejects(rejects: Sequence[Reject], path: Path, *, file: Path) -> None:
     """Write one JSON object a line: file, line, cause, given, raw."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as stream:
-        for reject in sorted(rejects):
-            row = {"file": file.name, **reject._asdict()}
-            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+        stream.writelines(reject_line(reject, file=file.name) for reject in sorted(rejects))
+
+
+def reject_line(reject: Reject, *, file: str) -> str:
+    """Write a reject as one JSON line; `file` is the name under which its file is known."""
+    return json.dumps({"file": file, **reject._asdict()}, ensure_ascii=False) + "\n"

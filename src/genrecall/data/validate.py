@@ -109,7 +109,7 @@ def read_table(source: TableSource, schema: TableSchema, *, max_rejects: float) 
         source, wanted=list(dict.fromkeys(theirs)), needed=_needed(source, schema, mapping)
     )
     for chunk in chunks:
-        frame, rejected = _check(chunk, schema, mapping, seen)
+        frame, rejected = check_chunk(chunk, schema, mapping, seen)
         frames.append(frame)
         rejects += chunk.rejects + rejected
     read = TableRead(schema, source.file, pl.concat(frames, rechunk=True), sorted(rejects))
@@ -173,10 +173,17 @@ class _Causes:
             self.add(row, cause, "" if values is None else cells.shorten(values[row]))
 
 
-def _check(
+def check_chunk(
     chunk: Chunk, schema: TableSchema, mapping: _Mapping, seen: set[str]
 ) -> tuple[pl.DataFrame, list[Reject]]:
-    """Convert a chunk; `seen` holds the unique values so far."""
+    """Convert a chunk into kept rows and rejects.
+
+    Args:
+        chunk: rows of the table.
+        schema: what they must look like.
+        mapping: the chunk's column behind each of ours; one that is missing is all null.
+        seen: the unique values so far, added to.
+    """
     causes = _Causes()
     columns: dict[str, pl.Series] = {}
     for name, dtype in schema.columns.items():
