@@ -13,6 +13,7 @@ demo: $(VENV)/.installed
 	$(BIN)/genrecall demo --out runs/demo
 
 test: $(VENV)/.installed-dev
+	scripts/install-test-tools
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

@@ -14,7 +14,11 @@ from genrecall.config import parse_config
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+DOCUMENTS = [
+    *ROOT.glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
+    ROOT / "benchmarks/README.md",
+]
 SHOWN = [*DOCUMENTS, ROOT / "Makefile", *(ROOT / "examples").iterdir()]
 COMMANDS = typer.main.get_command(app).commands
 
@@ -23,8 +27,10 @@ def relative(path):
     return str(path.relative_to(ROOT))
 
 
-def blocks(path, language=""):
-    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text("utf-8"), re.M | re.S)
+def blocks(path, language=None):
+    """Contents of the fenced blocks of a document, of one language or of all."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", path.read_text("utf-8"), re.M | re.S)
+    return [text for name, text in found if language is None or name == language]
 
 
 def shown_commands():
@@ -47,6 +53,14 @@ def test_shown_commands_exist(line):
         assert not word.startswith("-") or word in options
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=relative)
+def test_shown_benchmarks_exist(path):
+    text = path.read_text("utf-8")
+    for name in re.findall(r"python -m benchmarks\.(\w+)|benchmarks/(\w+)\.py", text):
+        place = ROOT / "benchmarks" / "".join(name)
+        assert place.with_suffix(".py").exists() or (place / "__main__.py").exists(), name
+
+
 def test_readme_shows_every_command():
     text = README.read_text("utf-8")
     for command in COMMANDS:
@@ -65,6 +79,20 @@ def test_relative_links_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text("utf-8")):
         if "://" not in target:
             assert (path.parent / target).exists(), target
+
+
+def anchors(path):
+    """What a link may name behind `#`: the headings as GitHub writes them."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.M | re.S)
+    heads = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", head).lower().replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=relative)
+def test_links_to_headings_lead_somewhere(path):
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", path.read_text("utf-8")):
+        if "://" not in target:
+            assert anchor in anchors(path.parent / target if target else path), anchor
 
 
 def test_every_decision_is_listed():
@@ -86,10 +114,13 @@ def test_file_tree_is_complete():
         assert (ROOT / name).exists(), name
 
 
-@pytest.mark.parametrize("number", range(len(blocks(README, "yaml"))))
-def test_shown_configs_parse(number, tmp_path):
-    values = yaml.safe_load(blocks(README, "yaml")[number].replace("${SHOP_DATA:-exports}", "x"))
-    parse_config(values, folder=tmp_path, name="README.md")
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [(path, text) for path in DOCUMENTS for text in blocks(path, "yaml")],
+)
+def test_shown_configs_parse(path, text, tmp_path):
+    values = yaml.safe_load(text.replace("${SHOP_DATA:-exports}", "x"))
+    parse_config(values, folder=tmp_path, name=path.name)
 
 
 def test_code_in_the_package_docstring_runs(shop_run, capsys):

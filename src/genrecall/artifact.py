@@ -153,9 +153,14 @@ def open_artifact(path: Path, *, kind: str) -> Artifact:
 
 def write_json(path: Path, value: Json) -> None:
     """Write JSON with sorted keys, through a temporary file and a rename."""
-    scratch = path.with_name(f".{path.name}.tmp")
     text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    scratch.write_text(text + "\n", "utf-8")
+    write_text(path, text + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text through a temporary file and a rename."""
+    scratch = path.with_name(f".{path.name}.tmp")
+    scratch.write_text(text, "utf-8")
     scratch.replace(path)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from genrecall.data.importers import IMPORTERS
 from genrecall.errors import GenRecallError, RequestError
 
 if TYPE_CHECKING:
@@ -30,6 +31,18 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help is there in a tenth of a second
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _import_help() -> str:
+    """Help of `genrecall import`, with a line for each importer."""
+    width = max(map(len, IMPORTERS))
+    lines = [f"  {name:<{width}}  {what}" for name, what in IMPORTERS.items()]
+    text = "Read a publisher's original files into our tables, ready for `genrecall init`."
+    # \b keeps the lines as they are.
+    return "\n\n".join(
+        [text, "\n".join(["\b", *lines]), "Without SRC it shows which files an importer expects."]
+    )
+
 
 ConfigFile = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="A YAML config; `genrecall init` writes one.")
@@ -85,18 +98,78 @@ def demo(
     _next("recall", outputs.bundle, "cordless drill 18v", "-k", 10, "--explain")
 
 
+@app.command("import", help=_import_help())
+def import_(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="An importer; see the list above.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Argument(metavar="SRC", help="The publisher's folder or file.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder to write, new or empty.", show_default=False)
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--option", help="For example locale=jp with esci; repeatable."),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Read a publisher's original files into our tables; help is made by `_import_help`."""
+    from genrecall.data.importers.run import describe_importers, describe_rejects, import_data
+    from genrecall.progress import TerminalLog
+
+    if name is None or source is None:
+        print("\n".join(describe_importers(name)))
+        return
+    if out is None:
+        raise RequestError(f"--out is missing: give the folder to write, such as --out {name}.")
+    done = import_data(name, source, out, log=TerminalLog(), options=_pairs(options or []))
+    for table, rows in done.rows.items():
+        print(f"  {table}: {rows:,} rows")
+    print(*describe_rejects(done.rejects), sep="\n", end="\n" if done.rejects else "")
+    for note in done.notes:
+        print(f"note: {note}")
+    _wrote(out)
+    _write_result(json_file, done.to_json())
+    _next("init", *done.init_options())
+
+
+def _pairs(options: list[str]) -> dict[str, str]:
+    """Options given as `key=value`."""
+    pairs = {}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals:
+            raise RequestError(f"--option {option!r} has no value: write it as KEY=VALUE.")
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
 @app.command()
 def init(
     items: Annotated[Path | None, typer.Option(help="The items table.")] = None,
     searches: Annotated[Path | None, typer.Option(help="The search log, if any.")] = None,
+    users: Annotated[Path | None, typer.Option(help="The shoppers, if known.")] = None,
     judgments: Annotated[Path | None, typer.Option(help="Judged queries, if any.")] = None,
+    positive_from: Annotated[
+        float | None,
+        typer.Option(help="Relevance of a good answer; 1.0 by default.", show_default=False),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The config to write.")] = Path("genrecall.yaml"),
     json_file: JsonFile = None,
 ) -> None:
     """Write a commented config, with a guess which columns of the tables are ours."""
     from genrecall.template import write_template
 
-    template = write_template(out, items=items, searches=searches, judgments=judgments)
+    template = write_template(
+        out,
+        items=items,
+        searches=searches,
+        users=users,
+        judgments=judgments,
+        positive_from=positive_from,
+    )
     _wrote(out)
     for table, names in template.missing.items():
         for name in names:
@@ -157,6 +230,9 @@ def evaluate(
         Path | None,
         typer.Option(help="The run's data stage; by default the one beside the bundle."),
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page about it, for example test.html.")
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Measure a bundle on the validation or the test split.
@@ -167,9 +243,11 @@ def evaluate(
     from genrecall.offline import evaluate_bundle
     from genrecall.outputs import Outputs
 
-    metrics = evaluate_bundle(bundle, split=split, data=data)
+    metrics = evaluate_bundle(bundle, split=split, data=data, report=report)
     print_metrics(metrics)
     _wrote(Outputs(bundle.parent).log)
+    if report is not None:
+        _wrote(report)
     _write_result(json_file, metrics)
     _next("recall", bundle, "a query", "-k", 10, "--explain")
 
@@ -232,7 +310,7 @@ def _report_run(result: RunResult, json_file: Path | None) -> None:
     else:
         print_metrics(result.metrics)
         print()
-        for path in (outputs.bundle, outputs.metrics):
+        for path in (outputs.bundle, outputs.metrics, outputs.report):
             _wrote(path)
         if outputs.rejects.is_dir():
             _wrote(outputs.rejects)

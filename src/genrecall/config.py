@@ -85,7 +85,7 @@ def load_config(path: Path) -> Config:
 
 
 def parse_config(values: Mapping[str, Any], *, folder: Path, name: str) -> Config:
-    """Check settings and resolve the tables' paths against `folder`.
+    """Check settings and resolve their paths against `folder`.
 
     Raises:
         ConfigError: unknown or unusable settings; `name` says whose.
@@ -120,16 +120,18 @@ def _expand(value: Any, path: Path) -> Any:
 
 
 def _resolve_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    data = values.get("data")
-    if not isinstance(data, dict):
-        return dict(values)
-    resolved = dict(data)
-    for table in _TABLES:
-        source = data.get(table)
-        if isinstance(source, dict) and isinstance(source.get("file"), str):
-            # An absolute path stays as it is.
-            resolved[table] = source | {"file": (folder / source["file"]).resolve()}
-    return {**values, "data": resolved}
+    def resolve(section: Any, name: str) -> Any:
+        if not isinstance(section, dict) or not isinstance(section.get(name), str):
+            return section
+        return section | {name: (folder / section[name]).resolve()}  # an absolute path stays
+
+    resolved = dict(values)
+    if isinstance(data := values.get("data"), dict):
+        tables = {table: resolve(data[table], "file") for table in _TABLES if table in data}
+        resolved["data"] = data | tables
+    if "quantize" in values:
+        resolved["quantize"] = resolve(values["quantize"], "warm_start")
+    return resolved
 
 
 def _yaml_problem(error: yaml.YAMLError) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genrecall.artifact import open_artifact
+from genrecall.artifact import open_artifact, write_text
 from genrecall.channels.base import Channel, Ranking, Request
 from genrecall.channels.bundle import KIND, RecallParts, load_parts
 from genrecall.channels.dense import DenseChannel
@@ -33,11 +33,13 @@ from genrecall.embed.normalize import normalize
 from genrecall.errors import ArtifactError, ConfigError, unknown_name
 from genrecall.evaluate.config import EvaluateConfig
 from genrecall.evaluate.metrics import EvaluationInputs, K, Metrics, build_metrics
+from genrecall.evaluate.report.page import render_report
 from genrecall.evaluate.slices import Masks, frequency_slices
 from genrecall.evaluate.trec import write_qrels, write_run
 from genrecall.generator.load import STAGES
 from genrecall.outputs import Outputs
 from genrecall.progress import FileLog, RunLog
+from genrecall.reporting import Evidence, gather
 
 _Measurable = Literal["validation", "test"]
 
@@ -62,12 +64,14 @@ class Offline:
         weights: fusion weights by fusion, fitted on all measured searches or given.
         searches: the measured searches.
         rankings: by channel or fusion, one per measured search.
+        evidence: for the report; None where nothing was measured.
     """
 
     metrics: Metrics
     weights: Mapping[str, Weights]
     searches: Searches
     rankings: Mapping[str, Sequence[Ranking]]
+    evidence: Evidence | None = None
 
 
 def evaluate(
@@ -120,30 +124,40 @@ def evaluate(
         rankings[channel.name] = [answers[i] for i in spread.tolist()]
     fitted = _fuse(parts, rankings, measured.positives, queries=spelled, weights=weights, seed=seed)
     trained = {stage: parts.generative(stage) for stage in STAGES[:-1]} | {STAGES[-1]: generative}
-    beams = {
-        stage: channel.generate(requests, config.beam).leaves[spread]
-        for stage, channel in trained.items()
-    }
-    metrics = build_metrics(
-        EvaluationInputs(
-            split=split,
-            positives=measured.positives,
-            channels={name: [r.rows for r in lists] for name, lists in rankings.items()},
-            beams=beams,
-            sid_of_item=parts.table.sid_of_item,
-            items_per_sid=generative.postings.sizes,
-            slices=_slices(spelled, searches),
-            new_items=_new_items(parts, searches),
-            latencies_ms=_latencies(generative, queries, config, seed),
-            latency_k=config.latency_k,
-            queries=spelled,
-            beam_widths=np.array([r.beams for r in rankings["generative"]], dtype=np.int64),
-            quantize=health,
-            excluded=_excluded(searches, split, len(every), len(measured)),
-            seed=seed,
-        )
+    # The curves of the report go further than the metrics, for the stage that serves.
+    widths = dict.fromkeys(STAGES, config.beam) | {STAGES[-1]: max(config.beam, config.curve_beam)}
+    beams = {stage: channel.generate(requests, widths[stage]) for stage, channel in trained.items()}
+    inputs = EvaluationInputs(
+        split=split,
+        positives=measured.positives,
+        channels={name: [r.rows for r in lists] for name, lists in rankings.items()},
+        beams={stage: found.leaves[spread, : config.beam] for stage, found in beams.items()},
+        sid_of_item=parts.table.sid_of_item,
+        items_per_sid=generative.postings.sizes,
+        slices=_slices(spelled, searches),
+        new_items=_new_items(parts, searches),
+        latencies_ms=_latencies(generative, queries, config, seed),
+        latency_k=config.latency_k,
+        queries=spelled,
+        beam_widths=np.array([r.beams for r in rankings["generative"]], dtype=np.int64),
+        quantize=health,
+        excluded=_excluded(searches, split, len(every), len(measured)),
+        seed=seed,
     )
-    return Offline(metrics=metrics, weights=fitted, searches=measured, rankings=rankings)
+    return Offline(
+        metrics=build_metrics(inputs),
+        weights=fitted,
+        searches=measured,
+        rankings=rankings,
+        evidence=Evidence(
+            inputs=inputs,
+            channel=generative,
+            queries=queries,
+            query_of_search=spread,
+            rankings=rankings[generative.name],
+            beams=beams,
+        ),
+    )
 
 
 def unmeasured(searches: Searches, *, split: SplitName, health: Mapping[str, Any]) -> Offline:
@@ -163,7 +177,9 @@ def unmeasured(searches: Searches, *, split: SplitName, health: Mapping[str, Any
     return Offline(metrics=metrics, weights={}, searches=searches.of(split), rankings={})
 
 
-def evaluate_bundle(bundle: Path, *, split: str, data: Path | None = None) -> Metrics:
+def evaluate_bundle(
+    bundle: Path, *, split: str, data: Path | None = None, report: Path | None = None
+) -> Metrics:
     """Measure a bundle on one split of the searches that its run has read.
 
     Each evaluation is written to the run's `log.jsonl`, and that of the test split is told.
@@ -172,6 +188,7 @@ def evaluate_bundle(bundle: Path, *, split: str, data: Path | None = None) -> Me
         bundle: the bundle's folder.
         split: `validation` or `test`.
         data: the run's data stage; None for the one beside the bundle.
+        report: where to write a page about it; None for nowhere.
 
     Raises:
         ArtifactError: bundle or data stage are missing or damaged, or do not belong together.
@@ -197,7 +214,7 @@ def evaluate_bundle(bundle: Path, *, split: str, data: Path | None = None) -> Me
     log.event("evaluate", bundle=str(bundle), digest=opened.digest, split=split)
     if split == "test":
         log.say("  this is the test split: tune nothing on what it says")
-    return evaluate(
+    offline = evaluate(
         parts,
         searches,
         split=cast("_Measurable", split),
@@ -206,7 +223,19 @@ def evaluate_bundle(bundle: Path, *, split: str, data: Path | None = None) -> Me
         log=log,
         weights=opened.meta["fusion"] if split == "test" else None,
         seed=config.seed,
-    ).metrics
+    )
+    if report is not None:
+        gathered = gather(
+            parts,
+            searches,
+            evidence=offline.evidence,
+            inputs=opened.digest,
+            log_file=outputs.log,
+            seed=config.seed,
+        )
+        report.parent.mkdir(parents=True, exist_ok=True)
+        write_text(report, render_report(offline.metrics, gathered))
+    return offline.metrics
 
 
 def write_trec(offline: Offline, catalog: Catalog, folder: Path) -> None:

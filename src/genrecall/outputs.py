@@ -17,6 +17,7 @@ from genrecall.artifact import (
     content_hash,
     open_artifact,
     write_json,
+    write_text,
     writing,
 )
 from genrecall.channels.bundle import KIND as BUNDLE
@@ -24,6 +25,7 @@ from genrecall.channels.bundle import PARTS
 from genrecall.config import Config
 from genrecall.errors import ArtifactError
 from genrecall.evaluate.metrics import Metrics
+from genrecall.evaluate.report.page import render_report
 
 _SERVED: Final[Mapping[str, tuple[str, ...]]] = {"data": ("items.parquet",)}
 """Of the stages not named here all files are served. Searches, users and rejects tell of single
@@ -49,6 +51,11 @@ class Outputs:
     def metrics(self) -> Path:
         """The figures of the validation split."""
         return self.folder / "metrics.json"
+
+    @property
+    def report(self) -> Path:
+        """The page about that split and about what the run made."""
+        return self.folder / "report.html"
 
     @property
     def log(self) -> Path:
@@ -112,7 +119,7 @@ def find_artifact(path: Path, *, kind: str) -> tuple[Artifact | None, str]:
 
 
 def publish(outputs: Outputs, config: Config, stages: Mapping[str, Artifact]) -> Metrics:
-    """Write the bundle, the figures and the rejects where their readers look.
+    """Write the bundle, the figures, the page and the rejects where their readers look.
 
     Args:
         outputs: where to.
@@ -132,7 +139,7 @@ def publish(outputs: Outputs, config: Config, stages: Mapping[str, Artifact]) ->
         "fusion": evaluated.read_json("fusion.json"),
         "sid_space": stages["quantize"].read_json("space.json"),
     }
-    digests = {name: stage.digest for name, stage in stages.items()}
+    digests = {name: stages[name].digest for name in PARTS}
     inputs = content_hash({"stages": digests, "meta": meta})
     found, _ = find_artifact(outputs.bundle, kind=BUNDLE)
     if found is None or found.inputs != inputs:
@@ -140,6 +147,7 @@ def publish(outputs: Outputs, config: Config, stages: Mapping[str, Artifact]) ->
             for name in PARTS:
                 _copy_served(stages[name], folder / name, names=_SERVED.get(name))
     write_json(outputs.metrics, metrics)
+    write_text(outputs.report, render_report(metrics, evaluated.read_json("report.json")))
     _copy_rejects(stages["data"].path / "rejects", outputs.rejects)
     return metrics
 
@@ -149,6 +157,8 @@ def _portable(config: Config) -> dict[str, Any]:
     values = config.model_dump(mode="json")
     for name, source in config.data.sources.items():
         values["data"][name]["file"] = source.file.name
+    if kept := config.quantize.warm_start:
+        values["quantize"]["warm_start"] = kept.name
     return values
 
 

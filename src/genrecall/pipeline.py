@@ -12,6 +12,7 @@ hash has changed.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any, Final
 
 from genrecall import __version__
 from genrecall.artifact import Artifact, content_hash, open_artifact, write_json, writing
+from genrecall.channels.bundle import KIND as BUNDLE
 from genrecall.channels.bundle import assemble
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
@@ -33,7 +35,8 @@ from genrecall.offline import evaluate, set_threads, unmeasured, write_trec
 from genrecall.outputs import Outputs, find_artifact, publish
 from genrecall.progress import FileLog, RunLog
 from genrecall.quantize import stage as quantize_stage
-from genrecall.quantize.load import load_table
+from genrecall.quantize.load import load_previous, load_table
+from genrecall.reporting import gather
 
 STAGES: Final = ("data", "embed", "quantize", "generator", "evaluate")
 
@@ -79,7 +82,7 @@ def run(
         log: where to report; None for the terminal and `log.jsonl`.
 
     Raises:
-        ConfigError: unknown stages, or `last` before `first`.
+        ConfigError: unknown stages, `last` before `first`, or `quantize.warm_start` in `outputs`.
         ArtifactError: a stage before `first` has not run, or another run writes to `outputs`.
         DataError: the tables cannot be used.
     """
@@ -102,6 +105,7 @@ class _Runner:
         self.config, self.outputs, self.log = config, outputs, log
         self.done: dict[str, Artifact] = {}
         self.ran: list[str] = []
+        self._kept = _open_kept(config.quantize.warm_start, outputs)
         self._first = None if first is None else STAGES.index(first)
         self._shop: tuple[Catalog, Searches] | None = None
         self._pairs: tuple[list[str], LoggedPairs] | None = None
@@ -151,7 +155,12 @@ class _Runner:
             before["data"] = self.done["data"].digest
         else:
             before |= {part: self.done["data"].meta["parts"][part] for part in _READS[name]}
-        settings: dict[str, Any] = {"section": getattr(config, name).model_dump(mode="json")}
+        section = getattr(config, name).model_dump(mode="json", exclude={"warm_start"})
+        settings: dict[str, Any] = {"section": section}
+        if name == "quantize" and (bundle := self._kept):
+            # What it holds counts, not where it lies; and which of today's items it holds.
+            before |= {f"kept_{part}": bundle.part(part).digest for part in ("data", "quantize")}
+            before["titles"] = self.done["data"].meta["parts"]["titles"]
         if name == "evaluate":
             settings["channels"] = config.channels.model_dump(mode="json")
         # Another version may make other things of the same inputs.
@@ -204,6 +213,7 @@ class _Runner:
             out=out,
             inputs=inputs,
             log=self.log,
+            previous=load_previous(self._kept, catalog.item_ids) if self._kept else None,
         )
 
     def _generator(self, out: Path, inputs: str) -> Artifact:
@@ -228,12 +238,13 @@ class _Runner:
     def _evaluate(self, out: Path, inputs: str) -> Artifact:
         catalog, searches = self._tables
         health = self.done["quantize"].read_json("health.json")
+        parts = assemble(self.done, channels=self.config.channels)
         if not len(searches.of("validation")):
             self.log.say("  no validation search has a good item: nothing is measured")
             offline = unmeasured(searches, split="validation", health=health)
         else:
             offline = evaluate(
-                assemble(self.done, channels=self.config.channels),
+                parts,
                 searches,
                 split="validation",
                 config=self.config.evaluate,
@@ -241,11 +252,34 @@ class _Runner:
                 log=self.log,
                 seed=self.config.seed,
             )
+        start = time.monotonic()
+        report = gather(
+            parts,
+            searches,
+            evidence=offline.evidence,
+            inputs=inputs,
+            log_file=self.outputs.log,
+            seed=self.config.seed,
+        )
+        self.log.say(f"  report: {time.monotonic() - start:.1f} s")
         with writing(out, kind="evaluate", inputs=inputs) as folder:
             write_json(folder / "metrics.json", offline.metrics)
+            write_json(folder / "report.json", report)
             write_json(folder / "fusion.json", offline.weights)
             write_trec(offline, catalog, folder / "trec")
         return open_artifact(out, kind="evaluate")
+
+
+def _open_kept(path: Path | None, outputs: Outputs) -> Artifact | None:
+    """The bundle whose SIDs are kept."""
+    if path is None:
+        return None
+    if path.resolve().is_relative_to(outputs.folder.resolve()):
+        raise ConfigError(
+            f"quantize.warm_start: this run replaces {path}. Give another --out, or keep a copy of "
+            "the bundle elsewhere and name that."
+        )
+    return open_artifact(path, kind=BUNDLE)
 
 
 def _check_stages(first: str | None, last: str) -> None:

@@ -41,6 +41,7 @@ def load_trained(shop_run, stage=QUERY_TO_SID, **changes):
     parts = load_parts(open_artifact(shop_run.bundle, kind="bundle"))
     inputs = {
         "encoder": parts.encoder,
+        "titles": parts.catalog.titles,
         "item_vectors": parts.vectors,
         "table": parts.table,
         "head_weight": parts.channels.generative.head_weight,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrecall.errors import ArtifactError, ConfigError
-from genrecall.quantize.categories import UNKNOWN, CategoryCodes, RolledUp, roll_up
+from genrecall.quantize.categories import UNKNOWN, CategoryCodes, RolledUp, grow, roll_up
 
 DRILLS, SAWS, TOOLS, TOYS = ("tools", "drills"), ("tools", "saws"), ("tools",), ("toys",)
 SHOP = [DRILLS] * 5 + [SAWS] * 2 + [TOOLS] * 2 + [TOYS] * 2 + [None]
@@ -90,3 +90,54 @@ def test_every_code_has_enough_items_and_every_item_an_ancestor_or_none(items, m
         if code >= 0:
             chosen = found.codes.paths[code]
             assert path[: len(chosen)] == chosen
+
+
+SPARE = CategoryCodes(paths=(TOOLS, DRILLS), reserve=2)
+FOOD = ("food",)
+
+
+def grown(paths, in_use=(True, True, True, False), **limits):
+    settings = {"min_items": 2, "max_categories": 9} | limits
+    return grow(SPARE, paths, in_use=np.array(in_use), **settings)
+
+
+def test_new_categories_take_free_reserve_codes_and_then_codes_of_their_own():
+    found = grown([DRILLS, TOYS, TOYS, FOOD, FOOD, SAWS, SAWS, None, ("art",)])
+    # Food comes first, into the reserve code that nothing uses; saws are tools, as they were.
+    assert found.codes.paths == (TOOLS, DRILLS, None, FOOD, TOYS)
+    assert found.codes.n_codes == 5
+    assert found.codes.n_categories == 4
+    assert found.of_item.tolist() == [1, 4, 4, 3, 3, 0, 0, UNKNOWN, UNKNOWN]
+    assert found.rolled_up == (RolledUp(("art",), 1, None),)
+    assert "4 categories + 1 reserve for 2 items of unknown category" in found.report()
+
+
+def test_a_category_without_items_keeps_its_code():
+    found = grown([TOOLS], in_use=(True,) * 4)
+    assert found.codes.encode([DRILLS, TOOLS]).tolist() == [1, 0]
+    assert found.codes.n_codes == SPARE.n_codes
+
+
+def test_grown_codes_read_back_and_grow_again():
+    found = grown([TOYS, TOYS], in_use=(True,) * 4).codes
+    again = CategoryCodes.from_json(json.loads(json.dumps(found.as_json())))
+    assert again == found
+    more = grow(again, [FOOD] * 2, in_use=np.array([True] * 5), min_items=2, max_categories=9).codes
+    assert more.paths == (TOOLS, DRILLS, None, None, TOYS, FOOD)
+
+
+def test_growing_beyond_the_limit_is_an_error_with_the_fix():
+    with pytest.raises(ConfigError, match=r"by 2 categories to 4.*max_categories=3.*warm_start"):
+        grown([TOYS, TOYS, FOOD, FOOD], max_categories=3)
+
+
+@given(st.lists(paths, max_size=30), st.lists(paths, max_size=30), st.integers(1, 4))
+def test_growing_moves_no_category(before, more, min_items):
+    old = roll_up(before, min_items=min_items, max_categories=999)
+    in_use = np.zeros(old.codes.n_codes, dtype=bool)
+    in_use[old.of_item[old.of_item >= 0]] = True
+    new = grow(old.codes, before + more, in_use=in_use, min_items=min_items, max_categories=999)
+    had = old.of_item != UNKNOWN
+    assert (new.of_item[: len(before)][had] == old.of_item[had]).all()
+    assert new.codes.n_codes >= old.codes.n_codes
+    assert new.of_item.max(initial=-1) < new.codes.n_codes

@@ -17,6 +17,7 @@ from genrecall.quantize.clusters import (
 from genrecall.quantize.quantizer import group_means
 
 K1, K2, K3 = 3, 2, 2
+CODEBOOKS = tuple(np.random.default_rng(9).normal(size=(k, 4)).astype("f4") for k in (K1, K2, K3))
 
 
 def catalog(seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -127,7 +128,7 @@ def test_control_freezes_a_space_that_fits_and_repeats():
         return control_sizes(
             codes,
             latents,
-            sizes=(K1, K2, K3),
+            codebooks=CODEBOOKS,
             t_max=8,
             g_max=100,
             method="kmeans",

@@ -117,6 +117,7 @@ def test_the_start_of_a_model_counts_what_its_codes_hold():
     model = RqVae(quantizer, n_categories=N_CATEGORIES, ema_decay=0.9, restart_share=0.0)
     categories = torch.from_numpy(CATEGORIES.astype(np.int64))
     model.start(torch.from_numpy(ITEMS), categories, seed=0)
+    model.count(torch.from_numpy(ITEMS), categories)
     codes = quantizer.assign(ITEMS, CATEGORIES)
     for level, size in enumerate(SIZES):
         held = np.bincount(codes[:, level], minlength=size) / N
@@ -128,6 +129,7 @@ def test_the_state_dict_holds_all_that_the_next_step_needs():
     model = RqVae(quantizer, n_categories=N_CATEGORIES, ema_decay=0.9, restart_share=0.01)
     categories = torch.from_numpy(CATEGORIES.astype(np.int64))
     model.start(torch.from_numpy(ITEMS), categories, seed=0)
+    model.count(torch.from_numpy(ITEMS), categories)
     copy = RqVae(
         Quantizer(dim=D, hidden=4, latent=D, sizes=SIZES),
         n_categories=N_CATEGORIES,

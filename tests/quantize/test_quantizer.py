@@ -64,6 +64,42 @@ def test_a_known_category_is_forced_and_the_residual_follows_it():
     assert (codes[:, 1] == np.square(residual[:, None] - two).sum(-1).argmin(1)).all()
 
 
+def soft(penalty: float) -> Quantizer:
+    quantizer = make()
+    quantizer.category_penalty = penalty
+    for codebook in quantizer.codebooks:  # into the unit ball
+        codebook.copy_(torch.nn.functional.normalize(codebook, dim=-1))
+    return quantizer
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.3, 4.0])
+def test_a_penalty_leans_to_the_category(penalty):
+    quantizer, vectors = soft(penalty), unit(2, 50)
+    categories = np.arange(50, dtype=np.int32) % 5 - 1
+    one = quantizer.codebooks[0].numpy()
+    cost = np.square(vectors[:, None] - one).sum(-1)
+    cost += penalty * (np.arange(4) != categories[:, None]) * (categories >= 0)[:, None]
+    codes = quantizer.assign(vectors, categories)
+    assert (codes[:, 0] == cost.argmin(1)).all()
+    of_category = (codes[:, 0] == categories)[categories >= 0].mean()
+    assert of_category == 1 if penalty == 4 else of_category < 1
+    if penalty == 0:
+        assert (codes == quantizer.assign(vectors, unknown(50))).all()
+
+
+def test_late_items_pay_the_penalty_for_sids_of_another_category():
+    quantizer, vectors = soft(0.3), unit(4, 40)
+    codes = np.random.default_rng(0).integers(0, (3, 2, 4), size=(40, 3)).astype(np.int32)
+    table = table_of(codes)
+    centroids, late = quantizer.centroids(vectors, table), unit(5, 25)
+    categories = np.arange(25, dtype=np.int32) % 5 - 1  # 3 is a category without items
+    found = quantizer.assign_populated(late, categories, table=table, centroids=centroids)
+    cost = np.square(late[:, None] - centroids).sum(-1)
+    cost += 0.3 * (table.sids[:, 0] != categories[:, None]) * (categories >= 0)[:, None]
+    assert (found == table.sids[cost.argmin(1)]).all()
+    assert 0 < (found[:, 0] == categories)[(categories >= 0) & (categories < 3)].mean() < 1
+
+
 def test_a_batch_answers_like_single_items():
     quantizer, vectors = make(), unit(3, 30)
     categories = np.arange(30, dtype=np.int32) % 5 - 1
@@ -92,12 +128,15 @@ def test_group_means_by_hand():
     assert group_means(points, np.array([2, 0, 2]), 4).ravel().tolist() == [3, 0, 3, 0]
 
 
-def test_reload_equals_save(tmp_path):
+@pytest.mark.parametrize("penalty", [None, 0.5])
+def test_reload_equals_save(tmp_path, penalty):
     quantizer, vectors = make(latent=5), unit(6, 20)
+    quantizer.category_penalty = penalty
     with torch.no_grad():
         quantizer.encoder.out.weight.normal_()
     quantizer.save(tmp_path)
     again = Quantizer.load(tmp_path)
+    assert again.category_penalty == penalty
     assert (again.assign(vectors, unknown(20)) == quantizer.assign(vectors, unknown(20))).all()
     assert all(
         torch.equal(tensor, again.state_dict()[name])

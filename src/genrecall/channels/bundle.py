@@ -7,7 +7,7 @@ a bundle and the stage outputs of a running pipeline.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +20,7 @@ from genrecall.artifact import Artifact, open_artifact
 from genrecall.channels.config import ChannelsConfig
 from genrecall.channels.dense import DenseChannel
 from genrecall.channels.generative import GenerativeChannel
+from genrecall.channels.growing import extend_catalog
 from genrecall.channels.requests import Eligible
 from genrecall.data.tables import Catalog
 from genrecall.embed.encoder import TextEncoder
@@ -28,7 +29,7 @@ from genrecall.errors import ArtifactError
 from genrecall.generator.load import QUERY_TO_SID, load_generator
 from genrecall.index.filters import ItemFilters
 from genrecall.index.postings import Postings
-from genrecall.quantize.load import load_table
+from genrecall.quantize.load import load_sids, load_table
 from genrecall.sid import SidTable
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class RecallParts:
     """What the channels are made of.
 
     Attributes:
-        catalog: the item pool.
+        catalog: the item pool: the items of the stage outputs, and behind them those added later.
         encoder: texts to vectors.
         vectors: of the items, float32 `[N, D]`.
         table: the SID of each item.
@@ -59,6 +60,32 @@ class RecallParts:
     stages: Mapping[str, Artifact]
     channels: ChannelsConfig
 
+    def with_items(self, items: pl.DataFrame) -> RecallParts:
+        """These parts over a catalog with more items; nothing is trained, nothing here changes.
+
+        Each new item takes the nearest SID of its category that has items of the stage outputs, so
+        it never makes a new token, and what was added before does not matter. All channels then
+        know all items: postings, BM25 statistics, dense vectors, and the look-ahead's means and
+        counts. Without items every answer stays the same.
+
+        Args:
+            items: columns and types of `ITEMS`.
+
+        Raises:
+            DataError: unusable items, or such as are in the catalog already.
+        """
+        catalog = extend_catalog(self.catalog, items)
+        first = len(self.catalog)
+        vectors = self.encoder.encode(catalog.titles[first:])
+        sids = load_sids(self.stages["quantize"])
+        codes = sids.assign_new(vectors, catalog.categories[first:])
+        return replace(
+            self,
+            catalog=catalog,
+            vectors=np.concatenate([self.vectors, vectors]),
+            table=SidTable(self.table.space, np.concatenate([self.table.codes, codes])),
+        )
+
     @property
     def eligible(self) -> Eligible:
         """Which items may be answered with: those not marked as unavailable."""
@@ -72,6 +99,7 @@ class RecallParts:
             self.stages["generator"],
             stage,
             encoder=self.encoder,
+            titles=self.catalog.titles,
             item_vectors=self.vectors,
             table=self.table,
             head_weight=self.channels.generative.head_weight,

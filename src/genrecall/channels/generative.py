@@ -95,7 +95,7 @@ class GenerativeChannel:
         self.catalog = catalog
         self.postings = postings
         self.trie = Trie(table.space, table.packed)
-        self._generator = generator
+        self.generator = generator
         self.vectors = vectors
         self.encode = encode
         self._eligible = eligible
@@ -147,7 +147,7 @@ class GenerativeChannel:
                 beams = self._search(asked, queries, [masks[i] for i in part], beam)
                 for row, i in enumerate(part):
                     leaves, logprob = beams.leaves[row], beams.logprob[row]
-                    ordered = self._answer(queries[row], leaves, logprob, masks[i])
+                    ordered = self.answer(queries[row], leaves, logprob, masks[i])
                     ranking = Ranking(ordered.rows[:k], ordered.scores[:k], beams=beam)
                     exhausted = leaves[-1] < 0 or beam >= self._config.max_beam
                     if len(ranking.rows) < k and not exhausted:
@@ -224,7 +224,7 @@ class GenerativeChannel:
             # A query without a known word means nothing: it generates no SID, not the usual ones.
             valid = np.stack([self.postings.valid(mask) for mask in masks]) & known[:, None]
         return search(
-            self._generator,
+            self.generator,
             self.trie,
             [Prompt(request.query) for request in requests],
             beam=beam,
@@ -232,13 +232,21 @@ class GenerativeChannel:
             min_level1=min(self._config.min_level1, beam),
         )
 
-    def _answer(
+    def answer(
         self,
         query: NDArray[np.float32],
         leaves: NDArray[np.int64],
         logprob: NDArray[np.float32],
         mask: NDArray[np.bool_] | None,
     ) -> Ordered:
+        """All items behind the beams of one query, in the order of the answer.
+
+        Args:
+            query: its vector, from `encode`, `[D]`.
+            leaves: positions of the SIDs, negative ones are padding, `[B]`.
+            logprob: of the SIDs, `[B]`.
+            mask: items that may be answered with, bool `[N]`; None for all.
+        """
         posted = self.postings.items(leaves, mask)
         similarity = None
         if self._config.order == "dense":

@@ -7,7 +7,7 @@ measure, so that measures compared with each other are compared on the same resa
 Efron and Tibshirani, An Introduction to the Bootstrap, §13.3; for clusters Cameron, Gelbach and
 Miller, Bootstrap-Based Improvements for Inference with Clustered Errors, 2008.
 
-Shapes: `M` searches, `G` distinct queries, `R` resamples.
+Shapes: `M` searches, `G` distinct queries, `R` resamples, `T` runs with different seeds.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ class Bootstrap:
         self._check(groups)
         distinct, self._group = np.unique(groups, return_inverse=True)  # (G,), (M,)
         self._counts = _draw(len(distinct), seed=seed, resamples=resamples)  # (R, G)
+        self._seed = seed
 
     def mean(self, values: NDArray[np.floating[Any]]) -> Estimate:
         """Mean over searches of a measure, float `[M]`."""
@@ -90,6 +91,24 @@ class Bootstrap:
     def difference(self, a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> Estimate:
         """Mean of the paired difference `a - b`, each float `[M]` over the same searches."""
         return self.mean(a - b)
+
+    def mean_over_runs(self, values: NDArray[np.floating[Any]]) -> Estimate:
+        """Mean over searches and over runs with different seeds of a measure, float `[T, M]`.
+
+        Runs are drawn again beside the queries, so the interval holds what both leave open: other
+        queries and another seed.
+
+        >>> Bootstrap(2, seed=0).mean_over_runs(np.array([[0.0, 0.0], [1.0, 1.0]]))
+        Estimate(value=0.5, lo=0.0, hi=1.0, n=2)
+        """
+        for run in values:
+            self._check(run)
+        per_group = np.stack([self._per_group(run) for run in values], axis=1)  # (G, T)
+        by_run = (self._counts @ per_group).astype(np.float64)  # (R, T)
+        by_run /= (self._counts @ self._per_group(np.ones(self.n)))[:, None]
+        drawn = _draw(len(values), seed=self._seed + 1, resamples=len(by_run))  # (R, T)
+        resampled = (by_run * drawn).sum(axis=1) / len(values)
+        return self._estimate(float(values.mean(dtype=np.float64)), resampled)
 
     def ratio(self, parts: NDArray[np.number[Any]], wholes: NDArray[np.number[Any]]) -> Estimate:
         """`Σ parts / Σ wholes` over searches, each `[M]`: a mean per target, not per search."""

@@ -16,6 +16,9 @@ class EvaluateConfig(Section):
     beam: int = Field(default=100, ge=1)
     """Widest beam of the hit@beam figures. Paper: 1, 10 and 100."""
 
+    curve_beam: int = Field(default=300, ge=1)
+    """Widest beam of the curves in `report.html`, for the last training stage. Paper: up to 195."""
+
     latency_searches: int = Field(default=200, ge=0)
     """Searches answered one by one, on one thread, for the latency figures; 0 for none."""
 

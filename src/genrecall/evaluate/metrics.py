@@ -116,7 +116,7 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
     """
     _check(inputs)
     n = len(inputs.positives)
-    groups = _groups(inputs)
+    groups = query_groups(inputs)
     bootstrap = Bootstrap(n, groups=groups, seed=inputs.seed)
     ranks = {name: target_ranks(lists, inputs.positives) for name, lists in inputs.channels.items()}
     metrics: Metrics = {
@@ -149,7 +149,7 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
     return metrics
 
 
-def _groups(inputs: EvaluationInputs) -> IntArray:
+def query_groups(inputs: EvaluationInputs) -> IntArray:
     """A number for the query of each search: int64 `[M]`."""
     if inputs.queries is None:
         return np.arange(len(inputs.positives))

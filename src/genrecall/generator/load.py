@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from genrecall.artifact import Artifact
 from genrecall.embed.encoder import TextEncoder
-from genrecall.generator.compact import CompactGenerator, CompactModel, join_views
+from genrecall.generator.compact import CompactGenerator, CompactModel, join_views, read_bags
 from genrecall.generator.features import LookAhead, mean_vectors
 from genrecall.sid import SidTable
 from genrecall.trie import Trie
@@ -23,12 +24,15 @@ STAGES: Final = (ITEM_TO_SID, QUERY_TO_SID)
 OWN_VECTORS: Final = "own_vectors.npy"
 """The generator's own vectors of the items."""
 
+_AT_ONCE: Final = 8192  # titles encoded together: bounds the memory
+
 
 def load_generator(
     artifact: Artifact,
     stage: str,
     *,
     encoder: TextEncoder,
+    titles: Sequence[str],
     item_vectors: NDArray[np.float32],
     table: SidTable,
     head_weight: float,
@@ -40,6 +44,8 @@ def load_generator(
         artifact: of the generator stage.
         stage: one of `STAGES`.
         encoder: the two-tower encoder.
+        titles: of the items, `[N]`: those that the stage has read, and behind them others, which
+            are encoded now.
         item_vectors: its vectors of the items, float32 `[N, D]`.
         table: the SID of each item.
         head_weight: of the learned heads against the look-ahead.
@@ -51,7 +57,11 @@ def load_generator(
     part = artifact.part(stage)
     model = CompactModel.load(part, space=table.space)
     own = np.load(part.file(OWN_VECTORS), allow_pickle=False)
-    views = join_views(item_vectors, own)
+    added = [
+        read_bags(model, encoder.tokenizer.bags(titles[start : start + _AT_ONCE]))[1]
+        for start in range(len(own), len(titles), _AT_ONCE)
+    ]
+    views = join_views(item_vectors, np.concatenate([own, *added]))
     look_ahead = LookAhead(
         Trie(table.space, table.packed),
         mean_vectors(table.sid_of_item, views, len(table.packed)),

@@ -46,7 +46,8 @@ class CategoryCodes:
     """The frozen level-1 codes.
 
     Args:
-        paths: the category of code `0, 1, …`, sorted.
+        paths: the category of code `0, 1, …`, sorted; after `grow` None for a code without a
+            category, and newer categories behind the older ones.
         reserve: how many codes without a category follow.
         depth: how many steps of a path count; None for all.
 
@@ -57,7 +58,7 @@ class CategoryCodes:
     [1, 0, -1, -1]
     """
 
-    paths: tuple[CategoryPath, ...]
+    paths: tuple[CategoryPath | None, ...]
     reserve: int
     depth: int | None = None
 
@@ -66,9 +67,14 @@ class CategoryCodes:
         """K1: categories and reserve codes."""
         return len(self.paths) + self.reserve
 
+    @property
+    def n_categories(self) -> int:
+        """Codes that belong to a category."""
+        return len(self._code_of)
+
     @cached_property
     def _code_of(self) -> dict[CategoryPath, int]:
-        return {path: code for code, path in enumerate(self.paths)}
+        return {path: code for code, path in enumerate(self.paths) if path is not None}
 
     def code(self, path: CategoryPath | None) -> int:
         """Code of the longest prefix of `path` that has one, `UNKNOWN` where none has."""
@@ -87,7 +93,7 @@ class CategoryCodes:
     def as_json(self) -> Json:
         """The form that `from_json` reads."""
         return {
-            "paths": [list(path) for path in self.paths],
+            "paths": [path and list(path) for path in self.paths],
             "reserve": self.reserve,
             "depth": self.depth,
         }
@@ -100,7 +106,7 @@ class CategoryCodes:
             ArtifactError: `value` is not what `as_json` writes.
         """
         try:
-            paths = tuple(tuple(str(step) for step in path) for path in value["paths"])
+            paths = tuple(path and tuple(str(step) for step in path) for path in value["paths"])
             return cls(paths=paths, reserve=int(value["reserve"]), depth=value["depth"])
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(
@@ -110,7 +116,7 @@ class CategoryCodes:
 
 
 class Categories(NamedTuple):
-    """What `roll_up` found.
+    """What `roll_up` or `grow` found.
 
     Attributes:
         codes: the frozen codes.
@@ -126,7 +132,8 @@ class Categories(NamedTuple):
         """One line for the terminal."""
         n_unknown = int((self.of_item == UNKNOWN).sum())
         text = (
-            f"{len(self.codes.paths):,} categories + {self.codes.reserve:,} reserve for "
+            f"{self.codes.n_categories:,} categories + "
+            f"{self.codes.n_codes - self.codes.n_categories:,} reserve for "
             f"{n_unknown:,} items of unknown category"
         )
         if not self.rolled_up:
@@ -180,6 +187,52 @@ def roll_up(
         reserve = min(max(1, round(n_unknown / mean_size)), max_categories)
     codes = CategoryCodes(paths=chosen.paths, reserve=reserve, depth=depth)
     return Categories(codes, of_item, tuple(rolled_up))
+
+
+def grow(
+    before: CategoryCodes,
+    paths: Sequence[CategoryPath | None],
+    *,
+    in_use: NDArray[np.bool_],
+    min_items: int,
+    max_categories: int,
+) -> Categories:
+    """Codes for a catalog that has grown; a category that had a code keeps it.
+
+    Only items that no code fits are rolled up anew. Each category that comes out takes a reserve
+    code that nothing uses, in order, and a new code behind all others once these are taken. A
+    subcategory of a category that has a code gets none of its own, however large it has grown, and
+    a category whose items are gone leaves its code unused.
+
+    Args:
+        before: the codes so far; their `depth` stays.
+        paths: category of each item, root first; None or empty for unknown.
+        in_use: which codes of `before` have had items, bool `[K1]`.
+        min_items: a new category with fewer items rolls up to its parent.
+        max_categories: most categories that level 1 may have.
+
+    Raises:
+        ConfigError: more categories are left than `max_categories`.
+    """
+    known = before.encode(paths) != UNKNOWN
+    rest = [None if has_code else path for path, has_code in zip(paths, known, strict=True)]
+    found = roll_up(
+        rest, min_items=min_items, max_categories=len(rest), reserve=0, depth=before.depth
+    )
+    grown: list[CategoryPath | None] = [*before.paths, *[None] * before.reserve]
+    free = [code for code, path in enumerate(grown) if path is None and not in_use[code]]
+    new = found.codes.paths
+    for code, path in zip(free, new, strict=False):
+        grown[code] = path
+    grown += new[len(free) :]
+    codes = CategoryCodes(paths=tuple(grown), reserve=0, depth=before.depth)
+    if codes.n_categories > max_categories:
+        raise ConfigError(
+            f"the catalog has grown by {len(new):,} categories to {codes.n_categories:,}, but "
+            f"level 1 may hold max_categories={max_categories:,}. Raise quantize.max_categories "
+            "or quantize.min_items, or leave out quantize.warm_start."
+        )
+    return Categories(codes, codes.encode(paths), found.rolled_up)
 
 
 def _too_many(found: int, count: Counter[CategoryPath], min_items: int, max_categories: int) -> str:

@@ -1,8 +1,8 @@
 """How many SIDs there are and how large they get: codebook sizes and cluster size control.
 
-The paper's Algorithm 1 (CQ-SID, arXiv 2605.14434) splits SIDs with too many items; `merge_small`
-and `refine` are ours. All of it happens once, after training and before the SID space is frozen.
-Level 1 never changes. Shapes: `N` items, `d` width of the latents.
+The paper's Algorithm 1 (CQ-SID, arXiv 2605.14434) splits SIDs with too many items; `overflow`,
+`merge_small` and `refine` are ours. All of it happens once, after training and before the SID
+space is frozen. Level 1 never changes. Shapes: `N` items, `d` width of the latents.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.quantize.kmeans import assign_within, k_means
+from genrecall.quantize.overflow import overflow
 from genrecall.quantize.quantizer import Vectors, group_means
 from genrecall.sid import Codes, SidSpace, SidTable
 
 SplitMethod = Literal["kmeans", "random"]
+ControlMethod = Literal["kmeans", "random", "overflow"]
 
 MAX_CODES: Final = 1024
 """The paper's K2 and K3."""
@@ -60,7 +62,7 @@ class ControlledSizes(NamedTuple):
 
     Attributes:
         table: SID of each item; level 3 holds `K3 · groups` codes.
-        n_split: SIDs that were split.
+        n_split: SIDs that were too large.
         n_merged: SIDs that joined another.
         n_moved: items that `refine` moved to another SID.
     """
@@ -75,34 +77,41 @@ def control_sizes(
     codes: Codes,
     latents: Vectors,
     *,
-    sizes: tuple[int, int, int],
+    codebooks: tuple[Vectors, Vectors, Vectors],
     t_max: int,
     g_max: int,
-    method: SplitMethod,
+    method: ControlMethod,
     merge_below: int,
     rounds: int,
     seed: int,
 ) -> ControlledSizes:
-    """Split SIDs that are too large, merge those that are too small, then refine.
+    """Bring SIDs that are too large to size, merge those that are too small, then refine.
 
     Args:
         codes: SIDs from the quantizer, int32 `[N, 3]`.
         latents: of the same items, float32 `[N, d]`.
-        sizes: the quantizer's codes per level.
+        codebooks: the quantizer's code vectors of each level, float32 `[K_l, d]`.
         t_max: most items of a SID.
         g_max: most groups that a SID is split into.
-        method: how it is split.
+        method: what happens to those that are too large: `split_large` or `overflow`.
         merge_below: SIDs with fewer items join another.
         rounds: of `refine`.
         seed: of the split.
     """
-    k1, k2, k3 = sizes
-    split = split_large(codes, latents, k3=k3, t_max=t_max, g_max=g_max, method=method, seed=seed)
+    first, second, third = codebooks
+    k3 = len(third)
+    if method == "overflow":
+        residuals = latents - first[codes[:, 0]] - second[codes[:, 1]]
+        split = overflow(codes, residuals, third, t_max=t_max, g_max=g_max)
+    else:
+        split = split_large(
+            codes, latents, k3=k3, t_max=t_max, g_max=g_max, method=method, seed=seed
+        )
     merged = merge_small(split, latents, below=merge_below, t_max=t_max)
     refined = refine(merged, latents, t_max=t_max, rounds=rounds)
     groups = int(refined[:, 2].max()) // k3 + 1
     return ControlledSizes(
-        SidTable(SidSpace((k1, k2, k3 * groups)), refined),
+        SidTable(SidSpace((len(first), len(second), k3 * groups)), refined),
         n_split=int((_counts(codes) > t_max).sum()),
         n_merged=len(_counts(split)) - len(_counts(merged)),
         n_moved=int((refined != merged).any(1).sum()),
@@ -147,7 +156,7 @@ def split_large(
             random = np.random.default_rng([seed, int(rows[0])])
             group = random.permutation(len(rows)) // capacity
         else:
-            group = _balanced_k_means(latents[rows], groups, capacity, seed=seed)
+            group = balanced_k_means(latents[rows], groups, capacity, seed=seed)
         new[rows, 2] += (k3 * group).astype(np.int32)
     return new
 
@@ -165,7 +174,7 @@ def merge_small(codes: Codes, latents: Vectors, *, below: int, t_max: int) -> Co
         t_max: most items of a joined SID.
     """
     new = codes.copy()
-    for rows in _scopes(codes) if below > 1 else ():
+    for rows in scopes(codes) if below > 1 else ():
         sids, at = np.unique(codes[rows], axis=0, return_inverse=True)
         into = _join(latents[rows], at, len(sids), below=below, t_max=t_max)
         new[rows] = sids[into[at]]
@@ -185,7 +194,7 @@ def refine(codes: Codes, latents: Vectors, *, t_max: int, rounds: int) -> Codes:
         rounds: k-means rounds; 0 changes nothing.
     """
     new = codes.copy()
-    for rows in _scopes(codes) if rounds else ():
+    for rows in scopes(codes) if rounds else ():
         points = latents[rows]
         sids, at = np.unique(codes[rows], axis=0, return_inverse=True)
         capacity = max(t_max, int(np.bincount(at).max()))
@@ -197,9 +206,10 @@ def refine(codes: Codes, latents: Vectors, *, t_max: int, rounds: int) -> Codes:
     return new
 
 
-def _balanced_k_means(
+def balanced_k_means(
     points: Vectors, groups: int, capacity: int, *, seed: int
 ) -> NDArray[np.int64]:
+    """Group of each point, `[n, d]` to int64 `[n]`; none has more than `capacity` points."""
     centers = k_means(points, groups, seed=seed)
     group = assign_within(points, centers, capacity)
     for _ in range(_BALANCE_ROUNDS):
@@ -241,7 +251,7 @@ def _counts(codes: Codes) -> NDArray[np.int64]:
     return np.unique(codes, axis=0, return_counts=True)[1]
 
 
-def _scopes(codes: Codes) -> Iterator[NDArray[np.int64]]:
+def scopes(codes: Codes) -> Iterator[NDArray[np.int64]]:
     """Rows of each category; of each (c1, c2) prefix where a category is very large."""
     for rows in _members(codes[:, :1], np.arange(len(codes))):
         if len(rows) <= _MAX_SCOPE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -53,7 +54,7 @@ class TrainingConfig(Section):
 class ClusterConfig(Section):
     """Cluster size control, once after training.
 
-    The split changes level 3 only; `merge_below` and `refine` are ours and move items between SIDs
+    `method` changes level 3 only; `merge_below` and `refine` are ours and move items between SIDs
     of one category.
     """
 
@@ -66,9 +67,10 @@ class ClusterConfig(Section):
     """G_max, most groups that a SID is split into; beyond `t_max · g_max` items it stays larger.
     Paper: 100."""
 
-    method: Literal["kmeans", "random"] = "kmeans"
-    """How a SID that is too large is split: balanced k-means of its latents, or the paper's random
-    groups."""
+    method: Literal["kmeans", "random", "overflow"] = "kmeans"
+    """What happens to a SID that is too large. `random`: the paper's, random groups; `kmeans`:
+    groups by balanced k-means of the latents; `overflow`: it keeps its nearest `t_max` items and
+    the others take the next nearest code of level 3 with room."""
 
     merge_below: int | None = Field(default=None, ge=0)
     """A SID with fewer items joins the nearest SID of its category with room; null for half of
@@ -80,11 +82,28 @@ class ClusterConfig(Section):
     that arrives later would. Not in the paper."""
 
 
+class WarmConfig(Section):
+    """What happens to the SIDs of `warm_start`. Not in the paper."""
+
+    epochs: int = Field(default=2, ge=0)
+    """Passes over the catalog in which the old weights and codes follow the new items; takes the
+    place of `training: epochs`."""
+
+    margin: float = Field(default=0.2, ge=0, le=1)
+    """An item keeps its SID unless another one of its category is nearer by this share of the
+    distance; 1 for always."""
+
+
 class QuantizeConfig(Section):
     """The quantize stage. With `use_category` and `use_query_item` off it is a plain RQ-VAE."""
 
     use_category: bool = True
     """Level 1 is the item's category code; off: the nearest code, like the other levels."""
+
+    category_penalty: float | None = Field(default=None, ge=0)
+    """Squared distance that level 1 pays for a code other than the item's category's: soft
+    categories. Latents have length 1, so 0 takes the nearest code and 4 or more always the
+    category's; null forces it. The paper forces it."""
 
     use_query_item: bool = True
     """Train with the query-item InfoNCE."""
@@ -117,6 +136,16 @@ class QuantizeConfig(Section):
 
     clusters: ClusterConfig = ClusterConfig()
     """Cluster size control."""
+
+    warm_start: Path | None = None
+    """A bundle of an earlier catalog whose SIDs are to be kept: items that it holds keep theirs,
+    new items take those that are there, and the SID space only grows. It must not lie in the folder
+    that the run replaces. The text encoder may have been trained anew, with the same `dim`: a SID
+    is known by its items. `min_items` counts for new categories only; `k2`, `k3`, `reserve`,
+    `depth` and the widths stay as they were. Null makes the SIDs anew."""
+
+    warm: WarmConfig = WarmConfig()
+    """How SIDs of `warm_start` are kept."""
 
     @property
     def t_max(self) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
 from genrecall.artifact import Artifact, Json
 from genrecall.quantize.categories import CategoryCodes, CategoryPath
 from genrecall.quantize.quantizer import Quantizer, Vectors
+from genrecall.quantize.stability import rows_before
 from genrecall.sid import Codes, SidSpace, SidTable
 
 KIND: Final = "quantize"
@@ -51,6 +54,18 @@ class FrozenSids(NamedTuple):
         )
 
 
+class Previous(NamedTuple):
+    """The SIDs of an earlier catalog, which are to be kept.
+
+    Attributes:
+        sids: what the stage left then.
+        rows: row in that catalog of each item of today's, int64 `[N]`, -1 for a new item.
+    """
+
+    sids: FrozenSids
+    rows: NDArray[np.int64]
+
+
 def load_sids(artifact: Artifact) -> FrozenSids:
     """Read what `run` wrote.
 
@@ -64,6 +79,21 @@ def load_sids(artifact: Artifact) -> FrozenSids:
         centroids=np.load(artifact.file(CENTROIDS), allow_pickle=False),
         health=artifact.read_json(HEALTH),
     )
+
+
+def load_previous(bundle: Artifact, item_ids: Sequence[str]) -> Previous:
+    """Read the SIDs that a bundle's items have.
+
+    Args:
+        bundle: of an earlier catalog.
+        item_ids: today's items, in the order of the catalog.
+
+    Raises:
+        ArtifactError: a file is missing or does not fit the others.
+    """
+    items = pl.read_parquet(bundle.part("data").file("items.parquet"), columns=["item_id"])
+    rows = rows_before(items["item_id"].to_list(), item_ids)
+    return Previous(load_sids(bundle.part(KIND)), rows)
 
 
 def load_table(artifact: Artifact) -> SidTable:

@@ -1,7 +1,8 @@
 """The inference half of CQ-SID: item vectors to SID codes (CQ-SID, arXiv 2605.14434, §3.1).
 
 An encoder maps an item vector to a latent. Level 1 is the item's category code, or the nearest
-code where the category is unknown; levels 2 and 3 are the nearest codes of the residual.
+code where the category is unknown; levels 2 and 3 are the nearest codes of the residual. With a
+category penalty level 1 leans to the category's code and is not forced to it.
 
 Shapes: `N` items, `D` width of the item vectors, `d` width of the latents, `K_l` codes of level
 `l`, `S` SIDs with items.
@@ -22,7 +23,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from genrecall.errors import ArtifactError, DataError
-from genrecall.quantize.categories import UNKNOWN
 from genrecall.sid import LEVELS, Codes, SidTable
 
 WEIGHTS: Final = "quantizer.safetensors"
@@ -88,11 +88,23 @@ class Quantizer(nn.Module):
         hidden: width of the encoder's hidden layer.
         latent: width of the latents, `d`.
         sizes: codes per level `(K1, K2, K3)`, before cluster size control.
+        category_penalty: squared distance that a code of another category costs more at level 1;
+            None forces the category's code. Latents and codes lie in the unit ball, so 4 forces it
+            too.
     """
 
-    def __init__(self, *, dim: int, hidden: int, latent: int, sizes: tuple[int, int, int]) -> None:
+    def __init__(
+        self,
+        *,
+        dim: int,
+        hidden: int,
+        latent: int,
+        sizes: tuple[int, int, int],
+        category_penalty: float | None = None,
+    ) -> None:
         super().__init__()
         self.dim, self.hidden, self.latent, self.sizes = dim, hidden, latent, sizes
+        self.category_penalty = category_penalty
         self.encoder = ResidualMLP(width_in=dim, width_hidden=hidden, width_out=latent)
         for level, size in enumerate(sizes):
             self.register_buffer(f"codebook_{level + 1}", torch.zeros(size, latent))
@@ -103,12 +115,37 @@ class Quantizer(nn.Module):
         one, two, three = (self.get_buffer(f"codebook_{level + 1}") for level in range(LEVELS))
         return one, two, three
 
+    @property
+    def code_vectors(self) -> tuple[Vectors, Vectors, Vectors]:
+        """The codebooks as arrays, float32 `[K_l, d]` each."""
+        one, two, three = (codebook.numpy() for codebook in self.codebooks)
+        return one, two, three
+
     def forward(self, vectors: Tensor) -> Tensor:
         """Latents of item or query vectors, `[..., D]` to `[..., d]`, of length 1.
 
         Without a fixed length they could shrink to please the commitment loss.
         """
         return nn.functional.normalize(self.encoder(vectors), dim=-1)
+
+    def first_codes(self, latents: Tensor, categories: Tensor) -> Tensor:
+        """Level-1 codes, int64 `[N]`: `argmin_c ‖z − c‖² + penalty · [c is not the category's]`.
+
+        Args:
+            latents: `[N, d]`.
+            categories: category code of each item, int64 `[N]`; -1 takes the nearest code.
+        """
+        first = self.codebooks[0]
+        known = categories >= 0
+        if self.category_penalty is None:
+            code, free = categories.clone(), (~known).nonzero().squeeze(-1)
+            if len(free):
+                code[free] = nearest(latents[free], first)
+            return code
+        cost = _distances(latents, first)
+        rows = known.nonzero().squeeze(-1)
+        cost[rows, categories[rows]] -= self.category_penalty  # the same up to a constant
+        return cost.argmin(-1)
 
     def quantize(self, latents: Tensor, categories: Tensor) -> Quantized:
         """Choose the codes level by level.
@@ -120,13 +157,15 @@ class Quantizer(nn.Module):
         residuals, chosen, codes = [], [], []
         residual = latents
         for level, codebook in enumerate(self.codebooks):
-            code = nearest(residual, codebook)
             if level == 0:
-                code = torch.where(categories >= 0, categories, code)
+                code = self.first_codes(residual, categories)
+            else:
+                code = nearest(residual, codebook)
+            vector = codebook[code]
             residuals.append(residual)
-            chosen.append(codebook[code])
+            chosen.append(vector)
             codes.append(code)
-            residual = residual - codebook[code]
+            residual = residual - vector
         return Quantized(
             torch.stack(codes, dim=-1),
             (residuals[0], residuals[1], residuals[2]),
@@ -194,7 +233,8 @@ class Quantizer(nn.Module):
 
         An item takes the nearest SID *with items* of its category, by the mean latent of the SID's
         items, so no new token is made and groups that cluster size control split off take part. An
-        item of unknown category, or of a category without items, takes the nearest of all.
+        item of unknown category, or of a category without items, takes the nearest of all. With a
+        category penalty, SIDs under another code are farther by the penalty.
 
         Args:
             vectors: item vectors, `[N, D]`.
@@ -208,12 +248,14 @@ class Quantizer(nn.Module):
         codes = np.empty((len(vectors), LEVELS), dtype=np.int32)
         for category in np.unique(category_codes).tolist():
             rows = np.flatnonzero(category_codes == category)
-            first, last = np.searchsorted(sids[:, 0], [category, category + 1]).tolist()
-            if category == UNKNOWN or first == last:
-                first, last = 0, len(sids)
+            own = slice(*np.searchsorted(sids[:, 0], [category, category + 1]).tolist())
+            forced = self.category_penalty is None and own.start < own.stop
+            among = own if forced else slice(0, len(sids))
+            bonus = torch.zeros(len(sids))
+            bonus[own] = self.category_penalty or 0.0
             for block in _blocks(len(rows)):
-                at = nearest(latents[rows[block]], centers[first:last]).numpy()
-                codes[rows[block]] = sids[first + at]
+                cost = _distances(latents[rows[block]], centers[among]) - bonus[among]
+                codes[rows[block]] = sids[among.start + cost.argmin(-1).numpy()]
         return codes
 
     def save(self, folder: Path) -> None:
@@ -225,6 +267,7 @@ class Quantizer(nn.Module):
             "hidden": self.hidden,
             "latent": self.latent,
             "sizes": list(self.sizes),
+            "category_penalty": self.category_penalty,
         }
         (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
@@ -250,8 +293,13 @@ class Quantizer(nn.Module):
 
 def nearest(points: Tensor, centers: Tensor) -> Tensor:
     """Position of the center at the least squared distance, int64 `[N]`; the first of equals."""
-    # ‖p − c‖² without its constant ‖p‖².
-    return (centers.square().sum(-1) - 2 * points @ centers.T).argmin(-1)
+    return _distances(points, centers).argmin(-1)
+
+
+def _distances(points: Tensor, centers: Tensor) -> Tensor:
+    """`‖p − c‖²` without its constant `‖p‖²`: `[n, k]`."""
+    # A choice has no gradient: no graph is kept for it.
+    return torch.addmm(centers.square().sum(-1), points.detach(), centers.T, alpha=-2)
 
 
 def group_means(points: Vectors, groups: NDArray[np.int64], n_groups: int) -> Vectors:

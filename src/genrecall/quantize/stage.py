@@ -6,18 +6,30 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genrecall.artifact import Artifact, open_artifact, write_json, writing
 from genrecall.embed.pairs import LoggedPairs
 from genrecall.errors import DataError
 from genrecall.progress import RunLog
-from genrecall.quantize.categories import UNKNOWN, CategoryCodes, CategoryPath, roll_up
+from genrecall.quantize.categories import (
+    UNKNOWN,
+    Categories,
+    CategoryCodes,
+    CategoryPath,
+    grow,
+    roll_up,
+)
 from genrecall.quantize.clusters import codebook_sizes, control_sizes
 from genrecall.quantize.config import QuantizeConfig
-from genrecall.quantize.health import measure_health
-from genrecall.quantize.load import CATEGORIES, CENTROIDS, HEALTH, KIND, SIDS, SPACE
-from genrecall.quantize.quantizer import Vectors
+from genrecall.quantize.health import Wanted, measure_health
+from genrecall.quantize.health_examples import EXAMPLES, find_examples
+from genrecall.quantize.load import CATEGORIES, CENTROIDS, HEALTH, KIND, SIDS, SPACE, Previous
+from genrecall.quantize.quantizer import Quantizer, Vectors
+from genrecall.quantize.stability import sid_stability
 from genrecall.quantize.training import train_quantizer
+from genrecall.quantize.warm import continued, keep_sids
+from genrecall.sid import SidTable
 
 
 def run(
@@ -31,6 +43,7 @@ def run(
     out: Path,
     inputs: str,
     log: RunLog,
+    previous: Previous | None = None,
 ) -> Artifact:
     """Train the quantizer, assign and freeze the SIDs, write them to `out`.
 
@@ -44,27 +57,23 @@ def run(
         out: where the artifact appears.
         inputs: hash of what this stage depends on.
         log: where to report.
+        previous: SIDs to keep; None makes them anew. `config.warm_start` is not read here.
 
     Raises:
-        ConfigError: more categories than `max_categories`.
+        ConfigError: more categories than `max_categories`, or vectors of another width than those
+            of `previous`.
         DataError: no item, or arrays that do not fit each other.
     """
     _check(item_vectors, categories, query_vectors, pairs)
-    found = roll_up(
-        categories,
-        min_items=config.min_items,
-        max_categories=config.max_categories,
-        reserve=config.reserve,
-        depth=config.depth,
-    )
+    found, frozen, forced = _categorize(config, categories, previous)
     log.say(f"  categories: {found.report()}")
-    frozen, forced = found.codes, found.of_item
-    if not config.use_category:  # as many codes, but none belongs to a category
-        frozen = CategoryCodes(paths=(), reserve=frozen.n_codes)
-        forced = np.full_like(forced, UNKNOWN)
-    n_items, k1 = len(item_vectors), frozen.n_codes
-    k2, k3 = codebook_sizes(n_items, k1, config.items_per_sid)
+    k1 = frozen.n_codes
+    k2, k3 = codebook_sizes(len(item_vectors), k1, config.items_per_sid)
     sizes = (k1, config.k2 or k2, config.k3 or k3)
+    training, start = config.training, None
+    if previous:
+        start = continued(previous, frozen, item_vectors, forced)
+        sizes, training = start.sizes, training.model_copy(update={"epochs": config.warm.epochs})
     if not config.use_query_item:
         pairs = LoggedPairs(pairs.query[:0], pairs.item[:0], pairs.weight[:0])
     elif not len(pairs.item):
@@ -76,34 +85,35 @@ def run(
         pairs=pairs,
         sizes=sizes,
         n_categories=len(frozen.paths),
-        config=config.training,
+        config=training,
+        category_penalty=config.category_penalty,
+        start=start,
         seed=seed,
         log=log,
     )
-    clusters = config.clusters
-    controlled = control_sizes(
-        quantizer.assign(item_vectors, forced),
-        quantizer.encode(item_vectors),
-        sizes=sizes,
-        t_max=config.t_max,
-        g_max=clusters.g_max,
-        method=clusters.method,
-        merge_below=config.merge_below,
-        rounds=clusters.refine,
-        seed=seed,
+    if previous:
+        table = _keep(quantizer, item_vectors, forced, previous, config=config, seed=seed, log=log)
+    else:
+        table = _make(quantizer, item_vectors, forced, config=config, seed=seed, log=log)
+    latents = quantizer.encode(item_vectors)
+    health = measure_health(
+        table,
+        found.of_item,
+        latents=latents,
+        wanted=Wanted(
+            sizes=sizes,
+            reserve=frozen.n_codes - frozen.n_categories,
+            items_per_sid=config.items_per_sid,
+            t_max=config.t_max,
+        ),
     )
-    table = controlled.table
-    health = measure_health(table, found.of_item)
-    log.say(
-        f"  clusters: {controlled.n_split:,} SIDs split, {controlled.n_merged:,} merged, "
-        f"{controlled.n_moved:,} items moved"
-    )
+    examples = find_examples(table, found.of_item, latents=latents, seed=seed)
     sizes_text = " × ".join(f"{size:,}" for size in table.space.sizes)
     log.say(
         f"  {health.sids:,} SIDs in {sizes_text} codes, {health.items_per_sid.mean:.1f} items per "
         f"SID ({health.items_per_sid.weighted:.1f} weighted, at most {health.items_per_sid.max:,})"
     )
-    for warning in health.warnings(t_max=config.t_max):
+    for warning in health.warnings():
         log.say(f"  warning: {warning}")
     log.event("quantize", **health.as_json())
     with writing(out, kind=KIND, inputs=inputs, meta={"space": table.space.digest}) as folder:
@@ -111,9 +121,95 @@ def run(
         write_json(folder / CATEGORIES, {**frozen.as_json(), "rolled_up": found.rolled_up})
         write_json(folder / SPACE, {"sizes": table.space.sizes, "digest": table.space.digest})
         write_json(folder / HEALTH, health.as_json())
+        write_json(folder / EXAMPLES, examples)
         np.save(folder / SIDS, table.codes, allow_pickle=False)
         np.save(folder / CENTROIDS, quantizer.centroids(item_vectors, table), allow_pickle=False)
     return open_artifact(out, kind=KIND)
+
+
+def _categorize(
+    config: QuantizeConfig,
+    paths: Sequence[CategoryPath | None],
+    previous: Previous | None,
+) -> tuple[Categories, CategoryCodes, NDArray[np.int32]]:
+    """The categories, the level-1 codes, and the code of each item's category, int32 `[N]`."""
+    before = previous.sids.categories if previous else None
+    if previous and before and config.use_category:
+        in_use = np.zeros(before.n_codes, dtype=np.bool_)
+        in_use[previous.sids.table.sids[:, 0]] = True
+        found = grow(
+            before,
+            paths,
+            in_use=in_use,
+            min_items=config.min_items,
+            max_categories=config.max_categories,
+        )
+        return found, found.codes, found.of_item
+    found = roll_up(
+        paths,
+        min_items=config.min_items,
+        max_categories=config.max_categories,
+        reserve=config.reserve,
+        depth=config.depth,
+    )
+    if config.use_category:
+        return found, found.codes, found.of_item
+    # As many codes, but none belongs to a category.
+    n_codes = before.n_codes if before else found.codes.n_codes
+    unforced = np.full_like(found.of_item, UNKNOWN)
+    return found, CategoryCodes(paths=(), reserve=n_codes), unforced
+
+
+def _make(
+    quantizer: Quantizer,
+    vectors: Vectors,
+    forced: NDArray[np.int32],
+    *,
+    config: QuantizeConfig,
+    seed: int,
+    log: RunLog,
+) -> SidTable:
+    """SIDs without a past."""
+    clusters = config.clusters
+    controlled = control_sizes(
+        quantizer.assign(vectors, forced),
+        quantizer.encode(vectors),
+        codebooks=quantizer.code_vectors,
+        t_max=config.t_max,
+        g_max=clusters.g_max,
+        method=clusters.method,
+        merge_below=config.merge_below,
+        rounds=clusters.refine,
+        seed=seed,
+    )
+    log.say(
+        f"  clusters: {controlled.n_split:,} SIDs were too large, {controlled.n_merged:,} merged, "
+        f"{controlled.n_moved:,} items moved"
+    )
+    return controlled.table
+
+
+def _keep(
+    quantizer: Quantizer,
+    vectors: Vectors,
+    forced: NDArray[np.int32],
+    previous: Previous,
+    *,
+    config: QuantizeConfig,
+    seed: int,
+    log: RunLog,
+) -> SidTable:
+    """The SIDs of before, for more items."""
+    kept = keep_sids(quantizer, vectors, forced, previous=previous, config=config, seed=seed)
+    found = sid_stability(previous.sids.table.codes, kept.table.codes, previous.rows)
+    log.say(
+        f"  kept: {found.moved:.1%} of {found.items:,} known items moved "
+        f"({kept.n_recategorized:,} to another category, {kept.n_nearer:,} to a nearer SID); "
+        f"{len(vectors) - found.items:,} new items, {kept.n_outgrown:,} SIDs outgrown, "
+        f"{kept.n_new:,} new"
+    )
+    log.event("warm_start", **found._asdict())
+    return kept.table
 
 
 def _check(

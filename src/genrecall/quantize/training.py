@@ -70,7 +70,8 @@ class RqVae(nn.Module):
             categories: category codes, int64 `[N]`, -1 where unknown.
             seed: of k-means.
         """
-        first, second, third = self.quantizer.codebooks
+        quantizer = self.quantizer
+        first, second, third = quantizer.codebooks
         n = self.n_categories
         known = (categories >= 0).numpy()
         if n:
@@ -79,11 +80,20 @@ class RqVae(nn.Module):
         if n < len(first):
             free = latents[~known] if not known.all() else latents
             first[n:] = torch.from_numpy(k_means(free.numpy(), len(first) - n, seed=seed))
-        code = torch.where(categories >= 0, categories, nearest(latents, first))
+        code = quantizer.first_codes(latents, categories)
         residual = latents - first[code]
         for codebook in (second, third):
             codebook.copy_(torch.from_numpy(k_means(residual.numpy(), len(codebook), seed=seed)))
             residual = residual - codebook[nearest(residual, codebook)]
+
+    @torch.no_grad()
+    def count(self, latents: Tensor, categories: Tensor) -> None:
+        """Start the running means of each code at what it holds of all items.
+
+        Args:
+            latents: `[N, d]`.
+            categories: category codes, int64 `[N]`, -1 where unknown.
+        """
         quantized = self.quantizer.quantize(latents, categories)
         for level, codebook in enumerate(self.quantizer.codebooks):
             used = torch.bincount(quantized.codes[:, level], minlength=len(codebook))
@@ -186,6 +196,8 @@ def train_quantizer(
     config: TrainingConfig,
     seed: int,
     log: RunLog,
+    category_penalty: float | None = None,
+    start: Quantizer | None = None,
 ) -> Quantizer:
     """Train a quantizer; the same arguments give the same quantizer.
 
@@ -202,22 +214,34 @@ def train_quantizer(
         config: everything else.
         seed: of every random choice.
         log: where progress is reported.
+        category_penalty: of the quantizer.
+        start: a quantizer of these sizes to go on from, with its widths; None starts anew. It is
+            left as it is, and no code of it restarts, so that codes keep their meaning.
     """
     n_items, dim = vectors.shape
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         quantizer = Quantizer(
-            dim=dim, hidden=config.hidden, latent=config.latent or dim, sizes=sizes
+            dim=dim,
+            hidden=start.hidden if start else config.hidden,
+            latent=start.latent if start else config.latent or dim,
+            sizes=sizes,
+            category_penalty=category_penalty,
         )
         model = RqVae(
             quantizer,
             n_categories=n_categories,
             ema_decay=config.ema_decay,
-            restart_share=config.restart_below / n_items,
+            restart_share=0.0 if start else config.restart_below / n_items,
         )
     items = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
     codes = torch.from_numpy(categories.astype(np.int64))
-    model.start(torch.from_numpy(quantizer.encode(vectors)), codes, seed=seed)
+    if start:
+        quantizer.load_state_dict(start.state_dict())
+    latents = torch.from_numpy(quantizer.encode(vectors))
+    if not start:
+        model.start(latents, codes, seed=seed)
+    model.count(latents, codes)
 
     batches = -(-n_items // config.batch_size)
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)

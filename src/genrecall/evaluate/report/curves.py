@@ -1,0 +1,188 @@
+"""What the report draws of an evaluation: beams, budgets, and what the channels share.
+
+Shapes: `M` searches, `P` good items of all searches together, `B` beams, `n` items of an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.data.tables import Rows
+from genrecall.evaluate.bootstrap import Bootstrap
+from genrecall.evaluate.measures import (
+    Floats,
+    IntArray,
+    TargetRanks,
+    candidates,
+    recall,
+    target_ranks,
+)
+from genrecall.evaluate.metrics import JOIN, TWO_VIEWS, EvaluationInputs, K, query_groups
+
+_STEPS: Final = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, K)
+"""Widths and budgets at which curves are drawn: even on a logarithmic axis."""
+
+
+def steps(most: int) -> list[int]:
+    """Where a curve up to `most` has its points.
+
+    >>> steps(12)
+    [1, 2, 3, 5, 7, 10, 12]
+    """
+    return [step for step in _STEPS if step < most] + [most]
+
+
+def beam_curves(inputs: EvaluationInputs, beams: Mapping[str, IntArray]) -> list[dict[str, Any]]:
+    """Follow the beams of every stage: good items found, and items behind them.
+
+    Args:
+        inputs: of the evaluation.
+        beams: by stage the SID positions of each search, best first, `[M, B]`; negative entries
+            are padding.
+
+    Returns:
+        For each stage its `stage`, `beams` [widths], `hit@beam` and `candidates@beam` [figures].
+    """
+    assert inputs.sid_of_item is not None, "beams need the SIDs of the items"
+    bootstrap = _bootstrap(inputs)
+    per_sid = inputs.items_per_sid
+    if per_sid is None:
+        per_sid = np.bincount(inputs.sid_of_item)
+    targets = [inputs.sid_of_item[rows] for rows in inputs.positives]
+    curves = []
+    for stage, leaves in beams.items():
+        ranks = target_ranks(list(leaves), targets)
+        widths = steps(_filled(leaves))
+        items = [candidates(leaves, per_sid, width) for width in widths]
+        curves.append(
+            {
+                "stage": stage,
+                "beams": widths,
+                "hit@beam": _figures(bootstrap, [recall(ranks, width) for width in widths]),
+                "candidates@beam": _figures(bootstrap, items),
+            }
+        )
+    return curves
+
+
+def cut_curve(
+    inputs: EvaluationInputs, answers: Sequence[tuple[Rows, IntArray]], widths: Sequence[int]
+) -> dict[str, Any]:
+    """Recall of answers that are cut to `K` items, by the number of beams they are made of.
+
+    More beams bring more items, and the cut falls on all of them alike: beyond some width good
+    items are pushed out (CQ-SID, arXiv 2605.14434, §5).
+
+    Args:
+        inputs: of the evaluation.
+        answers: for each search all items behind its beams in the order of the answer, `[n]`, and
+            the place of each item's beam, counted from 0, `[n]`.
+        widths: numbers of beams.
+
+    Returns:
+        `beams` [widths], `recall` [figures].
+    """
+    found = np.stack(
+        [
+            _found_after_cut(rows, beam, positives, widths)
+            for (rows, beam), positives in zip(answers, inputs.positives, strict=True)
+        ]
+    )  # (M, widths)
+    return {"beams": list(widths), "recall": _figures(_bootstrap(inputs), list(found.T))}
+
+
+def budget_curves(inputs: EvaluationInputs) -> dict[str, Any]:
+    """Recall of every channel and fusion by the number of items.
+
+    Returns:
+        channel → `items` [budgets], `recall` [figures].
+    """
+    bootstrap, budgets = _bootstrap(inputs), steps(K)
+    curves = {}
+    for name, lists in inputs.channels.items():
+        ranks = target_ranks(lists, inputs.positives)
+        figures = _figures(bootstrap, [recall(ranks, k) for k in budgets])
+        curves[name] = {"items": budgets, "recall": figures}
+    return curves
+
+
+def overlap(inputs: EvaluationInputs) -> dict[str, Any]:
+    """Share of the good items that exactly these channels have among their first `K`.
+
+    Fusions and the control have no items of their own and do not count. The shares sum to 1.
+
+    Returns:
+        `channels` [names], `sets` [{`channels` [names], `share` figure}], the largest first; no
+        channel at all is the set without names.
+    """
+    bootstrap = _bootstrap(inputs)
+    ranks = {
+        name: target_ranks(lists, inputs.positives)
+        for name, lists in inputs.channels.items()
+        if JOIN not in name and name != TWO_VIEWS
+    }
+    shares = {names: bootstrap.mean(share) for names, share in found_by(ranks, K).items()}
+    return {
+        "channels": list(ranks),
+        "sets": [
+            {"channels": list(names), "share": shares[names].to_json()}
+            for names in sorted(shares, key=lambda names: -shares[names].value)
+        ],
+    }
+
+
+def found_by(ranks: Mapping[str, TargetRanks], k: int) -> dict[tuple[str, ...], Floats]:
+    """Share of each search's targets that exactly these lists have among their first `k`.
+
+    Args:
+        ranks: by the name of a list, all of the same targets.
+        k: how much of a list counts.
+
+    Returns:
+        float64 `[M]` by names, only of combinations that occur; no name where none has it.
+
+    >>> targets = [np.array([5, 9])]
+    >>> one, two = (target_ranks([np.array(rows)], targets) for rows in ([5], [5, 7]))
+    >>> found_by({"one": one, "two": two}, k=2)
+    {(): array([0.5]), ('one', 'two'): array([0.5])}
+    """
+    names, some = list(ranks), next(iter(ranks.values()))
+    has = np.stack([of_name.rank < k for of_name in ranks.values()])  # (lists, P)
+    number = (has << np.arange(len(names))[:, None]).sum(axis=0)
+    shares = {}
+    for combination in np.unique(number).tolist():
+        chosen = some.search[number == combination]
+        shares[tuple(name for bit, name in enumerate(names) if combination >> bit & 1)] = (
+            np.bincount(chosen, minlength=len(some.n_targets)) / some.n_targets
+        )
+    return shares
+
+
+def _found_after_cut(
+    rows: Rows, beam: IntArray, positives: Rows, widths: Sequence[int]
+) -> NDArray[np.float64]:
+    """Share of the positives among the first `K` items of the first so many beams: `[widths]`."""
+    at = np.flatnonzero(np.isin(rows, positives))
+    found = np.zeros(len(widths))
+    for place, width in enumerate(widths):
+        within = beam < width
+        rank = np.cumsum(within)[at]  # from 1, among the items of these beams
+        found[place] = (within[at] & (rank <= K)).sum()
+    return found / len(positives)
+
+
+def _filled(leaves: IntArray) -> int:
+    """The widest beam that was filled for any search, at least 1."""
+    return max(int((leaves >= 0).sum(axis=1).max(initial=0)), 1)
+
+
+def _bootstrap(inputs: EvaluationInputs) -> Bootstrap:
+    return Bootstrap(len(inputs.positives), groups=query_groups(inputs), seed=inputs.seed)
+
+
+def _figures(bootstrap: Bootstrap, values: Sequence[Floats]) -> list[dict[str, Any]]:
+    return [bootstrap.mean(of_step).to_json() for of_step in values]

@@ -1,0 +1,230 @@
+"""How the report says names and numbers, and its headlines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from genrecall.evaluate.metrics import GENERATIVE, JOIN, TWO_VIEWS, K, Metrics
+
+Figure = Mapping[str, Any]
+"""`{"value": x, "ci": [lo, hi], "n": searches}`."""
+
+_CHANNELS: Final = {"bm25": "BM25", TWO_VIEWS: "two views (control)"}
+_STAGES: Final = {
+    "two-tower encoder": "Text encoder",
+    "rq-vae": "Quantizer",
+    "item_to_sid": "item → SID",
+    "query_to_sid": "query → SID",
+    "user_query_to_sid": "shopper and query → SID",
+    "align": "alignment",
+}
+_HEALTH_EXAMPLES: Final = {
+    "largest": "The largest clusters",
+    "typical": "Typical clusters, drawn at random",
+    "mixed": "Clusters that mix categories",
+    "singletons": "Clusters of one item",
+    "far": "Items far from the others of their cluster",
+}
+_SLICES: Final = {
+    "head": "head: frequent queries",
+    "torso": "torso",
+    "tail": "tail: rare queries",
+    "unseen": "queries never seen in training",
+    "new_items": "new items only",
+}
+
+
+class Headline(NamedTuple):
+    """One finding.
+
+    Attributes:
+        number: what stands out.
+        text: what it means.
+    """
+
+    number: str
+    text: str
+
+
+def stages(metrics: Metrics) -> list[str]:
+    """Training stages with beams, in the order in which they are trained."""
+    return _in_order(metrics.get("hit@beam", {}), _STAGES)
+
+
+def slices(metrics: Metrics) -> list[str]:
+    """Parts of the searches, from the most frequent queries to those never seen.
+
+    A part that holds every search would only repeat the figures of the channels.
+    """
+    parts = {name: part for name, part in metrics["slices"].items() if part != metrics["channels"]}
+    return _in_order(parts, _SLICES)
+
+
+def health_examples(examples: Mapping[str, Sequence[Any]]) -> list[tuple[str, Sequence[Any]]]:
+    """Examples of the health report that there are, with what they are."""
+    return [
+        (title, examples[name]) for name, title in _HEALTH_EXAMPLES.items() if examples.get(name)
+    ]
+
+
+def channel(name: str) -> str:
+    """Say the name of a channel or fusion.
+
+    >>> channel("bm25+dense+generative")
+    'BM25 + dense + generative'
+    """
+    return " + ".join(_CHANNELS.get(part, part) for part in name.split(JOIN))
+
+
+def stage(name: str) -> str:
+    """Say the name of a training stage."""
+    return _STAGES.get(name, name)
+
+
+def slice_name(name: str) -> str:
+    """Say the name of a part of the searches."""
+    return _SLICES.get(name, name)
+
+
+def sid(codes: Sequence[int]) -> str:
+    """Say a SID.
+
+    >>> sid([12, 3, 4])
+    '12-3-4'
+    """
+    return "-".join(str(code) for code in codes)
+
+
+def share(figure: Figure) -> str:
+    """Three decimals."""
+    return f"{figure['value']:.3f}"
+
+
+def ends(figure: Figure) -> str:
+    """The interval of a share.
+
+    >>> ends({"value": 0.5, "ci": [0.25, 0.75], "n": 4})
+    '[0.250–0.750]'
+    """
+    lo, hi = figure["ci"]
+    return f"[{lo:.3f}–{hi:.3f}]"
+
+
+def change(figure: Figure) -> str:
+    """A difference with its interval.
+
+    >>> change({"value": 0.01, "ci": [-0.002, 0.02], "n": 4})
+    '+0.010 [−0.002, +0.020]'
+    """
+    value, lo, hi = (_signed(x) for x in (figure["value"], *figure["ci"]))
+    return f"{value} [{lo}, {hi}]"
+
+
+def percent(value: float) -> str:
+    r"""A share of a hundred.
+
+    >>> percent(0.9849), percent(0.0001)
+    ('98.5\xa0%', '<\xa00.1\xa0%')
+    """
+    if 0 < value < 0.0005:
+        return "<\xa00.1\xa0%"
+    return f"{100 * value:.1f}\xa0%"
+
+
+def count(value: float) -> str:
+    """A number of things."""
+    return f"{value:,.0f}"
+
+
+def headlines(metrics: Metrics) -> list[Headline]:
+    """What a reader should know first, at most four findings."""
+    found = [
+        _gain(metrics),
+        _beams(metrics),
+        _alone(metrics),
+        _latency(metrics),
+        _clusters(metrics),
+    ]
+    return [headline for headline in found if headline is not None][:4]
+
+
+def added(metrics: Metrics) -> tuple[str, str] | None:
+    """The fusion with the generative channel and the same without it, where both were measured."""
+    for name in metrics["paired"]:
+        fusion, without = name.split(" - ")
+        if set(without.split(JOIN)) < set(fusion.split(JOIN)):
+            return fusion, without
+    return None
+
+
+def _gain(metrics: Metrics) -> Headline | None:
+    compared = added(metrics)
+    if compared is None:
+        return None
+    figure = metrics["paired"][f"{compared[0]} - {compared[1]}"]["recall@100"]
+    lo, hi = figure["ci"]
+    adding = f"Adding the {GENERATIVE} channel to {channel(compared[1])}"
+    interval = f"[{_signed(lo)}, {_signed(hi)}]"
+    if lo > 0:
+        text = f"{adding} raises recall@100 by this much {interval}."
+    elif hi < 0:
+        text = f"{adding} lowers recall@100 by this much {interval}."
+    else:
+        text = f"{adding} shows no clear change of recall@100: its interval {interval} holds zero."
+    return Headline(_signed(figure["value"]), text)
+
+
+def _beams(metrics: Metrics) -> Headline | None:
+    trained = stages(metrics)
+    if not trained:
+        return None
+    last = trained[-1]
+    widths = metrics["hit@beam"][last]
+    width = max(widths, key=int)
+    items = metrics["candidates@beam"][last][width]["value"]
+    beams = "1 beam" if width == "1" else f"{width} beams"
+    text = f"of the good items stand behind {beams}, with {count(items)} items on average."
+    return Headline(percent(widths[width]["value"]), text)
+
+
+def _alone(metrics: Metrics) -> Headline | None:
+    figure = metrics.get(f"only_{GENERATIVE}@{K}")
+    if figure is None:
+        return None
+    lo, hi = (f"{100 * end:.1f}" for end in figure["ci"])
+    return Headline(
+        percent(figure["value"]),
+        f"of the good items [{lo}–{hi}\xa0%] are among the {K:,} of the {GENERATIVE} channel "
+        "and of no other.",
+    )
+
+
+def _latency(metrics: Metrics) -> Headline | None:
+    latency = metrics.get("latency_ms")
+    if latency is None:
+        return None
+    asked = f" of {latency['k']:,} items" if "k" in latency else ""
+    return Headline(
+        f"{latency['p50']['value']:.1f}\xa0ms",
+        f"for a request{asked} at the median, on one thread; 99 of 100 take at most "
+        f"{latency['p99']['value']:.1f}\xa0ms.",
+    )
+
+
+def _clusters(metrics: Metrics) -> Headline | None:
+    quantize = metrics.get("quantize", {})
+    if "items_per_sid" not in quantize:
+        return None
+    mean = quantize["items_per_sid"]["mean"]
+    return Headline(count(quantize["sids"]), f"SIDs name clusters of {mean:.1f} items on average.")
+
+
+def _in_order(names: Iterable[str], order: Iterable[str]) -> list[str]:
+    """Known names in their order, then the others by name."""
+    known = list(order)
+    return sorted(names, key=lambda name: (known.index(name) if name in known else 99, name))
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from benchmarks.ablation.cell import BEAMS, MODES, RECALL_AT, WIDTHS, Measured
+from benchmarks.ablation.cells import CELLS, REFERENCE
+from benchmarks.ablation.results import Results
+from benchmarks.ablation.tables import build_tables
+from genrecall.config import Config
+from genrecall.data.config import DataConfig, TableSource
+from genrecall.data.tables import SEARCHES, Searches
+from genrecall.errors import DataError
+from genrecall.generator.config import GeneratorConfig
+
+SEARCHES_MEASURED = 40
+
+
+def _config(tmp_path: Path) -> Config:
+    return Config(data=DataConfig(items=TableSource(file=tmp_path / "items.jsonl")))
+
+
+def _measured(rng: np.random.Generator, *, hit: float) -> Measured:
+    """Random searches whose `hit` rate of the good item grows with the beams."""
+    at = rng.geometric(hit, size=SEARCHES_MEASURED)  # beam at which the good item is found
+    found = (np.arange(BEAMS + 1) >= at[:, None]).astype(np.float32)
+    items = np.tile(np.arange(BEAMS + 1, dtype=np.float32) * 5, (SEARCHES_MEASURED, 1))
+
+    def by_mode(values: Any) -> dict[str, Any]:
+        return dict.fromkeys(MODES, values)
+
+    return Measured(
+        found=by_mode(found),
+        items=by_mode(items),
+        truncated=by_mode(found[:, WIDTHS]),
+        recall=by_mode(found[:, RECALL_AT[:1] * len(RECALL_AT)]),
+        health={"warnings": []},
+        sizes=np.full(100, 5),
+    )
+
+
+def _shop() -> Any:
+    """What the tables need of a shop: its name, its searches, the generator's settings."""
+    frame = pl.DataFrame(
+        {
+            "search_id": [str(i) for i in range(SEARCHES_MEASURED)],
+            "query": [f"query {i}" for i in range(SEARCHES_MEASURED)],
+            "split": ["validation"] * SEARCHES_MEASURED,
+            "positives": [[0]] * SEARCHES_MEASURED,
+        }
+    )
+    empty = {name: kind for name, kind in SEARCHES.items() if name not in frame.columns}
+    frame = frame.with_columns(*(pl.lit(None, dtype=kind).alias(n) for n, kind in empty.items()))
+    searches = Searches(frame.select(pl.col(n).cast(kind) for n, kind in SEARCHES.items()))
+    config = SimpleNamespace(generator=GeneratorConfig())
+    return SimpleNamespace(name="synthetic", tables=(None, searches), config=config)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+def test_every_cell_changes_the_quantizer_and_nothing_else(cell: Any, tmp_path: Path) -> None:
+    config = _config(tmp_path)
+    changed = cell.applied_to(config)
+    assert (changed.quantize != config.quantize) == (cell.name != REFERENCE)
+    assert changed.model_copy(update={"quantize": config.quantize}) == config
+
+
+def test_names_of_cells_are_distinct() -> None:
+    assert len({cell.name for cell in CELLS}) == len(CELLS)
+
+
+def test_a_cell_is_read_as_it_was_written_and_not_measured_again(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    measured = _measured(np.random.default_rng(0), hit=0.1)
+    assert not results.has("cq_sid", 3, "settings")
+    results.write("cq_sid", 3, "settings", measured)
+    assert results.has("cq_sid", 3, "settings")
+    assert not results.has("cq_sid", 3, "other settings")
+    assert results.seeds("cq_sid") == [3]
+    read = results.read("cq_sid", 3)
+    np.testing.assert_array_equal(read.found["heads"], measured.found["heads"])
+    assert read.health == measured.health
+
+
+def test_a_cell_that_another_process_has_claimed_is_left_to_it(tmp_path: Path) -> None:
+    one, two = Results(tmp_path), Results(tmp_path)
+    with one.claim("cq_sid", 0) as mine, two.claim("cq_sid", 0) as theirs:
+        assert mine is not None
+        assert theirs is None
+    with two.claim("cq_sid", 0) as again:
+        assert again is not None
+
+
+def test_tables_compare_with_the_reference_over_queries_and_seeds(tmp_path: Path) -> None:
+    results, rng = Results(tmp_path), np.random.default_rng(0)
+    for seed in range(3):
+        results.write("cq_sid", seed, "", _measured(rng, hit=0.5))
+        results.write("rq_vae", seed, "", _measured(rng, hit=0.05))
+    chosen = [cell for cell in CELLS if cell.group == "parts"]
+    tables = build_tables(_shop(), chosen, results)
+    heads = tables["modes"]["heads"]
+    assert heads["candidates"] == {"1": 5.0, "10": 50.0, "100": 500.0}
+    assert set(heads["variants"]) == {"cq_sid", "rq_vae"}  # the others are not measured
+    difference = heads["variants"]["rq_vae"]["less_than_reference"]["hit@10 equal"]
+    assert difference["seeds"] == difference["seeds_above"] == 3
+    assert difference["ci"][0] > 0
+    values = [
+        heads["variants"][cell]["figures"]["hit@10 equal"]["value"] for cell in heads["variants"]
+    ]
+    assert difference["value"] == pytest.approx(values[0] - values[1])
+
+
+def test_without_the_reference_there_is_nothing_to_compare_with(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cell cq_sid is not measured"):
+        build_tables(_shop(), CELLS, Results(tmp_path))
