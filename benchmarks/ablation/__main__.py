@@ -1,0 +1,83 @@
+"""Run the cells that are not there yet, then print the tables.
+
+    python -m benchmarks.ablation --shop homedepot
+    python -m benchmarks.ablation --shop synthetic --cells cq_sid,rq_vae --seeds 2
+    python -m benchmarks.ablation --shop homedepot --tables     # nothing new, only the tables
+
+A cell that was measured with the same settings is not run again, so the command may be stopped and
+started at will; two of them may work on different cells of one shop once its vectors are there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks.ablation.cell import run_cell, settings_hash
+from benchmarks.ablation.cells import CELLS, Cell
+from benchmarks.ablation.results import Results
+from benchmarks.ablation.shops import SHOPS, make_shop
+from benchmarks.ablation.tables import build_tables, print_tables
+from genrecall.artifact import write_json
+from genrecall.errors import ConfigError, unknown_name
+from genrecall.offline import set_threads
+from genrecall.progress import SilentLog
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.ablation",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--shop", choices=SHOPS, required=True)
+    parser.add_argument("--cells", help="names, comma-separated; all by default")
+    parser.add_argument("--seeds", type=int, default=5, help="seeds of the group `parts`")
+    parser.add_argument("--other-seeds", type=int, default=1, help="seeds of the other groups")
+    parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--tables", action="store_true", help="run nothing, print the tables")
+    options = parser.parse_args()
+
+    cells = _chosen(options.cells)
+    shop = make_shop(options.shop, options.out, threads=options.threads)
+    set_threads(options.threads)
+    results = Results(options.out / shop.name / "cells")
+    wanted = [
+        (cell, seed)
+        for seed in range(max(options.seeds, options.other_seeds))
+        for cell in cells
+        if seed < (options.seeds if cell.group == "parts" else options.other_seeds)
+    ]
+    for number, (cell, seed) in enumerate(wanted, start=1):
+        config = cell.applied_to(shop.config)
+        inputs = settings_hash(shop, config, seed)
+        name = f"[{number}/{len(wanted)}] {shop.name} {cell.name} seed {seed}"
+        if results.has(cell.name, seed, inputs) or options.tables:
+            continue
+        with results.claim(cell.name, seed) as scratch:
+            if scratch is None:
+                print(f"{name}: another process is at it", flush=True)
+                continue
+            measured = run_cell(shop, config, seed, scratch=scratch, log=SilentLog())
+            results.write(cell.name, seed, inputs, measured)
+        print(f"{name}: {measured.summary()}", flush=True)
+    tables = build_tables(shop, [cell for cell in CELLS if cell in cells], results)
+    print_tables(tables)
+    path = options.out / shop.name / "ablation.json"
+    write_json(path, tables)
+    print(f"wrote {path}")
+
+
+def _chosen(names: str | None) -> tuple[Cell, ...]:
+    if names is None:
+        return CELLS
+    known = {cell.name: cell for cell in CELLS}
+    for name in names.split(","):
+        if name not in known:
+            raise ConfigError(unknown_name("cell", name, list(known)))
+    return tuple(known[name] for name in names.split(","))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""The shops that the ablation is run on, each with its vectors made once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.artifact import Artifact, open_artifact
+from genrecall.config import Config, load_config
+from genrecall.data import stage as data_stage
+from genrecall.data.tables import Catalog, Searches
+from genrecall.demo import make_demo
+from genrecall.embed import stage as embed_stage
+from genrecall.embed.encoder import TextEncoder
+from genrecall.embed.pairs import LoggedPairs, logged_pairs
+from genrecall.outputs import Outputs
+from genrecall.pipeline import run
+
+_EXAMPLES = Path(__file__).parents[2] / "examples"
+
+SHOPS = {
+    "homedepot": "Home Depot, 54,667 products; categories are derived types, not a taxonomy",
+    "synthetic": "the synthetic shop with 20,000 items and its true category tree",
+}
+
+# A cell trains a generator, and there are hundreds of cells: less than `genrecall run` gives it.
+_BUDGET: Mapping[str, Any] = {
+    "item_to_sid": {"steps": 50},
+    "query_to_sid": {"steps": 300},
+    "pseudo_queries": 30_000,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Shop:
+    """A shop with its vectors, as the quantize stage gets them.
+
+    Attributes:
+        name: one of `SHOPS`.
+        config: what its stages were made with.
+        data: the tables.
+        embed: encoder and item vectors.
+    """
+
+    name: str
+    config: Config
+    data: Artifact
+    embed: Artifact
+
+    @cached_property
+    def tables(self) -> tuple[Catalog, Searches]:
+        """Catalog and searches."""
+        return data_stage.load(self.data)
+
+    @cached_property
+    def training(self) -> tuple[list[str], LoggedPairs]:
+        """Distinct queries of the training searches, and their good items."""
+        return logged_pairs(self.tables[1].of("train"))
+
+    @cached_property
+    def vectors(self) -> NDArray[np.float32]:
+        """Of the items, `[N, D]`."""
+        return embed_stage.load_vectors(self.embed)
+
+    @cached_property
+    def encoder(self) -> TextEncoder:
+        """The two-tower encoder."""
+        return TextEncoder.load(self.embed)
+
+    @cached_property
+    def query_vectors(self) -> NDArray[np.float32]:
+        """Of the training queries, `[Q, D]`."""
+        return self.encoder.encode(self.training[0])
+
+
+def make_shop(name: str, out: Path, *, threads: int) -> Shop:
+    """Read the shop and train its encoder, or find both in `out`."""
+    folder = out / name
+    if name == "homedepot":
+        config = load_config(_EXAMPLES / "homedepot.yaml")
+    else:
+        config = make_demo(folder / "shop", items=20_000, searches=100_000, seed=0)
+    settings = config.model_dump()
+    settings["threads"] = threads
+    settings["data"]["split"] |= {"by": "query"}  # unseen queries on both shops
+    for section, values in _BUDGET.items():
+        if isinstance(values, Mapping):
+            settings["generator"][section] |= values
+        else:
+            settings["generator"][section] = values
+    config = Config.model_validate(settings)
+    outputs = Outputs(folder / "run")
+    run(config, outputs, last="embed")
+    return Shop(
+        name=name,
+        config=config,
+        data=open_artifact(outputs.stage("data"), kind="data"),
+        embed=open_artifact(outputs.stage("embed"), kind="embed"),
+    )

@@ -1,0 +1,336 @@
+"""How many SIDs change when the catalog grows and the tokenizer is trained again.
+
+    python -m benchmarks.stability CONFIG [--share 0.1] [--seeds N] [--out DIR]
+
+A share of the items is hidden, encoder and tokenizer are trained on what is left. Then the hidden
+items come, with vectors of the same encoder, and get SIDs in three ways:
+
+- `frozen`: nothing is trained; a new item takes the nearest SID of its category that has items.
+- `cold`: the tokenizer is trained on all items from the start.
+- `warm`: it is trained on all items, starting from the one that is there.
+
+For each: the share of the items known before whose SID is another one (`moved`) and of those that
+left their group whatever its codes are now (`regrouped`); the mean squared distance of an item's
+vector to the mean of its SID; the items per SID; and which share of the good items of validation
+queries is behind the best 10 and 100 SIDs by the look-ahead alone, which needs no generator
+(`genrecall/generator/features.py`), and behind as many SIDs as hold the items of `frozen`'s 10 and
+100.
+
+Every repetition hides other items and trains with another seed. Runs are kept in DIR and resumed.
+Shapes: `N` items, `M` searches, `T` repetitions.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.holdout import add_arguments, hide_items, is_hidden, read_config, repetition
+from genrecall import __version__
+from genrecall.artifact import content_hash, open_artifact, write_json
+from genrecall.config import Config
+from genrecall.data import stage as data_stage
+from genrecall.data.tables import Searches
+from genrecall.embed.encoder import TextEncoder
+from genrecall.embed.normalize import normalize
+from genrecall.embed.pairs import logged_pairs
+from genrecall.errors import DataError
+from genrecall.evaluate.bootstrap import Bootstrap
+from genrecall.evaluate.equal import BeamCurve, at_items, beam_curve
+from genrecall.generator.features import LookAhead, mean_vectors
+from genrecall.outputs import Outputs, find_artifact
+from genrecall.pipeline import run
+from genrecall.progress import FileLog
+from genrecall.quantize import stage as quantize_stage
+from genrecall.quantize.categories import CategoryPath
+from genrecall.quantize.load import FrozenSids, Previous, load_sids, load_table
+from genrecall.quantize.quantizer import group_means
+from genrecall.quantize.stability import sid_stability
+from genrecall.sid import SidTable
+from genrecall.trie import Trie
+
+WAYS: Final = ("frozen", "cold", "warm")
+_BEAMS: Final = (10, 100)
+_WIDEST: Final = 300  # enough SIDs to reach the items behind 100 of another tokenizer
+_AT_ONCE: Final = 256  # queries scored together: bounds the memory
+
+
+@dataclass(frozen=True, eq=False)
+class Grown:
+    """A shop whose catalog has grown, with the encoder trained before.
+
+    Attributes:
+        vectors: of all items, float32 `[N, D]`.
+        rows: row of each item in the catalog of before, int64 `[N]`, -1 for a new one.
+        old: SIDs of that catalog's items.
+        measured: validation searches, the same in every repetition.
+        queries: their vectors, float32 `[M, D]`.
+        temperature: of the look-ahead.
+    """
+
+    vectors: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    old: SidTable
+    measured: Searches
+    queries: NDArray[np.float32]
+    temperature: float
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What became of the SIDs in one way.
+
+    Attributes:
+        figures: by name.
+        curve: good items and items behind more and more SIDs, of each search.
+    """
+
+    figures: Mapping[str, float]
+    curve: BeamCurve
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run all repetitions and print the table."""
+    parser = argparse.ArgumentParser(prog="stability", description=__doc__.splitlines()[0])
+    add_arguments(parser, out="runs/stability")
+    given = parser.parse_args(arguments)
+    config = read_config(given)
+    searches: Searches | None = None
+    repetitions = []
+    for number in range(given.seeds):
+        judged, searches = repeat(config, number, share=given.share, out=given.out)
+        repetitions.append(judged)
+    assert searches is not None
+    result = summarize(repetitions, [normalize(query) for query in searches.queries])
+    result["settings"] = {
+        "version": __version__,
+        "config": str(given.config),
+        "share": given.share,
+        "seeds": given.seeds,
+        "embed.steps": config.embed.steps,
+        "quantize.training.epochs": config.quantize.training.epochs,
+        "quantize.warm.epochs": config.quantize.warm.epochs,
+        "quantize.warm.margin": config.quantize.warm.margin,
+        "items_per_sid": config.quantize.items_per_sid,
+    }
+    print_result(result)
+    if given.json:
+        given.json.parent.mkdir(parents=True, exist_ok=True)
+        write_json(given.json, result)
+        print(f"wrote {given.json}")
+
+
+def repeat(
+    config: Config, number: int, *, share: float, out: Path
+) -> tuple[dict[str, Judged], Searches]:
+    """Hide, train, let the catalog grow, and judge every way; and the searches it is judged on."""
+    folder = out / f"seed-{number}"
+    holdout = hide_items(config.data, folder / "tables", share=share, seed=number)
+    whole, reduced = Outputs(folder / "whole"), Outputs(folder / "reduced")
+    run(repetition(config, number), whole, last="data")
+    run(repetition(config, number, data=holdout.data), reduced, last="quantize")
+    before = open_artifact(reduced.stage("quantize"), kind="quantize")
+    sids = load_sids(before)
+    encoder = TextEncoder.load(open_artifact(reduced.stage("embed"), kind="embed"))
+
+    data = open_artifact(whole.stage("data"), kind="data")
+    catalog, searches = data_stage.load(data)
+    vectors = encoder.encode(catalog.titles)
+    known = ~is_hidden(catalog.item_ids, share=share, seed=number)
+    measured = _sample(searches, config.evaluate.searches)
+    grown = Grown(
+        vectors=vectors,
+        rows=np.where(known, np.cumsum(known) - 1, -1),
+        old=sids.table,
+        measured=measured,
+        queries=encoder.encode(measured.queries),
+        temperature=config.channels.generative.look_ahead_temperature,
+    )
+
+    train, pairs = logged_pairs(searches.of("train"))
+    train_vectors = encoder.encode(train)
+    settings = config.quantize.model_dump(mode="json")
+    inputs = content_hash([__version__, data.digest, before.digest, settings])
+
+    def retrain(way: str, previous: Previous | None) -> SidTable:
+        path = folder / way
+        found, _ = find_artifact(path, kind="quantize")
+        if found is None or found.inputs != inputs:
+            found = quantize_stage.run(
+                config.quantize,
+                vectors,
+                catalog.categories,
+                query_vectors=train_vectors,
+                pairs=pairs,
+                seed=config.seed + number,
+                out=path,
+                inputs=inputs,
+                log=FileLog(folder / "log.jsonl"),
+                previous=previous,
+            )
+        return load_table(found)
+
+    tables = {
+        "frozen": freeze(sids, vectors, catalog.categories, known),
+        "cold": retrain("cold", None),
+        "warm": retrain("warm", Previous(sids, grown.rows)),
+    }
+    return {way: judge(table, grown) for way, table in tables.items()}, measured
+
+
+def freeze(
+    sids: FrozenSids,
+    vectors: NDArray[np.float32],
+    categories: Sequence[CategoryPath | None],
+    known: NDArray[np.bool_],
+) -> SidTable:
+    """Known items keep their SIDs, new ones take SIDs that are there."""
+    codes = np.empty((len(known), 3), dtype=np.int32)
+    codes[known] = sids.table.codes
+    paths = [categories[row] for row in np.flatnonzero(~known).tolist()]
+    codes[~known] = sids.assign_new(vectors[~known], paths)
+    return SidTable(sids.table.space, codes)
+
+
+def _sample(searches: Searches, count: int) -> Searches:
+    """Validation searches of the whole shop, at most `count`, the same whatever is hidden."""
+    every = searches.of("validation")
+    if not len(every):
+        raise DataError("no validation search has a good item, so there is nothing to measure.")
+    chosen = np.random.default_rng(0).permutation(len(every))[:count]
+    return Searches(every.frame[np.sort(chosen)])
+
+
+def judge(table: SidTable, grown: Grown) -> Judged:
+    """Measure one way.
+
+    Args:
+        table: SIDs of all items.
+        grown: the shop.
+    """
+    stability = sid_stability(grown.old.codes, table.codes, grown.rows)
+    figures = {
+        "moved": stability.moved,
+        "regrouped": stability.regrouped,
+        "error": quantization_error(table, grown.vectors),
+        "SIDs": float(len(table.packed)),
+        "items per SID": float(table.sizes.mean()),
+        "items per SID, weighted": float(np.square(table.sizes).sum() / table.sizes.sum()),
+        "items per SID, most": float(table.sizes.max()),
+    }
+    beams = look_ahead_beams(table, grown)
+    targets = [table.sid_of_item[rows] for rows in grown.measured.positives]
+    return Judged(figures, beam_curve(beams, targets, table.sizes))
+
+
+def look_ahead_beams(table: SidTable, grown: Grown) -> NDArray[np.int64]:
+    """The SIDs with the largest log-sum-exp of query-item similarity, best first: `[M, B]`."""
+    look_ahead = LookAhead(
+        Trie(table.space, table.packed),
+        mean_vectors(table.sid_of_item, grown.vectors, len(table.packed)),
+        table.sizes,
+        temperature=grown.temperature,
+    )
+    width = min(_WIDEST, len(table.packed))
+    best = [
+        look_ahead(queries)[-1].topk(width, dim=1).indices.numpy()
+        for queries in torch.split(torch.from_numpy(grown.queries), _AT_ONCE)
+    ]
+    return np.concatenate(best)
+
+
+def quantization_error(table: SidTable, vectors: NDArray[np.float32]) -> float:
+    """Mean squared distance of an item's vector to the mean of its SID's."""
+    means = group_means(vectors, table.sid_of_item, len(table.packed))
+    return float(np.square(vectors - means[table.sid_of_item]).sum(axis=1).mean())
+
+
+def summarize(
+    repetitions: Sequence[Mapping[str, Judged]], queries: Sequence[str]
+) -> dict[str, Any]:
+    """Figures of every way: those of the SIDs by repetition, those of searches with intervals.
+
+    Args:
+        repetitions: by way.
+        queries: normalized query of each search.
+    """
+    groups = np.unique(np.array(queries, dtype=object), return_inverse=True)[1]
+    bootstrap = Bootstrap(len(queries), groups=groups)
+    found: dict[str, dict[str, NDArray[np.float64]]] = {}
+    ways: dict[str, Any] = {}
+    for way in repetitions[0]:
+        judged = [repetition[way] for repetition in repetitions]
+        ways[way] = {name: [one.figures[name] for one in judged] for name in judged[0].figures}
+        found[way] = {}
+        for beams in _BEAMS:
+            ways[way][f"items behind {beams}"] = [_items(one.curve, beams) for one in judged]
+            found[way][f"hit@{beams}"] = np.stack([_found(one.curve, beams) for one in judged])
+            equal = [
+                at_items(one.curve, min(_items(other["frozen"].curve, beams), _items(one.curve)))
+                for one, other in zip(judged, repetitions, strict=True)
+            ]
+            found[way][f"hit@{beams}, equal items"] = np.stack(equal)
+        for name, values in found[way].items():
+            ways[way][name] = bootstrap.mean_over_runs(values).to_json()
+    paired = {
+        f"{way} - {other}": {
+            name: bootstrap.mean_over_runs(values - found[other][name]).to_json()
+            for name, values in found[way].items()
+        }
+        for other, way in combinations(found, 2)
+    }
+    return {"ways": ways, "paired": paired}
+
+
+def _found(curve: BeamCurve, beams: int) -> NDArray[np.float64]:
+    return curve.found[:, min(beams, curve.found.shape[1] - 1)]
+
+
+def _items(curve: BeamCurve, beams: int = _WIDEST) -> float:
+    return float(curve.items[:, min(beams, curve.items.shape[1] - 1)].mean())
+
+
+def print_result(result: Mapping[str, Any], *, console: Console | None = None) -> None:
+    """Print settings and the table."""
+    console = console or Console(width=100, highlight=False)
+    settings = ", ".join(f"{name} {value}" for name, value in result["settings"].items())
+    console.print(f"settings: {settings}", markup=False)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=0)
+    table.add_column("in brackets: 95 % interval", no_wrap=True)
+    for way in result["ways"]:
+        table.add_column(way, justify="right", no_wrap=True)
+    for name in result["ways"]["frozen"]:
+        table.add_row(name, *(_cell(figures[name]) for figures in result["ways"].values()))
+    console.print(table)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=0)
+    table.add_column("difference", no_wrap=True)
+    for name in next(iter(result["paired"].values())):
+        table.add_column(name.replace(", ", ",\n"), justify="right", no_wrap=True)
+    for pair, figures in result["paired"].items():
+        table.add_row(pair, *(_cell(figure, "+") for figure in figures.values()))
+    console.print(table)
+
+
+def _cell(figure: Mapping[str, Any] | Sequence[float], sign: str = "") -> str:
+    if not isinstance(figure, Mapping):
+        mean = float(np.mean(figure))
+        return f"{mean:,.0f}" if mean >= 100 else f"{mean:.3f}"
+    value, lo, hi = (
+        f"{share:{sign}.3f}".replace("0.", ".", 1) for share in (figure["value"], *figure["ci"])
+    )
+    return f"{value} [{lo} {hi}]"
+
+
+if __name__ == "__main__":
+    main()
