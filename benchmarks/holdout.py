@@ -6,7 +6,6 @@ Shapes: `N` items.
 from __future__ import annotations
 
 import hashlib
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from genrecall.config import Config, load_config
 from genrecall.data.config import DataConfig, TableSource
 from genrecall.data.tables import SEARCH_LOG
 from genrecall.data.validate import (
@@ -27,11 +25,7 @@ from genrecall.data.validate import (
     TableSchema,
     read_table,
 )
-from genrecall.demo import make_demo
 from genrecall.errors import DataError
-
-DEMO: Final = "demo"
-"""Stands for a config: that of `genrecall demo`."""
 
 _ITEM_LISTS: Final = ("impressions", "clicks", "purchases")
 
@@ -92,39 +86,6 @@ def is_hidden(item_ids: Iterable[str], *, share: float, seed: int) -> NDArray[np
     limit = share * 2**64
     digests = (hashlib.sha256(f"{seed}\n{item_id}".encode()).digest() for item_id in item_ids)
     return np.array([int.from_bytes(digest[:8], "big") < limit for digest in digests], dtype=bool)
-
-
-def add_arguments(parser: ArgumentParser, *, out: str) -> None:
-    """What every benchmark with hidden items takes."""
-    parser.add_argument("config", metavar="CONFIG", help=f"a YAML config, or {DEMO!r}")
-    parser.add_argument("--share", type=float, default=0.1, help="of the items to hide (0.1)")
-    parser.add_argument(
-        "--seeds", type=_positive, default=1, help="repetitions, each hides others (1)"
-    )
-    parser.add_argument("--out", type=Path, default=Path(out), help=f"where to write ({out})")
-    parser.add_argument("--items", type=int, default=8000, help=f"of the {DEMO} shop (8000)")
-    parser.add_argument("--searches", type=int, default=40_000, help=f"of the {DEMO} shop (40000)")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ArgumentTypeError(f"{text} is not at least 1")
-    return number
-
-
-def read_config(arguments: Namespace) -> Config:
-    """The config that the arguments name; the demo's shop is made where it is missing."""
-    if arguments.config == DEMO:
-        folder = arguments.out.resolve() / "shop"
-        return make_demo(folder, items=arguments.items, searches=arguments.searches, seed=0)
-    return load_config(Path(arguments.config))
-
-
-def repetition(config: Config, number: int, **changes: object) -> Config:
-    """The config of one repetition: another training seed, and sections that are changed."""
-    return config.model_copy(update={"seed": config.seed + number, **changes})
 
 
 def _read(data: DataConfig, name: str, schema: TableSchema) -> pl.DataFrame:

@@ -26,9 +26,16 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.holdout import add_arguments, hide_items, is_hidden, read_config, repetition
-from genrecall import __version__
-from genrecall.artifact import open_artifact, write_json
+from benchmarks.command import (
+    add_arguments,
+    read_config,
+    repetition,
+    say_figure,
+    settings_of,
+    write_figures,
+)
+from benchmarks.holdout import hide_items, is_hidden
+from genrecall.artifact import open_artifact
 from genrecall.channels.base import Channel, Ranking, Request
 from genrecall.channels.bundle import PARTS, RecallParts, assemble
 from genrecall.channels.training import cross_fitted_fusion
@@ -90,8 +97,8 @@ class Asked:
 
     Attributes:
         searches: validation searches, at least one good item each.
-        new: hidden good items of each; may be empty.
-        known: the other good items of each; may be empty.
+        new: hidden good items of each; empty where it was not drawn for them.
+        known: the other good items of each; empty where it was not drawn for them.
     """
 
     searches: Searches
@@ -111,21 +118,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for number in range(given.seeds)
     ]
     result = summarize(repetitions)
-    result["settings"] = {
-        "version": __version__,
-        "config": str(given.config),
-        "share": given.share,
-        "seeds": given.seeds,
-        "embed.steps": config.embed.steps,
+    result["settings"] = settings_of(given, config) | {
         "generator.query_to_sid.steps": config.generator.query_to_sid.steps,
-        "items_per_sid": config.quantize.items_per_sid,
         "searches": config.evaluate.searches,
     }
     print_result(result)
-    if given.json:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        write_json(given.json, result)
-        print(f"wrote {given.json}")
+    write_figures(given, result)
 
 
 def repeat(config: Config, number: int, *, share: float, oracle: bool, out: Path) -> Repetition:
@@ -170,20 +168,31 @@ def ask(searches: Searches, hidden: NDArray[np.bool_], *, count: int, seed: int)
         DataError: no validation search has a hidden good item.
     """
     every = searches.of("validation")
-    kinds = [hidden, ~hidden]
-    good = [[rows[kind[rows]] for rows in every.positives] for kind in kinds]
-    chosen: set[int] = set()
-    for rows_of_search in good:
-        usable = np.flatnonzero([len(rows) > 0 for rows in rows_of_search])
-        chosen |= set(np.random.default_rng(seed).permutation(usable)[:count].tolist())
-    places = sorted(chosen)
-    new, known = ([rows_of_search[place] for place in places] for rows_of_search in good)
+    new, known = (
+        _draw([rows[kind[rows]] for rows in every.positives], count=count, seed=seed)
+        for kind in (hidden, ~hidden)
+    )
+    places = [
+        place for place, some in enumerate(zip(new, known, strict=True)) if any(map(len, some))
+    ]
+    new, known = ([rows_of_search[place] for place in places] for rows_of_search in (new, known))
     if not any(len(rows) for rows in new):
         raise DataError(
             "no validation search has a hidden good item, so there is nothing to measure. Hide a "
             "larger share, or give more searches."
         )
     return Asked(Searches(every.frame[places]), new, known)
+
+
+def _draw(good: Sequence[Rows], *, count: int, seed: int) -> list[Rows]:
+    """The good items of at most `count` searches; none of the others.
+
+    A search drawn for its known items does not count for its new ones: those with both kinds would
+    be drawn more often than others.
+    """
+    usable = np.flatnonzero([len(rows) > 0 for rows in good])
+    drawn = set(np.random.default_rng(seed).permutation(usable)[:count].tolist())
+    return [rows if place in drawn else rows[:0] for place, rows in enumerate(good)]
 
 
 def measure(parts: RecallParts, asked: Asked, *, whole: Catalog, seed: int) -> dict[str, Found]:
@@ -343,17 +352,8 @@ def _add_block(
 ) -> None:
     table.add_row(title)
     for name, figures in rows.items():
-        table.add_row(f"  {name}", *(_cell(figure, sign) for figure in figures.values()))
-
-
-def _cell(figure: Mapping[str, Any] | None, sign: str) -> str:
-    """`.412 [.398 .427]`, and with signs for a difference."""
-    if figure is None:
-        return "-"
-    value, lo, hi = (
-        f"{share:{sign}.3f}".replace("0.", ".", 1) for share in (figure["value"], *figure["ci"])
-    )
-    return f"{value} [{lo} {hi}]"
+        cells = ("-" if figure is None else say_figure(figure, sign) for figure in figures.values())
+        table.add_row(f"  {name}", *cells)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ Errors are shares of the variance of the vectors that the three codes do not exp
   refit  x̂ is the best sum of three vectors, one for each code, by least squares: the same decoder
          for all, so it says what the codes alone hold.
 `× ours` compares the time of the whole training with ours of the same family. `at our error` is the
-time until the contestant first reached our error, `never` if it did not, and then how many times ours
-that is, or its whole training if it never did: the goal is 5. It is read from the curve of the
-training or from shorter trainings. With one thread times are CPU times, which other work on the
-machine does not stretch.
+time until the contestant first reached our error, and how many times ours that is; where it says
+`never`, its whole training counts. The goal is 5. The time comes from the curve of the training or
+from shorter trainings. With one thread times are CPU times, which other work on the machine does
+not stretch.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 A share of the items is hidden, encoder and tokenizer are trained on what is left. Then the hidden
 items come, with vectors of the same encoder, and get SIDs in three ways:
 
-- `frozen`: nothing is trained; a new item takes the nearest SID of its category that has items.
+- `frozen`: nothing is trained; a new item takes the nearest SID that has items, as in a channel.
 - `cold`: the tokenizer is trained on all items from the start.
 - `warm`: it is trained on all items, starting from the one that is there.
 
@@ -36,9 +36,17 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.holdout import add_arguments, hide_items, is_hidden, read_config, repetition
+from benchmarks.command import (
+    add_arguments,
+    read_config,
+    repetition,
+    say_figure,
+    settings_of,
+    write_figures,
+)
+from benchmarks.holdout import hide_items, is_hidden
 from genrecall import __version__
-from genrecall.artifact import content_hash, open_artifact, write_json
+from genrecall.artifact import content_hash, open_artifact
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
 from genrecall.data.tables import Searches
@@ -113,22 +121,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         repetitions.append(judged)
     assert searches is not None
     result = summarize(repetitions, [normalize(query) for query in searches.queries])
-    result["settings"] = {
-        "version": __version__,
-        "config": str(given.config),
-        "share": given.share,
-        "seeds": given.seeds,
-        "embed.steps": config.embed.steps,
+    result["settings"] = settings_of(given, config) | {
         "quantize.training.epochs": config.quantize.training.epochs,
         "quantize.warm.epochs": config.quantize.warm.epochs,
         "quantize.warm.margin": config.quantize.warm.margin,
-        "items_per_sid": config.quantize.items_per_sid,
     }
     print_result(result)
-    if given.json:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        write_json(given.json, result)
-        print(f"wrote {given.json}")
+    write_figures(given, result)
 
 
 def repeat(
@@ -323,13 +322,10 @@ def print_result(result: Mapping[str, Any], *, console: Console | None = None) -
 
 
 def _cell(figure: Mapping[str, Any] | Sequence[float], sign: str = "") -> str:
-    if not isinstance(figure, Mapping):
-        mean = float(np.mean(figure))
-        return f"{mean:,.0f}" if mean >= 100 else f"{mean:.3f}"
-    value, lo, hi = (
-        f"{share:{sign}.3f}".replace("0.", ".", 1) for share in (figure["value"], *figure["ci"])
-    )
-    return f"{value} [{lo} {hi}]"
+    if isinstance(figure, Mapping):
+        return say_figure(figure, sign)
+    mean = float(np.mean(figure))
+    return f"{mean:,.0f}" if mean >= 100 else f"{mean:.3f}"
 
 
 if __name__ == "__main__":

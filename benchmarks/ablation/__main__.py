@@ -15,9 +15,10 @@ from pathlib import Path
 
 from benchmarks.ablation.cell import run_cell, settings_hash
 from benchmarks.ablation.cells import CELLS, Cell
+from benchmarks.ablation.printing import print_tables
 from benchmarks.ablation.results import Results
 from benchmarks.ablation.shops import SHOPS, make_shop
-from benchmarks.ablation.tables import build_tables, print_tables
+from benchmarks.ablation.tables import build_tables
 from genrecall.artifact import write_json
 from genrecall.errors import ConfigError, unknown_name
 from genrecall.offline import set_threads
@@ -58,6 +59,8 @@ def main() -> None:
         with results.claim(cell.name, seed) as scratch:
             if scratch is None:
                 print(f"{name}: another process is at it", flush=True)
+                continue
+            if results.has(cell.name, seed, inputs):  # by another process, meanwhile
                 continue
             measured = run_cell(shop, config, seed, scratch=scratch, log=SilentLog())
             results.write(cell.name, seed, inputs, measured)

@@ -41,6 +41,7 @@ BEAMS = 300
 RECALL_AT = (10, 100, 1000)
 HIT_AT = (1, 10, 100)
 WIDTHS = (1, 2, 5, 10, 20, 35, 50, 75, 100, 125, 150, 175, 200, 225, 250, 275, 300)
+"""Beams behind an answer that is cut to `BUDGET` items."""
 BUDGET = 1000
 SEARCHES = 1000
 """Validation searches measured at most."""
@@ -53,8 +54,8 @@ class Measured:
     Attributes:
         found: per mode, share of the good items behind the first b beams, `[M, B + 1]`.
         items: per mode, items behind them, `[M, B + 1]`.
-        truncated: per mode, share found when the items of the first b beams are cut to the best
-            1,000 by efficiency score, `[M, B + 1]`.
+        truncated: per mode, share found when the items of the first so many beams are cut to the
+            best `BUDGET` by efficiency score, `[M, len(WIDTHS)]`.
         recall: per mode, share of the good items among the first 10, 100, 1,000, `[M, 3]`.
         health: figures of the SID space.
         sizes: items of each SID, `[S]`.

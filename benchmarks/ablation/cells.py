@@ -11,7 +11,7 @@ from genrecall.config import Config
 REFERENCE = "cq_sid"
 BASELINE = "rq_vae"
 
-_NO_CATEGORY = {"use_category": False}
+_NO_CATEGORY = {"use_category": False, "category_penalty": None}
 _NO_QUERY_ITEM = {"use_query_item": False}
 _RQ_VAE = _NO_CATEGORY | _NO_QUERY_ITEM
 _KMEANS = _RQ_VAE | {"training": {"epochs": 0}}
@@ -47,10 +47,11 @@ CELLS: tuple[Cell, ...] = (
     Cell("no_category", "parts", _NO_CATEGORY, "without the category level"),
     Cell("no_query_item", "parts", _NO_QUERY_ITEM, "without query-item contrast"),
     Cell("rq_vae", "parts", _RQ_VAE, "plain RQ-VAE: without both"),
+    Cell("hard_category", "parts", {"category_penalty": None}, "the category forced (paper)"),
     Cell("residual_kmeans", "parts", _KMEANS, "residual k-means (FAISS), not trained"),
-    Cell("soft_0.05", "category", {"category_penalty": 0.05}, "category penalty 0.05"),
+    Cell("soft_0.02", "category", {"category_penalty": 0.02}, "category penalty 0.02"),
+    Cell("soft_0.1", "category", {"category_penalty": 0.1}, "category penalty 0.1"),
     Cell("soft_0.2", "category", {"category_penalty": 0.2}, "category penalty 0.2"),
-    Cell("soft_0.5", "category", {"category_penalty": 0.5}, "category penalty 0.5"),
     Cell("depth_1", "category", {"depth": 1}, "only the root of a category path"),
     Cell("min_items_100", "category", {"min_items": 100}, "categories of 100 items at least"),
     Cell("gamma_paper", "contrast", {"training": {"contrastive_weight": 0.001}}, "γ = 0.001"),

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from genrecall.pipeline import RunResult
 
 _INTERRUPTED: Final = 130
+_GOES_ON: Final = "; the same command goes on from the last checkpoint"
+_AFTER_INTERRUPT: Final = {
+    "demo": _GOES_ON,
+    "run": _GOES_ON,
+    "import": "; nothing was written, and the same command starts over",
+}
+"""What to say after Ctrl-C, by command."""
 
 app = typer.Typer(
     name="genrecall",
@@ -71,7 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(f"{where}{error.strerror or error}")
     except SystemExit as done:
         if done.code == _INTERRUPTED:
-            print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+            words = sys.argv[1:] if arguments is None else arguments
+            print("interrupted" + _AFTER_INTERRUPT.get("".join(words[:1]), ""), file=sys.stderr)
         raise
 
 

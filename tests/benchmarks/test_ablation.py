@@ -8,15 +8,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.ablation.cell import BEAMS, MODES, RECALL_AT, WIDTHS, Measured
+from benchmarks.ablation.cell import BEAMS, MODES, RECALL_AT, WIDTHS, Measured, settings_hash
 from benchmarks.ablation.cells import CELLS, REFERENCE
+from benchmarks.ablation.printing import print_tables
 from benchmarks.ablation.results import Results
 from benchmarks.ablation.tables import build_tables
 from genrecall.config import Config
 from genrecall.data.config import DataConfig, TableSource
 from genrecall.data.tables import SEARCHES, Searches
 from genrecall.errors import DataError
-from genrecall.generator.config import GeneratorConfig
 
 SEARCHES_MEASURED = 40
 
@@ -45,7 +45,7 @@ def _measured(rng: np.random.Generator, *, hit: float) -> Measured:
 
 
 def _shop() -> Any:
-    """What the tables need of a shop: its name, its searches, the generator's settings."""
+    """What the tables need of a shop: its name, its searches, its settings."""
     frame = pl.DataFrame(
         {
             "search_id": [str(i) for i in range(SEARCHES_MEASURED)],
@@ -57,8 +57,20 @@ def _shop() -> Any:
     empty = {name: kind for name, kind in SEARCHES.items() if name not in frame.columns}
     frame = frame.with_columns(*(pl.lit(None, dtype=kind).alias(n) for n, kind in empty.items()))
     searches = Searches(frame.select(pl.col(n).cast(kind) for n, kind in SEARCHES.items()))
-    config = SimpleNamespace(generator=GeneratorConfig())
-    return SimpleNamespace(name="synthetic", tables=(None, searches), config=config)
+    stage = SimpleNamespace(digest="0")
+    return SimpleNamespace(
+        name="synthetic",
+        tables=(None, searches),
+        config=_config(Path("shop")),
+        data=stage,
+        embed=stage,
+    )
+
+
+def _write(results: Results, cell: str, seed: int, measured: Measured) -> None:
+    """Keep it as measured with the settings of `_shop`."""
+    (config,) = (known.applied_to(_shop().config) for known in CELLS if known.name == cell)
+    results.write(cell, seed, settings_hash(_shop(), config, seed), measured)
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
@@ -98,8 +110,8 @@ def test_a_cell_that_another_process_has_claimed_is_left_to_it(tmp_path: Path) -
 def test_tables_compare_with_the_reference_over_queries_and_seeds(tmp_path: Path) -> None:
     results, rng = Results(tmp_path), np.random.default_rng(0)
     for seed in range(3):
-        results.write("cq_sid", seed, "", _measured(rng, hit=0.5))
-        results.write("rq_vae", seed, "", _measured(rng, hit=0.05))
+        _write(results, "cq_sid", seed, _measured(rng, hit=0.5))
+        _write(results, "rq_vae", seed, _measured(rng, hit=0.05))
     chosen = [cell for cell in CELLS if cell.group == "parts"]
     tables = build_tables(_shop(), chosen, results)
     heads = tables["modes"]["heads"]
@@ -112,8 +124,64 @@ def test_tables_compare_with_the_reference_over_queries_and_seeds(tmp_path: Path
         heads["variants"][cell]["figures"]["hit@10 equal"]["value"] for cell in heads["variants"]
     ]
     assert difference["value"] == pytest.approx(values[0] - values[1])
+    assert difference["relative"] == pytest.approx(values[0] / values[1] - 1)
+    cut = heads["cut"]
+    assert cut["saved"]["rq_vae"] == cut["best"]["rq_vae"] > cut["saved"]["cq_sid"]
+    ends = [figure["ci"] for figure in cut["difference"]]
+    assert len(ends) == len(WIDTHS)
+    assert ends[0][0] > 0
+
+
+def test_only_cells_of_todays_settings_are_told(tmp_path: Path) -> None:
+    results, rng = Results(tmp_path), np.random.default_rng(0)
+    _write(results, "cq_sid", 0, _measured(rng, hit=0.5))
+    results.write("cq_sid", 1, "other settings", _measured(rng, hit=0.01))
+    results.write("rq_vae", 0, "other settings", _measured(rng, hit=0.01))
+    tables = build_tables(_shop(), CELLS, results)
+    assert tables["outdated"] == ["cq_sid seed 1", "rq_vae seed 0"]
+    assert set(tables["sids"]) == {"cq_sid"}
+    assert tables["modes"]["heads"]["variants"]["cq_sid"]["seeds"] == 1
+
+
+def test_seeds_are_compared_with_the_same_seed(tmp_path: Path) -> None:
+    results, rng = Results(tmp_path), np.random.default_rng(0)
+    alike = {seed: _measured(rng, hit=0.1 * (seed + 1)) for seed in range(3)}
+    for seed in (0, 1, 2):
+        _write(results, "cq_sid", seed, alike[seed])
+    for seed in (1, 2):
+        _write(results, "rq_vae", seed, alike[seed])
+    _write(results, "no_category", 7, alike[0])
+    variants = build_tables(_shop(), CELLS, results)["modes"]["heads"]["variants"]
+    difference = variants["rq_vae"]["less_than_reference"]["hit@10"]
+    assert (difference["ci"], difference["seeds"]) == ([0.0, 0.0], 2)
+    assert variants["no_category"]["less_than_reference"] == {}
+
+
+def test_tables_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results, rng = Results(tmp_path), np.random.default_rng(0)
+    _write(results, "cq_sid", 0, _measured(rng, hit=0.5))
+    _write(results, "rq_vae", 0, _measured(rng, hit=0.05))
+    _write(results, "codes_16x8", 0, _measured(rng, hit=0.2))
+    results.write("no_category", 4, "other settings", _measured(rng, hit=0.01))
+    tables = build_tables(_shop(), CELLS, results)
+    print_tables(tables)
+    printed = capsys.readouterr().out
+    gain = tables["modes"]["heads"]["variants"]["rq_vae"]["less_than_reference"]["hit@10 equal"]
+    assert "cq_sid over rq_vae: " in printed
+    assert f"hit@10 equal {gain['relative']:+.1%}" in printed
+    assert f"{gain['value']:+.3f}*" in printed
+    for text in (
+        "settings: version",
+        "query_to_sid 2,000,",
+        "measured with other settings: no_category seed 4",
+        "heads · codebooks",
+        "default · hit rate by beams, cut to 1,000 items",
+        "difference",
+    ):
+        assert text in printed
+    assert max(map(len, printed.splitlines())) <= 180
 
 
 def test_without_the_reference_there_is_nothing_to_compare_with(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cell cq_sid is not measured"):
+    with pytest.raises(DataError, match="cell cq_sid is not measured with these settings"):
         build_tables(_shop(), CELLS, Results(tmp_path))

@@ -5,7 +5,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.holdout import add_arguments, hide_items, is_hidden, read_config, repetition
+from benchmarks.command import add_arguments, read_config, repetition, say_figure
+from benchmarks.holdout import hide_items, is_hidden
 from genrecall.config import load_config
 from genrecall.data import stage as data_stage
 from genrecall.data.tables import ITEMS
@@ -128,3 +129,9 @@ def test_arguments_name_a_config(shop, tmp_path):
     assert config.data == shop
     assert (config.seed, repetition(config, 2).seed) == (0, 2)
     assert repetition(config, 1, data=shop).data == shop
+
+
+def test_figures_are_told_with_their_interval():
+    figure = {"value": 0.4121, "ci": [-0.398, 1.0]}
+    assert say_figure(figure) == ".412 [-.398 1.000]"
+    assert say_figure(figure, "+") == "+.412 [-.398 +1.000]"

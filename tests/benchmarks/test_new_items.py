@@ -80,6 +80,13 @@ def test_at_most_so_many_searches_of_either_kind_are_measured():
     assert sum(map(len, asked.new)) == sum(map(len, asked.known)) == 5
 
 
+def test_searches_with_both_kinds_of_good_items_are_not_measured_more_often():
+    hidden = np.array([True, False])
+    asked = ask(searches(*[[0, 1]] * 20, *[[0]] * 20, *[[1]] * 20), hidden, count=10, seed=0)
+    for kind in (asked.new, asked.known):
+        assert sum(len(rows) > 0 for rows in kind) == 10
+
+
 @pytest.mark.parametrize("log", [searches([1], [1]), searches([0], split="train")])
 def test_without_a_hidden_good_item_there_is_nothing_to_measure(log):
     with pytest.raises(DataError, match=r"no validation search has a hidden good item.*larger"):

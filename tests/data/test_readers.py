@@ -174,6 +174,9 @@ def test_files_that_cannot_be_read_at_all(tmp_path):
         read(write(tmp_path / "quote.csv", '"a,b\n1,2\n'))
     with pytest.raises(DataError, match=r"header line is not UTF-8"):
         read(write(tmp_path / "latin.csv", b"caf\xe9,b\n1,2\n"))
+    for encoding in ("utf-16", "utf-16-le"):
+        with pytest.raises(DataError, match=r"header line is not UTF-8"):
+            read(write(tmp_path / "utf16.csv", "a,b\n1,2\n".encode(encoding)))
     with pytest.raises(DataError, match=r"2 columns named 'a'"):
         read(write(tmp_path / "twice.csv", "a,b,a\n1,2,3\n"))
     with pytest.raises(DataError, match=r"cannot be read as parquet"):
@@ -182,3 +185,19 @@ def test_files_that_cannot_be_read_at_all(tmp_path):
     for damaged in (whole[:-20], whole[:20] + b"\xff" * 8 + whole[28:]):
         with pytest.raises(DataError, match=r"cannot be read as csv"):
             read(write(tmp_path / "cut.csv.gz", damaged))
+
+
+def test_a_wrong_byte_in_a_parquet_file_is_named_wherever_it_is_found(tmp_path):
+    """Polars panics at some, which is no `Exception`."""
+    path = tmp_path / "t.parquet"
+    pl.DataFrame({"a": [f"p{n}" for n in range(60)], "b": ["us"] * 60}).write_parquet(path)
+    whole = path.read_bytes()
+    found = 0
+    for position in range(4, len(whole), 3):
+        write(path, whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :])
+        try:
+            read(path)
+        except DataError as error:
+            assert "t.parquet cannot be read as parquet: " in str(error)
+            found += 1
+    assert found > len(whole) / 3 / 2

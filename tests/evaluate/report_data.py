@@ -9,6 +9,7 @@ EVIL = "<script>alert('evil')</script><img src=x onerror=alert(1)> & \"quoted\""
 HEALTH = {
     "codes_used": [2, 3, 2],
     "codes": [2, 4, 4],
+    "wanted": {"sizes": [4, 4, 4], "reserve": 1, "items_per_sid": 2, "t_max": 4},
     "sids": 5,
     "items_per_sid": {"mean": 2.0, "weighted": 2.0, "p50": 2.0, "p99": 2.0, "max": 2},
     "levels": [

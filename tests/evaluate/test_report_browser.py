@@ -38,7 +38,11 @@ FRAME = """<!DOCTYPE html>
   while (!root()?.hasAttribute("data-drawn")) await pause(50);
   for (const width of widths) {
     frame.style.width = width + "px";
+    const boxes = [...frame.contentDocument.querySelectorAll(".chart")];
+    const widthOf = (box) => box.querySelector("svg").clientWidth;
+    const settled = () => boxes.every((box) => widthOf(box) === box.clientWidth);
     await pause(600);
+    for (let tries = 0; !settled() && tries < 300; tries++) await pause(50);  // a busy machine
     for (const folded of frame.contentDocument.querySelectorAll("details")) folded.open = true;
     await pause(100);
     const right = (element) => Math.round(element.getBoundingClientRect().right);

@@ -178,6 +178,32 @@ def test_headlines_say_what_was_found(read):
     assert "5.0 ms for a request of 100 items at the median" in text
 
 
+def test_a_small_shop_is_told_what_its_size_does(read):
+    metrics, data = measured()
+    assert "The shop has 9 items that can be answered with" in words(read.text)
+    assert "only 9 items that can be answered with" in words(read.text)
+    data["shop"] |= {"items": 5000, "available": 5000}
+    text = words(Reader(render_report(metrics, data)).text)
+    assert "here with 12 beams on average" in text
+    assert "The shop has" not in text
+    assert "This shop has only" not in text
+
+    alone = "are among the 1,000 of the generative channel and of no other"
+    assert alone in text
+    metrics["quantize"] = metrics["quantize"] | {"items": 1000}
+    assert alone not in words(Reader(render_report(metrics, data)).text)
+
+
+def test_what_level_1_means_depends_on_the_categories(read):
+    assert "level 1 follows the item’s category" in words(read.text)
+    metrics, data = measured()
+    wanted = data["health"]["wanted"] | {"reserve": 4}
+    data["health"] = data["health"] | {"wanted": wanted}
+    text = words(Reader(render_report(metrics, data)).text)
+    assert "categories are not used" in text
+    assert "level 1 follows" not in text
+
+
 @pytest.mark.parametrize(
     ("value", "ci", "said"),
     [

@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import polars as pl
@@ -196,3 +197,11 @@ def test_training_curves_are_those_of_the_last_training():
     }
     assert quantizer["done"] == [100]
     assert read_curves([]) == []
+
+
+def test_a_training_that_diverged_has_a_curve_with_gaps():
+    lines = [
+        point("encoder", done, loss) for done, loss in ((1, 3.0), (2, math.nan), (3, math.inf))
+    ]
+    (curve,) = read_curves(lines)
+    assert curve["losses"] == [{"name": "loss", "values": [3.0, None, None]}]

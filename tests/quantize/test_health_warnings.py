@@ -97,8 +97,8 @@ def test_mixed_sids():
     text = one(codes, categories=np.arange(len(codes)) % 2)
     assert text == (
         "category purity is 0.50: 128 of 128 SIDs mix categories, so a beam brings items of "
-        "categories that were not asked for. Turn on quantize.use_category, or lower "
-        "quantize.items_per_sid."
+        "categories that were not asked for. Turn on quantize.use_category, raise "
+        "quantize.category_penalty, or lower quantize.items_per_sid."
     )
 
 

@@ -17,7 +17,9 @@ from genrecall.quantize.stage import run
 torch.set_num_threads(1)
 N, D = 400, 8
 PATHS = [None if i % 10 == 0 else ("shop", f"kind {i % 7}") for i in range(N)]
-QUICK = QuantizeConfig(training=TrainingConfig(epochs=2, batch_size=128, hidden=16))
+QUICK = QuantizeConfig(
+    category_penalty=None, training=TrainingConfig(epochs=2, batch_size=128, hidden=16)
+)
 
 
 class Heard(SilentLog):

@@ -19,7 +19,9 @@ from genrecall.quantize.stage import run
 
 torch.set_num_threads(1)
 N, D = 2000, 16
-QUICK = QuantizeConfig(training=TrainingConfig(epochs=3, batch_size=256, hidden=32))
+QUICK = QuantizeConfig(
+    category_penalty=None, training=TrainingConfig(epochs=3, batch_size=256, hidden=32)
+)
 
 
 class Shop(NamedTuple):

@@ -63,8 +63,9 @@ class RecallParts:
     def with_items(self, items: pl.DataFrame) -> RecallParts:
         """These parts over a catalog with more items; nothing is trained, nothing here changes.
 
-        Each new item takes the nearest SID of its category that has items of the stage outputs, so
-        it never makes a new token, and what was added before does not matter. All channels then
+        Each new item takes the nearest SID that has items of the stage outputs, of its category or
+        as near to it as the category penalty asks, so it never makes a new token, and what was
+        added before does not matter. All channels then
         know all items: postings, BM25 statistics, dense vectors, and the look-ahead's means and
         counts. Without items every answer stays the same.
 

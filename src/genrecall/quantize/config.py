@@ -98,12 +98,14 @@ class QuantizeConfig(Section):
     """The quantize stage. With `use_category` and `use_query_item` off it is a plain RQ-VAE."""
 
     use_category: bool = True
-    """Level 1 is the item's category code; off: the nearest code, like the other levels."""
+    """Level 1 is the item's category code, or one that `category_penalty` lets it take; off: the
+    nearest code, like the other levels."""
 
-    category_penalty: float | None = Field(default=None, ge=0)
-    """Squared distance that level 1 pays for a code other than the item's category's: soft
-    categories. Latents have length 1, so 0 takes the nearest code and 4 or more always the
-    category's; null forces it. The paper forces it."""
+    category_penalty: float | None = Field(default=0.05, ge=0)
+    """Squared distance that level 1 pays for a code other than the item's category's. Latents have
+    length 1, so 0 takes the nearest code and 4 or more always the category's; null forces it. The
+    paper forces it; on our data a small penalty finds more: an item whose neighbours are in another
+    category may join them."""
 
     use_query_item: bool = True
     """Train with the query-item InfoNCE."""

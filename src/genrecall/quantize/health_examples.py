@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.artifact import Json
+from genrecall.embed.tokenizer import ragged_offsets
 from genrecall.quantize.health import distances, purity_of_sids
 from genrecall.quantize.quantizer import Vectors, group_means
 from genrecall.sid import Sid, SidTable
@@ -93,29 +94,26 @@ class _Members:
     """Looks up the items of a SID, nearest to their mean first."""
 
     def __init__(self, table: SidTable, latents: Vectors) -> None:
-        self._table = table
-        sid = table.sid_of_item
-        left = latents - group_means(latents, sid, len(table.packed))[sid]
-        self._order = np.lexsort((np.square(left).sum(1), sid))
-        self._ends = np.cumsum(table.sizes)
+        self._sids, self._sid_of_item = table.sids, table.sid_of_item
+        left = latents - group_means(latents, self._sid_of_item, len(self._sids))[self._sid_of_item]
+        self._order = np.lexsort((np.square(left).sum(1), self._sid_of_item))
+        self._offsets = ragged_offsets(table.sizes)
 
     def sid(self, sid: int) -> Json:
         rows = self._rows(sid)
-        return {"sid": self._name(sid), "items": len(rows), "rows": rows[:_ROWS]}
+        return {"sid": self._name(sid), "items": len(rows), "rows": rows[:_ROWS].tolist()}
 
     def item(self, row: int, distance: float) -> Json:
-        sid = int(self._table.sid_of_item[row])
-        others = [other for other in self._rows(sid) if other != row]
-        name = self._name(sid)
-        return {"row": row, "sid": name, "distance": round(distance, 4), "rows": others[:_ROWS]}
+        sid = int(self._sid_of_item[row])
+        rows = self._rows(sid)
+        others = rows[rows != row][:_ROWS].tolist()
+        return {"row": row, "sid": self._name(sid), "distance": distance, "rows": others}
 
-    def _rows(self, sid: int) -> list[int]:
-        end = int(self._ends[sid])
-        rows: list[int] = self._order[end - int(self._table.sizes[sid]) : end].tolist()
-        return rows
+    def _rows(self, sid: int) -> NDArray[np.int64]:
+        return self._order[self._offsets[sid] : self._offsets[sid + 1]]
 
     def _name(self, sid: int) -> str:
-        return str(Sid(*self._table.sids[sid].tolist()))
+        return str(Sid(*self._sids[sid].tolist()))
 
 
 def _draw(random: np.random.Generator, among: NDArray[np.int64], n: int) -> list[int]:

@@ -82,7 +82,8 @@ def _sids_in_trouble(health: Health) -> Iterator[str]:
         yield (
             f"category purity is {health.category_purity:.2f}: {health.mixed:,} of {health.sids:,} "
             "SIDs mix categories, so a beam brings items of categories that were not asked "
-            "for. Turn on quantize.use_category, or lower quantize.items_per_sid."
+            "for. Turn on quantize.use_category, raise quantize.category_penalty, or lower "
+            "quantize.items_per_sid."
         )
 
 

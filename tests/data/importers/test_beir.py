@@ -75,6 +75,16 @@ def test_gzipped_and_broken_off(source):
     assert ("corpus.jsonl.gz", kept + 1, "file breaks off here") in imported.rejects
 
 
+def test_all_files_may_be_gzipped(source):
+    expected = Import("beir", source).table("judgments")
+    for name in ("corpus.jsonl", "queries.jsonl", "qrels/train.tsv", "qrels/test.tsv"):
+        write(source / f"{name}.gz", (source / name).read_bytes())
+        (source / name).unlink()
+    zipped = Import("beir", source.rename(source.with_name("zipped")))
+    assert zipped.table("judgments") == expected
+    assert ("qrels/test.tsv.gz", 4, "line has the wrong number of fields") in zipped.rejects
+
+
 def test_missing_files_and_columns_are_named(source):
     write(source / "qrels/dev.tsv", "1\t10\t1\n")
     with pytest.raises(DataError) as refused:

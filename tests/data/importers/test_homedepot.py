@@ -141,6 +141,20 @@ def test_missing_files_and_columns_are_named(source):
     )
 
 
+def test_a_file_in_another_encoding_is_named(source):
+    text = (source / "train.csv").read_bytes().decode("iso-8859-1")
+    write(source / "train.csv", text.encode("utf-16"))
+    with pytest.raises(DataError, match=r"train\.csv, line 1: the header line is not UTF-8"):
+        Import("homedepot", source)
+
+
+def test_a_file_that_breaks_off_before_its_first_line_is_named(source):
+    (source / "attributes.csv").unlink()
+    cut(write(source / "attributes.csv.gz", "product_uid,name,value\n"), share=0.4)
+    with pytest.raises(DataError, match=r"attributes\.csv\.gz cannot be read as csv: Compressed f"):
+        Import("homedepot", source)
+
+
 def test_an_empty_file_is_named(source):
     write(source / "train.csv", b"")
     with pytest.raises(DataError, match=r"train\.csv is empty: not even a header line"):

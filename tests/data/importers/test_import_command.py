@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import subprocess
+import sys
 
 import pytest
 from imported import as_csv, as_jsonl, as_literals, write
@@ -107,8 +109,34 @@ def test_rejects_and_notes_are_told(genrecall, tmp_path):
     lines = told.splitlines()
     assert "  train.csv: 1 rows rejected: product_uid is missing (1)" in lines
     assert "note: test.csv is not there: its products are missing from the catalog" in lines
-    rejects = (tmp_path / "shop/rejects/train.csv.jsonl").read_text("utf-8")
+    rejects = (tmp_path / "shop/rejects/train.jsonl").read_text("utf-8")
     assert json.loads(rejects)["line"] == 162
+
+
+def test_an_interrupted_import_leaves_nothing_and_says_so(tmp_path):
+    write_homedepot(tmp_path / "source")
+    code = (
+        "import sys\n"
+        "from genrecall.cli import main\n"
+        "from genrecall.data.importers import homedepot\n"
+        "def read(source, tables):\n"
+        "    homedepot_files(source, tables)\n"
+        "    raise KeyboardInterrupt\n"
+        "homedepot_files, homedepot.import_files = homedepot.import_files, read\n"
+        "main(sys.argv[1:])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "import", "homedepot", "source", "--out", "shop"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert done.stderr.strip().endswith(
+        "interrupted; nothing was written, and the same command starts over"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
 def test_without_a_source_it_says_what_it_expects(genrecall):

@@ -18,7 +18,8 @@ from genrecall.data.importers.run import (
     import_data,
     load_importer,
 )
-from genrecall.data.readers import Chunk, Dialect
+from genrecall.data.lines import Dialect
+from genrecall.data.readers import Chunk
 from genrecall.errors import ConfigError, DataError
 from genrecall.progress import SilentLog
 
@@ -110,7 +111,7 @@ def test_the_folder_names_itself(beir):
     assert sorted(artifact.files) == [
         "items.parquet",
         "judgments.parquet",
-        "rejects/corpus.jsonl.jsonl",
+        "rejects/corpus.jsonl",
     ]
     assert artifact.meta["importer"] == "beir"
     assert artifact.meta["rows"] == imported.done.rows == {"items": 5, "judgments": 1}
@@ -125,7 +126,7 @@ def test_files_in_folders_are_named_with_them(beir):
     write(beir / "qrels/dev.tsv", "query-id\tcorpus-id\tscore\nq1\td2\tmuch\n")
     imported = Import("beir", beir)
     assert imported.rejects == [("qrels/dev.tsv", 2, "relevance is not a number")]
-    assert (imported.done.folder / "rejects/qrels-dev.tsv.jsonl").is_file()
+    assert (imported.done.folder / "rejects/qrels-dev.jsonl").is_file()
 
 
 def test_many_rows_are_written_in_parts_and_keep_their_order(tmp_path, monkeypatch):

@@ -138,6 +138,16 @@ def test_what_is_not_as_published_is_read_where_it_can_be_and_else_rejected(fold
     assert json.loads(raws[3]) == searches[2]
 
 
+def test_a_value_that_is_no_text_costs_only_its_row(folder):
+    users = [user("7a"), user(8, gender=["F"]), user(9, age={"from": 24})]
+    done = Import("kuaisearch", folder(users=users))
+    assert [row["user_id"] for row in done.table("users")] == ["7a"]
+    assert done.rejects == [
+        ("users.jsonl", 2, "gender is neither text nor a whole number"),
+        ("users.jsonl", 3, "age_band is neither text nor a whole number"),
+    ]
+
+
 def test_an_item_that_stands_twice_is_kept_once(folder):
     done = Import("kuaisearch", folder(items=[item(1), item(2), item(1, "灯")]))
     assert [row["title"] for row in done.table("items")] == ["台灯", "台灯"]

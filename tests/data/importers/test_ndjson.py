@@ -26,8 +26,8 @@ def read(path, block=ndjson.BLOCK, types=TYPES):
     return rows, rejects, fast
 
 
-LINES = [json.dumps({"a": f"text {n}", "n": n, "other": [n]}).encode() for n in range(100)]
-ROWS = {n + 1: (f"text {n}", n) for n in range(100)}
+LINES = [json.dumps({"a": f"text {n}", "n": n, "other": [n]}).encode() for n in range(1000)]
+ROWS = {n + 1: (f"text {n}", n) for n in range(1000)}
 
 
 @pytest.mark.parametrize("block", [7, 1_000, 1 << 20])
@@ -63,7 +63,7 @@ def test_a_broken_line_is_named_and_costs_no_other(tmp_path, broken):
     assert list(rows.values()) == list(ROWS.values())
     assert [(reject.line, reject.cause) for reject in rejects] == [(71, BROKEN[broken])]
     assert rejects[0].raw == broken.decode("utf-8", "backslashreplace")
-    assert fast >= len(ROWS) - 32  # only the lines around it are read one by one
+    assert fast >= len(ROWS) - ndjson._FEW  # only the lines around it are read one by one
 
 
 def test_values_of_another_type_are_left_to_the_caller(tmp_path):

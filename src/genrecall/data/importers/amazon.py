@@ -32,7 +32,8 @@ import polars as pl
 from genrecall.data.cells import Column, parse_json, shorten
 from genrecall.data.importers.base import Tables
 from genrecall.data.importers.buckets import Buckets, bucket_count, scratch_folder
-from genrecall.data.readers import Chunk, Dialect
+from genrecall.data.lines import Dialect
+from genrecall.data.readers import Chunk
 from genrecall.data.validate import TableSchema
 from genrecall.errors import DataError
 

@@ -6,6 +6,7 @@ A row that cannot be used is named by file, line and cause, counted, and kept in
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,7 +19,8 @@ import polars as pl
 from genrecall.data.cells import Column
 from genrecall.data.config import TableSource
 from genrecall.data.importers.ndjson import read_json_chunks
-from genrecall.data.readers import Chunk, Dialect, column_names, read_chunks
+from genrecall.data.lines import Dialect
+from genrecall.data.readers import Chunk, column_names, read_chunks
 from genrecall.data.rejects import Reject, reject_line
 from genrecall.data.validate import (
     ITEMS_SCHEMA,
@@ -44,6 +46,8 @@ _SCHEMAS: Final = {
 }
 
 _PUBLISHED: Final = Dialect(keep_before_break=True)
+
+_ENDING: Final = re.compile(r"\.(jsonl|ndjson|json|csv|tsv|parquet)(\.gz)?$", re.IGNORECASE)
 
 _SHOWN: Final = 5
 """How many files or causes an error names."""
@@ -223,7 +227,7 @@ class Tables:
             return
         name = self._name(file)
         counts = self.rejects.setdefault(name, Counter())
-        path = self.folder / "rejects" / f"{name.replace('/', '-')}.jsonl"
+        path = self.folder / "rejects" / f"{_ENDING.sub('', name).replace('/', '-')}.jsonl"
         path.parent.mkdir(exist_ok=True)
         with path.open("a", encoding="utf-8") as stream:
             for reject in rejects:

@@ -13,14 +13,15 @@ import polars as pl
 
 from genrecall.data.cells import Column, shorten
 from genrecall.data.importers.base import Tables
-from genrecall.data.readers import Dialect
+from genrecall.data.lines import Dialect
 from genrecall.data.validate import TableSchema
 
 LAYOUT: Final = """\
   one unzipped data set of https://github.com/beir-cellar/beir
     corpus.jsonl     _id, title, text
     queries.jsonl    _id, text
-    qrels/*.tsv      query-id, corpus-id, score: with this header, divided by tabs"""
+    qrels/*.tsv      query-id, corpus-id, score: with this header, divided by tabs
+  The files may be gzipped."""
 
 _QUERIES: Final = TableSchema(
     "queries.jsonl",
@@ -36,7 +37,7 @@ _TITLE: Final = 200
 def import_files(source: Path, tables: Tables) -> None:
     """Read the data set's folder `source` into `items` and `judgments`."""
     corpus, queries = tables.find(source / "corpus.jsonl"), tables.find(source / "queries.jsonl")
-    qrels = sorted((source / "qrels").glob("*.tsv"))
+    qrels = sorted(file for kind in ("*.tsv", "*.tsv.gz") for file in (source / "qrels").glob(kind))
     if not qrels:
         raise tables.missing("qrels/*.tsv")
     _read_corpus(tables, corpus)

@@ -14,7 +14,7 @@ from typing import Final
 import polars as pl
 
 from genrecall.data.importers.base import Tables
-from genrecall.data.readers import Dialect
+from genrecall.data.lines import Dialect
 from genrecall.data.validate import TableSchema
 
 LAYOUT: Final = """\

@@ -110,7 +110,10 @@ def _search_columns(theirs: Mapping[str, Column]) -> dict[str, Column]:
 def _user_columns(theirs: Mapping[str, Column]) -> dict[str, Column]:
     return {
         "user_id": theirs["user_id"],
-        "gender": [_GENDERS.get(value, value) for value in _known(theirs["gender"])],
+        "gender": [
+            _GENDERS.get(value, value) if isinstance(value, str) else value
+            for value in _known(theirs["gender"])
+        ],
         "age_band": _known(theirs["age_bucket"]),
         "attributes": _attributes({name: theirs[column] for name, column in _PLACES.items()}),
     }

@@ -23,7 +23,7 @@ from genrecall.data.rejects import Reject
 BLOCK: Final = 4 << 20
 """Bytes of text that are parsed at a time."""
 
-_FEW: Final = 32
+_FEW: Final = 256
 """Lines below which a block that Polars cannot take is not halved further."""
 
 _READ: Final = 1 << 20
@@ -130,16 +130,17 @@ def _parse_line(text: bytes) -> dict[str, Any] | tuple[str, str]:
 def _read_lines(file: Path, breaks: list[Reject], block: int) -> Iterator[Lines]:
     """Lines in blocks; `breaks` gets a reject where the file breaks off."""
     first = 1
-    rest = b""
+    begun: list[bytes] = []  # pieces of a line whose end has not come; joined once
     for data in _read_bytes(file, breaks, block):
         end = data.rfind(b"\n")
         if end < 0:
-            rest += data
+            begun.append(data)
             continue
-        texts = (rest + data[:end]).split(b"\n")
-        rest = data[end + 1 :]
+        texts = b"".join([*begun, data[:end]]).split(b"\n")
+        begun = [data[end + 1 :]]
         yield from _not_blank(texts, first)
         first += len(texts)
+    rest = b"".join(begun)
     if breaks:
         whole = isinstance(_parse_line(rest), dict)
         raw = "" if whole else rest.decode("utf-8", "backslashreplace")

@@ -77,8 +77,8 @@ def import_data(
 ) -> Imported:
     """Read a publisher's files into tables at `out`, which appears whole or not at all.
 
-    The folder holds a Parquet file per table, `rejects/<file>.jsonl` for each file with rejects,
-    and a manifest.
+    The folder holds a Parquet file per table, `rejects/<name>.jsonl` for each file with rejects,
+    named like it without its ending, and a manifest.
 
     Args:
         name: an importer, see `IMPORTERS`.

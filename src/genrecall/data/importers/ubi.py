@@ -62,9 +62,7 @@ def import_files(source: Path, tables: Tables) -> None:
     Raises:
         DataError: there are none.
     """
-    files = _find(source)
-    if not files:
-        raise tables.missing("ubi_queries*.jsonl and no ubi_events*.jsonl")
+    files = _find(source, tables)
     with scratch_folder(tables.folder) as scratch:
         log = _Log(tables, scratch, files)
         for number, file in enumerate(files):
@@ -74,16 +72,26 @@ def import_files(source: Path, tables: Tables) -> None:
     tables.notes += log.notes()
 
 
-def _find(source: Path) -> list[Path]:
+def _find(source: Path, tables: Tables) -> list[Path]:
+    """Exports in a folder, or the single one; one with another ending is told."""
     if source.is_file():
         return [source]
-    names = ("ubi_queries", "ubi_events")
-    return sorted(
-        file
-        for file in source.iterdir()
-        if any(name in file.name for name in names)
-        and file.name.lower().removesuffix(".gz").endswith(_ENDINGS)
-    )
+    named = [file for file in sorted(source.iterdir()) if file.is_file() and _indices(file)]
+    files = [file for file in named if file.name.lower().removesuffix(".gz").endswith(_ENDINGS)]
+    if not files:
+        raise tables.missing("ubi_queries*.jsonl and no ubi_events*.jsonl")
+    tables.notes += [
+        f"{file.name} is not read: export it as JSON lines, in {', '.join(_ENDINGS)} or with .gz "
+        "behind it"
+        for file in named
+        if file not in files
+    ]
+    return files
+
+
+def _indices(file: Path) -> list[str]:
+    """Of which indices a file tells, by its name."""
+    return [index for index in ("ubi_queries", "ubi_events") if index in file.name.lower()]
 
 
 class _Log:
@@ -105,7 +113,7 @@ class _Log:
 
     def read(self, number: int, file: Path) -> None:
         """Read the documents of one file."""
-        only_events = "ubi_events" in file.name and "ubi_queries" not in file.name
+        only_events = _indices(file) == ["ubi_events"]
         progress = Progress(self._tables.log, file.name, total=None, unit="documents")
         for chunk in read_json_chunks(file, schema_of):
             rows = read_rows(chunk, file=number, only_events=only_events, actions=self._actions)
@@ -113,6 +121,7 @@ class _Log:
             self._passed += rows.passed
             self._queries.add(rows.queries)
             self._events.add(rows.events)
+            self._counts["events"] += rows.events.height
             progress.update(len(chunk.lines) + len(chunk.rejects))
 
     def write_searches(self) -> None:
@@ -138,6 +147,8 @@ class _Log:
     def notes(self) -> list[str]:
         """What is to be said about the log as a whole."""
         notes = []
+        if not self._counts["events"] + self._passed.total():
+            notes.append("the log holds no event, so no search has a click or a purchase")
         if self._passed:
             most = self._passed.most_common(_SHOWN)
             kinds = ", ".join(f"{name} {count:,}" for name, count in most)

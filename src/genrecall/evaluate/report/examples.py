@@ -13,7 +13,7 @@ COUNT: Final = 10
 """Queries of each kind."""
 
 RULE: Final = (
-    "Queries are ordered by the generative channel's recall@10, ties by lot. The good ones are "
+    "Queries are ordered by recall@10 of the generative channel, ties by lot. The good ones are "
     "drawn at random from the best quarter, the bad ones from the worst quarter."
 )
 

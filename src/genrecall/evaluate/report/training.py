@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,7 +22,8 @@ def read_curves(lines: Iterable[str]) -> list[dict[str, Any]]:
         lines: of `log.jsonl`; the last one of a killed run may be cut off.
 
     Returns:
-        For each stage its `stage`, `done` [units of work] and `losses` [{`name`, `values`}].
+        For each stage its `stage`, `done` [units of work] and `losses` [{`name`, `values`}]; a
+        value is None where it was not measured or not finite.
     """
     points: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
@@ -45,6 +47,12 @@ def _curve(stage: str, points: list[dict[str, Any]]) -> dict[str, Any]:
         "stage": stage,
         "done": [point["done"] for point in points],
         "losses": [
-            {"name": name, "values": [point.get(name) for point in points]} for name in names
+            {"name": name, "values": [_finite(point.get(name)) for point in points]}
+            for name in names
         ],
     }
+
+
+def _finite(value: float | None) -> float | None:
+    """A training that diverged must not cost the report."""
+    return value if value is not None and math.isfinite(value) else None

@@ -190,8 +190,8 @@ def _beams(metrics: Metrics) -> Headline | None:
 
 def _alone(metrics: Metrics) -> Headline | None:
     figure = metrics.get(f"only_{GENERATIVE}@{K}")
-    if figure is None:
-        return None
+    if figure is None or metrics.get("quantize", {}).get("items", K + 1) <= K:
+        return None  # in a small shop every channel may have all items among its first
     lo, hi = (f"{100 * end:.1f}" for end in figure["ci"])
     return Headline(
         percent(figure["value"]),

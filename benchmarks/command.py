@@ -1,0 +1,81 @@
+"""What the benchmarks with hidden items share on the command line: arguments, settings, figures."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from genrecall import __version__
+from genrecall.artifact import write_json
+from genrecall.config import Config, load_config
+from genrecall.demo import make_demo
+
+DEMO: Final = "demo"
+"""Stands for a config: that of `genrecall demo`."""
+
+
+def add_arguments(parser: ArgumentParser, *, out: str) -> None:
+    """What every benchmark with hidden items takes."""
+    parser.add_argument("config", metavar="CONFIG", help=f"a YAML config, or {DEMO!r}")
+    parser.add_argument("--share", type=float, default=0.1, help="of the items to hide (0.1)")
+    parser.add_argument(
+        "--seeds", type=_positive, default=1, help="repetitions, each hides others (1)"
+    )
+    parser.add_argument("--out", type=Path, default=Path(out), help=f"where to write ({out})")
+    parser.add_argument("--items", type=int, default=8000, help=f"of the {DEMO} shop (8000)")
+    parser.add_argument("--searches", type=int, default=40_000, help=f"of the {DEMO} shop (40000)")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def read_config(arguments: Namespace) -> Config:
+    """The config that the arguments name; the demo's shop is made where it is missing."""
+    if arguments.config == DEMO:
+        folder = arguments.out.resolve() / "shop"
+        return make_demo(folder, items=arguments.items, searches=arguments.searches, seed=0)
+    return load_config(Path(arguments.config))
+
+
+def repetition(config: Config, number: int, **changes: object) -> Config:
+    """The config of one repetition: another training seed, and sections that are changed."""
+    return config.model_copy(update={"seed": config.seed + number, **changes})
+
+
+def settings_of(given: Namespace, config: Config) -> dict[str, Any]:
+    """What every such benchmark was measured with."""
+    return {
+        "version": __version__,
+        "config": str(given.config),
+        "share": given.share,
+        "seeds": given.seeds,
+        "embed.steps": config.embed.steps,
+        "items_per_sid": config.quantize.items_per_sid,
+    }
+
+
+def write_figures(given: Namespace, result: Mapping[str, Any]) -> None:
+    """Write the figures where `--json` says, if it does."""
+    if given.json:
+        given.json.parent.mkdir(parents=True, exist_ok=True)
+        write_json(given.json, dict(result))
+        print(f"wrote {given.json}")
+
+
+def say_figure(figure: Mapping[str, Any], sign: str = "") -> str:
+    """`.412 [.398 .427]`, and with signs for a difference.
+
+    >>> say_figure({"value": 0.412, "ci": [0.398, 0.427]})
+    '.412 [.398 .427]'
+    """
+    value, lo, hi = (
+        f"{share:{sign}.3f}".replace("0.", ".", 1) for share in (figure["value"], *figure["ci"])
+    )
+    return f"{value} [{lo} {hi}]"

@@ -1,0 +1,121 @@
+"""Records out of the lines of a CSV file, with a reject for each that is none."""
+
+from __future__ import annotations
+
+import csv
+from collections import deque
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from genrecall.data.lines import Dialect, Row, is_utf8, unreadable
+from genrecall.data.rejects import Reject
+from genrecall.errors import DataError
+
+
+class Lines:
+    """Physical lines for `csv.reader`, which remembers what a record took and can take it back."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._returned: deque[str] = deque()
+        self.taken: list[str] = []
+        self.line = 1
+        """Number of the first taken line."""
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._returned.popleft() if self._returned else next(self._lines)
+        self.taken.append(line)
+        return line
+
+    def begin_record(self) -> None:
+        """Forget the lines taken so far."""
+        self.line += len(self.taken)
+        self.taken = []
+
+    def keep_first(self) -> None:
+        """Give all taken lines but the first back."""
+        self._returned.extendleft(reversed(self.taken[1:]))
+        del self.taken[1:]
+
+
+def read_header(file: Path, lines: Lines, dialect: Dialect, breaks: list[Reject]) -> list[str]:
+    """Read the names of the columns; `breaks` are those of the lines, see `decoded_lines`.
+
+    Raises:
+        DataError: there is no header line, or it cannot be read.
+        EOFError: the file breaks off before it.
+    """
+    try:
+        header = next(_reader(lines, dialect))
+    except StopIteration:
+        if breaks:
+            raise EOFError(breaks[0].given) from None
+        raise DataError(f"{file} is empty: not even a header line names its columns.") from None
+    except csv.Error as error:
+        raise DataError(
+            f"{file}, line 1: the header line cannot be read ({error}). It must name the columns, "
+            "separated by commas."
+        ) from None
+    names = "".join(header)
+    if not is_utf8(names) or "\0" in names:  # UTF-16, read byte by byte, is full of zeros
+        raise DataError(f"{file}, line 1: the header line is not UTF-8. Save the file as UTF-8.")
+    return header
+
+
+def _reader(lines: Lines, dialect: Dialect) -> Iterator[list[str]]:
+    # Lenient, it would read '"5"x' as '5x' without a word.
+    return csv.reader(lines, strict=True, delimiter=dialect.separator)
+
+
+def read_records(
+    lines: Lines, dialect: Dialect, at: Mapping[str, int], *, width: int
+) -> Iterator[Row | Reject]:
+    """Read records; `at` is the position of each wanted column among the `width` fields.
+
+    A record that is not CSV costs only its first line: after a quote that is never closed, the next
+    line is read as a record again.
+    """
+    reader = _reader(lines, dialect)
+    while True:
+        lines.begin_record()
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            lines.keep_first()
+            yield unreadable(lines.line, "line is not CSV", str(error), lines.taken[0])
+            continue
+        raw = "".join(lines.taken)
+        if raw.isspace():
+            continue
+        if not is_utf8(raw):
+            yield unreadable(lines.line, "line is not UTF-8", "", raw)
+        elif len(fields) != width:
+            given = f"{len(fields)} instead of {width}"
+            yield unreadable(lines.line, "line has the wrong number of fields", given, raw)
+        else:
+            cells = _cells(raw, fields)
+            values = {name: cells[position] for name, position in at.items()}
+            yield Row(lines.line, raw.rstrip("\r\n"), values)
+
+
+def _cells(raw: str, fields: list[str]) -> list[str | None]:
+    """Tell an empty field (null) from a quoted empty one (""), which `csv` does not.
+
+    >>> _cells('a,,""', ["a", "", ""])
+    ['a', None, '']
+    """
+    if '""' not in raw:
+        return [field or None for field in fields]
+    cells: list[str | None] = []
+    start = 0
+    for field in fields:
+        quoted = raw.startswith('"', start)
+        cells.append(field if field or quoted else None)
+        # Inside quotes each quote is doubled; two more enclose the field; a comma follows.
+        start += len(field) + (2 + field.count('"') if quoted else 0) + 1
+    return cells
