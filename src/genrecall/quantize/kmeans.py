@@ -6,7 +6,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-_ITERATIONS = 20
+_ITERATIONS = 10  # another ten lower the error by less than another seed does
 _POINTS_PER_CENTER = 256
 
 

@@ -32,6 +32,7 @@ from genrecall.quantize.quantizer import (
     nearest,
 )
 from genrecall.sampling import draw_in_runs
+from genrecall.sid import LEVELS
 
 
 class RqVae(nn.Module):
@@ -79,11 +80,14 @@ class RqVae(nn.Module):
             first[:n] = torch.from_numpy(means)
         if n < len(first):
             free = latents[~known] if not known.all() else latents
-            first[n:] = torch.from_numpy(k_means(free.numpy(), len(first) - n, seed=seed))
+            first[n:] = torch.from_numpy(k_means(free.numpy(), len(first) - n, seed=LEVELS * seed))
         code = quantizer.first_codes(latents, categories)
         residual = latents - first[code]
-        for codebook in (second, third):
-            codebook.copy_(torch.from_numpy(k_means(residual.numpy(), len(codebook), seed=seed)))
+        for level, codebook in enumerate((second, third), start=1):
+            # With one seed for all levels, each would start at residuals of the same items, which
+            # the level before has brought near zero.
+            centers = k_means(residual.numpy(), len(codebook), seed=LEVELS * seed + level)
+            codebook.copy_(torch.from_numpy(centers))
             residual = residual - codebook[nearest(residual, codebook)]
 
     @torch.no_grad()
