@@ -2,6 +2,7 @@
 
     python -m benchmarks.ablation --shop homedepot
     python -m benchmarks.ablation --shop synthetic --cells cq_sid,rq_vae --seeds 2
+    python -m benchmarks.ablation --shop homedepot --cells cq_sid,rq_vae --full
     python -m benchmarks.ablation --shop homedepot --tables     # nothing new, only the tables
 
 A cell that was measured with the same settings is not run again, so the command may be stopped and
@@ -37,13 +38,17 @@ def main() -> None:
     parser.add_argument("--other-seeds", type=int, default=1, help="seeds of the other groups")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--full", action="store_true", help="train generators as long as `genrecall run` does"
+    )
     parser.add_argument("--tables", action="store_true", help="run nothing, print the tables")
     options = parser.parse_args()
 
     cells = _chosen(options.cells)
-    shop = make_shop(options.shop, options.out, threads=options.threads)
+    shop = make_shop(options.shop, options.out, threads=options.threads, full=options.full)
     set_threads(options.threads)
-    results = Results(options.out / shop.name / "cells")
+    trained = "-full" if options.full else ""
+    results = Results(options.out / shop.name / f"cells{trained}")
     wanted = [
         (cell, seed)
         for seed in range(max(options.seeds, options.other_seeds))
@@ -67,7 +72,7 @@ def main() -> None:
         print(f"{name}: {measured.summary()}", flush=True)
     tables = build_tables(shop, [cell for cell in CELLS if cell in cells], results)
     print_tables(tables)
-    path = options.out / shop.name / "ablation.json"
+    path = options.out / shop.name / f"ablation{trained}.json"
     write_json(path, tables)
     print(f"wrote {path}")
 

@@ -29,8 +29,8 @@ SHOPS = {
     "synthetic": "the synthetic shop with 20,000 items and its true category tree",
 }
 
-# A cell trains a generator, and there are hundreds of cells: less than `genrecall run` gives it.
-_BUDGET: Mapping[str, Any] = {
+# A cell trains a generator, and there are hundreds of cells: a seventh of what a run gives it.
+_SHORT: Mapping[str, Any] = {
     "item_to_sid": {"steps": 50},
     "query_to_sid": {"steps": 300},
     "pseudo_queries": 30_000,
@@ -79,8 +79,15 @@ class Shop:
         return self.encoder.encode(self.training[0])
 
 
-def make_shop(name: str, out: Path, *, threads: int) -> Shop:
-    """Read the shop and train its encoder, or find both in `out`."""
+def make_shop(name: str, out: Path, *, threads: int, full: bool) -> Shop:
+    """Read the shop and train its encoder, or find both in `out`.
+
+    Args:
+        name: one of `SHOPS`.
+        out: where to look and to write.
+        threads: of training.
+        full: train generators as long as `genrecall run` does.
+    """
     folder = out / name
     if name == "homedepot":
         config = load_config(_EXAMPLES / "homedepot.yaml")
@@ -89,11 +96,8 @@ def make_shop(name: str, out: Path, *, threads: int) -> Shop:
     settings = config.model_dump()
     settings["threads"] = threads
     settings["data"]["split"] |= {"by": "query"}  # unseen queries on both shops
-    for section, values in _BUDGET.items():
-        if isinstance(values, Mapping):
-            settings["generator"][section] |= values
-        else:
-            settings["generator"][section] = values
+    if not full:
+        settings["generator"] |= _SHORT
     config = Config.model_validate(settings)
     outputs = Outputs(folder / "run")
     run(config, outputs, last="embed")
