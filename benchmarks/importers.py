@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -120,7 +120,7 @@ def write_log(folder: Path, rows: int, rng: random.Random) -> None:
 
 
 def _documents(
-    queries: list[TextIO], events: list[TextIO], rng: random.Random
+    queries: Sequence[TextIO], events: Sequence[TextIO], rng: random.Random
 ) -> Iterator[tuple[TextIO, str]]:
     """Give documents without end, each with its file."""
     clock = _START

@@ -115,7 +115,8 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
             return trained.curve[-1][1] / variance
         return float(np.square(vectors - trained.reconstruct()).sum(1).mean()) / variance
 
-    walls, cpus = [], []
+    walls: list[float] = []
+    cpus: list[float] = []
     while len(walls) < options.repeats and sum(walls) < options.budget:
         trained, wall, cpu = train(passes)
         walls.append(wall)
@@ -186,7 +187,8 @@ def clustered_vectors(n: int, dim: int, seed: int) -> Vectors:
     turn, _ = np.linalg.qr(random.normal(size=(dim, dim)))
     noise = (random.normal(size=(n, dim)) * spectrum / np.sqrt(np.square(spectrum).mean())) @ turn
     vectors = clusters[cluster] + noise
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    units: Vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return units
 
 
 def _vectors(options: argparse.Namespace) -> Vectors:

@@ -203,7 +203,7 @@ def _faiss(vectors: Vectors, seed: int) -> Trained:
 
 def _batches(items: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
     """All rows once, in random order."""
-    return (items[rows] for rows in torch.randperm(len(items)).split(size))
+    return (items[rows] for rows in torch.split(torch.randperm(len(items)), size))
 
 
 OURS: Final = {"vae": "genrecall RQ-VAE", "kmeans": "genrecall k-means"}

@@ -2,6 +2,7 @@ import io
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from genrecall.artifact import open_artifact
@@ -11,6 +12,7 @@ from genrecall.offline import evaluate_bundle
 from genrecall.outputs import Outputs
 from genrecall.pipeline import run
 from genrecall.progress import FileLog
+from genrecall.quantize.load import load_table
 from tiny_shop import items, write_shop
 
 
@@ -36,7 +38,7 @@ def test_the_shop_is_counted(stored):
     assert data["inputs"]
 
 
-def test_curves_go_on_from_the_metrics(stored):
+def test_curves_go_on_from_the_metrics(shop_run, stored):
     """One search of many beams gives the curves, its first ones the metrics."""
     metrics, data = stored
     curves = {curve["stage"]: curve for curve in data["beams"]}
@@ -47,7 +49,10 @@ def test_curves_go_on_from_the_metrics(stored):
             for width in widths:
                 assert points[int(width)] == metrics[name][stage][width]
     assert curves["item_to_sid"]["beams"][-1] == 10
-    assert curves["query_to_sid"]["beams"][-1] == metrics["quantize"]["sids"]
+    table = load_table(open_artifact(shop_run.stage("quantize"), kind="quantize"))
+    available = np.array([item["available"] for item in items()])
+    live = np.unique(table.sid_of_item[available])  # the others are never generated
+    assert curves["query_to_sid"]["beams"][-1] == len(live)
     # 120 items are fewer than the cut leaves.
     uncut = curves["query_to_sid"]["hit@beam"]
     assert [figure["value"] for figure in data["cut"]["recall"]] == pytest.approx(

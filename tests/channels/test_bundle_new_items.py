@@ -54,7 +54,7 @@ def answers(parts, k=50):
 def assert_same_answers(one, other):
     for (rows, scores), (other_rows, other_scores) in zip(one, other, strict=True):
         assert rows == other_rows
-        np.testing.assert_allclose(scores, other_scores, rtol=1e-5)
+        np.testing.assert_allclose(scores, other_scores, rtol=1e-5, atol=1e-6)
 
 
 def test_new_items_stand_behind_the_others_which_keep_their_place(parts):

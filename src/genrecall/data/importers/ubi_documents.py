@@ -89,13 +89,10 @@ _HITS: Final = (
     "query_response_object_ids",
     "query_response_objects_ids",
 )
+_KEPT: Final = ("query_id", "action_name", "user_query", "client_id", "user_id", "timestamp")
+"""Fields that stay as they stand in a document."""
 _DOCUMENT: Final[Schema] = {
-    "query_id": _TEXT,
-    "action_name": _TEXT,
-    "user_query": _TEXT,
-    "client_id": _TEXT,
-    "user_id": _TEXT,
-    "timestamp": _TEXT,
+    **dict.fromkeys(_KEPT, _TEXT),
     **dict.fromkeys(_HITS, _TEXTS),
     "event_attributes": pl.Struct(
         {
@@ -106,12 +103,7 @@ _DOCUMENT: Final[Schema] = {
     ),
 }
 _FLAT: Final[Schema] = {
-    "query_id": _TEXT,
-    "action_name": _TEXT,
-    "user_query": _TEXT,
-    "client_id": _TEXT,
-    "user_id": _TEXT,
-    "timestamp": _TEXT,
+    **dict.fromkeys(_KEPT, _TEXT),
     "hits": _TEXTS,
     "item_id": _TEXT,
     "place": _TEXT,
@@ -261,12 +253,7 @@ def _flatten_fast(frame: pl.DataFrame) -> pl.DataFrame:
     attributes = pl.col("event_attributes").struct
     hits = [pl.when(pl.col(name).list.len() > 0).then(pl.col(name)) for name in _HITS]
     flat = frame.select(
-        "query_id",
-        "action_name",
-        "user_query",
-        "client_id",
-        "user_id",
-        "timestamp",
+        *_KEPT,
         pl.coalesce(hits).alias("hits"),
         attributes.field("object").struct.field("object_id").alias("item_id"),
         pl.coalesce(
