@@ -33,8 +33,10 @@ from genrecall.evaluate.measures import recall, target_ranks
 from genrecall.generator import stage as generator_stage
 from genrecall.generator.compact import CompactGenerator
 from genrecall.generator.features import LookAhead
+from genrecall.offline import sample_searches
 from genrecall.progress import RunLog
 from genrecall.quantize import stage as quantize_stage
+from genrecall.quantize.load import HEALTH, load_table
 
 MODES = ("heads", "default")
 BEAMS = 300
@@ -129,7 +131,7 @@ def run_cell(shop: Shop, config: Config, seed: int, *, scratch: Path, log: RunLo
         log=log,
     )
     stages: dict[str, Artifact] = {"data": shop.data, "embed": shop.embed, "quantize": quantize}
-    parts = assemble(stages, channels=config.channels)
+    table = load_table(quantize)
     stages["generator"] = generator_stage.run(
         config.generator,
         catalog,
@@ -137,7 +139,7 @@ def run_cell(shop: Shop, config: Config, seed: int, *, scratch: Path, log: RunLo
         pairs=pairs,
         encoder=shop.encoder,
         item_vectors=shop.vectors,
-        table=parts.table,
+        table=table,
         seed=seed,
         out=scratch / "generator",
         checkpoints=scratch / "checkpoints",
@@ -147,19 +149,15 @@ def run_cell(shop: Shop, config: Config, seed: int, *, scratch: Path, log: RunLo
     parts = assemble(stages, channels=config.channels)
     served = parts.generative()
     channels = {"heads": _by_heads(served, parts), "default": served}
-    measured = _measure(channels, sample(searches), parts.table.sid_of_item)
-    health = dict(quantize.read_json("health.json"))
+    measured = _measure(channels, sample(searches), table.sid_of_item)
+    health = dict(quantize.read_json(HEALTH))
     shutil.rmtree(scratch)
-    return Measured(**measured, health=health, sizes=parts.table.sizes)
+    return Measured(**measured, health=health, sizes=table.sizes)
 
 
 def sample(searches: Searches) -> Searches:
     """The validation searches that every cell is measured on."""
-    every = searches.of("validation")
-    if len(every) <= SEARCHES:
-        return every
-    chosen = np.random.default_rng(0).choice(len(every), size=SEARCHES, replace=False)
-    return Searches(every.frame[np.sort(chosen)])
+    return sample_searches(searches.of("validation"), SEARCHES, seed=0)
 
 
 def _by_heads(served: GenerativeChannel, parts: RecallParts) -> GenerativeChannel:

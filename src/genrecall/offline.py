@@ -102,7 +102,7 @@ def evaluate(
         DataError: the split has no search with a good item.
     """
     every = searches.of(split)
-    measured = _sample(every, config.searches, seed)
+    measured = sample_searches(every, config.searches, seed)
     log.say(f"  {len(measured):,} of {len(every):,} {split} searches with a good item")
     generative = parts.generative()
     # The control: an exact search with the generator's own vectors, without SIDs.
@@ -269,7 +269,8 @@ def set_threads(threads: int | None) -> None:
     faiss.omp_set_num_threads(threads)
 
 
-def _sample(searches: Searches, count: int, seed: int) -> Searches:
+def sample_searches(searches: Searches, count: int, seed: int) -> Searches:
+    """At most `count` of the searches, drawn evenly, in their order."""
     if len(searches) <= count:
         return searches
     chosen = np.random.default_rng(seed).choice(len(searches), size=count, replace=False)

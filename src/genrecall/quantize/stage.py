@@ -91,11 +91,13 @@ def run(
         seed=seed,
         log=log,
     )
+    latents = quantizer.encode(item_vectors)
     if previous:
         table = _keep(quantizer, item_vectors, forced, previous, config=config, seed=seed, log=log)
     else:
-        table = _make(quantizer, item_vectors, forced, config=config, seed=seed, log=log)
-    latents = quantizer.encode(item_vectors)
+        table = _make(
+            quantizer, item_vectors, forced, latents=latents, config=config, seed=seed, log=log
+        )
     health = measure_health(
         table,
         found.of_item,
@@ -165,6 +167,7 @@ def _make(
     vectors: Vectors,
     forced: NDArray[np.int32],
     *,
+    latents: Vectors,
     config: QuantizeConfig,
     seed: int,
     log: RunLog,
@@ -173,7 +176,7 @@ def _make(
     clusters = config.clusters
     controlled = control_sizes(
         quantizer.assign(vectors, forced),
-        quantizer.encode(vectors),
+        latents,
         codebooks=quantizer.code_vectors,
         t_max=config.t_max,
         g_max=clusters.g_max,
