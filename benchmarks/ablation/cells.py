@@ -86,6 +86,8 @@ CELLS: tuple[Cell, ...] = (
         "balanced k-means split, no merging",
     ),
     Cell("no_refine", "sizes", {"clusters": {"refine": 0}}, "k-means split and merging only"),
+    Cell("random", "sizes", {"clusters": {"method": "random"}}, "random split, then merging"),
+    Cell("overflow", "sizes", {"clusters": {"method": "overflow"}}, "overflow, then merging"),
     Cell(
         "rq_vae_split_random",
         "sizes",
