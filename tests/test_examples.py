@@ -40,7 +40,37 @@ def write_homedepot(folder):
                         writer.writerow([f"{color} {kind}", product["product_uid"], grade])
 
 
-WRITERS = {"homedepot.yaml": write_homedepot}
+def write_amazon(folder):
+    folder.mkdir()
+    products = [
+        {
+            "item_id": number,
+            "asin": f"B{number:09}",
+            "title": item["title"],
+            "brand": item["brand"],
+            "category": ["Shop", *item["category"], item["title"].split()[1]],
+        }
+        for number, item in enumerate(items())
+    ]
+    write_jsonl(folder / "items.jsonl", products)
+    write_jsonl(
+        folder / "users.jsonl",
+        [
+            {
+                "user_id": user,
+                "train": [(user * 20 + step * 7) % len(products) for step in range(1 + user % 5)],
+                "valid": [(user * 20 + 3) % len(products)] if user % 4 == 0 else [],
+            }
+            for user in range(60)
+        ],
+    )
+
+
+WRITERS = {
+    "beauty.yaml": ("amazon_beauty", write_amazon),
+    "games.yaml": ("amazon_games", write_amazon),
+    "homedepot.yaml": ("homedepot", write_homedepot),
+}
 
 
 def merged(values, changes):
@@ -67,7 +97,8 @@ def test_example_parses_without_the_environment(name, monkeypatch):
 @pytest.mark.parametrize("name", WRITERS)
 def test_example_runs(name, tmp_path, monkeypatch):
     monkeypatch.setenv("GENRECALL_DATA", str(tmp_path))
-    WRITERS[name](tmp_path / name.removesuffix(".yaml"))
+    folder, write = WRITERS[name]
+    write(tmp_path / folder)
     example = load_config(EXAMPLES / name)
     # Its own settings, but trained for a moment only.
     config = Config.model_validate(merged(example.model_dump(), SETTINGS))

@@ -16,12 +16,13 @@ from genrecall.artifact import open_artifact, writing
 from genrecall.config import load_config
 from genrecall.data.tables import ITEMS
 from genrecall.errors import ArtifactError, ConfigError, DataError
+from genrecall.generator.load import STAGES as TRAINED
 from genrecall.offline import evaluate_bundle
 from genrecall.outputs import Outputs
 from genrecall.pipeline import STAGES, run
 from tiny_shop import SETTINGS, items, searches, write_jsonl, write_shop
 
-CONTROLS = {"two_views", "bm25+dense+two_views"}
+CONTROLS = {"two_views", "bm25+dense+two_views", "anonymous"}
 CHANNELS = {"generative", "bm25", "dense", "bm25+dense", "bm25+dense+generative"} | CONTROLS
 
 
@@ -100,7 +101,7 @@ def test_metrics_have_the_keys_of_the_contract(finished):
         assert {"recall@10", "recall@100", "recall@1000", "hit@10"} <= set(figures)
         assert set(figures["recall@10"]) == {"value", "ci", "n"}
     for table in ("hit@beam", "hit_micro@beam", "candidates@beam"):
-        assert set(metrics[table]) == {"item_to_sid", "query_to_sid"}
+        assert set(metrics[table]) == {*TRAINED, "anonymous"}
         assert set(metrics[table]["query_to_sid"]) == {"1", "10"}
     assert {"sids", "items_per_sid", "category_purity", "entropy"} <= set(metrics["quantize"])
     assert set(metrics["paired"]) == {

@@ -8,6 +8,7 @@ import pytest
 from genrecall.artifact import open_artifact
 from genrecall.config import load_config
 from genrecall.evaluate.report.page import render_report
+from genrecall.generator.load import STAGES
 from genrecall.offline import evaluate_bundle
 from genrecall.outputs import Outputs
 from genrecall.pipeline import run
@@ -42,19 +43,20 @@ def test_curves_go_on_from_the_metrics(shop_run, stored):
     """One search of many beams gives the curves, its first ones the metrics."""
     metrics, data = stored
     curves = {curve["stage"]: curve for curve in data["beams"]}
-    assert list(curves) == ["item_to_sid", "query_to_sid"]
-    for stage, widths in metrics["hit@beam"].items():
+    assert list(curves) == list(STAGES)
+    for stage in STAGES:
+        widths = metrics["hit@beam"][stage]
         for name in ("hit@beam", "candidates@beam"):
             points = dict(zip(curves[stage]["beams"], curves[stage][name], strict=True))
             for width in widths:
                 assert points[int(width)] == metrics[name][stage][width]
-    assert curves["item_to_sid"]["beams"][-1] == 10
+    assert curves["query_to_sid"]["beams"][-1] == 10
     table = load_table(open_artifact(shop_run.stage("quantize"), kind="quantize"))
     available = np.array([item["available"] for item in items()])
     live = np.unique(table.sid_of_item[available])  # the others are never generated
-    assert curves["query_to_sid"]["beams"][-1] == len(live)
+    assert curves["user_query_to_sid"]["beams"][-1] == len(live)
     # 120 items are fewer than the cut leaves.
-    uncut = curves["query_to_sid"]["hit@beam"]
+    uncut = curves["user_query_to_sid"]["hit@beam"]
     assert [figure["value"] for figure in data["cut"]["recall"]] == pytest.approx(
         [figure["value"] for figure in uncut]
     )
@@ -64,7 +66,9 @@ def test_examples_hold_what_was_generated_answered_and_missed(stored):
     _, data = stored
     titles = {item["title"] for item in items()}
     examples = data["examples"]["good"] + data["examples"]["bad"]
-    assert len({example["query"] for example in examples}) == len(examples) > 1
+    asked = {(example["query"], str(example["shopper"])) for example in examples}
+    assert len(asked) == len(examples) > 1
+    assert any(example["shopper"]["history"] for example in examples if example["shopper"])
     assert min(e["recall"] for e in data["examples"]["good"]) >= max(
         e["recall"] for e in data["examples"]["bad"]
     )

@@ -9,7 +9,7 @@ import pytest
 from genrecall.config import load_config
 from genrecall.data.columns import SYNONYMS, match_columns
 from genrecall.data.stage import validate
-from genrecall.data.validate import ITEMS_SCHEMA, JUDGMENTS_SCHEMA, SEARCHES_SCHEMA
+from genrecall.data.validate import ITEMS_SCHEMA, JUDGMENTS_SCHEMA, SEARCHES_SCHEMA, USERS_SCHEMA
 from genrecall.demo import make_demo
 from genrecall.embed.config import EmbedConfig
 from genrecall.errors import ArtifactError, ConfigError
@@ -69,15 +69,28 @@ def test_template_holds_the_defaults(tmp_path, tables, kind):
     assert config.generator == GeneratorConfig()
 
 
+def uncommented(path):
+    """The config with every commented setting in force."""
+    path.write_text(re.sub(r"(?m)^(  +)# (\w+:)", r"\1\2", path.read_text("utf-8")), "utf-8")
+    return load_config(path)
+
+
 def test_every_commented_line_is_a_setting(tmp_path, tables):
     path = tmp_path / "c.yaml"
     write_template(path, items=tables["items"], searches=tables["searches"])
-    path.write_text(re.sub(r"(?m)^(  +)# (\w+:)", r"\1\2", path.read_text("utf-8")), "utf-8")
-    config = load_config(path)
+    config = uncommented(path)
+    assert config.data.users.file == tmp_path / "users.jsonl"
     assert config.data.items.columns["attributes"] == {"color": "colour", "material": "material"}
     optional = {"category", "brand", "price", "score", "available", "group_id", "updated_at"}
     assert optional <= set(config.data.items.columns)
     assert {"timestamp", "user_id", "clicks"} <= set(config.data.searches.columns)
+
+
+def test_sequences_are_named_where_there_is_no_log(tmp_path, tables):
+    path = tmp_path / "c.yaml"
+    write_template(path, items=tables["items"])
+    assert load_config(path).data.sequences is None
+    assert uncommented(path).data.sequences.file == tmp_path / "sequences.jsonl"
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl", "csv.gz", "jsonl.gz"])
@@ -129,7 +142,7 @@ def test_what_cannot_be_guessed_is_asked_for(tmp_path):
 
 
 def test_shoppers_and_the_relevance_of_a_good_answer_are_written(tmp_path, tables):
-    users = write_jsonl(tmp_path / "users.jsonl", [{"User-ID": "u1", "gender": "f"}])
+    users = write_jsonl(tmp_path / "users.jsonl", [{"User-ID": "u1", "Sex": "f"}])
     for name, more in (
         ("searches", {"users": users}),
         ("judgments", {"positive_from": 2.5}),
@@ -139,10 +152,12 @@ def test_shoppers_and_the_relevance_of_a_good_answer_are_written(tmp_path, table
         data = load_config(path).data
         assert (data.positive_from == 2.5) == (name == "judgments")
         assert (data.users is not None) == (name == "searches")
-    assert load_config(tmp_path / "searches-more.yaml").data.users.columns["user_id"] == "User-ID"
+    path = tmp_path / "searches-more.yaml"
+    assert load_config(path).data.users.columns == {"user_id": "User-ID", "gender": "Sex"}
+    assert uncommented(path).data.users.columns["age_band"] == "age_group"
 
 
-@pytest.mark.parametrize("schema", [ITEMS_SCHEMA, SEARCHES_SCHEMA, JUDGMENTS_SCHEMA])
+@pytest.mark.parametrize("schema", [ITEMS_SCHEMA, SEARCHES_SCHEMA, USERS_SCHEMA, JUDGMENTS_SCHEMA])
 def test_no_column_is_guessed_twice(schema):
     names = [name for names in SYNONYMS[schema.name].values() for name in names]
     assert len(names) == len(set(names))

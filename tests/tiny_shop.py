@@ -32,6 +32,7 @@ SETTINGS = {
         "width": 16,
         "item_to_sid": {"steps": 4, "batch": 32},
         "query_to_sid": {"steps": 8, "batch": 32},
+        "user_query_to_sid": {"steps": 8, "batch": 32},
         "pseudo_queries": 100,
         "teacher_items": 4,
     },

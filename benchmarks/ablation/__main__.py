@@ -16,11 +16,12 @@ from pathlib import Path
 
 from benchmarks.ablation.cell import run_cell, settings_hash
 from benchmarks.ablation.cells import CELLS, Cell
+from benchmarks.ablation.markdown import as_markdown
 from benchmarks.ablation.printing import print_tables
 from benchmarks.ablation.results import Results
 from benchmarks.ablation.shops import SHOPS, make_shop
 from benchmarks.ablation.tables import build_tables
-from genrecall.artifact import write_json
+from genrecall.artifact import write_json, write_text
 from genrecall.errors import ConfigError, unknown_name
 from genrecall.offline import set_threads
 from genrecall.progress import SilentLog
@@ -42,6 +43,7 @@ def main() -> None:
         "--full", action="store_true", help="train generators as long as `genrecall run` does"
     )
     parser.add_argument("--tables", action="store_true", help="run nothing, print the tables")
+    parser.add_argument("--markdown", type=Path, help="write the tables to this file, too")
     options = parser.parse_args()
 
     cells = _chosen(options.cells)
@@ -75,6 +77,9 @@ def main() -> None:
     path = options.out / shop.name / f"ablation{trained}.json"
     write_json(path, tables)
     print(f"wrote {path}")
+    if options.markdown is not None:
+        write_text(options.markdown, as_markdown(tables))
+        print(f"wrote {options.markdown}")
 
 
 def _chosen(names: str | None) -> tuple[Cell, ...]:

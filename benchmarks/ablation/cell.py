@@ -169,11 +169,13 @@ def _by_heads(served: GenerativeChannel, parts: RecallParts) -> GenerativeChanne
         ahead.trie, ahead.means.numpy(), served.postings.sizes, temperature=ahead.temperature
     )
     return GenerativeChannel(
-        CompactGenerator(generator.model, generator.encoder, blind, head_weight=1.0),
+        CompactGenerator(
+            generator.model, generator.encoder, blind, generator.items, head_weight=1.0
+        ),
         catalog=served.catalog,
         postings=served.postings,
         vectors=served.vectors,
-        encode=served.encode,
+        encode=generator.encode,
         eligible=parts.eligible,
         config=parts.channels.generative,
     )

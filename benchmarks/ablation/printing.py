@@ -10,7 +10,7 @@ from rich.table import Table
 
 from benchmarks.ablation.cell import HIT_AT, RECALL_AT
 from benchmarks.ablation.cells import BASELINE, REFERENCE
-from genrecall.generator.load import STAGES
+from genrecall.generator.load import ITEM_TO_SID, QUERY_TO_SID
 
 _MEASURES: Final = (
     *(f"hit@{width} equal" for width in HIT_AT),
@@ -23,7 +23,9 @@ def print_tables(tables: Mapping[str, Any]) -> None:
     """The tables as text."""
     console = Console(width=180)
     generator = tables["generator"]
-    steps = ", ".join(f"{name} {generator[name]['steps']:,}" for name in STAGES)
+    steps = ", ".join(
+        f"{name} {generator[name]['steps']:,}" for name in (ITEM_TO_SID, QUERY_TO_SID)
+    )
     console.print(
         f"settings: version {tables['version']}, steps of the generator {steps}, "
         f"pseudo-queries {generator['pseudo_queries']:,}"
@@ -70,7 +72,7 @@ def _cut_table(mode: str, cut: Mapping[str, Any]) -> Table:
     for name, found in cut["hit"].items():
         table.add_row(name, *(f"{figure['value']:.3f}" for figure in found))
     if "difference" in cut:
-        table.add_row("difference", *(_signed(figure) for figure in cut["difference"]))
+        table.add_row("difference", *(signed(figure) for figure in cut["difference"]))
     return table
 
 
@@ -107,10 +109,11 @@ def _figure(cell: Mapping[str, Any], measure: str) -> str:
         return "-"
     difference = cell["less_than_reference"].get(measure)
     text = f"{figure['value']:.3f}"
-    return text if difference is None else f"{text}\n{_signed(difference)}"
+    return text if difference is None else f"{text}\n{signed(difference)}"
 
 
-def _signed(difference: Mapping[str, Any]) -> str:
+def signed(difference: Mapping[str, Any]) -> str:
+    """The difference, starred where its interval is clear of zero."""
     lo, hi = difference["ci"]
     mark = "*" if lo > 0 or hi < 0 else ""
     return f"{difference['value']:+.3f}{mark}"

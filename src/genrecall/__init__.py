@@ -24,6 +24,7 @@ from genrecall.errors import (
 
 if TYPE_CHECKING:
     from genrecall.channels.bundle import load
+    from genrecall.data.shoppers import Shopper
 
 __version__ = "0.1.0"
 
@@ -34,13 +35,18 @@ __all__ = [
     "FilterError",
     "GenRecallError",
     "RequestError",
+    "Shopper",
     "__version__",
     "load",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Import `load` when it is first used: it brings torch, which takes a second."""
+    """Import `load` and `Shopper` when they are first used: `load` brings torch, a second."""
+    if name == "Shopper":
+        from genrecall.data.shoppers import Shopper
+
+        return Shopper
     if name == "load":
         from genrecall.channels.bundle import load
 

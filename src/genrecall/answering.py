@@ -10,9 +10,11 @@ from typing import Any, Final
 
 import torch
 
-from genrecall.channels.base import Request
+from genrecall.artifact import open_artifact
+from genrecall.channels.base import HISTORY, Request
 from genrecall.channels.bundle import load
 from genrecall.channels.generative import Beam, Hit
+from genrecall.data.shoppers import Shopper
 from genrecall.errors import RequestError
 from genrecall.evaluate.trec import write_run
 from genrecall.index.filters import parse_filters
@@ -68,15 +70,41 @@ def answer(
 ) -> Answer:
     """Recall items for one query.
 
+    Args:
+        bundle: its folder.
+        query: what was typed.
+        k: items at most.
+        user: `user_id` of a shopper whom the run beside the bundle knows; None for nobody.
+        filters: conditions as on the command line.
+        explain: whether to tell the SIDs.
+
     Raises:
-        ArtifactError: the bundle is missing or damaged.
-        RequestError: an empty query, `k < 1` or an unusable filter.
+        ArtifactError: the bundle, or for a `user` the run's data stage, is missing or damaged.
+        RequestError: an empty query, `k < 1`, an unusable filter or an unknown `user`.
     """
     torch.set_num_threads(1)  # one query is too little work to share
-    request = Request(query, user_id=user, filters=parse_filters(filters) or None)
+    shopper = None if user is None else _find_shopper(bundle, user)
+    request = Request(query, shopper, filters=parse_filters(filters) or None)
     channel = load(bundle)
-    hits = channel.recall(query, user=user, k=k, filters=request.filters)
+    hits = channel.recall(query, user=shopper, k=k, filters=request.filters)
     return Answer(query, hits, channel.explain(request, titles=_TITLES) if explain else None)
+
+
+def _find_shopper(bundle: Path, user: str) -> Shopper:
+    """A shopper of the run that the bundle lies in; bundles hold nothing of single shoppers."""
+    # Recall without a shopper does not wait for these.
+    from genrecall.data import stage as data_stage
+    from genrecall.outputs import Outputs
+
+    data = open_artifact(Outputs(bundle.parent).stage("data"), kind=data_stage.KIND)
+    known = data_stage.load_shoppers(data)
+    if known is None or user not in known:
+        knows = "nothing of any shopper" if known is None else f"{len(known):,} others"
+        raise RequestError(
+            f"{data.path} does not know the shopper {user!r}; it knows {knows}. Give a user_id of "
+            "its tables, or leave --user out."
+        )
+    return known.at(user, limit=HISTORY)
 
 
 def answer_file(

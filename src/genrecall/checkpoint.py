@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -12,9 +12,18 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from genrecall.errors import ArtifactError
-from genrecall.optim import SparseDenseAdam
 
 _DIGEST: Final = "sha256"
+
+
+class Optimizer(Protocol):
+    """One or several optimizers of torch whose state can be kept."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of each, by a name without dots: `dense` or `sparse`."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a saved state."""
 
 
 class Checkpoints:
@@ -32,7 +41,7 @@ class Checkpoints:
         self._folder = folder
         self._every = every
 
-    def save(self, name: str, step: int, model: nn.Module, optimizer: SparseDenseAdam) -> None:
+    def save(self, name: str, step: int, model: nn.Module, optimizer: Optimizer) -> None:
         """Write a checkpoint after `step` steps, if one is due."""
         if self._folder is None or step % self._every:
             return
@@ -44,7 +53,7 @@ class Checkpoints:
         save_file(tensors, scratch, metadata={_DIGEST: _digest(tensors)})
         scratch.replace(path)
 
-    def resume(self, name: str, model: nn.Module, optimizer: SparseDenseAdam) -> int:
+    def resume(self, name: str, model: nn.Module, optimizer: Optimizer) -> int:
         """Load the last checkpoint, if there is one that is whole.
 
         Returns:
@@ -84,7 +93,7 @@ def _digest(tensors: dict[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())
-        digest.update(tensors[name].contiguous().numpy().tobytes())
+        digest.update(tensors[name].contiguous().cpu().numpy().tobytes())
     return digest.hexdigest()
 
 

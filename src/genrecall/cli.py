@@ -269,7 +269,7 @@ def recall(
     k: Annotated[int, typer.Option("-k", help="How many items.")] = 20,
     user: Annotated[
         str | None,
-        typer.Option(help="The shopper's user_id; family `compact` ignores it."),
+        typer.Option(help="A shopper of the run beside the bundle, by user_id."),
     ] = None,
     filters: Annotated[
         list[str] | None,

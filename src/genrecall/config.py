@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _VARIABLE: Final = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
-_TABLES: Final = ("items", "searches", "users", "judgments")
+_TABLES: Final = ("items", "searches", "users", "judgments", "sequences")
 
 
 class Config(Section):
@@ -129,6 +129,13 @@ def _resolve_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if isinstance(data := values.get("data"), dict):
         tables = {table: resolve(data[table], "file") for table in _TABLES if table in data}
         resolved["data"] = data | tables
+    if isinstance(generator := values.get("generator"), dict) and "lm" in generator:
+        lm = generator["lm"]
+        # A name that is no folder here is one of the model hub.
+        if isinstance(lm, dict) and (folder / str(lm.get("pretrained"))).is_dir():
+            lm = resolve(lm, "pretrained")
+            lm |= {"pretrained": str(lm["pretrained"])}
+        resolved["generator"] = generator | {"lm": lm}
     if "quantize" in values:
         resolved["quantize"] = resolve(values["quantize"], "warm_start")
     return resolved

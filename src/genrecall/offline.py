@@ -12,19 +12,22 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, Literal, NamedTuple, cast, get_args
 
 import faiss
 import numpy as np
+import polars as pl
 import torch
 from numpy.typing import NDArray
 
 from genrecall.artifact import open_artifact, write_text
-from genrecall.channels.base import Channel, Ranking, Request
+from genrecall.asked import Asked, shoppers_of
+from genrecall.channels.base import HISTORY, Channel, Ranking, Request
 from genrecall.channels.bundle import KIND, RecallParts, load_parts
 from genrecall.channels.dense import DenseChannel
 from genrecall.channels.fusion import fuse
 from genrecall.channels.generative import GenerativeChannel
+from genrecall.channels.popularity import PopularityChannel
 from genrecall.channels.training import Weights, cross_fitted_fusion, fit_weights
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
@@ -32,11 +35,19 @@ from genrecall.data.tables import Catalog, Rows, Searches, SplitName
 from genrecall.embed.normalize import normalize
 from genrecall.errors import ArtifactError, ConfigError, unknown_name
 from genrecall.evaluate.config import EvaluateConfig
-from genrecall.evaluate.metrics import EvaluationInputs, K, Metrics, build_metrics
+from genrecall.evaluate.metrics import (
+    ANONYMOUS,
+    POPULARITY,
+    TWO_VIEWS,
+    EvaluationInputs,
+    K,
+    Metrics,
+    build_metrics,
+)
 from genrecall.evaluate.report.page import render_report
 from genrecall.evaluate.slices import Masks, frequency_slices
 from genrecall.evaluate.trec import write_qrels, write_run
-from genrecall.generator.load import STAGES
+from genrecall.generator.load import USER_QUERY_TO_SID
 from genrecall.outputs import Outputs
 from genrecall.progress import FileLog, RunLog
 from genrecall.reporting import Evidence, gather
@@ -79,6 +90,7 @@ def evaluate(
     searches: Searches,
     *,
     split: SplitName,
+    users: pl.DataFrame | None = None,
     config: EvaluateConfig,
     health: Mapping[str, Any],
     log: RunLog,
@@ -91,6 +103,7 @@ def evaluate(
         parts: what the channels are made of.
         searches: of all splits; training searches decide what is head and tail.
         split: which part to measure.
+        users: columns of `USERS`, for a generator that reads shoppers.
         config: how much to measure.
         health: figures of the SIDs, passed on into the metrics.
         log: where to report.
@@ -102,43 +115,50 @@ def evaluate(
         DataError: the split has no search with a good item.
     """
     every = searches.of(split)
-    measured = sample_searches(every, config.searches, seed)
+    chosen = _sample_rows(len(every), config.searches, seed)
+    measured = Searches(every.frame[chosen])
     log.say(f"  {len(measured):,} of {len(every):,} {split} searches with a good item")
-    generative = parts.generative()
-    # The control: an exact search with the generator's own vectors, without SIDs.
-    two_views = DenseChannel(
-        generative.vectors, encode=generative.encode, eligible=parts.eligible, name="two_views"
-    )
-    channels: list[Channel] = [generative, parts.lexical(), parts.dense(), two_views]
-    # A popular query is answered once.
-    queries = sorted(set(measured.queries))
-    place = {query: i for i, query in enumerate(queries)}
-    spread = np.array([place[query] for query in measured.queries], dtype=np.int64)
-    spelled = [normalize(query) for query in measured.queries]
-    requests = [Request(query) for query in queries]
+    # A popular query is answered once, and once for each shopper who is told from others.
+    asked = told = Asked([Request(query) for query in measured.queries])
+    if parts.trained[-1] == USER_QUERY_TO_SID:
+        told = _tell_shoppers(parts, searches, users, split=split, chosen=chosen)
+    channels = _channels(parts, searches, asked=asked, told=told)
     rankings: dict[str, list[Ranking]] = {}
-    for channel in channels:
+    for name, channel, requests in channels:
         start = time.monotonic()
-        answers = channel.rank(requests, K) if requests else []
-        log.say(f"  {channel.name}: {len(requests):,} queries in {time.monotonic() - start:.1f} s")
-        rankings[channel.name] = [answers[i] for i in spread.tolist()]
-    fitted = _fuse(parts, rankings, measured.positives, queries=spelled, weights=weights, seed=seed)
-    trained = {stage: parts.generative(stage) for stage in STAGES[:-1]} | {STAGES[-1]: generative}
-    # The curves of the report go further than the metrics, for the stage that serves.
-    widths = dict.fromkeys(STAGES, config.beam) | {STAGES[-1]: max(config.beam, config.curve_beam)}
-    beams = {stage: channel.generate(requests, widths[stage]) for stage, channel in trained.items()}
+        answers = channel.rank(requests.distinct, K) if requests.distinct else []
+        seconds = time.monotonic() - start
+        log.say(f"  {name}: {len(requests.distinct):,} requests in {seconds:.1f} s")
+        rankings[name] = requests.spread(answers)
+    spelled = [normalize(query) for query in measured.queries]
+    units = _units(measured, searches, spelled)
+    fitted = _fuse(parts, rankings, measured.positives, units=units, weights=weights, seed=seed)
+    generative = channels[0].channel
+    assert isinstance(generative, GenerativeChannel)
+    served = generative.generate(told.distinct, max(config.beam, config.curve_beam))
+    stages = {
+        stage: parts.generative(stage).generate(asked.distinct, config.beam).leaves[asked.place]
+        for stage in parts.trained[:-1]
+    } | {parts.trained[-1]: served.leaves[told.place]}
+    controls: dict[str, NDArray[np.int64]] = {}
+    for name, channel, _ in channels:
+        if name == ANONYMOUS:
+            controls[name] = generative.generate(asked.distinct, config.beam).leaves[asked.place]
+        if isinstance(channel, PopularityChannel):
+            sid_of_item = parts.table.sid_of_item
+            controls[name] = channel.generate(asked.distinct, config.beam, sid_of_item)[asked.place]
     inputs = EvaluationInputs(
         split=split,
         positives=measured.positives,
         channels={name: [r.rows for r in lists] for name, lists in rankings.items()},
-        beams={stage: found.leaves[spread, : config.beam] for stage, found in beams.items()},
+        beams={name: leaves[:, : config.beam] for name, leaves in (stages | controls).items()},
         sid_of_item=parts.table.sid_of_item,
         items_per_sid=generative.postings.sizes,
         slices=_slices(spelled, searches),
-        new_items=_new_items(parts, searches),
-        latencies_ms=_latencies(generative, queries, config, seed),
+        item_slices=_item_slices(parts, searches),
+        latencies_ms=_latencies(generative, told.distinct, config, seed),
         latency_k=config.latency_k,
-        queries=spelled,
+        units=units,
         beam_widths=np.array([r.beams for r in rankings["generative"]], dtype=np.int64),
         quantize=health,
         excluded=_excluded(searches, split, len(every), len(measured)),
@@ -152,10 +172,11 @@ def evaluate(
         evidence=Evidence(
             inputs=inputs,
             channel=generative,
-            queries=queries,
-            query_of_search=spread,
+            requests=told.distinct,
+            request_of_search=told.place,
             rankings=rankings[generative.name],
-            beams=beams,
+            stages=stages,
+            served=served,
         ),
     )
 
@@ -208,6 +229,7 @@ def evaluate_bundle(
             "might measure what the bundle was trained on. Give the data stage of the bundle's own "
             "run with --data, or run the pipeline again."
         )
+    shoppers = data_stage.load_shoppers(read)
     config = Config.model_validate(opened.meta["config"])  # `load_parts` has seen that it is ours
     set_threads(config.threads)
     log = FileLog(outputs.log)
@@ -218,6 +240,7 @@ def evaluate_bundle(
         parts,
         searches,
         split=cast("_Measurable", split),
+        users=None if shoppers is None else shoppers.users,
         config=config.evaluate,
         health=opened.meta["metrics"]["quantize"],
         log=log,
@@ -271,10 +294,69 @@ def set_threads(threads: int | None) -> None:
 
 def sample_searches(searches: Searches, count: int, seed: int) -> Searches:
     """At most `count` of the searches, drawn evenly, in their order."""
-    if len(searches) <= count:
-        return searches
-    chosen = np.random.default_rng(seed).choice(len(searches), size=count, replace=False)
-    return Searches(searches.frame[np.sort(chosen)])
+    return Searches(searches.frame[_sample_rows(len(searches), count, seed)])
+
+
+def _sample_rows(n: int, count: int, seed: int) -> NDArray[np.int64]:
+    if n <= count:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, size=count, replace=False))
+
+
+class _Asking(NamedTuple):
+    name: str
+    channel: Channel
+    requests: Asked
+
+
+def _channels(
+    parts: RecallParts, searches: Searches, *, asked: Asked, told: Asked
+) -> list[_Asking]:
+    """The generative channel first, then all that it is compared with."""
+    generative = parts.generative()
+    # The control: an exact search with the generator's own vectors, without SIDs.
+    two_views = DenseChannel(
+        generative.vectors, encode=generative.encode, eligible=parts.eligible, name=TWO_VIEWS
+    )
+    popularity = PopularityChannel(searches.of("train"), eligible=parts.eligible)
+    channels = [
+        _Asking(generative.name, generative, told),
+        _Asking("bm25", parts.lexical(), asked),
+        _Asking("dense", parts.dense(), asked),
+        _Asking(TWO_VIEWS, two_views, told),
+    ]
+    if told is not asked:
+        channels.append(_Asking(ANONYMOUS, generative, asked))
+    if any(request.query in popularity for request in asked.distinct):
+        channels.append(_Asking(POPULARITY, popularity, asked))
+    return channels
+
+
+def _tell_shoppers(
+    parts: RecallParts,
+    searches: Searches,
+    users: pl.DataFrame | None,
+    *,
+    split: SplitName,
+    chosen: NDArray[np.int64],
+) -> Asked:
+    """The chosen searches of a split with their shoppers."""
+    shoppers = shoppers_of(searches, split, catalog=parts.catalog, users=users, length=HISTORY)
+    queries = searches.of(split).queries
+    return Asked([Request(queries[i], shoppers[i]) for i in chosen.tolist()])
+
+
+def _units(measured: Searches, searches: Searches, queries: Sequence[str]) -> list[str]:
+    """Of which the searches are drawn: intervals and folds are over these.
+
+    They are queries; but where all queries are known from training and only the shoppers tell
+    searches apart, as in category-path queries, they are shoppers.
+    """
+    users = measured.frame["user_id"]
+    if users.null_count():
+        return list(queries)
+    train = {normalize(query) for query in set(searches.of("train").queries)}
+    return users.to_list() if train.issuperset(queries) else list(queries)
 
 
 def _fuse(
@@ -282,14 +364,14 @@ def _fuse(
     rankings: dict[str, list[Ranking]],
     positives: Sequence[Rows],
     *,
-    queries: Sequence[str],
+    units: Sequence[str],
     weights: Mapping[str, Weights] | None,
     seed: int,
 ) -> dict[str, Weights]:
     """Add the fusions to `rankings`; returns the weights to serve with."""
     config, fitted = parts.channels.fusion, {}
-    # A query that comes back must not stand on both sides of a fold.
-    groups = np.unique(np.array(queries, dtype=object), return_inverse=True)[1]
+    # A query, or shopper, that comes back must not stand on both sides of a fold.
+    groups = np.unique(np.array(units, dtype=object), return_inverse=True)[1]
     for names in FUSIONS:
         fusion = "+".join(names)
         lists = {name: rankings[name] for name in names}
@@ -312,30 +394,37 @@ def _slices(queries: Sequence[str], searches: Searches) -> Masks:
     return frequency_slices(queries, [spelled[query] for query in train])
 
 
-def _new_items(parts: RecallParts, searches: Searches) -> Rows | None:
-    """Items dated after the last training search and never shown or chosen in training.
+def _item_slices(parts: RecallParts, searches: Searches) -> dict[str, Rows]:
+    """Parts of the items, by what training saw of them.
 
-    None where times are unknown. A date alone does not tell: a new price may set it, too.
+    `new_items` are dated after the last training search and were never shown or chosen in training;
+    a date alone does not tell, since a new price may set it, too. Where items have no dates but
+    searches are in order, as in sequences, `cold_items` were never shown or chosen in training, and
+    `known_items` are the others.
     """
     train = searches.frame.filter(searches.frame["split"] == "train")
     last = train["time"].max()
-    entered = parts.catalog.frame["updated_at"]
-    if not isinstance(last, int) or entered.null_count() == len(entered):
-        return None
-    new = (entered > last).fill_null(False).to_numpy().copy()
+    if not isinstance(last, int):
+        return {}
+    unseen = np.ones(len(parts.catalog), dtype=np.bool_)
     for column in ("impressions", "positives"):
-        new[train[column].explode().drop_nulls().unique().to_numpy()] = False
-    return np.flatnonzero(new).astype(np.int32)
+        unseen[train[column].explode().drop_nulls().unique().to_numpy()] = False
+    entered = parts.catalog.frame["updated_at"]
+    if entered.null_count() == len(entered):
+        parts_of = {"cold_items": unseen, "known_items": ~unseen}
+    else:
+        parts_of = {"new_items": unseen & (entered > last).fill_null(False).to_numpy()}
+    return {name: np.flatnonzero(mask).astype(np.int32) for name, mask in parts_of.items()}
 
 
 def _latencies(
-    channel: GenerativeChannel, queries: Sequence[str], config: EvaluateConfig, seed: int
+    channel: GenerativeChannel, requests: Sequence[Request], config: EvaluateConfig, seed: int
 ) -> NDArray[np.float64] | None:
     """Milliseconds of single requests on one thread, after a warm-up."""
-    if not queries or not config.latency_searches:
+    if not requests or not config.latency_searches:
         return None
-    drawn = np.random.default_rng(seed).permutation(len(queries))[: config.latency_searches]
-    chosen = [Request(queries[i]) for i in drawn.tolist()]
+    drawn = np.random.default_rng(seed).permutation(len(requests))[: config.latency_searches]
+    chosen = [requests[i] for i in drawn.tolist()]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

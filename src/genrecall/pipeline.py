@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import polars as pl
+
 from genrecall import __version__
 from genrecall.artifact import Artifact, content_hash, open_artifact, write_json, writing
 from genrecall.channels.bundle import KIND as BUNDLE
@@ -154,7 +156,10 @@ class _Runner:
         if name == "evaluate":
             before["data"] = self.done["data"].digest
         else:
-            before |= {part: self.done["data"].meta["parts"][part] for part in _READS[name]}
+            reads: tuple[str, ...] = _READS[name]
+            if name == "generator" and config.generator.user_query_to_sid.steps:
+                reads = (*reads, "shoppers")
+            before |= {part: self.done["data"].meta["parts"][part] for part in reads}
         section = getattr(config, name).model_dump(mode="json", exclude={"warm_start"})
         settings: dict[str, Any] = {"section": section}
         if name == "quantize" and (bundle := self._kept):
@@ -172,6 +177,11 @@ class _Runner:
         if self._shop is None:
             self._shop = data_stage.load(self.done["data"])
         return self._shop
+
+    @property
+    def _users(self) -> pl.DataFrame | None:
+        shoppers = data_stage.load_shoppers(self.done["data"])
+        return None if shoppers is None else shoppers.users
 
     @property
     def _training(self) -> tuple[list[str], LoggedPairs]:
@@ -217,7 +227,7 @@ class _Runner:
         )
 
     def _generator(self, out: Path, inputs: str) -> Artifact:
-        catalog, _ = self._tables
+        catalog, searches = self._tables
         queries, pairs = self._training
         embed = self.done["embed"]
         return generator_stage.run(
@@ -233,6 +243,8 @@ class _Runner:
             checkpoints=self.outputs.checkpoints,
             inputs=inputs,
             log=self.log,
+            searches=searches,
+            users=self._users,
         )
 
     def _evaluate(self, out: Path, inputs: str) -> Artifact:
@@ -247,6 +259,7 @@ class _Runner:
                 parts,
                 searches,
                 split="validation",
+                users=self._users,
                 config=self.config.evaluate,
                 health=health,
                 log=self.log,

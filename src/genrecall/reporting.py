@@ -1,7 +1,7 @@
 """Gathers what report.html shows beside the metrics: the shop, its clusters, curves and examples.
 
 What comes out is plain JSON of bounded size and is kept with the metrics, so that the page can be
-made again without a model. Shapes: `N` items, `S` SIDs, `M` searches, `Q` distinct queries.
+made again without a model. Shapes: `N` items, `S` SIDs, `M` searches, `Q` distinct requests.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall import __version__
-from genrecall.channels.base import Ranking
+from genrecall.channels.base import Ranking, Request
 from genrecall.channels.bundle import RecallParts
 from genrecall.channels.generative import GenerativeChannel
+from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import Rows, Searches
 from genrecall.decode.beam import Beams
 from genrecall.evaluate.measures import recall, target_ranks
@@ -43,6 +44,7 @@ from genrecall.sid import Sid
 SHOWN_BEAMS: Final = 8
 SHOWN_ITEMS: Final = 10
 SHOWN_MISSED: Final = 8
+SHOWN_HISTORY: Final = 3
 """Of an example query."""
 
 
@@ -53,18 +55,21 @@ class Evidence:
     Attributes:
         inputs: what the metrics were computed from.
         channel: the generative channel.
-        queries: the distinct ones, as shoppers typed them.
-        query_of_search: which of them each search asked, int64 `[M]`.
+        requests: the distinct ones.
+        request_of_search: which of them each search made, int64 `[M]`.
         rankings: the generative channel's answer to each search.
-        beams: by training stage those of each distinct query; the last stage's are the widest.
+        stages: by training stage the SIDs generated for each search, best first, int64 `[M, B]`;
+            the last stage's are the widest.
+        served: the last stage's beams of each distinct request.
     """
 
     inputs: EvaluationInputs
     channel: GenerativeChannel
-    queries: Sequence[str]
-    query_of_search: NDArray[np.int64]
+    requests: Sequence[Request]
+    request_of_search: NDArray[np.int64]
     rankings: Sequence[Ranking]
-    beams: Mapping[str, Beams]
+    stages: Mapping[str, NDArray[np.int64]]
+    served: Beams
 
 
 def gather(
@@ -99,9 +104,7 @@ def gather(
         "training": _training(log_file),
     }
     if evidence is not None:
-        asked = evidence.query_of_search
-        stages = {name: beams.leaves[asked] for name, beams in evidence.beams.items()}
-        data["beams"] = beam_curves(evidence.inputs, stages)
+        data["beams"] = beam_curves(evidence.inputs, evidence.stages)
         if not parts.channels.generative.fold_variants:  # which variant stays depends on the beams
             data["cut"] = _cut(evidence)
         data["budgets"] = budget_curves(evidence.inputs)
@@ -154,8 +157,8 @@ def _map(clusters: Clusters, *, seed: int) -> dict[str, Any]:
 
 def _cut(evidence: Evidence) -> dict[str, Any]:
     """Answers of more and more beams, cut to as many items as every channel may give."""
-    beams, channel = list(evidence.beams.values())[-1], evidence.channel
-    vectors = channel.encode(evidence.queries)
+    beams, channel = evidence.served, evidence.channel
+    vectors = channel.encode(evidence.requests)
     sid_of_item = channel.postings.table.sid_of_item
     place = np.empty(len(channel.postings.sizes), dtype=np.int64)
     answers = []
@@ -166,21 +169,22 @@ def _cut(evidence: Evidence) -> dict[str, Any]:
         answers.append((rows, place[sid_of_item[rows]]))
     widths = steps(max(int((beams.leaves >= 0).sum(axis=1).max(initial=0)), 1))
     return cut_curve(
-        evidence.inputs, [answers[i] for i in evidence.query_of_search.tolist()], widths
+        evidence.inputs, [answers[i] for i in evidence.request_of_search.tolist()], widths
     )
 
 
 def _examples(clusters: Clusters, evidence: Evidence, *, seed: int) -> dict[str, Any]:
-    n = len(evidence.queries)
-    searches_of = np.bincount(evidence.query_of_search, minlength=n)
+    n = len(evidence.requests)
+    searches_of = np.bincount(evidence.request_of_search, minlength=n)
     rows = [ranking.rows for ranking in evidence.rankings]
     found = recall(target_ranks(rows, evidence.inputs.positives), SHOWN_ITEMS)
-    mean = np.bincount(evidence.query_of_search, weights=found, minlength=n) / searches_of
+    mean = np.bincount(evidence.request_of_search, weights=found, minlength=n) / searches_of
     chosen = choose(mean, seed=seed)
     shown = {
         name: [
             {
-                "query": shorten(evidence.queries[query]),
+                "query": shorten(evidence.requests[query].query),
+                "shopper": _shopper(clusters, evidence.requests[query].shopper),
                 "searches": int(searches_of[query]),
                 "recall": float(mean[query]),
                 **_example(clusters, evidence, query),
@@ -192,12 +196,24 @@ def _examples(clusters: Clusters, evidence: Evidence, *, seed: int) -> dict[str,
     return {"rule": RULE, **shown}
 
 
+def _shopper(clusters: Clusters, shopper: Shopper | None) -> dict[str, Any] | None:
+    """What the generator was told of a shopper; the latest items first."""
+    if shopper is None or not (shopper.profile or shopper.history):
+        return None
+    rows = [clusters.catalog.row_of[item] for item in reversed(shopper.history[-SHOWN_HISTORY:])]
+    return {
+        "profile": [list(pair) for pair in shopper.profile],
+        "history": [shorten(clusters.catalog.titles[row]) for row in rows],
+        "history_more": len(shopper.history) - len(rows),
+    }
+
+
 def _example(clusters: Clusters, evidence: Evidence, query: int) -> dict[str, Any]:
     """What one query generated, answered and missed."""
-    asked = np.flatnonzero(evidence.query_of_search == query).tolist()
+    asked = np.flatnonzero(evidence.request_of_search == query).tolist()
     good = np.unique(np.concatenate([evidence.inputs.positives[search] for search in asked]))
     rows = evidence.rankings[asked[0]].rows
-    beams = list(evidence.beams.values())[-1]
+    beams = evidence.served
     leaves, logprob = beams.leaves[query], beams.logprob[query]
     missed = np.setdiff1d(good, rows[:SHOWN_ITEMS])
     missed = np.concatenate([rows[np.isin(rows, missed)], np.setdiff1d(missed, rows)])  # by rank

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -162,6 +163,10 @@ class SidTable:
     def sizes(self) -> NDArray[np.int64]:
         """How many items each distinct SID has, int64 `[S]`."""
         return np.bincount(self.sid_of_item, minlength=len(self.packed))
+
+    def names(self, rows: Sequence[int]) -> list[str]:
+        """The SIDs of catalog rows as strings."""
+        return [str(Sid(*codes)) for codes in self.codes[list(rows)].tolist()]
 
     def find(self, codes: Codes) -> NDArray[np.int64]:
         """Positions of `codes` in `sids`, -1 for a SID without an item: `[..., 3]` to `[...]`."""

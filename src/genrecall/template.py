@@ -66,8 +66,26 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "clicks": ("clicked_ids", ""),
         "purchases": ("bought_ids", ""),
     },
+    "users": {
+        "gender": ("sex", ""),
+        "age_band": ("age_group", 'a text, like "25-34"'),
+        "attributes": ("{city: city, member: member}", "whatever else the shop may use"),
+    },
 }
 """Of columns that a file may lack: a name they could have, and what they hold."""
+
+_NO_USERS: Final = """\
+  # Who the shoppers of the log are: user_id, gender, age_band, attributes.
+  # users:
+    # file: users.jsonl
+"""
+
+_NO_LOG: Final = """\
+  # Without a search log, what shoppers chose can teach as well: user_id, items (in time order) and
+  # held_out (what came later: the test). Queries are then made of the items' categories.
+  # sequences:
+    # file: sequences.jsonl
+"""
 
 _SPLIT: Final = """\
   split:
@@ -165,6 +183,10 @@ def write_template(
             text += _table(schema, given[schema.name], path, found)
         elif schema is ITEMS_SCHEMA:
             text += _standing_table(schema)
+    if searches and not users:
+        text += _NO_USERS
+    if not searches and not judgments:
+        text += _NO_LOG
     if judgments:
         if positive_from is None:
             positive_from = DataConfig.model_fields["positive_from"].default

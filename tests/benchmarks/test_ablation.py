@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.ablation.cell import BEAMS, MODES, RECALL_AT, WIDTHS, Measured, settings_hash
 from benchmarks.ablation.cells import CELLS, REFERENCE
+from benchmarks.ablation.markdown import as_markdown
 from benchmarks.ablation.printing import print_tables
 from benchmarks.ablation.results import Results
 from benchmarks.ablation.tables import build_tables
@@ -166,10 +167,14 @@ def test_tables_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     tables = build_tables(_shop(), CELLS, results)
     print_tables(tables)
     printed = capsys.readouterr().out
+    page = as_markdown(tables)
     gain = tables["modes"]["heads"]["variants"]["rq_vae"]["less_than_reference"]["hit@10 equal"]
     assert "cq_sid over rq_vae: " in printed
     assert f"hit@10 equal {gain['relative']:+.1%}" in printed
     assert f"{gain['value']:+.3f}*" in printed
+    assert f"({gain['value']:+.3f}*)" in page
+    assert "**heads, codebooks**" in page
+    assert "| `rq_vae`: plain RQ-VAE: without both |" in page
     for text in (
         "settings: version",
         "query_to_sid 2,000,",

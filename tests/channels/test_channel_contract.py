@@ -19,7 +19,9 @@ CHANNELS = {
         config=LexicalConfig(),
     ),
     "dense": lambda shop: DenseChannel(
-        encode(shop.catalog.titles), encode=encode, eligible=shop.eligible
+        encode(shop.catalog.titles),
+        encode=lambda requests: encode([request.query for request in requests]),
+        eligible=shop.eligible,
     ),
     "generative": lambda shop: generative_channel(shop.catalog, shop.live),
 }
@@ -69,7 +71,7 @@ def test_batch_answers_as_single_requests_do(channel):
     mixed = [
         *requests(),
         *requests({"color": "red"}),
-        Request("drill", user_id="u1", filters={"price": {"gte": 30}}),
+        Request("drill", filters={"price": {"gte": 30}}),
     ]
     together = channel.rank(mixed, 20)
     for request, ranking in zip(mixed, together, strict=True):

@@ -16,8 +16,8 @@ def unit(vectors):
 
 
 def channel(vectors, queries):
-    def encode(texts):
-        return queries[[int(text) for text in texts]]
+    def encode(requests):
+        return queries[[int(request.query) for request in requests]]
 
     return DenseChannel(vectors, encode=encode, eligible=Eligible(SHOP.filters))
 

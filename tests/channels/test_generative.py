@@ -13,8 +13,10 @@ from genrecall.artifact import open_artifact
 from genrecall.channels.base import Request
 from genrecall.channels.bundle import KIND, load_parts
 from genrecall.channels.config import ChannelsConfig, GenerativeConfig
+from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import Catalog
 from genrecall.errors import ArtifactError, FilterError, RequestError
+from genrecall.generator.load import STAGES
 
 QUERIES = ["red cordless drill", "coffee maker", "shoes", "blue lamp", "Acme", "drill xyzzy"]
 
@@ -93,8 +95,14 @@ class TestRecall:
         with pytest.raises(RequestError, match="beam=0 generates no SID; give a beam of at least"):
             channel.generate([Request("drill")], 0)
 
-    def test_known_and_unknown_shoppers_are_answered(self, channel):
-        assert channel.recall("drill", user="shopper-1", k=3) == channel.recall("drill", k=3)
+    def test_a_history_changes_the_answer_and_items_that_left_the_shop_do_not(self, channel):
+        nobody = channel.recall("drill", k=30)
+        assert channel.recall("drill", user=Shopper(), k=30) == nobody
+        ids = channel.catalog.item_ids
+        known = channel.recall("drill", user=Shopper(history=(ids[3], ids[50])), k=30)
+        assert [hit.score for hit in known] != [hit.score for hit in nobody]
+        gone = Shopper(history=("gone", ids[3], "gone too", ids[50]))
+        assert channel.recall("drill", user=gone, k=30) == known
 
     def test_many_requests_are_answered_like_each_alone(self, channel):
         requests = [
@@ -315,7 +323,7 @@ class TestBundle:
         genrecall.load(bundle)
 
     def test_every_training_stage_has_a_channel(self, parts):
-        for stage in ("item_to_sid", "query_to_sid"):
+        for stage in STAGES:
             assert len(parts.generative(stage).recall("drill", k=5)) == 5
 
     def test_the_other_channels_search_the_same_items(self, parts):

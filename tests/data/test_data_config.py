@@ -42,8 +42,22 @@ def test_splits_must_leave_something_to_train_on():
 
 def test_good_items_come_from_one_table():
     source = {"file": "a.csv"}
-    with pytest.raises(ValidationError, match=r"both `searches` and `judgments` are given"):
-        DataConfig(items=source, searches=source, judgments=source)
+    for given in ("searches", "judgments"), ("judgments", "sequences"), ("searches", "sequences"):
+        message = f"`{given[0]}` and `{given[1]}` are given; .* one of these tables. Leave the othe"
+        with pytest.raises(ValidationError, match=message):
+            DataConfig(items=source, **dict.fromkeys(given, source))
     with pytest.raises(ValidationError, match=r"judgments have no time.*`split: {by: query}`"):
         DataConfig(items=source, judgments=source, split={"by": "time"})
     assert list(DataConfig(items=source).sources) == ["items"]
+
+
+def test_sequences_have_a_split_of_their_own():
+    source = {"file": "a.jsonl"}
+    config = DataConfig(items=source, sequences=source | {"query_levels": 3})
+    assert config.sources["sequences"].kind == "jsonl"
+    assert DataConfig.model_validate(config.model_dump()) == config
+    message = r"`split` does not apply to `sequences`: the last .* Leave `split` out"
+    with pytest.raises(ValidationError, match=message):
+        DataConfig(items=source, sequences=source, split={"test": 0.2})
+    with pytest.raises(ValidationError, match="query_levels"):
+        DataConfig(items=source, searches=source | {"query_levels": 3})

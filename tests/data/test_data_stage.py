@@ -6,7 +6,8 @@ import pytest
 from genrecall.artifact import open_artifact
 from genrecall.data import stage
 from genrecall.data.config import DataConfig
-from genrecall.data.tables import ITEMS, SEARCHES, USERS
+from genrecall.data.shoppers import Shopper
+from genrecall.data.tables import CHOICES, ITEMS, SEARCHES, USERS
 from genrecall.errors import ArtifactError, DataError
 from genrecall.progress import FileLog, SilentLog
 
@@ -144,6 +145,84 @@ def test_judgments_take_the_place_of_a_log(shop, tmp_path):
     said = "\n".join(stage.describe(stage.validate(judged)))
     assert "2 train, 0 validation, 0 test; 1 of them without a good item" in said
     assert "no validation search has a good item" in said
+
+
+def with_shoppers(shop, **changes):
+    """The shop with a log of a few shoppers; `changes` are of its last search but one."""
+    searches = [
+        {"search_id": f"s{n}", "timestamp": n, "query": f"lamp {n}", "user_id": f"u{n % 3}",
+         "clicks": [f"i{n}"], "purchases": [f"i{n}"] * (n % 2)}
+        for n in range(20)
+    ]  # fmt: skip
+    searches[changes.pop("at", 18)] |= changes
+    (shop / "searches.jsonl").write_text("\n".join(map(json.dumps, searches)))
+    return config(shop)
+
+
+def test_choices_of_all_splits_are_kept_by_shopper(shop, tmp_path):
+    artifact = stage.run(with_shoppers(shop), tmp_path / "data", SilentLog())
+    choices = pl.read_parquet(artifact.file("choices.parquet"))
+    assert choices.schema == pl.Schema(CHOICES)
+    assert choices.height == 20
+    shoppers = stage.load_shoppers(artifact)
+    assert shoppers.at("u1", limit=None) == Shopper(
+        (("gender", "F"),), ("i1", "i4", "i7", "i10", "i13", "i16", "i19")
+    )
+    assert shoppers.at("u1", before=7, limit=1).history == ("i4",)
+
+
+def test_a_shop_that_knows_no_shopper(shop, tmp_path):
+    nobody = config(shop, users=None)
+    artifact = stage.run(nobody, tmp_path / "data", SilentLog())
+    assert not {"users.parquet", "choices.parquet"} & artifact.files.keys()
+    assert stage.load_shoppers(artifact) is None
+
+
+def test_the_part_shoppers_follows_what_training_reads_of_them(shop, tmp_path):
+    def part(config):
+        return stage.run(config, tmp_path / "data", SilentLog()).meta["parts"]["shoppers"]
+
+    before = part(with_shoppers(shop))
+    items = (shop / "items.csv").read_text()
+    (shop / "items.csv").write_text(items.replace("lamp 1,Home > Lamps,1", "lamp 1,Home > Lamps,2"))
+    assert part(with_shoppers(shop)) == before
+    assert part(with_shoppers(shop, user_id="u9")) == before  # in the test split
+    assert part(with_shoppers(shop, at=2, user_id="u9")) != before
+    assert part(with_shoppers(shop, at=2, clicks=["i7"])) != before
+    pl.DataFrame({"user_id": ["u1"], "gender": ["M"]}).write_parquet(shop / "users.parquet")
+    assert part(with_shoppers(shop)) != before
+
+
+def test_sequences_take_the_place_of_a_log(shop, tmp_path):
+    rows = [
+        {"id": 1, "train": ["i1", "i2", "i3"], "valid": ["i4", "i20"]},
+        {"id": 2, "train": ["i5"], "valid": []},
+    ]
+    (shop / "chosen.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (shop / "items.csv").write_text("sku,title,category\n" + "".join(
+        f"i{n},lamp {n},{'Home > Lamps' if n < 5 else ''}\n" for n in range(20)
+    ))  # fmt: skip
+    columns = {"user_id": "id", "items": "train", "held_out": "valid"}
+    chosen = config(
+        shop,
+        searches=None,
+        users=None,
+        split={},
+        sequences={"file": shop / "chosen.jsonl", "columns": columns},
+    )
+    artifact = stage.run(chosen, tmp_path / "data", SilentLog())
+    _, searches = stage.load(artifact)
+    assert searches.frame.select("search_id", "query", "split").rows() == [
+        ("1-0", "home lamps", "train"), ("1-1", "home lamps", "train"),
+        ("1-2", "home lamps", "validation"), ("1-3", "home lamps", "test"),
+    ]  # fmt: skip
+    assert stage.load_shoppers(artifact).at("1", before=3, limit=2).history == ("i2", "i3")
+    summary = artifact.read_json("summary.json")
+    assert summary["unknown_items"] == {"impressions": 0, "positives": 1, "examples": ["i20"]}
+    assert summary["category_path_queries"] == {"levels": 2, "without_category": 1}
+    said = "\n".join(stage.describe(summary))
+    assert "category-path queries of 2 levels, never real ones; time is the position" in said
+    assert "1 choices of items without a category give no search" in said
 
 
 def test_a_refused_table_leaves_the_last_run_alone(shop, tmp_path):

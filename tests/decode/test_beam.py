@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from genrecall.decode.beam import search
 from genrecall.errors import RequestError
-from genrecall.generator.base import Prompt
+from genrecall.generator.prompts import Prompt
 from genrecall.sid import SidSpace, SidTable
 from genrecall.trie import Trie
 

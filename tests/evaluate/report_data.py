@@ -49,7 +49,7 @@ def inputs():
         beams={"item_to_sid": beams()[:, :1], "query_to_sid": beams()},
         sid_of_item=np.arange(10) // 2,
         slices={"tail": np.array([1, 1, 0, 0], bool), "head": np.array([0, 0, 1, 1], bool)},
-        new_items=rows(7, 8),
+        item_slices={"new_items": rows(7, 8)},
         beam_widths=np.full(4, 12),
         latencies_ms=np.array([5.0, 7.0]),
         latency_k=100,
@@ -78,6 +78,7 @@ def example(query, *, good):
     item = {"item_id": "item-1", "title": EVIL, "sid": [0, 0, 1]}
     return {
         "query": query,
+        "shopper": None,
         "searches": 2,
         "recall": 1.0 if good else 0.0,
         "beams": [cluster(1) | {"probability": 0.75}] if good else [],

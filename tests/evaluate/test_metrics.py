@@ -82,17 +82,19 @@ def test_slices_keep_their_searches_and_leave_empty_ones_out():
 
 
 def test_new_items_alone_count_as_good():
-    metrics = build_metrics(inputs(new_items=rows(1, 7)))
+    metrics = build_metrics(inputs(item_slices={"new_items": rows(1, 7)}))
     figures = metrics["slices"]["new_items"]
     assert figures["bm25"]["recall@10"]["value"] == 0.5  # has 1, not 7; not asked for 9
     assert figures["bm25"]["recall@10"]["n"] == 2
-    assert "new_items" not in build_metrics(inputs(new_items=rows(2)))["slices"]
+    assert "new_items" not in build_metrics(inputs(item_slices={"new_items": rows(2)}))["slices"]
 
 
 def test_searches_of_one_query_stand_together_in_every_resample():
     # Of the two queries either both or one twice is drawn, never a part of the first one's two.
     slices = {"head": np.array([True, True, False])}
-    metrics = build_metrics(inputs(queries=["a", "a", "b"], slices=slices, new_items=rows(0, 4)))
+    metrics = build_metrics(
+        inputs(units=["a", "a", "b"], slices=slices, item_slices={"new_items": rows(0, 4)})
+    )
     figure = metrics["channels"]["bm25"]["recall@10"]
     assert (figure["ci"], figure["n"]) == ([0.25, 0.5], 3)
     assert value(figure) == (0.5 + 0 + 0.5) / 3
@@ -102,7 +104,7 @@ def test_searches_of_one_query_stand_together_in_every_resample():
 
 
 def test_distinct_queries_change_nothing():
-    assert build_metrics(inputs(queries=["c", "a", "b"])) == build_metrics(inputs())
+    assert build_metrics(inputs(units=["c", "a", "b"])) == build_metrics(inputs())
 
 
 def test_generative_fusion_is_compared_with_the_control_in_its_place():
@@ -164,7 +166,7 @@ def test_without_a_search_there_is_nothing_to_measure():
             r"'align' gave beams of shape \(2, 5\)",
         ),
         ({"slices": {"head": np.ones(2, dtype=bool)}}, r"'head' has shape \(2,\)"),
-        ({"queries": ["a", "b"]}, "2 queries do not fit 3 searches"),
+        ({"units": ["a", "b"]}, "2 units do not fit 3 searches"),
         ({"beam_widths": np.ones((3, 1), dtype=int)}, r"`beam_widths` has shape \(3, 1\)"),
     ],
 )

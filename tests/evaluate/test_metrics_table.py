@@ -57,7 +57,7 @@ def test_report_fits_one_and_a_half_screens():
     stages = dict.fromkeys(("item_to_sid", "query_to_sid", "user_query_to_sid"))
     beams = {stage: np.random.default_rng(1).integers(0, 50, (40, 100)) for stage in stages}
     slices = {name: np.arange(40) % 4 == at for at, name in enumerate(SLICES)}
-    _, text = printed(beams=beams, slices=slices, new_items=np.arange(100))
+    _, text = printed(beams=beams, slices=slices, item_slices={"new_items": np.arange(100)})
     assert len(text.splitlines()) <= 48
 
 

@@ -7,7 +7,7 @@ from trained import TEXTS, load_trained
 
 from genrecall.decode.beam import search
 from genrecall.errors import ArtifactError
-from genrecall.generator.base import Prompt
+from genrecall.generator.prompts import Prompt
 from genrecall.sid import SidSpace, SidTable
 
 PROMPTS = [Prompt(text) for text in TEXTS]
@@ -133,6 +133,6 @@ def test_another_sid_space_is_refused(shop_run, trained):
 
 
 def test_its_vectors_of_the_items_are_those_of_their_titles(trained):
-    encoded = trained.generator.encode(trained.parts.catalog.titles)
+    encoded = trained.generator.encode([Prompt(title) for title in trained.parts.catalog.titles])
     np.testing.assert_allclose(encoded, trained.views, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(trained.views, axis=1), 1.0, atol=1e-5)

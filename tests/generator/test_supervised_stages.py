@@ -9,10 +9,11 @@ from trained import TEXTS, load_trained
 from genrecall.embed.pairs import LoggedPairs
 from genrecall.errors import ArtifactError
 from genrecall.generator import stage
-from genrecall.generator.base import Prompt
 from genrecall.generator.compact import CompactGenerator, CompactModel
 from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.features import LookAhead
+from genrecall.generator.prompts import Prompt
+from genrecall.generator.shopper import ShopItems
 from genrecall.generator.training import Batch, batch_loss
 from genrecall.progress import SilentLog
 from genrecall.sid import SidSpace, SidTable
@@ -86,7 +87,13 @@ def test_the_loss_is_what_decoding_says_of_the_same_paths(parts):
         nn.init.normal_(weight, std=0.3)
     means = np.zeros((12, parts.encoder.dim + 8), dtype=np.float32)
     look_ahead = LookAhead(trie, means, table.sizes, temperature=0.05)
-    generator = CompactGenerator(model, parts.encoder, look_ahead, head_weight=1.0)
+    generator = CompactGenerator(
+        model,
+        parts.encoder,
+        look_ahead,
+        ShopItems(table.sid_of_item, parts.vectors),
+        head_weight=1.0,
+    )
 
     leaves = np.arange(len(TEXTS) * 3).reshape(-1, 3) * 5 % 12  # (B, T)
     rows = np.arange(len(TEXTS))

@@ -68,7 +68,7 @@ def test_each_prompt_draws_its_own_targets(per_prompt, seed):
 
 
 def test_a_title_generates_its_own_item(parts, titles):
-    prompts = title_prompts(parts.encoder.tokenizer, titles)
+    prompts = title_prompts(parts.encoder.tokenizer, titles, texts=parts.catalog.titles)
     assert len(prompts) == len(titles)
     expected = parts.encoder.tokenizer.bags(parts.catalog.titles)
     assert prompts.bags.ids.tolist() == expected.ids.tolist()
@@ -98,6 +98,7 @@ def make_pseudo(parts, titles, seed=0, **settings):
     return pseudo_prompts(
         parts.encoder,
         titles,
+        words=parts.encoder.tokenizer.known_words(parts.catalog.titles),
         item_vectors=parts.vectors,
         config=config,
         rng=np.random.default_rng(seed),
@@ -153,7 +154,14 @@ def test_more_teacher_items_than_items_are_no_error(parts, titles):
 
 
 def test_bags_of_chosen_prompts_keep_their_features(parts, titles):
-    prompts = title_prompts(parts.encoder.tokenizer, titles)
+    prompts = title_prompts(parts.encoder.tokenizer, titles, texts=parts.catalog.titles)
     chosen = np.array([5, 0, 5, 119])
     bags = prompts.bags_of(chosen)
     assert [bag(bags, i) for i in range(4)] == [bag(prompts.bags, i) for i in chosen]
+
+
+def test_texts_of_pseudo_queries_have_the_features_of_their_bags(parts, titles):
+    prompts = make_pseudo(parts, titles, pseudo_queries=40)
+    bags = parts.encoder.tokenizer.bags(prompts.texts)
+    np.testing.assert_array_equal(bags.offsets, prompts.bags.offsets)
+    np.testing.assert_array_equal(bags.ids, prompts.bags.ids)

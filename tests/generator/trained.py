@@ -47,5 +47,5 @@ def load_trained(shop_run, stage=QUERY_TO_SID, **changes):
         "head_weight": parts.channels.generative.head_weight,
         "temperature": parts.channels.generative.look_ahead_temperature,
     }
-    generator, views = load_generator(parts.stages["generator"], stage, **(inputs | changes))
-    return Trained(parts, generator, views)
+    loaded = load_generator(parts.stages["generator"], stage, **(inputs | changes))
+    return Trained(parts, loaded.generator, loaded.vectors)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.data.shoppers import Shopper
+
 Filters = Mapping[str, Any]
 """`{field: value | [any of] | {"gte": x, "lte": y} | {"not": …}}`; see `index/filters.py`."""
+
+HISTORY: Final = 100
+"""Items of a shopper's history worth telling in a request; a generator may read fewer."""
 
 
 @dataclass(frozen=True)
@@ -19,12 +24,12 @@ class Request:
 
     Attributes:
         query: what the shopper typed.
-        user_id: who; None for an unknown shopper.
+        shopper: who, with profile and history; None for an unknown shopper.
         filters: what the answer must satisfy.
     """
 
     query: str
-    user_id: str | None = None
+    shopper: Shopper | None = None
     filters: Filters | None = None
 
 

@@ -26,7 +26,7 @@ from genrecall.data.tables import Catalog
 from genrecall.embed.encoder import TextEncoder
 from genrecall.embed.normalize import normalize
 from genrecall.errors import ArtifactError
-from genrecall.generator.load import QUERY_TO_SID, load_generator
+from genrecall.generator.load import load_generator, trained_stages
 from genrecall.index.filters import ItemFilters
 from genrecall.index.postings import Postings
 from genrecall.quantize.load import load_sids, load_table
@@ -94,11 +94,20 @@ class RecallParts:
         live = None if available.all() else available.to_numpy()
         return Eligible(ItemFilters(self.catalog.frame), live)
 
-    def generative(self, stage: str = QUERY_TO_SID) -> GenerativeChannel:
-        """The generative channel, with the generator as it was after a training stage."""
-        generator, views = load_generator(
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The generator's training stages in order; the last one serves."""
+        return trained_stages(self.stages["generator"])
+
+    def generative(self, stage: str | None = None) -> GenerativeChannel:
+        """The generative channel, with the generator as it was after a training stage.
+
+        Args:
+            stage: one of `trained`; None for the last one.
+        """
+        loaded = load_generator(
             self.stages["generator"],
-            stage,
+            stage or self.trained[-1],
             encoder=self.encoder,
             titles=self.catalog.titles,
             item_vectors=self.vectors,
@@ -108,18 +117,22 @@ class RecallParts:
         )
         eligible = self.eligible
         return GenerativeChannel(
-            generator,
+            loaded.generator,
             catalog=self.catalog,
             postings=Postings(self.table, eligible.live),
-            vectors=views,
-            encode=generator.encode,
+            vectors=loaded.vectors,
+            encode=loaded.encode,
             eligible=eligible,
             config=self.channels.generative,
         )
 
     def dense(self) -> DenseChannel:
         """The dense channel over the same vectors."""
-        return DenseChannel(self.vectors, encode=self.encoder.encode, eligible=self.eligible)
+        return DenseChannel(
+            self.vectors,
+            encode=lambda requests: self.encoder.encode([request.query for request in requests]),
+            eligible=self.eligible,
+        )
 
     def lexical(self) -> LexicalChannel:
         """The BM25 channel over the titles."""

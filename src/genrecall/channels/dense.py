@@ -33,7 +33,7 @@ class DenseChannel:
 
     Args:
         vectors: of the items, float32 `[N, D]`, L2-normalized.
-        encode: queries to L2-normalized vectors, float32 `[Q, D]`.
+        encode: requests to L2-normalized vectors, float32 `[Q, D]`.
         eligible: which items may be answered with.
         name: in metrics and logs.
     """
@@ -42,7 +42,7 @@ class DenseChannel:
         self,
         vectors: Vectors,
         *,
-        encode: Callable[[Sequence[str]], Vectors],
+        encode: Callable[[Sequence[Request]], Vectors],
         eligible: Eligible,
         name: str = "dense",
     ) -> None:
@@ -62,7 +62,7 @@ class DenseChannel:
         rankings: list[Ranking] = []
         for start in range(0, len(requests), _AT_ONCE):
             part = requests[start : start + _AT_ONCE]
-            queries = self._encode([request.query for request in part])  # (Q, D)
+            queries = self._encode(part)  # (Q, D)
             rough = queries @ self._vectors.T  # (Q, N)
             for request, query, scores in zip(part, queries, rough, strict=True):
                 rankings.append(self._rank(query, scores, self._eligible.mask(request), k))

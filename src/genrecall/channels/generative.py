@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from genrecall.channels.base import Filters, Ranking, Request
 from genrecall.channels.config import GenerativeConfig
 from genrecall.channels.requests import Eligible, check_requests
+from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import Catalog
 from genrecall.decode.beam import Beams, search
 from genrecall.errors import RequestError
-from genrecall.generator.base import Generator, Prompt
+from genrecall.generator.base import Generator
+from genrecall.generator.prompts import Prompt
 from genrecall.index.order import Ordered, fold_variants, group_numbers, order_items
 from genrecall.index.postings import Postings
 from genrecall.sid import Sid
@@ -73,7 +75,7 @@ class GenerativeChannel:
         catalog: the items.
         postings: SID → live items.
         vectors: of the items, float32 `[N, D]`.
-        encode: queries to unit vectors, float32 `[Q, D]`.
+        encode: prompts to unit vectors, float32 `[Q, D]`.
         eligible: which items may be answered with.
         config: beam widths and item order.
     """
@@ -87,7 +89,7 @@ class GenerativeChannel:
         catalog: Catalog,
         postings: Postings,
         vectors: NDArray[np.float32],
-        encode: Callable[[Sequence[str]], NDArray[np.float32]],
+        encode: Callable[[Sequence[Prompt]], NDArray[np.float32]],
         eligible: Eligible,
         config: GenerativeConfig,
     ) -> None:
@@ -97,22 +99,34 @@ class GenerativeChannel:
         self.trie = Trie(table.space, table.packed)
         self.generator = generator
         self.vectors = vectors
-        self.encode = encode
+        self._encode_prompts = encode
         self._eligible = eligible
         self._config = config
         self._efficiency = catalog.frame["score"].to_numpy().astype(np.float64)
         self._groups = group_numbers(catalog.frame["group_id"]) if config.fold_variants else None
 
     def recall(
-        self, query: str, *, user: str | None = None, k: int = 100, filters: Filters | None = None
+        self,
+        query: str,
+        *,
+        user: Shopper | None = None,
+        k: int = 100,
+        filters: Filters | None = None,
     ) -> list[Hit]:
         """The best `k` live items for one query.
+
+        Args:
+            query: what was typed.
+            user: the shopper's profile and history; a history of items that the catalog does not
+                have is read without them.
+            k: items at most.
+            filters: what they must satisfy.
 
         Raises:
             RequestError: an empty query, or `k < 1`.
             FilterError: an unknown field or unusable condition.
         """
-        ranking = self.rank([Request(query, user_id=user, filters=filters)], k)[0]
+        ranking = self.rank([Request(query, shopper=user, filters=filters)], k)[0]
         codes = self.postings.table.codes
         return [
             Hit(
@@ -126,6 +140,20 @@ class GenerativeChannel:
                 zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True), start=1
             )
         ]
+
+    def encode(self, requests: Sequence[Request]) -> NDArray[np.float32]:
+        """Unit vectors of requests in the space of `vectors`, float32 `[Q, D]`."""
+        return self._encode_prompts(self._prompts(requests))
+
+    def _prompts(self, requests: Sequence[Request]) -> list[Prompt]:
+        """What the generator reads: item ids of histories become catalog rows."""
+        row_of = self.catalog.row_of
+        prompts = []
+        for request in requests:
+            shopper = request.shopper or Shopper()
+            history = tuple(row_of[item] for item in shopper.history if item in row_of)
+            prompts.append(Prompt(request.query, profile=shopper.profile, history=history))
+        return prompts
 
     def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
         """See `Channel.rank`. A request whose beams hold too few items is searched wider.
@@ -143,7 +171,7 @@ class GenerativeChannel:
             for start in range(0, len(open_requests), _AT_ONCE):
                 part = open_requests[start : start + _AT_ONCE]
                 asked = [requests[i] for i in part]
-                queries = self.encode([request.query for request in asked])
+                queries = self.encode(asked)
                 beams = self._search(asked, queries, [masks[i] for i in part], beam)
                 for row, i in enumerate(part):
                     leaves, logprob = beams.leaves[row], beams.logprob[row]
@@ -169,7 +197,7 @@ class GenerativeChannel:
         parts = []
         for start in range(0, len(requests), _AT_ONCE):
             part = requests[start : start + _AT_ONCE]
-            queries = self.encode([request.query for request in part])
+            queries = self.encode(part)
             masks = [self._eligible.mask(request) for request in part]
             parts.append(self._search(part, queries, masks, beam))
         return Beams(
@@ -226,7 +254,7 @@ class GenerativeChannel:
         return search(
             self.generator,
             self.trie,
-            [Prompt(request.query) for request in requests],
+            self._prompts(requests),
             beam=beam,
             valid=valid,
             min_level1=min(self._config.min_level1, beam),

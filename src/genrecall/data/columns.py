@@ -21,6 +21,8 @@ def _lists(*stems: str) -> tuple[str, ...]:
 
 _ITEM: Final = ("sku", "productid", "productuid", "asin", "articleid", "skuid", "productsku")
 
+_USER: Final = ("user", "customerid", "customer", "shopperid", "visitorid")
+
 _QUERY: Final = ("searchterm", "searchquery", "querytext", "searchtext", "q", "keywords", "keyword")
 
 SYNONYMS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
@@ -46,10 +48,16 @@ SYNONYMS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "searches": {
         "query": _QUERY,
         "timestamp": ("ts", "time", "datetime", "date", "searchedat", "eventtime", "createdat"),
-        "user_id": ("user", "customerid", "customer", "shopperid", "visitorid"),
+        "user_id": _USER,
         "impressions": _lists("shown", "impression", "displayed"),
         "clicks": _lists("clicked", "click"),
         "purchases": _lists("bought", "purchased", "purchase", "ordered"),
+    },
+    "users": {
+        "user_id": (*_USER, "id"),
+        "gender": ("sex",),
+        "age_band": ("agegroup", "agebucket", "agerange", "age"),
+        "attributes": ("attrs",),
     },
     "judgments": {
         "query": _QUERY,

@@ -7,6 +7,7 @@ from typing import Final, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
+from genrecall.data.category_queries import LEVELS
 from genrecall.settings import Section
 
 Format = Literal["parquet", "csv", "jsonl"]
@@ -18,6 +19,9 @@ _ENDINGS: Final[dict[str, Format]] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
+
+_GOOD_ITEMS: Final = ("searches", "judgments", "sequences")
+"""Tables that say what is good for a search."""
 
 
 class TableSource(Section):
@@ -68,6 +72,19 @@ class TableSource(Section):
         return self.format or _ENDINGS[self._ending]
 
 
+class SequenceSource(TableSource):
+    """What shoppers chose, for data without queries.
+
+    Each choice becomes a search whose query is made of its item's category: a *category-path
+    query* (after Van Gysel et al. 2016 and Ai et al. 2017). Call results on them so, and never
+    results on real queries.
+    """
+
+    query_levels: int = Field(LEVELS, ge=1)
+    """Levels of the category path, from the root, whose words make the query. The cited works take
+    the whole path, which gives the first SID level away."""
+
+
 class Gains(Section):
     """How good an item is that a shopper chose, in any unit: only the ratio counts."""
 
@@ -80,7 +97,10 @@ class Gains(Section):
 
 
 class SplitConfig(Section):
-    """Which searches train the models, which choose among them, and which are kept for the end."""
+    """Which searches train the models, which choose among them, and which are kept for the end.
+
+    Not for `sequences`, which are split shopper by shopper.
+    """
 
     by: Literal["query", "time"] = "query"
     """`query`: all searches of one query text fall in one split, so that validation and test hold
@@ -108,7 +128,8 @@ class SplitConfig(Section):
 class DataConfig(Section):
     """The shop's tables and how they become training data.
 
-    A shop has a search log, or judgments, or neither: then everything is learned from its titles.
+    A shop has a search log, or judgments, or sequences, or none of these: then everything is
+    learned from its titles.
     """
 
     items: TableSource
@@ -126,6 +147,13 @@ class DataConfig(Section):
     judgments: TableSource | None = None
     """For data without a log: `query`, `item_id`, `relevance`."""
 
+    sequences: SequenceSource | None = None
+    """For data that tells what shoppers chose but not what they searched for: `user_id`, `items`
+    (what they chose, in time order), and if known `held_out` (what they chose after that). A
+    choice's time is its position in the sequence, an ordinal, and its gain is 1. Of `items` the
+    last one, if there are several, is in the validation split and the others in training;
+    `held_out` is the test split."""
+
     positive_from: float = 1.0
     """Relevance from which a judged item is a good answer to its query, on the scale of the
     judgments. Several judgments of a pair are averaged first."""
@@ -142,13 +170,19 @@ class DataConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> DataConfig:
-        if self.searches and self.judgments:
+        given = [name for name in _GOOD_ITEMS if getattr(self, name)]
+        if len(given) > 1:
             raise ValueError(
-                "both `searches` and `judgments` are given; good items come from one of them. "
-                "Leave one out."
+                f"{' and '.join(f'`{name}`' for name in given)} are given; good items come from "
+                "one of these tables. Leave the others out."
             )
         if self.judgments and self.split.by == "time":
             raise ValueError("judgments have no time to split by. Set `split: {by: query}`.")
+        if self.sequences and self.split != SplitConfig():
+            raise ValueError(
+                "`split` does not apply to `sequences`: the last of a shopper's `items` is the "
+                "validation, `held_out` the test. Leave `split` out."
+            )
         return self
 
     @property
@@ -159,5 +193,6 @@ class DataConfig(Section):
             "searches": self.searches,
             "users": self.users,
             "judgments": self.judgments,
+            "sequences": self.sequences,
         }
         return {name: source for name, source in tables.items() if source is not None}

@@ -1,4 +1,4 @@
-"""Searches with their good items, from a search log or from judgments.
+"""Searches with their good items, from a search log, from judgments or from sequences.
 
 Items become catalog rows. Ids that the catalog does not have are counted and named.
 Shapes: `M` searches.
@@ -40,10 +40,12 @@ class BuiltSearches(NamedTuple):
     Attributes:
         frame: columns and types of `SEARCHES`, in file order.
         unknown: items that are not in the catalog.
+        without_category: choices of sequences that gave no search, since no query could be made.
     """
 
     frame: pl.DataFrame
     unknown: UnknownItems
+    without_category: int = 0
 
 
 def no_searches() -> BuiltSearches:
@@ -74,7 +76,7 @@ def searches_from_log(read: TableRead, catalog: Catalog, config: DataConfig) -> 
     frame = log.select(
         "search", "search_id", "query", "user_id", pl.col("timestamp").alias("time")
     ).with_columns(_split_log(log, config.split).alias("split"))
-    return _build(frame, shown, chosen, catalog, read)
+    return build_searches(frame, shown, chosen, catalog, read)
 
 
 def searches_from_judgments(read: TableRead, catalog: Catalog, config: DataConfig) -> BuiltSearches:
@@ -111,7 +113,7 @@ def searches_from_judgments(read: TableRead, catalog: Catalog, config: DataConfi
         pl.lit(None, pl.String).alias("user_id"),
         pl.lit(None, pl.Int64).alias("time"),
     )
-    return _build(frame, good.clear(), good, catalog, read)
+    return build_searches(frame, good.clear(), good, catalog, read)
 
 
 def _split_log(log: pl.DataFrame, split: SplitConfig) -> pl.Series:
@@ -132,14 +134,25 @@ def _chosen(log: pl.DataFrame, gains: Gains) -> pl.DataFrame:
     return pl.concat([clicked, purchased])
 
 
-def _build(
+def build_searches(
     frame: pl.DataFrame,
     shown: pl.DataFrame,
     chosen: pl.DataFrame,
     catalog: Catalog,
     read: TableRead,
 ) -> BuiltSearches:
-    """Put catalog rows behind the searches; `shown` and `chosen` are `(search, item_id, gain)`."""
+    """Put catalog rows behind the searches.
+
+    Args:
+        frame: `search` (a number), `search_id`, `query`, `user_id`, `time` and `split`.
+        shown: `(search, item_id, gain)` of the impressions, by search in the order of the page.
+        chosen: the same of the good items.
+        catalog: the items.
+        read: where the searches come from.
+
+    Raises:
+        DataError: the catalog has none of the good items.
+    """
     rows = catalog.frame.select("item_id").with_row_index("row")
     shown, chosen = (
         items.join(rows, on="item_id", how="left", maintain_order="left")

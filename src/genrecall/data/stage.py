@@ -19,11 +19,14 @@ from genrecall.data.searches import (
     searches_from_judgments,
     searches_from_log,
 )
+from genrecall.data.sequences import searches_from_sequences
+from genrecall.data.shoppers import CHOICES_FILE, USERS_FILE, Shoppers, choices_of
 from genrecall.data.tables import Catalog, Searches, SplitName
 from genrecall.data.validate import (
     ITEMS_SCHEMA,
     JUDGMENTS_SCHEMA,
     SEARCHES_SCHEMA,
+    SEQUENCES_SCHEMA,
     TIMED_SEARCHES_SCHEMA,
     USERS_SCHEMA,
     TableRead,
@@ -40,12 +43,15 @@ Summary = Mapping[str, Any]
 - `tables`: for each table `rows`, `kept`, `rejected` and `causes` {cause: rows}.
 - `searches`: how many in each split; `without_positives`: how many of them have no good item.
 - `unknown_items`: `impressions`, `positives`, and `examples` of ids that the catalog lacks.
+- `category_path_queries`, of sequences only: `levels` of the path that make a query, and how many
+  choices `without_category` gave no search.
 """
 
 
 class _Shop(NamedTuple):
     reads: dict[str, TableRead]
     searches: BuiltSearches
+    shoppers: Shoppers
     summary: Summary
 
 
@@ -53,11 +59,11 @@ def run(config: DataConfig, out: Path, log: RunLog, *, inputs: str | None = None
     """Read, check and split the shop's tables, and publish them at `out`.
 
     The folder holds `items.parquet`, `searches.parquet`, `users.parquet` if there are users,
-    `summary.json` and `rejects/<table>.jsonl` for each table with rejects. Equal files and config
-    give equal bytes.
+    `choices.parquet` if searches tell who chose what and when, `summary.json` and
+    `rejects/<table>.jsonl` for each table with rejects. Equal files and config give equal bytes.
 
-    The manifest's `parts` hold a hash of what later stages read, `titles`, `categories` and
-    `training` searches, so that a new price trains nothing. Its `inputs` are those given, by
+    The manifest's `parts` hold a hash of what later stages read, `titles`, `categories`, `training`
+    searches and `shoppers`, so that a new price trains nothing. Its `inputs` are those given, by
     default `input_hash`.
 
     Raises:
@@ -66,12 +72,11 @@ def run(config: DataConfig, out: Path, log: RunLog, *, inputs: str | None = None
     """
     shop = _read(config)
     items, searches = shop.reads["items"].frame, shop.searches.frame
-    meta = {"parts": _digest_parts(items, searches)}
+    meta = {"parts": _digest_parts(items, searches, shop.shoppers.users)}
     with writing(out, kind=KIND, inputs=inputs or input_hash(config), meta=meta) as folder:
         _write(items, folder / "items.parquet")
         _write(searches, folder / "searches.parquet")
-        if "users" in shop.reads:
-            _write(shop.reads["users"].frame, folder / "users.parquet")
+        shop.shoppers.write(folder)
         for name, read in shop.reads.items():
             if read.rejects:
                 write_rejects(read.rejects, folder / "rejects" / f"{name}.jsonl", file=read.file)
@@ -82,14 +87,18 @@ def run(config: DataConfig, out: Path, log: RunLog, *, inputs: str | None = None
     return open_artifact(out, kind=KIND)
 
 
-def _digest_parts(items: pl.DataFrame, searches: pl.DataFrame) -> dict[str, str]:
+def _digest_parts(
+    items: pl.DataFrame, searches: pl.DataFrame, users: pl.DataFrame
+) -> dict[str, str]:
     train = searches.filter(pl.col("split") == "train")
     parts = {
         "titles": items.select("item_id", "title"),
         "categories": items.select("category"),
         "training": train.select("query", "positives", "gains"),
     }
-    return {name: _digest(frame) for name, frame in parts.items()}
+    chosen = train.select("user_id", "time", "positives")
+    shoppers = content_hash([_digest(chosen), _digest(users)])
+    return {name: _digest(frame) for name, frame in parts.items()} | {"shoppers": shoppers}
 
 
 def _digest(frame: pl.DataFrame) -> str:
@@ -102,6 +111,12 @@ def load(artifact: Artifact) -> tuple[Catalog, Searches]:
     """Read back what `run` wrote."""
     items = pl.read_parquet(artifact.file("items.parquet"))
     return Catalog(items), Searches(pl.read_parquet(artifact.file("searches.parquet")))
+
+
+def load_shoppers(artifact: Artifact) -> Shoppers | None:
+    """Read back what `run` wrote about shoppers; None if the shop knows nothing of them."""
+    known = {USERS_FILE, CHOICES_FILE} & artifact.files.keys()
+    return Shoppers.load(artifact) if known else None
 
 
 def validate(config: DataConfig) -> Summary:
@@ -157,6 +172,15 @@ def describe(summary: Summary) -> list[str]:
             )
     else:
         lines.append("  searches: none; everything is learned from the titles")
+    if made := summary.get("category_path_queries"):
+        lines.append(
+            f"  the queries are category-path queries of {made['levels']} levels, never real ones; "
+            "time is the position in a shopper's sequence"
+        )
+        if made["without_category"]:
+            lines.append(
+                f"  {made['without_category']:,} choices of items without a category give no search"
+            )
     unknown = summary["unknown_items"]
     if unknown["examples"]:
         lines.append(
@@ -173,6 +197,7 @@ def _read(config: DataConfig) -> _Shop:
         "searches": log_schema,
         "users": USERS_SCHEMA,
         "judgments": JUDGMENTS_SCHEMA,
+        "sequences": SEQUENCES_SCHEMA,
     }
     reads = {
         name: read_table(source, schemas[name], max_rejects=config.max_rejects)
@@ -183,12 +208,19 @@ def _read(config: DataConfig) -> _Shop:
         searches = searches_from_log(reads["searches"], catalog, config)
     elif "judgments" in reads:
         searches = searches_from_judgments(reads["judgments"], catalog, config)
+    elif config.sequences:
+        levels = config.sequences.query_levels
+        searches = searches_from_sequences(reads["sequences"], catalog, levels=levels)
     else:
         searches = no_searches()
-    return _Shop(reads, searches, _summarize(reads, searches))
+    users = reads["users"].frame if "users" in reads else None
+    shoppers = Shoppers(users, choices_of(Searches(searches.frame), catalog))
+    return _Shop(reads, searches, shoppers, _summarize(reads, searches, config))
 
 
-def _summarize(reads: Mapping[str, TableRead], searches: BuiltSearches) -> Summary:
+def _summarize(
+    reads: Mapping[str, TableRead], searches: BuiltSearches, config: DataConfig
+) -> Summary:
     tables = {
         name: {
             "rows": read.rows,
@@ -199,12 +231,18 @@ def _summarize(reads: Mapping[str, TableRead], searches: BuiltSearches) -> Summa
         for name, read in reads.items()
     }
     lonely = searches.frame.filter(pl.col("positives").list.len() == 0)
-    return {
+    summary = {
         "tables": tables,
         "searches": _count_splits(searches.frame),
         "without_positives": _count_splits(lonely),
         "unknown_items": searches.unknown._asdict(),
     }
+    if config.sequences:
+        summary["category_path_queries"] = {
+            "levels": config.sequences.query_levels,
+            "without_category": searches.without_category,
+        }
+    return summary
 
 
 def _count_splits(frame: pl.DataFrame) -> dict[str, int]:

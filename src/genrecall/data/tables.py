@@ -66,6 +66,13 @@ JUDGMENTS: Final[dict[str, pl.DataType]] = {
     "relevance": pl.Float64(),
 }
 
+SEQUENCES: Final[dict[str, pl.DataType]] = {
+    "user_id": pl.String(),
+    "items": pl.List(pl.String()),
+    "held_out": pl.List(pl.String()),
+}
+"""`sequences`, one row a shopper: what they chose in time order, and what they chose after that."""
+
 SEARCHES: Final[dict[str, pl.DataType]] = {
     "search_id": pl.String(),
     "query": pl.String(),
@@ -76,8 +83,16 @@ SEARCHES: Final[dict[str, pl.DataType]] = {
     "positives": pl.List(pl.Int32()),
     "gains": pl.List(pl.Float32()),
 }
-"""Searches as the stages see them, from a log or from judgments: items are catalog rows,
+"""Searches as the stages see them, from a log, judgments or sequences: items are catalog rows,
 `positives` the good ones, `gains` how good (a purchase counts more than a click)."""
+
+CHOICES: Final[dict[str, pl.DataType]] = {
+    "user_id": pl.String(),
+    "time": pl.Int64(),
+    "item_id": pl.String(),
+}
+"""What shoppers clicked or bought, by shopper and time; `time` as in `SEARCHES`. Items are kept by
+their id, so that neither a new catalog nor a new SID space orphans them."""
 
 
 @dataclass(frozen=True, eq=False)

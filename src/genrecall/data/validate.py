@@ -17,7 +17,7 @@ from genrecall.data import cells
 from genrecall.data.config import TableSource
 from genrecall.data.readers import Chunk, read_chunks
 from genrecall.data.rejects import Reject, check_share
-from genrecall.data.tables import ITEMS, JUDGMENTS, SEARCH_LOG, USERS
+from genrecall.data.tables import ITEMS, JUDGMENTS, SEARCH_LOG, SEQUENCES, USERS
 from genrecall.errors import ConfigError, DataError, unknown_name
 
 
@@ -54,6 +54,9 @@ TIMED_SEARCHES_SCHEMA: Final = TableSchema(
 """A log that is split by time."""
 USERS_SCHEMA: Final = TableSchema("users", USERS, ("user_id",), unique="user_id")
 JUDGMENTS_SCHEMA: Final = TableSchema("judgments", JUDGMENTS, ("query", "item_id", "relevance"))
+SEQUENCES_SCHEMA: Final = TableSchema(
+    "sequences", SEQUENCES, ("user_id", "items"), unique="user_id"
+)
 
 _KINDS: Final = {
     pl.String(): cells.TEXT,

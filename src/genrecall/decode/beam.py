@@ -19,7 +19,8 @@ import torch
 from numpy.typing import NDArray
 
 from genrecall.errors import RequestError
-from genrecall.generator.base import Generator, Prompt
+from genrecall.generator.base import Generator
+from genrecall.generator.prompts import Prompt
 from genrecall.sid import LEVELS
 from genrecall.trie import Trie
 

@@ -140,6 +140,10 @@ class SubwordTokenizer:
             word_offsets=ragged_offsets(word_counts),
         )
 
+    def known_words(self, texts: Sequence[str]) -> list[str]:
+        """The words of `words(texts)`, normalized, in its order."""
+        return [w for text in texts for w in normalize(text).split() if self._word(w)[0]]
+
     def bags(self, texts: Sequence[str]) -> Bags:
         """Features of texts."""
         words = self.words(texts)
@@ -201,6 +205,13 @@ def join_bags(*parts: Bags) -> Bags:
         ids=np.concatenate([part.ids for part in parts]),
         offsets=np.concatenate([[0], *offsets]).astype(np.int64),
     )
+
+
+def take_bags(bags: Bags, texts: NDArray[np.int64]) -> Bags:
+    """Features of some of the texts."""
+    starts = bags.offsets[texts]
+    counts = bags.offsets[texts + 1] - starts
+    return Bags(bags.ids[ragged_ranges(starts, counts)], ragged_offsets(counts))
 
 
 def ragged_offsets(counts: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:

@@ -37,6 +37,11 @@ BEAM_WIDTHS: Final = (1, 10, 100)
 GENERATIVE: Final = "generative"
 TWO_VIEWS: Final = "two_views"
 """A control, not a channel to serve: exact search over the generator's vectors, without SIDs."""
+ANONYMOUS: Final = "anonymous"
+"""A control: the same generator, told nothing of the shopper."""
+POPULARITY: Final = "popularity"
+"""A baseline, not a channel to serve: what was chosen most often after the same query."""
+CONTROLS: Final = (TWO_VIEWS, ANONYMOUS, POPULARITY)
 JOIN: Final = "+"
 """Joins the names of the channels of a fusion: `bm25+dense`."""
 
@@ -53,15 +58,15 @@ class EvaluationInputs:
         positives: catalog rows of the good items of each search, at least one each.
         channels: by channel name the catalog rows that it gave each search, best first, at most
             `K`. A fusion is named after its channels, joined by `+`.
-        queries: normalized query of each search; intervals are over the distinct ones. None: each
-            search is its own query.
+        units: the query of each search, or its shopper; intervals are over the distinct ones. None:
+            each search is a unit of its own.
         beams: by training stage the SID positions that its beams gave each search, best first,
             `[M, B]`; negative entries are padding.
         sid_of_item: SID position of each catalog row, `[N]`; needed where there are beams.
         items_per_sid: live items behind each SID, `[S]`; all items when None.
         slices: further parts of the searches, bool `[M]` by name; empty ones are left out.
-        new_items: catalog rows of items that training never saw; adds the slice `new_items`, in
-            which only these count as good.
+        item_slices: parts of the items, catalog rows by name, such as those that training never
+            saw; each adds a slice in which only these count as good. Empty ones are left out.
         beam_widths: how many beams the generative channel used for each search, `[M]`.
         latencies_ms: milliseconds that single requests took.
         latency_k: how many items these requests asked for.
@@ -73,12 +78,12 @@ class EvaluationInputs:
     split: str
     positives: Sequence[Rows]
     channels: Mapping[str, Sequence[Rows]]
-    queries: Sequence[str] | None = None
+    units: Sequence[str] | None = None
     beams: Mapping[str, IntArray] = field(default_factory=dict)
     sid_of_item: IntArray | None = None
     items_per_sid: IntArray | None = None
     slices: Masks = field(default_factory=dict)
-    new_items: Rows | None = None
+    item_slices: Mapping[str, Rows] = field(default_factory=dict)
     beam_widths: IntArray | None = None
     latencies_ms: NDArray[np.floating[Any]] | None = None
     latency_k: int | None = None
@@ -90,7 +95,7 @@ class EvaluationInputs:
 def build_metrics(inputs: EvaluationInputs) -> Metrics:
     """Compute every figure. A figure is `{"value": x, "ci": [lo, hi], "n": searches}`.
 
-    Intervals are bootstrapped over queries, each drawn with all its searches.
+    Intervals are bootstrapped over the units, each drawn with all its searches.
 
     Keys, each only where the inputs allow it:
 
@@ -103,11 +108,15 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
     - `channels`: channel → `recall@10`, `recall@100`, `recall@1000`, `hit@10`, `candidates`
     - `generative`: `beams`, mean number a search; `filled`, share of the searches answered with
       all `K` items
-    - `only_generative@1000`: share of the good items that no other single channel has, the control
-      `two_views` not counted
+    - `only_generative@1000`: share of the good items that no other single channel has, controls and
+      the baseline not counted
     - `slices`: slice → channel → as in `channels`
     - `paired`: `with - without` → measure → difference, for each fusion with the generative channel
       and each one where that is left out or replaced by one other channel
+    - `paired_shopper`: the same for the generative channel less its control and the baseline that
+      know nothing of the shopper
+    - `paired_hit@beam`: `with - without` → number of beams → difference of the hit rates, for the
+      last stage and each other one, control or baseline
     - `latency_ms`: `p50`, `p99` and, no figure, `k`
 
     Raises:
@@ -116,7 +125,7 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
     """
     _check(inputs)
     n = len(inputs.positives)
-    groups = query_groups(inputs)
+    groups = unit_groups(inputs)
     bootstrap = Bootstrap(n, groups=groups, seed=inputs.seed)
     ranks = {name: target_ranks(lists, inputs.positives) for name, lists in inputs.channels.items()}
     metrics: Metrics = {
@@ -128,6 +137,11 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
         "slices": _slices(inputs, ranks, groups),
         "paired": _paired(ranks, bootstrap),
     }
+    if GENERATIVE in ranks and (shopperless := [n for n in (ANONYMOUS, POPULARITY) if n in ranks]):
+        metrics["paired_shopper"] = {
+            f"{GENERATIVE} - {name}": _differences(ranks[GENERATIVE], ranks[name], bootstrap)
+            for name in shopperless
+        }
     if inputs.quantize:
         metrics["quantize"] = dict(inputs.quantize)
     if inputs.beams:
@@ -139,7 +153,7 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
             "filled": bootstrap.mean(filled.astype(np.float64)).to_json(),
         }
     others = [
-        ranks[name] for name in ranks if name not in (GENERATIVE, TWO_VIEWS) and JOIN not in name
+        ranks[name] for name in ranks if name not in (GENERATIVE, *CONTROLS) and JOIN not in name
     ]
     if GENERATIVE in ranks and others:
         only = only_here(ranks[GENERATIVE], others, K)
@@ -149,12 +163,12 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
     return metrics
 
 
-def query_groups(inputs: EvaluationInputs) -> IntArray:
-    """A number for the query of each search: int64 `[M]`."""
-    if inputs.queries is None:
+def unit_groups(inputs: EvaluationInputs) -> IntArray:
+    """A number for the unit of each search: int64 `[M]`."""
+    if inputs.units is None:
         return np.arange(len(inputs.positives))
     number: dict[str, int] = {}
-    return np.array([number.setdefault(query, len(number)) for query in inputs.queries])
+    return np.array([number.setdefault(unit, len(number)) for unit in inputs.units])
 
 
 def _check(inputs: EvaluationInputs) -> None:
@@ -164,8 +178,8 @@ def _check(inputs: EvaluationInputs) -> None:
             f"the {inputs.split} split has no search with a good item, so there is nothing to "
             "measure. Give searches with clicks, purchases or judgments, or another split."
         )
-    if inputs.queries is not None and len(inputs.queries) != n:
-        raise ValueError(f"{len(inputs.queries)} queries do not fit {n} searches.")
+    if inputs.units is not None and len(inputs.units) != n:
+        raise ValueError(f"{len(inputs.units)} units do not fit {n} searches.")
     if inputs.beam_widths is not None and inputs.beam_widths.shape != (n,):
         raise ValueError(
             f"`beam_widths` has shape {inputs.beam_widths.shape}; it must be ({n},), one a search."
@@ -222,17 +236,20 @@ def _slices(
         if mask.any():
             bootstrap = Bootstrap(int(mask.sum()), groups=groups[mask], seed=inputs.seed)
             table[name] = _channels(inputs.channels, ranks, bootstrap, mask)
-    if inputs.new_items is not None:
-        new = [rows[np.isin(rows, inputs.new_items)] for rows in inputs.positives]
-        kept = [search for search, rows in enumerate(new) if len(rows)]
+    for name, items in inputs.item_slices.items():
+        good = [rows[np.isin(rows, items)] for rows in inputs.positives]
+        kept = [search for search, rows in enumerate(good) if len(rows)]
         if kept:
-            positives = [new[search] for search in kept]
+            positives = [good[search] for search in kept]
             channels = {
-                name: [lists[search] for search in kept] for name, lists in inputs.channels.items()
+                channel: [lists[search] for search in kept]
+                for channel, lists in inputs.channels.items()
             }
-            of_new = {name: target_ranks(lists, positives) for name, lists in channels.items()}
+            of_slice = {
+                channel: target_ranks(lists, positives) for channel, lists in channels.items()
+            }
             bootstrap = Bootstrap(len(kept), groups=groups[kept], seed=inputs.seed)
-            table["new_items"] = _channels(channels, of_new, bootstrap)
+            table[name] = _channels(channels, of_slice, bootstrap)
     return table
 
 
@@ -242,15 +259,19 @@ def _paired(ranks: Mapping[str, TargetRanks], bootstrap: Bootstrap) -> Metrics:
     The other channel may be the control: what is left then is what decoding SIDs changes.
     """
     table: Metrics = {}
-    measures = {name: _measures(of_name) for name, of_name in ranks.items()}
     for name in ranks:
         for without in sorted(ranks, key=lambda other: other.count(JOIN)):
             if _differ_by_generative(name, without):
-                table[f"{name} - {without}"] = {
-                    measure: bootstrap.difference(values, measures[without][measure]).to_json()
-                    for measure, values in measures[name].items()
-                }
+                table[f"{name} - {without}"] = _differences(ranks[name], ranks[without], bootstrap)
     return table
+
+
+def _differences(ranks: TargetRanks, without: TargetRanks, bootstrap: Bootstrap) -> Metrics:
+    others = _measures(without)
+    return {
+        measure: bootstrap.difference(values, others[measure]).to_json()
+        for measure, values in _measures(ranks).items()
+    }
 
 
 def _differ_by_generative(name: str, without: str) -> bool:
@@ -266,7 +287,7 @@ def _differ_by_generative(name: str, without: str) -> bool:
 
 
 def _beams(inputs: EvaluationInputs, bootstrap: Bootstrap) -> Metrics:
-    """`hit@beam`, `hit_micro@beam` and `candidates@beam` of every stage."""
+    """`hit@beam` and its companions of every stage, and the differences to the last one."""
     assert inputs.sid_of_item is not None  # `_check` saw to it
     sid_of_item = inputs.sid_of_item
     per_sid = inputs.items_per_sid
@@ -274,16 +295,28 @@ def _beams(inputs: EvaluationInputs, bootstrap: Bootstrap) -> Metrics:
         per_sid = np.bincount(sid_of_item)
     targets = [sid_of_item[rows] for rows in inputs.positives]
     tables: Metrics = {"hit@beam": {}, "hit_micro@beam": {}, "candidates@beam": {}}
+    hits: dict[str, dict[int, Floats]] = {}
     for stage, beams in inputs.beams.items():
         ranks = target_ranks(list(beams), targets)
         widths = [width for width in BEAM_WIDTHS if width <= beams.shape[1]]
+        hits[stage] = {b: recall(ranks, b) for b in widths}
         figures: dict[str, dict[int, Estimate]] = {
-            "hit@beam": {b: bootstrap.mean(recall(ranks, b)) for b in widths},
+            "hit@beam": {b: bootstrap.mean(hits[stage][b]) for b in widths},
             "hit_micro@beam": {b: bootstrap.ratio(ranks.found(b), ranks.n_targets) for b in widths},
             "candidates@beam": {b: bootstrap.mean(candidates(beams, per_sid, b)) for b in widths},
         }
         for key, by_width in figures.items():
             tables[key][stage] = {str(b): figure.to_json() for b, figure in by_width.items()}
+    served = [stage for stage in hits if stage not in CONTROLS][-1]
+    tables["paired_hit@beam"] = {
+        f"{served} - {other}": {
+            str(b): bootstrap.difference(hits[served][b], hits[other][b]).to_json()
+            for b in hits[served]
+            if b in hits[other]
+        }
+        for other in hits
+        if other != served
+    }
     return tables
 
 

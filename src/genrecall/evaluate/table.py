@@ -16,8 +16,10 @@ WIDTH: Final = 100
 
 _MEASURES: Final = ("recall@10", "recall@100", f"recall@{K}", "hit@10")
 _SLICE_MEASURES: Final = ("recall@100", "hit@10")
+_SHOPPER_BEAMS: Final = ("1", "10")
+_SHOPPER_MEASURES: Final = ("recall@10", "recall@100")
 _SIZES: Final = ("mean", "weighted", "p50", "p99", "max")
-_SLICE_ORDER: Final = (*SLICES, "new_items")
+_SLICE_ORDER: Final = (*SLICES, "new_items", "known_items", "cold_items")
 
 
 def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:
@@ -42,6 +44,7 @@ def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:
         _beam_table(metrics),
         _channel_table(metrics),
         _paired_table(metrics),
+        _shopper_table(metrics),
         _slice_table(metrics),
     ):
         if table is not None:
@@ -127,6 +130,22 @@ def _paired_table(metrics: Metrics) -> Table | None:
         replaced = set(without.split(JOIN)) - set(fusion.split(JOIN))
         label = f"instead of {replaced.pop()}" if replaced else f"to {without}"
         table.add_row(label, *(_change(figures[measure]) for measure in _MEASURES))
+    return table
+
+
+def _shopper_table(metrics: Metrics) -> Table | None:
+    """What profile and history change: the SIDs of few beams, and the answer."""
+    if not metrics.get("paired_shopper"):
+        return None
+    columns = [*(f"hit@beam {width}" for width in _SHOPPER_BEAMS), *_SHOPPER_MEASURES]
+    table = _table("What knowing the shopper adds", columns)
+    for names, hits in metrics["paired_hit@beam"].items():
+        without = names.split(" - ")[1]
+        answers = metrics["paired_shopper"].get(f"{GENERATIVE} - {without}")
+        cells = [_change(hits[width]) if width in hits else "" for width in _SHOPPER_BEAMS]
+        cells += [_change(answers[m]) if answers else "" for m in _SHOPPER_MEASURES]
+        if without != "item_to_sid":
+            table.add_row(f"to {without}", *cells)
     return table
 
 

@@ -10,24 +10,12 @@ Shapes: `Q` prompts, `R` prefixes (beams of all prompts), `K_l` codes of level `
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from torch import Tensor
 
+from genrecall.generator.prompts import Prompt
 from genrecall.sid import SidSpace
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """What a generator reads.
-
-    Attributes:
-        text: the query, or an item's title in stage item→SID.
-    """
-
-    text: str
-
 
 State = TypeVar("State")
 """What a family carries along a prefix, such as hidden states; opaque to the decoder."""

@@ -33,8 +33,9 @@ from genrecall.artifact import Artifact, write_json
 from genrecall.embed.encoder import TextEncoder, bag_tensors
 from genrecall.embed.tokenizer import Bags
 from genrecall.errors import ArtifactError
-from genrecall.generator.base import Prompt
 from genrecall.generator.features import EMPTY, LookAhead
+from genrecall.generator.prompts import Pair, Prompt
+from genrecall.generator.shopper import Context, ShopItems, ShopperModel, context_of_prompts
 from genrecall.sid import SidSpace
 from genrecall.trie import Trie
 
@@ -50,6 +51,10 @@ class CompactModel(nn.Module):
         n_features: rows of the subword embedding table.
         width: size `W` of the hidden state.
         dim: size `D` of the generator's own vectors.
+
+    Attributes:
+        shopper: reads profile and history; None before stage user+query→SID.
+        pairs: pairs (field, value) of profiles that it knows.
     """
 
     def __init__(self, *, space: SidSpace, n_features: int, width: int, dim: int) -> None:
@@ -63,6 +68,8 @@ class CompactModel(nn.Module):
         self.step = nn.ModuleList([_block(2 * width, width) for _ in space.sizes[:-1]])
         self.head = nn.ModuleList([nn.Linear(width, size) for size in space.sizes])
         self.project = nn.Linear(width, dim, bias=False)
+        self.shopper: ShopperModel | None = None
+        self.pairs: tuple[Pair, ...] = ()
 
     @classmethod
     def load(cls, artifact: Artifact, *, space: SidSpace) -> CompactModel:
@@ -83,8 +90,30 @@ class CompactModel(nn.Module):
         model.embedding = nn.EmbeddingBag.from_pretrained(
             weights["embedding.weight"], freeze=False, mode="mean", sparse=True
         )
+        if shopper := settings["shopper"]:
+            model.pairs = tuple((field, value) for field, value in shopper["pairs"])
+            model.shopper = ShopperModel(
+                width=settings["width"],
+                n_pairs=len(model.pairs),
+                **{key: shopper[key] for key in ("dim", "n_leaves", "length")},
+            )
         model.load_state_dict(weights)
         return model
+
+    def read_shoppers(self, pairs: Sequence[Pair], *, dim: int, n_leaves: int, length: int) -> None:
+        """Let the model read profile and history, from weights that are drawn now.
+
+        Args:
+            pairs: of profiles.
+            dim: size of item vectors.
+            n_leaves: SIDs in use.
+            length: chosen items at most.
+        """
+        width = self.embedding.embedding_dim
+        self.pairs = tuple(pairs)
+        self.shopper = ShopperModel(
+            width=width, dim=dim, n_leaves=n_leaves, n_pairs=len(pairs), length=length
+        )
 
     def save(self, folder: Path) -> None:
         """Write sizes and weights into a new folder."""
@@ -93,15 +122,26 @@ class CompactModel(nn.Module):
             "space": self.space.digest,
             "width": self.embedding.embedding_dim,
             "dim": self.project.out_features,
+            "shopper": None
+            if self.shopper is None
+            else {
+                "dim": self.shopper.item.in_features,
+                "n_leaves": self.shopper.leaf.num_embeddings,
+                "length": self.shopper.length,
+                "pairs": self.pairs,
+            },
         }
         write_json(folder / _SETTINGS, settings)
         save_model(self, str(folder / _WEIGHTS))
 
-    def encode(self, ids: Tensor, offsets: Tensor) -> Tensor:
-        """Features `[total]` with offsets `[Q]` to hidden states `[Q, W]`."""
+    def encode(self, ids: Tensor, offsets: Tensor, context: Context | None = None) -> Tensor:
+        """Features `[total]` with offsets `[Q]`, and their shoppers, to hidden states `[Q, W]`."""
         bag = self.norm(self.embedding(ids, offsets))
         hidden: Tensor = bag + self.encoder(bag)
-        return hidden
+        if context is None or self.shopper is None:
+            return hidden
+        moved: Tensor = self.shopper(hidden, context)
+        return moved
 
     def vectors(self, hidden: Tensor) -> Tensor:
         """The generator's own unit vectors of texts: `[n, W]` to `[n, D]`."""
@@ -164,6 +204,7 @@ class CompactGenerator:
         model: the weights.
         encoder: the two-tower encoder, for subwords and the first view of a text.
         look_ahead: features of the SID tree, over both views.
+        items: what histories are made of.
         head_weight: weight of the heads against the look-ahead.
     """
 
@@ -172,12 +213,14 @@ class CompactGenerator:
         model: CompactModel,
         encoder: TextEncoder,
         look_ahead: LookAhead,
+        items: ShopItems,
         *,
         head_weight: float,
     ) -> None:
         self.model = model.eval()
         self.encoder = encoder
         self.look_ahead = look_ahead
+        self.items = items
         self.head_weight = head_weight
 
     @property
@@ -185,13 +228,16 @@ class CompactGenerator:
         """The SID space it was trained for."""
         return self.look_ahead.trie.space
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Both views of texts as one unit vector, float32 `[n, 2D]`."""
-        return self._read(texts)[1]
+    def encode(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
+        """Both views of prompts as one unit vector, float32 `[n, 2D]`.
+
+        Only the generator's own view sees the shopper.
+        """
+        return self._read(prompts)[1]
 
     def prefill(self, prompts: Sequence[Prompt]) -> tuple[CompactState, Tensor]:
         """Read the prompts; see `Generator.prefill`."""
-        hidden, views = self._read([prompt.text for prompt in prompts])
+        hidden, views = self._read(prompts)
         with torch.inference_mode():
             state = CompactState(
                 level=0,
@@ -218,10 +264,14 @@ class CompactGenerator:
             )
             return grown, self._logprobs(grown)
 
-    def _read(self, texts: Sequence[str]) -> tuple[Tensor, NDArray[np.float32]]:
-        """Hidden states `[n, W]` and both views `[n, 2D]` of texts."""
-        bags = self.encoder.tokenizer.bags(texts)
-        hidden, own = read_bags(self.model, bags)
+    def _read(self, prompts: Sequence[Prompt]) -> tuple[Tensor, NDArray[np.float32]]:
+        """Hidden states `[n, W]` and both views `[n, 2D]` of prompts."""
+        bags = self.encoder.tokenizer.bags([prompt.text for prompt in prompts])
+        context = None
+        if self.model.shopper is not None:
+            length = self.model.shopper.length
+            context = context_of_prompts(prompts, self.items, self.model.pairs, length=length)
+        hidden, own = read_bags(self.model, bags, context)
         return hidden, join_views(self.encoder.encode_bags(bags), own)
 
     def _logprobs(self, state: CompactState) -> Tensor:
@@ -237,14 +287,16 @@ class CompactGenerator:
         )
 
 
-def read_bags(model: CompactModel, bags: Bags) -> tuple[Tensor, NDArray[np.float32]]:
-    """Hidden states and the generator's own unit vectors of texts.
+def read_bags(
+    model: CompactModel, bags: Bags, context: Context | None = None
+) -> tuple[Tensor, NDArray[np.float32]]:
+    """Hidden states and the generator's own unit vectors of texts, as their shoppers mean them.
 
     Returns:
         Float32 `[n, W]`, and float32 `[n, D]` with zeros for a text without a feature.
     """
     with torch.inference_mode():
-        hidden = model.encode(*bag_tensors(bags))
+        hidden = model.encode(*bag_tensors(bags), context)
         vectors: NDArray[np.float32] = model.vectors(hidden).numpy()
     vectors[np.diff(bags.offsets) == 0] = 0.0
     return hidden, vectors

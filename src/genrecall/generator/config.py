@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from genrecall.generator.lm.config import LmConfig
 from genrecall.settings import Section
 
 
@@ -30,17 +31,39 @@ class StageConfig(Section):
 class GeneratorConfig(Section):
     """The generator and its supervised stages."""
 
-    family: Literal["compact"] = "compact"
-    """`compact`: a subword encoder with an autoregressive head over the three codes."""
+    family: Literal["compact", "lm"] = "compact"
+    """`compact`: a subword encoder with an autoregressive head over the three codes. `lm`: a causal
+    language model, as in the paper; needs `pip install 'genrecall[lm]'`."""
+
+    lm: LmConfig = LmConfig()
+    """Only for family `lm`: its backbone and how it is trained."""
 
     width: int = Field(default=256, ge=8)
-    """Size of the hidden state."""
+    """Size of the hidden state; only for family `compact`."""
 
     item_to_sid: StageConfig = StageConfig(steps=200)
     """Stage 1: a title generates its item's SID."""
 
     query_to_sid: StageConfig = StageConfig(steps=2000)
     """Stage 2: a query generates the SIDs of its good items."""
+
+    user_query_to_sid: StageConfig = StageConfig(steps=1000, batch=512, learning_rate=1e-3)
+    """Stage 3: a query and its shopper's profile and history generate the SIDs of what this shopper
+    chose. Skipped where the log does not tell who searched. Paper: 5,000 steps of 64."""
+
+    history: int = Field(default=20, ge=0)
+    """Items of a shopper's history that the generator reads, the latest; 0 for none."""
+
+    profile: bool = True
+    """Whether the generator reads gender, age band and further fields of the users table."""
+
+    shopper_share: float = Field(default=0.8, ge=0, le=1)
+    """Share of stage-3 prompts that are searches with their shopper. The rest are those of stage 2,
+    so that a shopper of whom nothing is known is answered as before."""
+
+    shopper_dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the stage-3 prompts from which the history is withheld, and, independently, of those
+    from which the profile is."""
 
     targets: int = Field(default=2, ge=1)
     """SIDs drawn per prompt and step from its good items. Paper: up to three; a prompt that comes

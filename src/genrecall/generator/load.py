@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.artifact import Artifact
 from genrecall.embed.encoder import TextEncoder
+from genrecall.generator.base import Generator
 from genrecall.generator.compact import CompactGenerator, CompactModel, join_views, read_bags
 from genrecall.generator.features import LookAhead, mean_vectors
+from genrecall.generator.prompts import ITEM, QUERY, Prompt
+from genrecall.generator.shopper import ShopItems
 from genrecall.sid import SidTable
 from genrecall.trie import Trie
 
 ITEM_TO_SID: Final = "item_to_sid"
 QUERY_TO_SID: Final = "query_to_sid"
-STAGES: Final = (ITEM_TO_SID, QUERY_TO_SID)
-"""Supervised stages in order; the last one serves."""
+USER_QUERY_TO_SID: Final = "user_query_to_sid"
+STAGES: Final = (ITEM_TO_SID, QUERY_TO_SID, USER_QUERY_TO_SID)
+"""Supervised stages in order."""
 
+STAGES_FILE: Final = "stages.json"
+"""Which family and stages an artifact holds."""
 
 OWN_VECTORS: Final = "own_vectors.npy"
 """The generator's own vectors of the items."""
 
 _AT_ONCE: Final = 8192  # titles encoded together: bounds the memory
+
+
+def trained_stages(artifact: Artifact) -> tuple[str, ...]:
+    """The stages that a generator artifact holds, in order; the last one serves."""
+    return tuple(artifact.read_json(STAGES_FILE)["stages"])
+
+
+class Loaded(NamedTuple):
+    """A generator that is ready to score, and the vector space that it orders items in.
+
+    Attributes:
+        generator: scores SIDs.
+        vectors: of the items, unit vectors, float32 `[N, D']`.
+        encode: prompts to unit vectors of the same space, float32 `[Q, D']`.
+    """
+
+    generator: Generator[Any]
+    vectors: NDArray[np.float32]
+    encode: Callable[[Sequence[Prompt]], NDArray[np.float32]]
 
 
 def load_generator(
@@ -37,24 +62,27 @@ def load_generator(
     table: SidTable,
     head_weight: float,
     temperature: float,
-) -> tuple[CompactGenerator, NDArray[np.float32]]:
+) -> Loaded:
     """The generator as it was after a stage.
 
     Args:
         artifact: of the generator stage.
-        stage: one of `STAGES`.
+        stage: one of `trained_stages`.
         encoder: the two-tower encoder.
         titles: of the items, `[N]`: those that the stage has read, and behind them others, which
             are encoded now.
         item_vectors: its vectors of the items, float32 `[N, D]`.
         table: the SID of each item.
-        head_weight: of the learned heads against the look-ahead.
-        temperature: of the look-ahead, in units of cosine similarity.
+        head_weight: of the learned heads against the look-ahead; only for family `compact`.
+        temperature: of the look-ahead, in units of cosine similarity; only for family `compact`.
 
     Returns:
-        The generator, and both views of the items as one unit vector each, float32 `[N, 2D]`.
+        For `compact` the vectors are both views of a text, the encoder's and the generator's own;
+        a language model has the encoder's alone.
     """
     part = artifact.part(stage)
+    if artifact.read_json(STAGES_FILE)["family"] == "lm":
+        return _load_lm(part, stage, encoder=encoder, item_vectors=item_vectors, table=table)
     model = CompactModel.load(part, space=table.space)
     own = np.load(part.file(OWN_VECTORS), allow_pickle=False)
     added = [
@@ -68,5 +96,27 @@ def load_generator(
         table.sizes,
         temperature=temperature,
     )
-    generator = CompactGenerator(model, encoder, look_ahead, head_weight=head_weight)
-    return generator, views
+    items = ShopItems(table.sid_of_item, item_vectors)
+    generator = CompactGenerator(model, encoder, look_ahead, items, head_weight=head_weight)
+    return Loaded(generator, views, generator.encode)
+
+
+def _load_lm(
+    part: Artifact,
+    stage: str,
+    *,
+    encoder: TextEncoder,
+    item_vectors: NDArray[np.float32],
+    table: SidTable,
+) -> Loaded:
+    # The compact family does not wait for transformers.
+    from genrecall.generator.lm.generator import LmGenerator
+    from genrecall.generator.lm.model import LmModel
+
+    kind = ITEM if stage == ITEM_TO_SID else QUERY
+    generator = LmGenerator(LmModel.load(part, space=table.space), sids=table.names, kind=kind)
+    return Loaded(
+        generator,
+        item_vectors,
+        encode=lambda prompts: encoder.encode([prompt.text for prompt in prompts]),
+    )

@@ -1,35 +1,31 @@
-"""Stage `generator`: supervised training, item→SID and then query→SID."""
+"""Stage `generator`: supervised training, item→SID, query→SID and then user+query→SID."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
-import torch
+import polars as pl
 from numpy.typing import NDArray
 
-from genrecall.artifact import Artifact, open_artifact, writing
+from genrecall.artifact import Artifact, open_artifact, write_json, writing
 from genrecall.checkpoint import Checkpoints
-from genrecall.data.tables import Catalog
+from genrecall.data.tables import Catalog, Searches
 from genrecall.embed.encoder import TextEncoder
 from genrecall.embed.pairs import LoggedPairs
-from genrecall.errors import ConfigError
-from genrecall.generator.compact import CompactModel, read_bags
 from genrecall.generator.config import GeneratorConfig
-from genrecall.generator.load import ITEM_TO_SID, OWN_VECTORS, QUERY_TO_SID, STAGES
-from genrecall.generator.targets import (
-    PromptSet,
-    logged_prompts,
-    pseudo_prompts,
-    title_prompts,
-)
-from genrecall.generator.training import Shop, Source, train_stage
+from genrecall.generator.known import known_shoppers
+from genrecall.generator.load import STAGES_FILE
+from genrecall.generator.shopper import ShopItems
+from genrecall.generator.sources import Source, stage_sources
+from genrecall.generator.training import CompactTrainer, Shop
 from genrecall.progress import RunLog
 from genrecall.sid import SidTable
 from genrecall.trie import Trie
 
-_AT_ONCE: Final = 8192  # titles encoded together
+_PSEUDO: Final = 2  # a stream of chance of its own, beside those of the steps
 
 
 def run(
@@ -46,6 +42,8 @@ def run(
     checkpoints: Path,
     inputs: str,
     log: RunLog,
+    searches: Searches | None = None,
+    users: pl.DataFrame | None = None,
 ) -> Artifact:
     """Train the generator and keep the weights after each stage.
 
@@ -62,77 +60,61 @@ def run(
         checkpoints: folder from which an interrupted run resumes.
         inputs: hash of what this stage depends on.
         log: where to report.
+        searches: for stage 3, of which those of the training split that tell who and when are
+            read; None for no stage 3.
+        users: columns of `USERS`; None where nothing is known of them.
     """
-    tokenizer = encoder.tokenizer
-    torch.manual_seed(seed)
-    model = CompactModel(
-        space=table.space,
-        n_features=tokenizer.n_features,
-        width=config.width,
-        dim=item_vectors.shape[1],
-    )
-    shop = Shop(
-        tokenizer=tokenizer,
-        titles=tokenizer.words(catalog.titles),
-        trie=Trie(table.space, table.packed),
-        sid_of_item=table.sid_of_item,
-    )
-    titles = title_prompts(tokenizer, shop.titles)
+    trie = Trie(table.space, table.packed)
+    titles = encoder.tokenizer.words(catalog.titles)
+    items = ShopItems(table.sid_of_item, item_vectors)
     log.say(f"  {len(queries):,} logged queries, {config.pseudo_queries:,} pseudo-queries")
-    pseudo = pseudo_prompts(
-        encoder,
-        shop.titles,
+    known = None
+    if searches is not None and config.user_query_to_sid.steps:
+        known = known_shoppers(searches, users, config)
+    if known is not None:
+        log.say(f"  {known.describe()}")
+    sources = stage_sources(
+        config,
+        catalog,
+        titles,
+        queries=queries,
+        pairs=pairs,
+        encoder=encoder,
         item_vectors=item_vectors,
-        config=config,
-        rng=np.random.default_rng([seed, len(STAGES)]),
+        known=known,
+        rng=np.random.default_rng([seed, _PSEUDO]),
     )
-    logged = logged_prompts(tokenizer, queries, pairs) if queries else None
-    sources = {
-        ITEM_TO_SID: [Source(titles, 1.0)],
-        QUERY_TO_SID: _query_sources(config, titles=titles, logged=logged, pseudo=pseudo),
-    }
     kept = Checkpoints(checkpoints / inputs[:16], every=config.checkpoint_every)
+    trainer: Trainer
+    if config.family == "lm":
+        from genrecall.generator.lm.trainer import LmTrainer
+
+        texts = [*catalog.titles, *queries]
+        trainer = LmTrainer(config, table, trie, texts=texts, seed=seed)
+    else:
+        shop = Shop(tokenizer=encoder.tokenizer, titles=titles, trie=trie, items=items)
+        trainer = CompactTrainer(config, shop, known, seed=seed)
     with writing(out, kind="generator", inputs=inputs) as folder:
-        for number, name in enumerate(STAGES):
-            train_stage(
-                model,
-                shop,
-                sources[name],
-                getattr(config, name),
-                config,
-                name=name,
-                number=number,
-                seed=seed,
-                checkpoints=kept,
-                log=log,
-            )
-            model.save(folder / name)
-            np.save(folder / name / OWN_VECTORS, _encode_titles(model, titles))
+        write_json(folder / STAGES_FILE, {"family": config.family, "stages": list(sources)})
+        for number, name in enumerate(sources):
+            trainer.train(name, number, sources[name], checkpoints=kept, log=log)
+            trainer.save(folder / name)
     return open_artifact(out, kind="generator")
 
 
-def _query_sources(
-    config: GeneratorConfig, *, titles: PromptSet, logged: PromptSet | None, pseudo: PromptSet
-) -> list[Source]:
-    """Titles, logged queries and pseudo-queries by their share of a batch."""
-    shares = [(titles, config.title_share)]
-    if logged is not None:
-        shares.append((logged, config.logged_share))
-    given = sum(share for _, share in shares)
-    if len(pseudo):
-        shares.append((pseudo, 1.0 - given))
-    elif given > 0:  # without pseudo-queries the others share the batch
-        shares = [(prompts, share / given) for prompts, share in shares]
-    else:
-        raise ConfigError(
-            "the generator has nothing to learn from: there are no pseudo-queries, and titles and "
-            "logged queries have no share. Raise generator.pseudo_queries or title_share."
-        )
-    return [Source(prompts, share) for prompts, share in shares if share > 0]
+class Trainer(Protocol):
+    """The training half of a family."""
 
+    def train(
+        self,
+        name: str,
+        number: int,
+        sources: Sequence[Source],
+        *,
+        checkpoints: Checkpoints,
+        log: RunLog,
+    ) -> None:
+        """Train the stage `name`, the one with that number, on what its sources hold."""
 
-def _encode_titles(model: CompactModel, titles: PromptSet) -> NDArray[np.float32]:
-    """The generator's own vectors of all titles, float32 `[N, D]`."""
-    every = np.arange(len(titles))
-    blocks = [every[start : start + _AT_ONCE] for start in range(0, len(every), _AT_ONCE)]
-    return np.concatenate([read_bags(model, titles.bags_of(block))[1] for block in blocks])
+    def save(self, folder: Path) -> None:
+        """Write into a new folder what serving needs."""

@@ -1,14 +1,16 @@
 """What the generator learns from: prompts and the items whose SIDs it should generate for them.
 
-Three sources: titles with their own item (stage item→SID); logged or judged queries with their good
+Four sources: titles with their own item (stage item→SID); logged or judged queries with their good
 items; pseudo-queries, words of a title, whose targets are soft: the dense channel's best items
-share the weight by a softmax, and the title's own item keeps a fixed part.
+share the weight by a softmax, and the title's own item keeps a fixed part; and single searches with
+their shopper (stage user+query→SID).
 
 Shapes: `n` prompts, `total` targets of all prompts, `B` prompts of a batch, `T` targets drawn.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -25,9 +27,11 @@ from genrecall.embed.tokenizer import (
     SubwordTokenizer,
     Words,
     ragged_offsets,
-    ragged_ranges,
+    take_bags,
 )
 from genrecall.generator.config import GeneratorConfig
+from genrecall.generator.known import KnownShoppers
+from genrecall.generator.prompts import ITEM, QUERY
 from genrecall.sampling import draw_in_runs, draw_weighted
 
 
@@ -56,17 +60,23 @@ class PromptSet:
     """Prompts of one source.
 
     Attributes:
-        bags: their features.
+        texts: as a language model reads them, `[n]`.
+        kind: `ITEM` or `QUERY`.
+        bags: their features, as the compact family reads them.
         targets: what they should generate.
         weight: running sum of how often to draw each prompt, float64 `[n]`.
         made_of: the item that each prompt's words come from, int64 `[n]`; None for queries that
             shoppers typed.
+        shoppers: who made each search; None where prompts are no searches.
     """
 
+    texts: Sequence[str]
+    kind: str
     bags: Bags
     targets: Targets
     weight: NDArray[np.float64]
     made_of: NDArray[np.int64] | None
+    shoppers: KnownShoppers | None = None
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -77,9 +87,7 @@ class PromptSet:
 
     def bags_of(self, prompts: NDArray[np.int64]) -> Bags:
         """Features of some prompts."""
-        starts = self.bags.offsets[prompts]
-        counts = self.bags.offsets[prompts + 1] - starts
-        return Bags(self.bags.ids[ragged_ranges(starts, counts)], ragged_offsets(counts))
+        return take_bags(self.bags, prompts)
 
 
 def make_targets(
@@ -89,10 +97,12 @@ def make_targets(
     return Targets(items, np.concatenate([[0.0], np.cumsum(weights)]), offsets)
 
 
-def title_prompts(tokenizer: SubwordTokenizer, titles: Words) -> PromptSet:
-    """Stage item→SID: each title generates its item's SID."""
+def title_prompts(tokenizer: SubwordTokenizer, titles: Words, *, texts: Sequence[str]) -> PromptSet:
+    """Stage item→SID: each title generates its item's SID; `texts` are the titles uncut."""
     every = np.arange(len(titles) + 1, dtype=np.int64)
     return PromptSet(
+        texts=texts,
+        kind=ITEM,
         bags=tokenizer.gather(titles, np.arange(len(titles.hashes)), titles.word_offsets),
         targets=make_targets(every[:-1], np.ones(len(titles)), every),
         weight=np.arange(1.0, len(titles) + 1),
@@ -115,6 +125,8 @@ def logged_prompts(
     counts = np.bincount(query, minlength=len(queries))
     per_query = np.bincount(query, weights=weight, minlength=len(queries))
     return PromptSet(
+        texts=queries,
+        kind=QUERY,
         bags=tokenizer.bags(queries),
         targets=make_targets(item, weight, ragged_offsets(counts)),
         weight=np.cumsum(np.sqrt(per_query)),
@@ -122,10 +134,38 @@ def logged_prompts(
     )
 
 
+def shopper_prompts(tokenizer: SubwordTokenizer, shoppers: KnownShoppers) -> PromptSet:
+    """Stage user+query→SID: each search generates the SIDs of what its shopper chose.
+
+    Args:
+        tokenizer: cuts queries into features.
+        shoppers: the searches, and what was known at each of them.
+    """
+    searches = shoppers.searches
+    distinct = list(dict.fromkeys(searches.queries))
+    place = {query: number for number, query in enumerate(distinct)}
+    counts = searches.frame["positives"].list.len().to_numpy()
+    gains = np.concatenate(searches.gains).astype(np.float64)
+    per_search = np.add.reduceat(gains, ragged_offsets(counts)[:-1])
+    asked = np.array([place[query] for query in searches.queries])
+    return PromptSet(
+        texts=searches.queries,
+        kind=QUERY,
+        bags=take_bags(tokenizer.bags(distinct), asked),
+        targets=make_targets(
+            np.concatenate(searches.positives).astype(np.int64), gains, ragged_offsets(counts)
+        ),
+        weight=np.cumsum(np.sqrt(per_search)),
+        made_of=None,
+        shoppers=shoppers,
+    )
+
+
 def pseudo_prompts(
     encoder: TextEncoder,
     titles: Words,
     *,
+    words: Sequence[str],
     item_vectors: NDArray[np.float32],
     config: GeneratorConfig,
     rng: np.random.Generator,
@@ -135,6 +175,7 @@ def pseudo_prompts(
     Args:
         encoder: for features and the dense channel.
         titles: of the items.
+        words: of all titles, one after another.
         item_vectors: float32 `[N, D]`.
         config: how many, and how soft.
         rng: where chance comes from.
@@ -150,7 +191,11 @@ def pseudo_prompts(
     soft = np.exp((similarity - similarity[:, :1]) / config.teacher_temperature).astype(np.float64)
     soft *= (1.0 - config.own_item_weight) / soft.sum(axis=1, keepdims=True)
     own = np.full((count, 1), config.own_item_weight)
+    cuts = fragments.offsets.tolist()
+    chosen = [words[word] for word in fragments.words.tolist()]
     return PromptSet(
+        texts=[" ".join(chosen[a:b]) for a, b in itertools.pairwise(cuts)],
+        kind=QUERY,
         bags=bags,
         targets=make_targets(
             np.concatenate([items[:, None], best], axis=1).reshape(-1),

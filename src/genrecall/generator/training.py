@@ -1,4 +1,4 @@
-"""Supervised stages of the compact family: item→SID, then query→SID.
+"""Supervised stages of the compact family: item→SID, query→SID, and then user+query→SID.
 
 Two losses share the encoder. The cross entropy over each level's codes, with the codes before it
 given (teacher forcing), trains the heads; the look-ahead takes no part in it, since on training
@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -26,14 +27,28 @@ from genrecall.checkpoint import Checkpoints
 from genrecall.embed.encoder import bag_tensors
 from genrecall.embed.fragments import drop_words
 from genrecall.embed.losses import in_batch_loss
-from genrecall.embed.tokenizer import Bags, SubwordTokenizer, Words, join_bags
-from genrecall.generator.compact import CompactModel, child_features
+from genrecall.embed.tokenizer import (
+    Bags,
+    SubwordTokenizer,
+    Words,
+    join_bags,
+    ragged_offsets,
+    ragged_ranges,
+    take_bags,
+)
+from genrecall.generator.compact import CompactModel, child_features, read_bags
 from genrecall.generator.config import GeneratorConfig, StageConfig
+from genrecall.generator.known import KnownShoppers
+from genrecall.generator.load import OWN_VECTORS, USER_QUERY_TO_SID
+from genrecall.generator.shopper import Context, ShopItems, make_context
+from genrecall.generator.sources import Source, draw
 from genrecall.generator.targets import PromptSet
 from genrecall.loop import train_steps
 from genrecall.progress import RunLog
 from genrecall.sid import LEVELS
 from genrecall.trie import Trie
+
+_AT_ONCE: Final = 8192  # titles encoded together: bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,26 +59,20 @@ class Shop:
         tokenizer: cuts titles into features.
         titles: of the items.
         trie: the SIDs in use.
-        sid_of_item: position of each item's SID in the trie, int64 `[N]`.
+        items: their SIDs, as positions in the trie, and vectors.
     """
 
     tokenizer: SubwordTokenizer
     titles: Words
     trie: Trie
-    sid_of_item: NDArray[np.int64]
+    items: ShopItems
 
-
-@dataclass(frozen=True)
-class Source:
-    """Prompts that take part in a stage.
-
-    Attributes:
-        prompts: where to draw from.
-        share: share of each batch, in 0…1; the shares of a stage sum to one.
-    """
-
-    prompts: PromptSet
-    share: float
+    def title_bags(self, rows: NDArray[np.int64]) -> Bags:
+        """Features of the titles of catalog rows."""
+        starts = self.titles.word_offsets[rows]
+        counts = self.titles.word_offsets[rows + 1] - starts
+        words = ragged_ranges(starts, counts)
+        return self.tokenizer.gather(self.titles, words, ragged_offsets(counts))
 
 
 class Batch(NamedTuple):
@@ -75,6 +84,7 @@ class Batch(NamedTuple):
         titles: features of one good item of each prompt, `B` texts.
         prompt: same number, same prompt, int64 `[B]`.
         item: catalog rows of those items, int64 `[B]`.
+        context: their shoppers; None where no prompt has one.
     """
 
     bags: Bags
@@ -82,6 +92,7 @@ class Batch(NamedTuple):
     titles: Bags
     prompt: Tensor
     item: Tensor
+    context: Context | None = None
 
 
 class GeneratorLoss(NamedTuple):
@@ -102,51 +113,75 @@ class GeneratorLoss(NamedTuple):
     match: Tensor
 
 
-def train_stage(
-    model: CompactModel,
-    shop: Shop,
-    sources: Sequence[Source],
-    stage: StageConfig,
-    config: GeneratorConfig,
-    *,
-    name: str,
-    number: int,
-    seed: int,
-    checkpoints: Checkpoints,
-    log: RunLog,
-) -> None:
-    """Train one stage in place.
+class CompactTrainer:
+    """Trains a compact model stage by stage.
 
     Args:
-        model: the weights to train.
+        config: sizes, rates and shares.
         shop: the catalog.
-        sources: where prompts come from.
-        stage: steps, batch and rates.
-        config: targets, dropout and temperature.
-        name: for progress and checkpoints.
-        number: of the stage; gives it a stream of chance of its own.
+        known: searches with their shoppers; None for no stage 3.
         seed: same seed, same weights.
-        checkpoints: where to save and to resume from.
-        log: where to report.
     """
 
-    def losses(step: int) -> dict[str, Tensor]:
-        rng = np.random.default_rng([seed, number, step])
-        batch = draw_batch(shop, sources, stage.batch, config, rng)
-        loss = batch_loss(model, shop.trie, batch, temperature=config.match_temperature)
-        return {"loss": loss.total, "match": loss.match}
+    def __init__(
+        self, config: GeneratorConfig, shop: Shop, known: KnownShoppers | None, *, seed: int
+    ) -> None:
+        torch.manual_seed(seed)
+        self.model = CompactModel(
+            space=shop.trie.space,
+            n_features=shop.tokenizer.n_features,
+            width=config.width,
+            dim=shop.items.vectors.shape[1],
+        )
+        self._config, self._shop, self._known, self._seed = config, shop, known, seed
 
-    train_steps(
-        name,
-        model,
-        losses,
-        steps=stage.steps,
-        batch=stage.batch,
-        dense_rate=stage.learning_rate,
-        sparse_rate=stage.embedding_learning_rate,
-        checkpoints=checkpoints,
-        log=log,
-    )
+    def train(
+        self,
+        name: str,
+        number: int,
+        sources: Sequence[Source],
+        *,
+        checkpoints: Checkpoints,
+        log: RunLog,
+    ) -> None:
+        """See `Trainer.train`. Each stage has a stream of chance of its own, by its number."""
+        stage: StageConfig = getattr(self._config, name)
+        shop, config = self._shop, self._config
+        if name == USER_QUERY_TO_SID and self._known is not None:
+            torch.manual_seed(self._seed)
+            self.model.read_shoppers(
+                self._known.pairs,
+                dim=shop.items.vectors.shape[1],
+                n_leaves=len(shop.trie),
+                length=config.history,
+            )
+
+        def losses(step: int) -> dict[str, Tensor]:
+            rng = np.random.default_rng([self._seed, number, step])
+            batch = draw_batch(shop, sources, stage.batch, config, rng)
+            loss = batch_loss(self.model, shop.trie, batch, temperature=config.match_temperature)
+            return {"loss": loss.total, "match": loss.match}
+
+        train_steps(
+            name,
+            self.model,
+            losses,
+            steps=stage.steps,
+            batch=stage.batch,
+            dense_rate=stage.learning_rate,
+            sparse_rate=stage.embedding_learning_rate,
+            checkpoints=checkpoints,
+            log=log,
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write the weights, and the generator's own vectors of all titles."""
+        self.model.save(folder)
+        titles = self._shop.titles
+        starts = range(0, len(titles), _AT_ONCE)
+        blocks = [np.arange(start, min(start + _AT_ONCE, len(titles))) for start in starts]
+        own = [read_bags(self.model, self._shop.title_bags(block))[1] for block in blocks]
+        np.save(folder / OWN_VECTORS, np.concatenate(own))
 
 
 def draw_batch(
@@ -157,35 +192,56 @@ def draw_batch(
     rng: np.random.Generator,
 ) -> Batch:
     """Draw the prompts and targets of one step."""
-    ends = np.round(np.cumsum([source.share for source in sources]) * size).astype(int)
-    counts = np.diff(ends, prepend=0).tolist()
-    bags, targets, items, numbers = [], [], [], []
+    bags, targets, items, numbers, shoppers = [], [], [], [], []
     first_number = 0
-    for source, count in zip(sources, counts, strict=True):
-        prompts = source.prompts
-        chosen = prompts.draw(count, rng)
-        drawn = prompts.targets.draw(chosen, config.targets, rng)  # (count, T)
+    for prompts, chosen, drawn in draw(sources, size, targets=config.targets, rng=rng):
         bags.append(prompts.bags_of(chosen))
         targets.append(drawn)
         items.append(drawn[:, 0] if prompts.made_of is None else prompts.made_of[chosen])
         numbers.append(first_number + chosen)
         first_number += len(prompts)
+        shoppers.append(_shoppers(prompts, chosen, config, rng))
+    context = None
+    if any(source.prompts.shoppers for source in sources):
+        histories, profiles = (join_bags(*of_source) for of_source in zip(*shoppers, strict=True))
+        context = make_context(shop.items, histories, profiles, length=config.history)
     item = np.concatenate(items)
     words = drop_words(shop.titles, item, rng, share=config.word_dropout)
     return Batch(
         bags=join_bags(*bags),
-        leaves=torch.from_numpy(shop.sid_of_item[np.concatenate(targets)]),
+        leaves=torch.from_numpy(shop.items.sid_of_item[np.concatenate(targets)]),
         titles=shop.tokenizer.gather(shop.titles, *words),
         prompt=torch.from_numpy(np.concatenate(numbers)),
         item=torch.from_numpy(item),
+        context=context,
     )
+
+
+def _shoppers(
+    prompts: PromptSet, chosen: NDArray[np.int64], config: GeneratorConfig, rng: np.random.Generator
+) -> tuple[Bags, Bags]:
+    """Histories and profiles of the drawn prompts, some of them withheld."""
+    nothing = Bags(np.empty(0, dtype=np.int64), np.zeros(len(chosen) + 1, dtype=np.int64))
+    if prompts.shoppers is None:
+        return nothing, nothing
+    histories, profiles = (
+        _withhold(take_bags(of_search, chosen), rng.random(len(chosen)) < config.shopper_dropout)
+        for of_search in (prompts.shoppers.histories, prompts.shoppers.profiles)
+    )
+    return histories, profiles
+
+
+def _withhold(bags: Bags, withheld: NDArray[np.bool_]) -> Bags:
+    counts = np.diff(bags.offsets)
+    kept = bags.ids[np.repeat(~withheld, counts)]
+    return Bags(kept, ragged_offsets(np.where(withheld, 0, counts)))
 
 
 def batch_loss(
     model: CompactModel, trie: Trie, batch: Batch, *, temperature: float
 ) -> GeneratorLoss:
     """Cross entropy of the drawn SIDs, and the match of prompts and titles, averaged."""
-    hidden = model.encode(*bag_tensors(batch.bags))  # (B, W)
+    hidden = model.encode(*bag_tensors(batch.bags), batch.context)  # (B, W)
     titles = model.encode(*bag_tensors(batch.titles))  # (B, W)
     match = in_batch_loss(
         model.vectors(hidden),

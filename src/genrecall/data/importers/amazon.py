@@ -29,6 +29,7 @@ from typing import Final
 
 import polars as pl
 
+from genrecall.data.category_queries import category_query
 from genrecall.data.cells import Column, parse_json, shorten
 from genrecall.data.importers.base import Tables
 from genrecall.data.importers.buckets import Buckets, bucket_count, scratch_folder
@@ -45,9 +46,6 @@ LAYOUT: Final = """\
     reviews_CATEGORY_5.json.gz       (2014) reviewerID, asin, unixReviewTime
     CATEGORY_5.json.gz               (2018) the same
   or the reviews without _5, which are all instead of those of frequent shoppers and products"""
-
-LEVELS: Final = 2
-"""Levels of the category path that make a category-path query."""
 
 _REVIEWS: Final = {"user_id": pl.String(), "item_id": pl.String(), "timestamp": pl.Int64()}
 _PURCHASES: Final = TableSchema("reviews", _REVIEWS, required=tuple(_REVIEWS))
@@ -83,16 +81,6 @@ def parse_loose(line: str) -> object:
 
 
 _LOOSE: Final = Dialect(language="JSON or a Python literal", parse=parse_loose)
-
-
-def category_query(path: list[str]) -> str:
-    """Make a category-path query: the words of the first levels, each once.
-
-    >>> category_query(["Clothing, Shoes & Jewelry", "Women's Shoes", "Boots"])
-    "clothing shoes jewelry women's"
-    """
-    words = re.findall(r"\w+(?:'\w+)*", " ".join(path[:LEVELS]).lower())
-    return " ".join(dict.fromkeys(words))
 
 
 def import_files(source: Path, tables: Tables) -> None:

@@ -21,7 +21,7 @@ from genrecall.evaluate.measures import (
     recall,
     target_ranks,
 )
-from genrecall.evaluate.metrics import JOIN, TWO_VIEWS, EvaluationInputs, K, query_groups
+from genrecall.evaluate.metrics import JOIN, TWO_VIEWS, EvaluationInputs, K, unit_groups
 
 _STEPS: Final = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, K)
 """Widths and budgets at which curves are drawn: even on a logarithmic axis."""
@@ -181,7 +181,7 @@ def _filled(leaves: IntArray) -> int:
 
 
 def _bootstrap(inputs: EvaluationInputs) -> Bootstrap:
-    return Bootstrap(len(inputs.positives), groups=query_groups(inputs), seed=inputs.seed)
+    return Bootstrap(len(inputs.positives), groups=unit_groups(inputs), seed=inputs.seed)
 
 
 def _figures(bootstrap: Bootstrap, values: Sequence[Floats]) -> list[dict[str, Any]]:

@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from genrecall.evaluate.metrics import GENERATIVE, JOIN, TWO_VIEWS, K, Metrics
+from genrecall.evaluate.metrics import (
+    ANONYMOUS,
+    GENERATIVE,
+    JOIN,
+    POPULARITY,
+    TWO_VIEWS,
+    K,
+    Metrics,
+)
 
 Figure = Mapping[str, Any]
 """`{"value": x, "ci": [lo, hi], "n": searches}`."""
 
-_CHANNELS: Final = {"bm25": "BM25", TWO_VIEWS: "two views (control)"}
+_CHANNELS: Final = {
+    "bm25": "BM25",
+    TWO_VIEWS: "two views (control)",
+    ANONYMOUS: "shopper withheld (control)",
+    POPULARITY: "popularity (baseline)",
+}
 _STAGES: Final = {
     "two-tower encoder": "Text encoder",
     "rq-vae": "Quantizer",
@@ -18,6 +31,8 @@ _STAGES: Final = {
     "query_to_sid": "query → SID",
     "user_query_to_sid": "shopper and query → SID",
     "align": "alignment",
+    ANONYMOUS: "shopper withheld (control)",
+    POPULARITY: "popularity (baseline)",
 }
 _HEALTH_EXAMPLES: Final = {
     "largest": "The largest clusters",
@@ -32,6 +47,8 @@ _SLICES: Final = {
     "tail": "tail: rare queries",
     "unseen": "queries never seen in training",
     "new_items": "new items only",
+    "known_items": "items chosen in training",
+    "cold_items": "items never shown or chosen in training",
 }
 
 

@@ -1,0 +1,83 @@
+"""What was chosen most often after the same query: the plainest personalisation-free baseline.
+
+On category-path queries it is popularity within the category.
+
+Shapes: `Q` requests, `S` SIDs, `B` beams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.channels.base import Ranking, Request
+from genrecall.channels.requests import Eligible, check_requests
+from genrecall.data.tables import Searches
+from genrecall.embed.normalize import normalize
+
+
+class PopularityChannel:
+    """Items by the gain that they had in training searches of the same query.
+
+    A query that training never saw has an empty answer.
+
+    Args:
+        searches: of the training split.
+        eligible: which items may be answered with.
+    """
+
+    name: Final = "popularity"
+
+    def __init__(self, searches: Searches, *, eligible: Eligible) -> None:
+        self._eligible = eligible
+        spelled = {query: normalize(query) for query in set(searches.queries)}
+        gains: dict[str, dict[int, float]] = {}
+        for query, rows, of_rows in zip(
+            searches.queries, searches.positives, searches.gains, strict=True
+        ):
+            of_query = gains.setdefault(spelled[query], {})
+            for row, gain in zip(rows.tolist(), of_rows.tolist(), strict=True):
+                of_query[row] = of_query.get(row, 0.0) + gain
+        self._gains = {
+            query: (
+                np.array(list(of_query), dtype=np.int32),
+                np.array(list(of_query.values()), dtype=np.float32),
+            )
+            for query, of_query in gains.items()
+        }
+
+    def __contains__(self, query: object) -> bool:
+        return isinstance(query, str) and normalize(query) in self._gains
+
+    def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
+        """See `Channel.rank`."""
+        check_requests(requests, k)
+        return [self._rank(request, k) for request in requests]
+
+    def _rank(self, request: Request, k: int) -> Ranking:
+        rows, gains = self._of(request.query)
+        mask = self._eligible.mask(request)
+        if mask is not None:
+            passing = mask[rows]
+            rows, gains = rows[passing], gains[passing]
+        order = np.lexsort((rows, -gains))[:k]
+        return Ranking(rows[order], gains[order])
+
+    def generate(
+        self, requests: Sequence[Request], beam: int, sid_of_item: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """SIDs by the summed gain of their items: int64 `[Q, B]`, -1 where there are no more."""
+        leaves = np.full((len(requests), beam), -1, dtype=np.int64)
+        for place, request in enumerate(requests):
+            rows, gains = self._of(request.query)
+            sids, of_row = np.unique(sid_of_item[rows], return_inverse=True)
+            order = np.argsort(-np.bincount(of_row, weights=gains), kind="stable")[:beam]
+            leaves[place, : len(order)] = sids[order]
+        return leaves
+
+    def _of(self, query: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        nothing = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
+        return self._gains.get(normalize(query), nothing)

@@ -1,0 +1,235 @@
+"""What the shop knows of its shoppers: who they are and what they chose, by item id and time.
+
+Serving looks a shopper up here; `histories` cuts the same for many searches at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from genrecall.artifact import Artifact
+from genrecall.data.tables import CHOICES, USERS, Catalog, ItemId, Searches
+from genrecall.errors import DataError
+
+USERS_FILE: Final = "users.parquet"
+CHOICES_FILE: Final = "choices.parquet"
+
+Pair = tuple[str, str]
+"""A field of a shopper's profile and its value, such as `("age_band", "25-34")`."""
+
+
+@dataclass(frozen=True)
+class Shopper:
+    """One shopper; what is not known is empty.
+
+    Attributes:
+        profile: gender, age band, then the attributes by name, a pair for each value.
+        history: what they chose before, oldest first, each item once, where it was chosen last.
+    """
+
+    profile: tuple[Pair, ...] = ()
+    history: tuple[ItemId, ...] = ()
+
+
+class Shoppers:
+    """All shoppers, to be looked up by `user_id`.
+
+    Args:
+        users: columns of `USERS`; None when nothing is known of anyone but their choices.
+        choices: columns of `CHOICES`, sorted by user and time; None when there are none.
+    """
+
+    def __init__(self, users: pl.DataFrame | None, choices: pl.DataFrame | None) -> None:
+        self.users = pl.DataFrame(schema=dict(USERS)) if users is None else users
+        self.choices = pl.DataFrame(schema=dict(CHOICES)) if choices is None else choices
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.users["user_id"])
+
+    @cached_property
+    def _pairs(self) -> pl.DataFrame:
+        return profile_pairs(self.users)
+
+    @cached_property
+    def _pairs_of(self) -> dict[str, tuple[int, int]]:
+        return _spans(self._pairs["user_id"])
+
+    @cached_property
+    def _choices_of(self) -> dict[str, tuple[int, int]]:
+        return _spans(self.choices["user_id"])
+
+    def __len__(self) -> int:
+        return len(self._known | self._choices_of.keys())
+
+    def __contains__(self, user_id: object) -> bool:
+        return user_id in self._known or user_id in self._choices_of
+
+    def at(self, user_id: str, *, before: int | None = None, limit: int | None) -> Shopper:
+        """What is known of a shopper at a time; of an unknown one, nothing.
+
+        Args:
+            user_id: who.
+            before: only choices strictly before this time count; None for all.
+            limit: most items of the history, the latest; None for no limit.
+        """
+        first, end = self._pairs_of.get(user_id, (0, 0))
+        pairs = self._pairs[first:end]
+        profile = zip(pairs["field"].to_list(), pairs["value"].to_list(), strict=True)
+        first, end = self._choices_of.get(user_id, (0, 0))
+        if before is not None:
+            end = first + int(self.choices["time"][first:end].search_sorted(before, side="left"))
+        latest_first = self.choices["item_id"][first:end].reverse().to_list()
+        history = [ItemId(item) for item in dict.fromkeys(latest_first)][:limit]
+        return Shopper(tuple(profile), tuple(reversed(history)))
+
+    def write(self, folder: Path) -> None:
+        """Write `users.parquet` and `choices.parquet`; a table without rows is left out."""
+        for frame, name in ((self.users, USERS_FILE), (self.choices, CHOICES_FILE)):
+            if frame.height:
+                frame.write_parquet(folder / name, compression="zstd", statistics=True)
+
+    @classmethod
+    def load(cls, source: Artifact | Path) -> Shoppers:
+        """Read what `write` wrote, from a folder or from the data stage's output.
+
+        Raises:
+            DataError: there is neither file, or one cannot be read.
+        """
+        folder = source.path if isinstance(source, Artifact) else source
+        files = [folder / name for name in (USERS_FILE, CHOICES_FILE)]
+        if not any(file.is_file() for file in files):
+            raise DataError(
+                f"{folder} tells of no shopper: it has neither {USERS_FILE} nor {CHOICES_FILE}. "
+                "Give the folder `stages/data` of a run on searches with a `user_id`."
+            )
+        users, choices = (_read(file) for file in files)
+        return cls(users, choices)
+
+
+def _read(file: Path) -> pl.DataFrame | None:
+    if not file.is_file():
+        return None
+    schema = USERS if file.name == USERS_FILE else CHOICES
+    try:
+        return pl.read_parquet(file).select(pl.col(n).cast(t) for n, t in schema.items())
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{file} cannot be read: {error}. Run the data stage again.") from error
+
+
+def choices_of(searches: Searches, catalog: Catalog) -> pl.DataFrame:
+    """Collect what shoppers chose, from all searches that tell who and when.
+
+    Returns:
+        Columns of `CHOICES`, sorted by user and time. The items of one search stand with the best
+        last, so that a limit keeps it; one that was clicked and bought stands once.
+    """
+    chosen = long_choices(searches)
+    item_ids = catalog.frame["item_id"].gather(chosen["row"])
+    return chosen.select("user_id", "time", item_ids).sort("user_id", "time", maintain_order=True)
+
+
+def long_choices(searches: Searches) -> pl.DataFrame:
+    """One row `(user_id, time, row)` per good item of the searches that tell who and when.
+
+    In the order of the searches; of one search the best last.
+    """
+    known = searches.frame.filter(
+        pl.col("user_id").is_not_null(),
+        pl.col("time").is_not_null(),
+        pl.col("positives").list.len() > 0,
+    )
+    return known.select("user_id", "time", pl.col("positives").list.reverse().alias("row")).explode(
+        "row"
+    )
+
+
+# --- profiles ------------------------------------------------------------------------------------
+
+
+class Profiles(NamedTuple):
+    """The profiles of `M` searches' shoppers.
+
+    Attributes:
+        pairs: int32 `[total]`, positions in `vocabulary`.
+        offsets: int64 `[M+1]`; the pairs of search `i` are `pairs[offsets[i]:offsets[i + 1]]`.
+        vocabulary: the distinct pairs.
+    """
+
+    pairs: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    vocabulary: tuple[Pair, ...]
+
+
+def profiles_of(
+    users: pl.DataFrame | None, user_ids: pl.Series, *, vocabulary: Sequence[Pair] | None = None
+) -> Profiles:
+    """Profiles of many searches at once, pair by pair in the order of `Shopper.profile`.
+
+    Args:
+        users: columns of `USERS`.
+        user_ids: who searched, `[M]`; null, or somebody unknown, has an empty profile.
+        vocabulary: the pairs that count, those seen in training; None for all pairs of these
+            searches' shoppers, sorted.
+    """
+    known = pl.DataFrame(schema=dict(USERS)) if users is None else users
+    pairs = profile_pairs(known.filter(pl.col("user_id").is_in(user_ids.unique().implode())))
+    if vocabulary is None:
+        vocabulary = pairs.select("field", "value").unique().sort("field", "value").rows()
+    numbers = pl.DataFrame(
+        list(vocabulary), schema={"field": pl.String(), "value": pl.String()}, orient="row"
+    ).with_row_index("pair")
+    of_user = (
+        pairs.join(numbers, on=["field", "value"], maintain_order="left")
+        .group_by("user_id", maintain_order=True)
+        .agg("pair")
+    )
+    asked = pl.DataFrame({"user_id": user_ids.cast(pl.String)})
+    lists = asked.join(of_user, on="user_id", how="left", maintain_order="left")["pair"]
+    counts = lists.list.len().fill_null(0).to_numpy()
+    offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
+    flat = lists.explode(empty_as_null=False, keep_nulls=False).to_numpy().astype(np.int32)
+    return Profiles(flat, offsets, tuple(vocabulary))
+
+
+def profile_pairs(users: pl.DataFrame) -> pl.DataFrame:
+    """One row `(user_id, field, value)` per known field, in the order of `Shopper.profile`.
+
+    Blank values tell nothing and are left out.
+    """
+    numbered = users.with_row_index("user")
+    fields = [
+        numbered.select("user", "user_id", rank=pl.lit(rank), field=pl.lit(name), value=name)
+        for rank, name in enumerate(("gender", "age_band"))
+    ]
+    attributes = (
+        numbered.select("user", "user_id", "attributes")
+        .explode("attributes")
+        .unnest("attributes")
+        .explode("value")
+        .select("user", "user_id", rank=pl.lit(len(fields)), field="key", value="value")
+        .sort("field", "value", maintain_order=True)
+    )
+    return (
+        pl.concat([*fields, attributes])
+        .filter(pl.col("value").str.strip_chars() != "")
+        .unique(["user", "field", "value"], keep="first", maintain_order=True)
+        .sort("user", "rank", maintain_order=True)
+        .select("user_id", "field", "value")
+    )
+
+
+def _spans(keys: pl.Series) -> dict[str, tuple[int, int]]:
+    """First and end position of each run of equal keys; equal keys stand together."""
+    runs = keys.rle().struct.unnest()
+    ends = runs["len"].cum_sum().cast(pl.Int64)
+    starts = ends - runs["len"].cast(pl.Int64)
+    return dict(zip(runs["value"], zip(starts, ends, strict=True), strict=True))

@@ -1,0 +1,153 @@
+"""The `lm` family behind the `Generator` protocol.
+
+A prompt is read once. Its beams then stand side by side in one row, each seeing the prompt and its
+own codes by a mask, so that all beams of a prompt share its keys and values.
+
+Shapes: `Q` prompts, `P` tokens of the longest, `R` prefixes (beams of all prompts), `B` beams of
+the prompt that has the most, `K_l` codes of level `l`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genrecall.generator.lm.libraries import library
+from genrecall.generator.lm.model import LmModel
+from genrecall.generator.prompts import QUERY, Prompt, write_prompt
+from genrecall.sid import SidSpace
+
+
+@dataclass(frozen=True, eq=False)
+class LmState:
+    """What a language model carries along `R` prefixes.
+
+    Attributes:
+        level: level of the next code.
+        prompt: prompt of each prefix, int64 `[R]`.
+        lengths: tokens of each prompt, int64 `[Q]`.
+        cache: keys and values of the prompts and, behind them, of the codes of earlier levels.
+        starts: where in the cache each earlier level begins.
+        slots: for each earlier level, where in it the prefix has its code, int64 `[R]`.
+        width: tokens in the cache.
+    """
+
+    level: int
+    prompt: Tensor
+    lengths: Tensor
+    cache: Any
+    starts: tuple[int, ...]
+    slots: tuple[Tensor, ...]
+    width: int
+
+
+class LmGenerator:
+    """A language model as a generator.
+
+    Args:
+        lm: the weights.
+        sids: the SIDs of catalog rows as strings, for the shopper's history.
+        kind: how prompts are written: `QUERY`, or `ITEM` for titles.
+    """
+
+    def __init__(
+        self,
+        lm: LmModel,
+        *,
+        sids: Callable[[Sequence[int]], Sequence[str]],
+        kind: str = QUERY,
+    ) -> None:
+        self.lm = lm.eval()
+        self._sids = sids
+        self._kind = kind
+
+    @property
+    def space(self) -> SidSpace:
+        """The SID space it was trained for."""
+        return self.lm.space
+
+    @torch.inference_mode()
+    def prefill(self, prompts: Sequence[Prompt]) -> tuple[LmState, Tensor]:
+        """Read the prompts; see `Generator.prefill`."""
+        lm = self.lm
+        texts = [write_prompt(prompt, kind=self._kind, sids=self._sids) for prompt in prompts]
+        tokens = [torch.tensor(ids) for ids in lm.encode(texts)]
+        lengths = torch.tensor([len(ids) for ids in tokens], device=lm.device)
+        # Padding stands behind a prompt, where none of its own tokens sees it.
+        ids = torch.nn.utils.rnn.pad_sequence(tokens, batch_first=True).to(lm.device)  # (Q, P)
+        cache = library("transformers").DynamicCache()
+        positions = torch.arange(ids.shape[1], device=lm.device).expand_as(ids)
+        hidden = lm.hidden(ids, positions, mask=None, cache=cache)  # (Q, P, W)
+        every = torch.arange(len(ids), device=lm.device)
+        state = LmState(
+            level=0,
+            prompt=every,
+            lengths=lengths,
+            cache=cache,
+            starts=(),
+            slots=(),
+            width=ids.shape[1],
+        )
+        return state, lm.logprobs(0, hidden[every, lengths - 1]).cpu()
+
+    @torch.inference_mode()
+    def advance(self, state: LmState, rows: Tensor, codes: Tensor) -> tuple[LmState, Tensor]:
+        """Append one code to each chosen prefix; see `Generator.advance`."""
+        lm, device = self.lm, self.lm.device
+        rows, codes = rows.to(device), codes.to(device)
+        prompt = state.prompt[rows]
+        slot = _rank_in_group(prompt)
+        n_prompts, beams = len(state.lengths), int(slot.max()) + 1 if len(slot) else 0
+        grown = LmState(
+            level=state.level + 1,
+            prompt=prompt,
+            lengths=state.lengths,
+            cache=_copy(state.cache),
+            starts=(*state.starts, state.width),
+            slots=(*(earlier[rows] for earlier in state.slots), slot),
+            width=state.width + beams,
+        )
+        if not len(rows):
+            return grown, torch.zeros(0, self.space.sizes[grown.level])
+        ids = torch.full((n_prompts, beams), lm.start, device=device)
+        ids[prompt, slot] = lm.token(state.level, codes)
+        positions = (state.lengths + state.level)[:, None].expand_as(ids)
+        hidden = lm.hidden(ids, positions, mask=_sees(grown, beams), cache=grown.cache)
+        return grown, lm.logprobs(grown.level, hidden[prompt, slot]).cpu()
+
+
+def _sees(state: LmState, beams: int) -> Tensor:
+    """Which keys the newest codes see: their prompt, their own earlier codes, themselves.
+
+    Returns:
+        Bool `[Q, 1, B, width]`. A slot without a prefix sees its prompt, and is never read.
+    """
+    device, n_prompts = state.prompt.device, len(state.lengths)
+    mask = torch.zeros(n_prompts, beams, state.width, dtype=torch.bool, device=device)
+    longest = state.starts[0]
+    mask[:, :, :longest] = torch.arange(longest, device=device) < state.lengths[:, None, None]
+    for start, slot in zip(state.starts, state.slots, strict=True):
+        mask[state.prompt, state.slots[-1], start + slot] = True
+    return mask[:, None]
+
+
+def _rank_in_group(group: Tensor) -> Tensor:
+    """How many of the same group stand before each: `[R]` to `[R]`."""
+    order = torch.argsort(group, stable=True)
+    ordered = group[order]
+    rank = torch.empty_like(group)
+    places = torch.arange(len(group), device=group.device)
+    rank[order] = places - torch.searchsorted(ordered, ordered)
+    return rank
+
+
+def _copy(cache: Any) -> Any:
+    """A cache that grows apart from this one; what both hold is shared."""
+    twin = copy.copy(cache)
+    twin.layers = [copy.copy(layer) for layer in cache.layers]
+    return twin

@@ -1,0 +1,55 @@
+"""What a generator reads, and how it is written as text: one format per stage.
+
+| stage | prompt |
+| --- | --- |
+| item→SID | `item: Acme cordless drill 18V` |
+| query→SID | `query: cordless drill` |
+| user+query→SID | `gender: female; age_band: 25-34; clicked: <c1_3><c2_0><c3_5> <c1_3><c2_1><c3_0>; query: drill` |
+
+In the last one every part but the query is left out where it is not known. The `compact` family
+reads the same parts without the words around them.
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+ITEM: Final = "item"
+QUERY: Final = "query"
+
+Pair = tuple[str, str]
+"""A field of a shopper's profile and its value, such as `("age_band", "25-34")`."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a generator reads.
+
+    Attributes:
+        text: the query, or an item's title in stage item→SID.
+        profile: what the shop knows of the shopper, as (field, value).
+        history: catalog rows that the shopper clicked before, oldest first. They are items, not
+            SIDs, so that a new SID space does not orphan them.
+    """
+
+    text: str
+    profile: tuple[Pair, ...] = ()
+    history: tuple[int, ...] = ()
+
+
+def write_prompt(
+    prompt: Prompt, *, kind: str = QUERY, sids: Callable[[Sequence[int]], Sequence[str]]
+) -> str:
+    """Write a prompt as text.
+
+    Args:
+        prompt: what to write.
+        kind: `ITEM` for a title, `QUERY` for a query.
+        sids: the SIDs of catalog rows, as strings.
+    """
+    parts = [f"{field}: {value}" for field, value in prompt.profile]
+    if prompt.history:
+        parts.append(f"clicked: {' '.join(sids(prompt.history))}")
+    return "; ".join([*parts, f"{kind}: {prompt.text}"])

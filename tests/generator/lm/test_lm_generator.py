@@ -1,0 +1,177 @@
+"""Decoding with a language model, against exhaustive scoring and against transformers itself."""
+
+import numpy as np
+import pytest
+import torch
+from tiny_lm import CONFIG, SPACE, TRIE, as_generator, make_prompts, save, sids_of_rows, write
+
+from genrecall.decode.beam import search
+from genrecall.errors import ArtifactError
+from genrecall.generator.lm.generator import LmGenerator
+from genrecall.generator.lm.libraries import no_progress_bars
+from genrecall.generator.lm.model import LmModel
+from genrecall.generator.lm.tokens import START
+from genrecall.generator.prompts import ITEM, Prompt
+from genrecall.sid import LEVELS, Sid, SidSpace
+
+
+@pytest.fixture(scope="module")
+def saved(trained, tmp_path_factory):
+    return save(trained, tmp_path_factory.mktemp("saved") / "generator")
+
+
+def every_sid_of(generator, prompt):
+    """Log-probability of each SID of the trie, one by one, along its own codes."""
+    total = []
+    for codes in TRIE.sids:
+        state, step = generator.prefill([prompt])
+        logprob = step[0, codes[0]]
+        for level in range(LEVELS - 1):
+            code = torch.tensor([codes[level]], dtype=torch.long)
+            state, step = generator.advance(state, torch.tensor([0]), code)
+            logprob = logprob + step[0, codes[level + 1]]
+        total.append(logprob.item())
+    return np.array(total)
+
+
+def test_beams_equal_exhaustive_scoring(trained):
+    generator, prompts = as_generator(trained), make_prompts(3)
+    beams = search(generator, TRIE, prompts, beam=len(TRIE))
+    for row, prompt in enumerate(prompts):
+        scores = every_sid_of(generator, prompt)
+        np.testing.assert_allclose(beams.logprob[row], -np.sort(-scores), atol=2e-5)
+        np.testing.assert_allclose(scores[beams.leaves[row]], beams.logprob[row], atol=2e-5)
+
+
+def test_codes_of_a_level_share_the_whole_probability(trained):
+    generator = as_generator(trained)
+    state, first = generator.prefill(make_prompts(4))
+    state, second = generator.advance(state, torch.tensor([3, 0, 0]), torch.tensor([1, 2, 4]))
+    _, third = generator.advance(state, torch.tensor([2, 2, 1]), torch.tensor([0, 3, 3]))
+    for level, step in enumerate((first, second, third)):
+        assert step.shape[1] == SPACE.sizes[level]
+        torch.testing.assert_close(step.exp().sum(1), torch.ones(len(step)))
+
+
+def test_a_batch_equals_its_prompts_one_by_one(trained):
+    generator, prompts = as_generator(trained), make_prompts(12)
+    together = search(generator, TRIE, prompts, beam=6)
+    for row, prompt in enumerate(prompts):
+        alone = search(generator, TRIE, [prompt], beam=6)
+        np.testing.assert_array_equal(together.leaves[row], alone.leaves[0])
+        np.testing.assert_allclose(together.logprob[row], alone.logprob[0], atol=1e-5)
+
+
+def test_a_state_can_be_continued_twice(trained):
+    generator = as_generator(trained)
+    state, _ = generator.prefill(make_prompts(2))
+    rows, codes = torch.tensor([0, 1, 0]), torch.tensor([1, 2, 3])
+    first = generator.advance(state, rows, codes)[1]
+    generator.advance(state, rows[:1], codes[:1])
+    torch.testing.assert_close(generator.advance(state, rows, codes)[1], first, rtol=0, atol=0)
+
+
+def test_no_prefix_is_continued_to_no_score(trained):
+    generator, none = as_generator(trained), torch.zeros(0, dtype=torch.long)
+    state, step = generator.advance(generator.prefill(make_prompts(2))[0], none, none)
+    assert step.shape == (0, SPACE.sizes[1])
+    assert generator.advance(state, none, none)[1].shape == (0, SPACE.sizes[2])
+
+
+def test_history_profile_and_kind_of_prompt_are_read(trained):
+    plain, query = as_generator(trained), Prompt("blue lamp")
+    known = [
+        Prompt("blue lamp", history=(3, 9)),
+        Prompt("blue lamp", history=(9, 3)),
+        Prompt("blue lamp", profile=(("gender", "male"),)),
+    ]
+    titles = LmGenerator(trained, sids=sids_of_rows, kind=ITEM)
+    scores = torch.cat([plain.prefill([query, *known])[1], titles.prefill([query])[1]])
+    differ = (scores[:, None] - scores[None, :]).abs().amax(dim=2) > 1e-5
+    assert (differ | torch.eye(len(scores), dtype=torch.bool)).all()
+
+
+def test_the_head_over_the_whole_vocabulary_is_never_called(trained):
+    calls = []
+    hook = trained.causal.get_output_embeddings().register_forward_hook(
+        lambda *call: calls.append(call)
+    )
+    try:
+        search(as_generator(trained), TRIE, make_prompts(2), beam=4)
+    finally:
+        hook.remove()
+    assert not calls
+
+
+def test_save_and_load_give_the_same_beams(trained, saved):
+    prompts = make_prompts(10)
+    loaded = LmModel.load(saved, space=SPACE)
+    before = search(as_generator(trained), TRIE, prompts, beam=8)
+    after = search(as_generator(loaded), TRIE, prompts, beam=8)
+    np.testing.assert_array_equal(before.leaves, after.leaves)
+    np.testing.assert_array_equal(before.logprob, after.logprob)
+
+
+def test_another_sid_space_is_refused(saved):
+    with pytest.raises(ArtifactError, match=r"trained for another SID space.*\(5, 4, 7\)"):
+        LmModel.load(saved, space=SidSpace((5, 4, 7)))
+
+
+def test_beams_equal_those_of_transformers(trained, saved):
+    """Its own beam search, on the saved model, with a prefix function and the same scoring rule."""
+    import transformers
+    from transformers import LogitsProcessor, PrefixConstrainedLogitsProcessor
+
+    with no_progress_bars():
+        causal = transformers.AutoModelForCausalLM.from_pretrained(saved.path)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(saved.path)
+    names = [[f"<c{n}_{k}>" for k in range(size)] for n, size in enumerate(SPACE.sizes, start=1)]
+    levels = [torch.tensor(tokenizer.convert_tokens_to_ids(level)) for level in names]
+    allowed = {}
+    for codes in TRIE.sids:
+        sid = tokenizer.encode(str(Sid(*codes)), add_special_tokens=False)
+        for level in range(LEVELS):
+            allowed.setdefault(tuple(sid[:level]), set()).add(sid[level])
+
+    class SoftmaxOfLevel(LogitsProcessor):
+        """Log-softmax over the codes of the level that is next."""
+
+        def __init__(self, prompt_tokens):
+            self.prompt_tokens = prompt_tokens
+
+        def __call__(self, input_ids, scores):
+            codes = levels[input_ids.shape[1] - self.prompt_tokens]
+            masked = torch.full_like(scores, -torch.inf)
+            masked[:, codes] = torch.log_softmax(scores[:, codes], dim=-1)
+            return masked
+
+    beam, prompts = 6, make_prompts(10)
+    ours = search(as_generator(trained), TRIE, prompts, beam=beam)
+    for row, text in enumerate(write(prompts)):
+        ids = tokenizer.encode(text + START, add_special_tokens=False)
+        ids = torch.tensor([ids[-CONFIG.max_tokens - 1 :]])
+
+        def prefix(_, tokens, start=ids.shape[1]):
+            return sorted(allowed[tuple(tokens[start:].tolist())])
+
+        generated = causal.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            # In this order, so that the trie masks and does not renormalize.
+            logits_processor=[
+                SoftmaxOfLevel(ids.shape[1]),
+                PrefixConstrainedLogitsProcessor(prefix, num_beams=beam),
+            ],
+            num_beams=beam,
+            num_return_sequences=beam,
+            min_new_tokens=LEVELS,
+            max_new_tokens=LEVELS,
+            do_sample=False,
+            length_penalty=0.0,
+            return_dict_in_generate=True,
+            output_scores=True,
+        )
+        theirs = tokenizer.batch_decode(generated.sequences[:, ids.shape[1] :])
+        theirs = [text.replace(" ", "") for text in theirs]
+        assert theirs == [str(Sid(*codes)) for codes in TRIE.sids[ours.leaves[row]]]
+        np.testing.assert_allclose(generated.sequences_scores, ours.logprob[row], atol=2e-5)

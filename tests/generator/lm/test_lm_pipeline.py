@@ -1,0 +1,53 @@
+"""The `lm` family in a whole run."""
+
+import pytest
+
+from genrecall.channels.base import Request
+from genrecall.channels.bundle import load
+from genrecall.config import load_config
+from genrecall.data.shoppers import Shopper
+from genrecall.errors import ConfigError
+from genrecall.outputs import Outputs
+from genrecall.pipeline import run
+from genrecall.progress import SilentLog
+from tiny_shop import SETTINGS, write_shop
+
+LM = {
+    "family": "lm",
+    "lm": {"vocabulary": 512, "device": "cpu"},
+    "item_to_sid": {"steps": 2, "batch": 16},
+    "query_to_sid": {"steps": 12, "batch": 32, "learning_rate": 3e-3},
+    "user_query_to_sid": {"steps": 4, "batch": 16},
+}
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lm")
+    settings = {"generator": SETTINGS["generator"] | LM}
+    outputs = Outputs(folder / "run")
+    run(load_config(write_shop(folder, settings=settings)), outputs, log=SilentLog())
+    return outputs
+
+
+def test_its_bundle_answers_and_reads_the_shopper(outputs):
+    channel = load(outputs.bundle)
+    hits = channel.recall("red cordless drill", k=20)
+    assert len({hit.item_id for hit in hits}) == 20
+    beams = channel.explain(nobody := Request("red cordless drill"))
+    assert -8 < max(beam.logprob for beam in beams) < 0
+    known = Request("red cordless drill", Shopper(history=(hits[0].item_id,)))
+    assert channel.explain(known) != channel.explain(nobody)
+
+
+def test_its_figures_stand_beside_the_controls(outputs):
+    metrics = outputs.metrics.read_text("utf-8")
+    for name in ("item_to_sid", "user_query_to_sid", "anonymous"):
+        assert f'"{name}"' in metrics
+
+
+def test_a_backbone_that_is_not_there_is_told_before_training(tmp_path):
+    lm = LM | {"lm": {"pretrained": "./no-such-model"}}
+    config = load_config(write_shop(tmp_path, settings={"generator": SETTINGS["generator"] | lm}))
+    with pytest.raises(ConfigError, match="no-such-model"):
+        run(config, Outputs(tmp_path / "run"), log=SilentLog())

@@ -1,0 +1,115 @@
+"""How the compact family reads the shopper."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from genrecall.embed.tokenizer import Bags
+from genrecall.generator.prompts import ITEM, QUERY, Prompt, write_prompt
+from genrecall.generator.shopper import (
+    ShopItems,
+    ShopperModel,
+    context_of_prompts,
+    make_context,
+)
+
+ITEMS = ShopItems(
+    sid_of_item=np.array([0, 0, 1, 2, 2]),
+    vectors=np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32),
+)
+PAIRS = [("gender", "female"), ("age_band", "25-34")]
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    made = ShopperModel(width=8, dim=4, n_leaves=3, n_pairs=len(PAIRS), length=3)
+    torch.nn.init.normal_(made.age.weight)
+    return made
+
+
+def moved(model, prompts, hidden=None):
+    hidden = torch.ones(len(prompts), 8) if hidden is None else hidden
+    context = context_of_prompts(prompts, ITEMS, PAIRS, length=model.length)
+    return hidden if context is None else model(hidden, context).detach()
+
+
+def test_a_context_holds_the_latest_first_and_no_more_than_the_length():
+    histories = Bags(np.array([4, 3, 2, 1, 0]), np.array([0, 4, 4, 5]))
+    profiles = Bags(np.array([1]), np.array([0, 0, 1, 1]))
+    context = make_context(ITEMS, histories, profiles, length=3)
+    assert context.leaves.tolist() == [[0, 1, 2], [-1, -1, -1], [0, -1, -1]]
+    np.testing.assert_array_equal(context.vectors[0], ITEMS.vectors[[1, 2, 3]])
+    assert context.known.tolist() == [True, True, True]
+    assert (context.pairs.tolist(), context.offsets.tolist()) == ([1], [0, 0, 1])
+
+
+def test_nobody_moves_nothing(model):
+    hidden = torch.randn(2, 8)
+    assert context_of_prompts([Prompt("saw"), Prompt("drill")], ITEMS, PAIRS, length=3) is None
+    both = moved(model, [Prompt("saw"), Prompt("saw", history=(1,))], hidden)
+    assert torch.equal(both[0], hidden[0])
+    assert not torch.allclose(both[1], hidden[1])
+
+
+def test_what_training_never_saw_of_a_profile_counts_for_nothing(model):
+    known = Prompt("saw", profile=(PAIRS[0],))
+    more = Prompt("saw", profile=(PAIRS[0], ("gender", "other")))
+    unknown = Prompt("saw", profile=(("gender", "other"),))
+    rows = moved(model, [known, more, unknown, Prompt("saw")])
+    torch.testing.assert_close(rows[0], rows[1])
+    torch.testing.assert_close(rows[2], rows[3])
+    assert not torch.allclose(rows[0], rows[2])
+
+
+def test_order_sid_and_item_of_a_history_all_count(model):
+    prompts = [Prompt("saw", history=h) for h in [(2, 3), (3, 2), (2, 4), (2,)]]
+    rows = moved(model, prompts)
+    for one in range(4):
+        for other in range(one):
+            assert not torch.allclose(rows[one], rows[other], atol=1e-4)
+
+
+def test_a_batch_is_read_like_each_alone(model):
+    prompts = [
+        Prompt("saw", history=(0, 1, 2, 3)),
+        Prompt("saw"),
+        Prompt("saw", profile=tuple(PAIRS), history=(4,)),
+        Prompt("saw", profile=(PAIRS[1],)),
+    ]
+    together = moved(model, prompts)
+    for prompt, row in zip(prompts, together, strict=True):
+        torch.testing.assert_close(moved(model, [prompt])[0], row)
+
+
+def test_a_model_without_history_reads_profiles_alone():
+    torch.manual_seed(0)
+    model = ShopperModel(width=8, dim=4, n_leaves=3, n_pairs=len(PAIRS), length=0)
+    told = moved(model, [Prompt("saw", history=(1, 2)), Prompt("saw", profile=(PAIRS[0],))])
+    assert torch.equal(told[0], torch.ones(8))
+    assert not torch.allclose(told[1], torch.ones(8))
+
+
+def test_a_prompt_is_written_with_what_is_known():
+    def sids(rows):
+        return [f"<{row}>" for row in rows]
+
+    full = Prompt("red saw", profile=tuple(PAIRS), history=(3, 1))
+    written = "gender: female; age_band: 25-34; clicked: <3> <1>; query: red saw"
+    assert write_prompt(full, sids=sids) == written
+    assert write_prompt(Prompt("red saw"), sids=sids) == "query: red saw"
+    assert write_prompt(Prompt("Acme saw 9"), kind=ITEM, sids=sids) == "item: Acme saw 9"
+
+
+def test_the_docs_show_the_prompts_as_they_are_written():
+    docs = (Path(__file__).parents[2] / "docs" / "shoppers.md").read_text("utf-8")
+    history = Prompt("drill", profile=tuple(PAIRS), history=(0, 1))
+    names = ["<c1_3><c2_0><c3_5>", "<c1_3><c2_1><c3_0>"]
+    for prompt, kind in [
+        (Prompt("Acme cordless drill 18V"), ITEM),
+        (Prompt("cordless drill"), QUERY),
+        (history, QUERY),
+    ]:
+        assert f"`{write_prompt(prompt, kind=kind, sids=lambda _: names)}`" in docs
