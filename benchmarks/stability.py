@@ -50,7 +50,7 @@ from genrecall.artifact import content_hash, open_artifact
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
 from genrecall.data.tables import Searches
-from genrecall.embed.encoder import TextEncoder
+from genrecall.embed.encoder import load_encoder
 from genrecall.embed.normalize import normalize
 from genrecall.embed.pairs import logged_pairs
 from genrecall.errors import DataError
@@ -141,11 +141,11 @@ def repeat(
     run(repetition(config, number, data=holdout.data), reduced, last="quantize")
     before = open_artifact(reduced.stage("quantize"), kind="quantize")
     sids = load_sids(before)
-    encoder = TextEncoder.load(open_artifact(reduced.stage("embed"), kind="embed"))
+    encoder = load_encoder(open_artifact(reduced.stage("embed"), kind="embed"))
 
     data = open_artifact(whole.stage("data"), kind="data")
     catalog, searches = data_stage.load(data)
-    vectors = encoder.encode(catalog.titles)
+    vectors = encoder.encode_items(catalog.titles)
     known = ~is_hidden(catalog.item_ids, share=share, seed=number)
     measured = _sample(searches, config.evaluate.searches)
     grown = Grown(

@@ -17,7 +17,7 @@ from genrecall.data import stage as data_stage
 from genrecall.data.tables import Catalog, Searches
 from genrecall.demo import make_demo
 from genrecall.embed import stage as embed_stage
-from genrecall.embed.encoder import TextEncoder
+from genrecall.embed.encoder import Encoder, load_encoder
 from genrecall.embed.pairs import LoggedPairs, logged_pairs
 from genrecall.outputs import Outputs
 from genrecall.pipeline import run
@@ -69,9 +69,9 @@ class Shop:
         return embed_stage.load_vectors(self.embed)
 
     @cached_property
-    def encoder(self) -> TextEncoder:
-        """The two-tower encoder."""
-        return TextEncoder.load(self.embed)
+    def encoder(self) -> Encoder:
+        """The encoder of titles and queries."""
+        return load_encoder(self.embed)
 
     @cached_property
     def query_vectors(self) -> NDArray[np.float32]:

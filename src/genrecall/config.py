@@ -125,17 +125,23 @@ def _resolve_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             return section
         return section | {name: (folder / section[name]).resolve()}  # an absolute path stays
 
+    def resolve_model(section: Any) -> Any:
+        found = resolve(section, "pretrained")
+        # A name that is no folder here is one of the model hub.
+        if found is section or not section["pretrained"] or not found["pretrained"].is_dir():
+            return section
+        return found | {"pretrained": str(found["pretrained"])}
+
     resolved = dict(values)
     if isinstance(data := values.get("data"), dict):
         tables = {table: resolve(data[table], "file") for table in _TABLES if table in data}
         resolved["data"] = data | tables
+    if "embed" in values:
+        resolved["embed"] = resolve_model(values["embed"])
     if isinstance(generator := values.get("generator"), dict) and "lm" in generator:
-        lm = generator["lm"]
-        # A name that is no folder here is one of the model hub.
-        if isinstance(lm, dict) and (folder / str(lm.get("pretrained"))).is_dir():
-            lm = resolve(lm, "pretrained")
-            lm |= {"pretrained": str(lm["pretrained"])}
-        resolved["generator"] = generator | {"lm": lm}
+        resolved["generator"] = generator | {"lm": resolve_model(generator["lm"])}
+    if isinstance(generator := resolved.get("generator"), dict) and "distill" in generator:
+        resolved["generator"] = generator | {"distill": resolve(generator["distill"], "teacher")}
     if "quantize" in values:
         resolved["quantize"] = resolve(values["quantize"], "warm_start")
     return resolved

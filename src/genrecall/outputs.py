@@ -157,6 +157,12 @@ def _portable(config: Config) -> dict[str, Any]:
     values = config.model_dump(mode="json")
     for name, source in config.data.sources.items():
         values["data"][name]["file"] = source.file.name
+    if (model := config.embed.pretrained) and Path(model).is_absolute():
+        values["embed"]["pretrained"] = Path(model).name
+    if (model := config.generator.lm.pretrained) and Path(model).is_absolute():
+        values["generator"]["lm"]["pretrained"] = Path(model).name
+    if distill := config.generator.distill:
+        values["generator"]["distill"]["teacher"] = distill.teacher.name
     if kept := config.quantize.warm_start:
         values["quantize"]["warm_start"] = kept.name
     return values

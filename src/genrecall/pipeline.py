@@ -27,12 +27,14 @@ from genrecall.channels.bundle import assemble
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
 from genrecall.data.tables import Catalog, Searches
+from genrecall.distilling import open_teacher
 from genrecall.embed import stage as embed_stage
-from genrecall.embed.encoder import TextEncoder
+from genrecall.embed.encoder import load_encoder
 from genrecall.embed.pairs import LoggedPairs, logged_pairs
 from genrecall.errors import ArtifactError, ConfigError, unknown_name
 from genrecall.evaluate.metrics import Metrics
 from genrecall.generator import stage as generator_stage
+from genrecall.generator.distill import Teacher
 from genrecall.offline import evaluate, set_threads, unmeasured, write_trec
 from genrecall.outputs import Outputs, find_artifact, publish
 from genrecall.progress import FileLog, RunLog
@@ -48,6 +50,10 @@ _READS: Final = {
     "generator": ("titles", "training"),
 }
 """What each training stage reads of the tables."""
+
+
+_PATHS: Final = {"warm_start": True, "distill": {"teacher"}}
+"""Settings that name bundles: what these hold counts, not where they lie."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +166,12 @@ class _Runner:
             if name == "generator" and config.generator.user_query_to_sid.steps:
                 reads = (*reads, "shoppers")
             before |= {part: self.done["data"].meta["parts"][part] for part in reads}
-        section = getattr(config, name).model_dump(mode="json", exclude={"warm_start"})
+        if name == "generator" and (distill := config.generator.distill):
+            before["teacher"] = open_artifact(distill.teacher, kind=BUNDLE).digest
+        section = getattr(config, name).model_dump(mode="json", exclude=_PATHS)
         settings: dict[str, Any] = {"section": section}
+        if name == "embed":
+            settings["section"] = embed_stage.input_hash(config.embed)
         if name == "quantize" and (bundle := self._kept):
             # What it holds counts, not where it lies; and which of today's items it holds.
             before |= {f"kept_{part}": bundle.part(part).digest for part in ("data", "quantize")}
@@ -217,7 +227,7 @@ class _Runner:
             self.config.quantize,
             embed_stage.load_vectors(embed),
             catalog.categories,
-            query_vectors=TextEncoder.load(embed).encode(queries),
+            query_vectors=load_encoder(embed, log=self.log).encode(queries),
             pairs=pairs,
             seed=self.config.seed,
             out=out,
@@ -235,7 +245,7 @@ class _Runner:
             catalog,
             queries=queries,
             pairs=pairs,
-            encoder=TextEncoder.load(embed),
+            encoder=load_encoder(embed, log=self.log),
             item_vectors=embed_stage.load_vectors(embed),
             table=load_table(self.done["quantize"]),
             seed=self.config.seed,
@@ -245,7 +255,15 @@ class _Runner:
             log=self.log,
             searches=searches,
             users=self._users,
+            teacher=self._teacher(),
         )
+
+    def _teacher(self) -> Teacher | None:
+        """The generator that `generator.distill` names."""
+        if self.config.generator.distill is None:
+            return None
+        bundle = open_artifact(self.config.generator.distill.teacher, kind=BUNDLE)
+        return open_teacher(bundle, load_table(self.done["quantize"]), self.log)
 
     def _evaluate(self, out: Path, inputs: str) -> Artifact:
         catalog, searches = self._tables

@@ -14,7 +14,7 @@ class Counting:
     def __init__(self):
         self.asked = []
 
-    def encode(self, texts):
+    def encode_items(self, texts):
         self.asked += texts
         rows = [[len(text), sum(map(ord, text)), 1] for text in texts]
         return np.array(rows, dtype=np.float32).reshape(-1, self.dim)
@@ -31,8 +31,8 @@ def test_only_texts_not_seen_before_are_encoded(tmp_path, encoder):
     assert sorted(encoder.asked) == ["a", "b"]
     second = cache.encode(encoder, ["c", "a", "b", "c"])
     assert sorted(encoder.asked) == ["a", "b", "c"]
-    assert first.tolist() == Counting().encode(["b", "a", "b"]).tolist()
-    assert second.tolist() == Counting().encode(["c", "a", "b", "c"]).tolist()
+    assert first.tolist() == Counting().encode_items(["b", "a", "b"]).tolist()
+    assert second.tolist() == Counting().encode_items(["c", "a", "b", "c"]).tolist()
     VectorCache(tmp_path, "one encoder").encode(encoder, ["a", "b", "c"])
     assert len(encoder.asked) == 3
 
@@ -45,7 +45,7 @@ def test_vectors_equal_those_of_the_encoder(tmp_path_factory, batches):
         vectors = cache.encode(Counting(), texts)
         assert vectors.shape == (len(texts), 3)
         assert vectors.dtype == np.float32
-        assert vectors.tolist() == Counting().encode(texts).tolist()
+        assert vectors.tolist() == Counting().encode_items(texts).tolist()
 
 
 def test_another_encoder_sees_nothing_of_it(tmp_path, encoder):

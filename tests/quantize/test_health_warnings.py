@@ -141,6 +141,14 @@ def test_a_codebook_that_is_too_large():
     )
 
 
+def test_categories_that_lost_their_items():
+    codes = grid()
+    categories = np.where(np.arange(len(codes)) % 9 == 0, codes[:, 0] + 8, codes[:, 0])
+    text = one(codes, sizes=(16, 4, 4), reserve=1, categories=categories)
+    assert text.startswith("level 1 uses 8 of its 16 codes: categories have lost their items to")
+    assert text.endswith("to force categories; lower quantize.training.commitment_weight.")
+
+
 def test_more_reserve_codes_than_needed():
     codes = grid()
     categories = np.where(codes[:, 0] == 7, -1, codes[:, 0])

@@ -23,7 +23,7 @@ from genrecall.channels.generative import GenerativeChannel
 from genrecall.channels.growing import extend_catalog
 from genrecall.channels.requests import Eligible
 from genrecall.data.tables import Catalog
-from genrecall.embed.encoder import TextEncoder
+from genrecall.embed.encoder import Encoder, load_encoder
 from genrecall.embed.normalize import normalize
 from genrecall.errors import ArtifactError
 from genrecall.generator.load import load_generator, trained_stages
@@ -54,7 +54,7 @@ class RecallParts:
     """
 
     catalog: Catalog
-    encoder: TextEncoder
+    encoder: Encoder
     vectors: NDArray[np.float32]
     table: SidTable
     stages: Mapping[str, Artifact]
@@ -77,7 +77,7 @@ class RecallParts:
         """
         catalog = extend_catalog(self.catalog, items)
         first = len(self.catalog)
-        vectors = self.encoder.encode(catalog.titles[first:])
+        vectors = self.encoder.encode_items(catalog.titles[first:])
         sids = load_sids(self.stages["quantize"])
         codes = sids.assign_new(vectors, catalog.categories[first:])
         return replace(
@@ -175,7 +175,7 @@ def assemble(stages: Mapping[str, Artifact], *, channels: ChannelsConfig) -> Rec
     """Read the parts from stage outputs."""
     return RecallParts(
         catalog=Catalog(pl.read_parquet(stages["data"].file("items.parquet"))),
-        encoder=TextEncoder.load(stages["embed"]),
+        encoder=load_encoder(stages["embed"]),
         vectors=np.load(stages["embed"].file("item_vectors.npy"), allow_pickle=False),
         table=load_table(stages["quantize"]),
         stages=stages,

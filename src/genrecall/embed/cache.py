@@ -28,13 +28,13 @@ class VectorCache:
         self._path = folder / f"{encoder_digest[:16]}.npz"
 
     def encode(self, encoder: Encoder, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of texts, float32 `[n, D]`; only texts not seen before are encoded."""
+        """Unit vectors of titles, float32 `[n, D]`; only those not seen before are encoded."""
         wanted = np.array([_key(text) for text in texts], dtype=f"V{_KEY_BYTES}")
         known_keys, known_vectors = self._read(encoder.dim)
         distinct, first, back = np.unique(wanted, return_index=True, return_inverse=True)
         missing = np.flatnonzero(~np.isin(distinct, known_keys))
         if len(missing):
-            fresh = encoder.encode([texts[first[i]] for i in missing])
+            fresh = encoder.encode_items([texts[first[i]] for i in missing])
             known_keys = np.concatenate([known_keys, distinct[missing]])
             known_vectors = np.concatenate([known_vectors, fresh])
             order = np.argsort(known_keys)

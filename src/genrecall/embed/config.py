@@ -1,4 +1,4 @@
-"""Settings of the in-domain encoder."""
+"""Settings of the encoder."""
 
 from __future__ import annotations
 
@@ -10,11 +10,28 @@ from genrecall.settings import Section
 
 
 class EmbedConfig(Section):
-    """The subword tokenizer and the two-tower encoder.
+    """The subword tokenizer and the encoder: the in-domain two-tower one, or a pretrained one.
 
     The paper takes item and query embeddings as given; the in-domain encoder is ours, so that a
     shop needs no pretrained model.
     """
+
+    pretrained: str | None = Field(default=None, min_length=1)
+    """Directory of a sentence-transformers model, or its name on the model hub, from which it is
+    then downloaded once: it encodes titles and queries, on a GPU where there is one. Null trains
+    the in-domain encoder. With a pretrained one, only the settings of the subwords (`vocabulary`,
+    `pair_buckets`, `stemmer`) and those up to `pretrained_batch` are read; the others are of
+    training."""
+
+    query_prefix: str | None = None
+    """What the pretrained model was trained to see before a query, such as `"query: "`; null takes
+    what the model's own files prescribe, which is often nothing."""
+
+    item_prefix: str | None = None
+    """The same before a title, such as `"passage: "`."""
+
+    pretrained_batch: int = Field(default=64, ge=1)
+    """Texts that the pretrained model reads together; fewer need less memory."""
 
     vocabulary: int = Field(default=16_000, ge=256)
     """Subwords learned at most from the shop's titles and training queries."""

@@ -1,7 +1,8 @@
-"""The in-domain two-tower encoder: queries and titles to unit vectors of one space.
+"""Queries and titles to unit vectors of one space: what every encoder does, and the in-domain one.
 
-A text's subword and word-pair embeddings are averaged and pass one residual block and a projection.
-Both towers share all weights: in product search, queries are made of title words.
+The in-domain encoder averages a text's subword and word-pair embeddings, which then pass one
+residual block and a projection. It has two towers that share all weights: in product search,
+queries are made of title words.
 
 Shapes: `n` texts, `D` vector size.
 """
@@ -20,22 +21,42 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genrecall.artifact import Artifact, write_json
-from genrecall.embed.tokenizer import Bags, SubwordTokenizer
+from genrecall.embed.pretrained import SETTINGS as PRETRAINED
+from genrecall.embed.pretrained import PretrainedEncoder
+from genrecall.embed.tokenizer import SUBWORDS, Bags, SubwordTokenizer
+from genrecall.progress import RunLog
 
-_SUBWORDS: Final = "subwords.json"
 _SETTINGS: Final = "encoder.json"
 _WEIGHTS: Final = "encoder.safetensors"
 
 
 class Encoder(Protocol):
-    """Texts to unit vectors."""
+    """Texts to unit vectors.
+
+    A text without a subword that the shop's tokenizer knows gives zeros, whatever the encoder.
+    """
 
     @property
     def dim(self) -> int:
         """Vector size `D`."""
 
+    @property
+    def tokenizer(self) -> SubwordTokenizer:
+        """Cuts text into the shop's own subwords."""
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of texts, float32 `[n, D]`; a text without a known feature gives zeros."""
+        """Unit vectors of queries, float32 `[n, D]`."""
+
+    def encode_cut(self, texts: Sequence[str], bags: Bags) -> NDArray[np.float32]:
+        """Unit vectors of queries that the tokenizer has cut before, float32 `[n, D]`.
+
+        Args:
+            texts: `[n]`.
+            bags: their features.
+        """
+
+    def encode_items(self, titles: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors of titles, float32 `[n, D]`."""
 
 
 class TwoTower(nn.Module):
@@ -78,7 +99,7 @@ class TextEncoder:
         """Read the encoder that `save` wrote into an artifact."""
         settings = artifact.read_json(_SETTINGS)
         tokenizer = SubwordTokenizer.load(
-            artifact.file(_SUBWORDS),
+            artifact.file(SUBWORDS),
             pair_buckets=settings["pair_buckets"],
             stemmer=settings["stemmer"],
         )
@@ -93,7 +114,7 @@ class TextEncoder:
 
     def save(self, folder: Path) -> None:
         """Write subwords, sizes and weights into an existing folder."""
-        self.tokenizer.save(folder / _SUBWORDS)
+        self.tokenizer.save(folder / SUBWORDS)
         settings = {
             "pair_buckets": self.tokenizer.pair_buckets,
             "stemmer": self.tokenizer.stemmer,
@@ -109,12 +130,24 @@ class TextEncoder:
         return int(self.model.project.out_features)
 
     def encode(self, texts: Sequence[str], *, batch: int = 8192) -> NDArray[np.float32]:
-        """Unit vectors of texts, float32 `[n, D]`; a text without a known feature gives zeros."""
+        """Unit vectors of queries or titles; see `Encoder.encode`."""
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         for start in range(0, len(texts), batch):
             bags = self.tokenizer.bags(texts[start : start + batch])
             vectors[start : start + batch] = self.encode_bags(bags)
         return vectors
+
+    def encode_cut(
+        self,
+        texts: Sequence[str],  # noqa: ARG002
+        bags: Bags,
+    ) -> NDArray[np.float32]:
+        """Unit vectors of queries whose features are known; see `Encoder.encode_cut`."""
+        return self.encode_bags(bags)
+
+    def encode_items(self, titles: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors of titles: the towers share all weights, so as of queries."""
+        return self.encode(titles)
 
     def encode_bags(self, bags: Bags) -> NDArray[np.float32]:
         """Unit vectors of texts that were cut into features before."""
@@ -122,6 +155,21 @@ class TextEncoder:
             vectors: NDArray[np.float32] = self.model(*bag_tensors(bags)).numpy()
         vectors[np.diff(bags.offsets) == 0] = 0.0
         return vectors
+
+
+def load_encoder(artifact: Artifact, *, log: RunLog | None = None) -> Encoder:
+    """Read the encoder of an artifact of stage `embed`, in-domain or pretrained.
+
+    Args:
+        artifact: of the stage, or that part of a bundle.
+        log: where long encodings report to; None for nowhere.
+
+    Raises:
+        ConfigError: a pretrained encoder needs a library that is not installed.
+    """
+    if PRETRAINED in artifact.files:
+        return PretrainedEncoder.load(artifact, log=log)
+    return TextEncoder.load(artifact)
 
 
 def bag_tensors(bags: Bags) -> tuple[Tensor, Tensor]:

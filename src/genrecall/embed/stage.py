@@ -12,8 +12,10 @@ from genrecall.checkpoint import Checkpoints
 from genrecall.data.tables import Catalog
 from genrecall.embed.cache import VectorCache
 from genrecall.embed.config import EmbedConfig
+from genrecall.embed.encoder import Encoder
 from genrecall.embed.pairs import LoggedPairs
-from genrecall.embed.training import train_encoder
+from genrecall.embed.pretrained import PretrainedEncoder, model_hashes
+from genrecall.embed.training import train_encoder, train_tokenizer
 from genrecall.progress import RunLog
 
 
@@ -30,7 +32,7 @@ def run(
     inputs: str,
     log: RunLog,
 ) -> Artifact:
-    """Train the encoder on the training split and encode the catalog.
+    """Train the encoder on the training split, or open a pretrained one, and encode the catalog.
 
     Args:
         config: sizes and rates.
@@ -43,23 +45,49 @@ def run(
         checkpoints: folder from which an interrupted run resumes.
         inputs: hash of what this stage depends on.
         log: where to report.
+
+    Raises:
+        ConfigError: the pretrained model cannot be found or loaded, or its library is missing.
     """
     log.say(f"  {len(catalog):,} titles, {len(queries):,} queries, {len(pairs.query):,} pairs")
-    encoder = train_encoder(
-        config,
-        titles=catalog.titles,
-        queries=queries,
-        pairs=pairs,
-        seed=seed,
-        checkpoints=Checkpoints(checkpoints / inputs[:16], every=config.checkpoint_every),
-        log=log,
-    )
+    titles = catalog.titles
+    encoder: Encoder
     with writing(out, kind="embed", inputs=inputs) as folder:
-        encoder.save(folder)
-        digest = content_hash({path.name: file_hash(path) for path in folder.iterdir()})
-        vectors = VectorCache(cache, digest).encode(encoder, catalog.titles)
+        if config.pretrained is None:
+            trained = train_encoder(
+                config,
+                titles=titles,
+                queries=queries,
+                pairs=pairs,
+                seed=seed,
+                checkpoints=Checkpoints(checkpoints / inputs[:16], every=config.checkpoint_every),
+                log=log,
+            )
+            trained.save(folder)
+            encoder = trained
+        else:
+            tokenizer = train_tokenizer(config, titles=titles, queries=queries)
+            encoder = PretrainedEncoder.make(config, folder, tokenizer=tokenizer, log=log)
+        vectors = VectorCache(cache, _digest(folder)).encode(encoder, titles)
         np.save(folder / "item_vectors.npy", vectors)
     return open_artifact(out, kind="embed")
+
+
+def input_hash(config: EmbedConfig) -> str:
+    """Hash of what `run` makes of its settings, and of the bytes of a model in a directory.
+
+    Where that directory lies does not count.
+    """
+    settings = config.model_dump(mode="json")
+    if config.pretrained is not None:
+        settings["pretrained"] = model_hashes(config.pretrained)
+    return content_hash(settings)
+
+
+def _digest(folder: Path) -> str:
+    """Hash of all files in a folder."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return content_hash({str(path.relative_to(folder)): file_hash(path) for path in files})
 
 
 def load_vectors(artifact: Artifact) -> NDArray[np.float32]:

@@ -22,6 +22,9 @@ from tokenizers.trainers import BpeTrainer
 
 from genrecall.embed.normalize import Stemmer, normalize, stem
 
+SUBWORDS: Final = "subwords.json"
+"""File of an artifact that holds the subword model."""
+
 _UNKNOWN: Final = "[UNK]"
 _START: Final = "▁"
 """Stands before each word, so that its beginning is told from the same letters inside a word. The

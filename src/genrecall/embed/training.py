@@ -25,6 +25,18 @@ from genrecall.progress import RunLog
 from genrecall.sampling import draw_weighted
 
 
+def train_tokenizer(
+    config: EmbedConfig, *, titles: list[str], queries: list[str]
+) -> SubwordTokenizer:
+    """Learn the shop's subwords from its titles and training queries."""
+    return SubwordTokenizer.train(
+        [*titles, *queries],
+        vocabulary=config.vocabulary,
+        pair_buckets=config.pair_buckets,
+        stemmer=config.stemmer,
+    )
+
+
 def train_encoder(
     config: EmbedConfig,
     *,
@@ -46,12 +58,7 @@ def train_encoder(
         checkpoints: where to save and to resume from.
         log: where to report.
     """
-    tokenizer = SubwordTokenizer.train(
-        [*titles, *queries],
-        vocabulary=config.vocabulary,
-        pair_buckets=config.pair_buckets,
-        stemmer=config.stemmer,
-    )
+    tokenizer = train_tokenizer(config, titles=titles, queries=queries)
     torch.manual_seed(seed)
     model = TwoTower(n_features=tokenizer.n_features, width=config.width, dim=config.dim)
     batches = _Batches(

@@ -7,9 +7,9 @@ A query's subwords give a hidden state `h`; each level adds the code before it a
 where the features are the look-ahead of `features.py` and `w` is the weight of the heads. Codes
 that continue no SID have the logit `EMPTY`.
 
-The look-ahead sees every text twice: by the two-tower encoder's vector, and by a vector that the
-generator makes of its own hidden state. Both models have learned the shop's words independently,
-and what they agree on is right more often than what either says.
+The look-ahead sees every text twice: by the vector of stage `embed`, and by a vector that the
+generator makes of its own hidden state. Both models have learned their words independently, and
+what they agree on is right more often than what either says.
 
 Shapes: `Q` prompts, `R` prefixes, `W` width, `K_l` codes and `n_l` trie nodes of level `l`,
 `D` vector size, `n` texts.
@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genrecall.artifact import Artifact, write_json
-from genrecall.embed.encoder import TextEncoder, bag_tensors
+from genrecall.embed.encoder import Encoder, bag_tensors
 from genrecall.embed.tokenizer import Bags
 from genrecall.errors import ArtifactError
 from genrecall.generator.features import EMPTY, LookAhead
@@ -202,7 +202,7 @@ class CompactGenerator:
 
     Args:
         model: the weights.
-        encoder: the two-tower encoder, for subwords and the first view of a text.
+        encoder: of stage `embed`, for subwords and the first view of a text.
         look_ahead: features of the SID tree, over both views.
         items: what histories are made of.
         head_weight: weight of the heads against the look-ahead.
@@ -211,7 +211,7 @@ class CompactGenerator:
     def __init__(
         self,
         model: CompactModel,
-        encoder: TextEncoder,
+        encoder: Encoder,
         look_ahead: LookAhead,
         items: ShopItems,
         *,
@@ -266,13 +266,14 @@ class CompactGenerator:
 
     def _read(self, prompts: Sequence[Prompt]) -> tuple[Tensor, NDArray[np.float32]]:
         """Hidden states `[n, W]` and both views `[n, 2D]` of prompts."""
-        bags = self.encoder.tokenizer.bags([prompt.text for prompt in prompts])
+        texts = [prompt.text for prompt in prompts]
+        bags = self.encoder.tokenizer.bags(texts)
         context = None
         if self.model.shopper is not None:
             length = self.model.shopper.length
             context = context_of_prompts(prompts, self.items, self.model.pairs, length=length)
         hidden, own = read_bags(self.model, bags, context)
-        return hidden, join_views(self.encoder.encode_bags(bags), own)
+        return hidden, join_views(self.encoder.encode_cut(texts, bags), own)
 
     def _logprobs(self, state: CompactState) -> Tensor:
         features = child_features(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -26,6 +27,24 @@ class StageConfig(Section):
 
     embedding_learning_rate: float = Field(default=8e-3, gt=0)
     """Peak rate of the subword embeddings, whose sparse gradients touch a row rarely."""
+
+
+class DistillConfig(Section):
+    """A teacher whose distribution over SIDs is learned beside the log."""
+
+    teacher: Path
+    """A bundle with the same SIDs, as a rule of family `lm`: made from the same data with the same
+    settings up to the generator."""
+
+    prompts: int = Field(default=50_000, ge=1)
+    """Prompts that the teacher answers before training; at most half of them logged queries, the
+    rest pseudo-queries."""
+
+    beam: int = Field(default=32, ge=1)
+    """SIDs kept of each answer."""
+
+    share: float = Field(default=0.5, gt=0, le=1)
+    """Share of stage-2 prompts with the teacher's targets; the other sources share the rest."""
 
 
 class GeneratorConfig(Section):
@@ -94,6 +113,9 @@ class GeneratorConfig(Section):
 
     own_item_weight: float = Field(default=0.3, ge=0, le=1)
     """Share of a pseudo-query's target that stays on the item whose title it was made of."""
+
+    distill: DistillConfig | None = None
+    """Whose answers stage 2 learns from, too; None for nobody's."""
 
     checkpoint_every: int = Field(default=200, ge=1, exclude=True)
     """Steps between checkpoints, from which an interrupted run resumes exactly; no result

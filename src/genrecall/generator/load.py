@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.artifact import Artifact
-from genrecall.embed.encoder import TextEncoder
+from genrecall.embed.encoder import Encoder
 from genrecall.generator.base import Generator
 from genrecall.generator.compact import CompactGenerator, CompactModel, join_views, read_bags
 from genrecall.generator.features import LookAhead, mean_vectors
@@ -56,7 +56,7 @@ def load_generator(
     artifact: Artifact,
     stage: str,
     *,
-    encoder: TextEncoder,
+    encoder: Encoder,
     titles: Sequence[str],
     item_vectors: NDArray[np.float32],
     table: SidTable,
@@ -68,7 +68,7 @@ def load_generator(
     Args:
         artifact: of the generator stage.
         stage: one of `trained_stages`.
-        encoder: the two-tower encoder.
+        encoder: of stage `embed`.
         titles: of the items, `[N]`: those that the stage has read, and behind them others, which
             are encoded now.
         item_vectors: its vectors of the items, float32 `[N, D]`.
@@ -105,7 +105,7 @@ def _load_lm(
     part: Artifact,
     stage: str,
     *,
-    encoder: TextEncoder,
+    encoder: Encoder,
     item_vectors: NDArray[np.float32],
     table: SidTable,
 ) -> Loaded:

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.data.tables import Catalog
-from genrecall.embed.encoder import TextEncoder
+from genrecall.embed.encoder import Encoder
 from genrecall.embed.pairs import LoggedPairs
 from genrecall.embed.tokenizer import Words
 from genrecall.errors import ConfigError
 from genrecall.generator.config import GeneratorConfig
+from genrecall.generator.distill import Teacher, distilled_prompts
 from genrecall.generator.known import KnownShoppers
 from genrecall.generator.load import ITEM_TO_SID, QUERY_TO_SID, USER_QUERY_TO_SID
 from genrecall.generator.targets import (
@@ -73,9 +74,11 @@ def stage_sources(
     *,
     queries: list[str],
     pairs: LoggedPairs,
-    encoder: TextEncoder,
+    encoder: Encoder,
     item_vectors: NDArray[np.float32],
+    sid_of_item: NDArray[np.int64],
     known: KnownShoppers | None,
+    teacher: Teacher | None,
     rng: np.random.Generator,
 ) -> Mapping[str, list[Source]]:
     """The sources of each stage that is trained, in order.
@@ -88,7 +91,9 @@ def stage_sources(
         pairs: which item was good for which query.
         encoder: for features and the targets of pseudo-queries.
         item_vectors: float32 `[N, D]`.
+        sid_of_item: position of each item's SID in the trie, int64 `[N]`.
         known: searches with their shoppers; None for no stage 3.
+        teacher: whose answers stage 2 learns from, too; None for nobody's.
         rng: where chance comes from.
 
     Raises:
@@ -106,6 +111,13 @@ def stage_sources(
         rng=rng,
     )
     of_queries = _query_sources(config, titles=of_titles, logged=logged, pseudo=pseudo)
+    if teacher is not None and config.distill is not None:
+        taught = distilled_prompts(
+            teacher, config.distill, logged=logged, pseudo=pseudo, sid_of_item=sid_of_item, rng=rng
+        )
+        rest = 1.0 - config.distill.share
+        others = [Source(source.prompts, source.share * rest) for source in of_queries if rest > 0]
+        of_queries = [Source(taught, config.distill.share), *others]
     sources = {ITEM_TO_SID: [Source(of_titles, 1.0)], QUERY_TO_SID: of_queries}
     if known is not None:
         sources[USER_QUERY_TO_SID] = _shopper_sources(

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from genrecall.artifact import Artifact, open_artifact, write_json, writing
 from genrecall.checkpoint import Checkpoints
 from genrecall.data.tables import Catalog, Searches
-from genrecall.embed.encoder import TextEncoder
+from genrecall.embed.encoder import Encoder
 from genrecall.embed.pairs import LoggedPairs
 from genrecall.generator.config import GeneratorConfig
+from genrecall.generator.distill import Teacher
 from genrecall.generator.known import known_shoppers
 from genrecall.generator.load import STAGES_FILE
 from genrecall.generator.shopper import ShopItems
@@ -34,7 +35,7 @@ def run(
     *,
     queries: list[str],
     pairs: LoggedPairs,
-    encoder: TextEncoder,
+    encoder: Encoder,
     item_vectors: NDArray[np.float32],
     table: SidTable,
     seed: int,
@@ -44,6 +45,7 @@ def run(
     log: RunLog,
     searches: Searches | None = None,
     users: pl.DataFrame | None = None,
+    teacher: Teacher | None = None,
 ) -> Artifact:
     """Train the generator and keep the weights after each stage.
 
@@ -63,6 +65,7 @@ def run(
         searches: for stage 3, of which those of the training split that tell who and when are
             read; None for no stage 3.
         users: columns of `USERS`; None where nothing is known of them.
+        teacher: for `config.distill`.
     """
     trie = Trie(table.space, table.packed)
     titles = encoder.tokenizer.words(catalog.titles)
@@ -81,7 +84,9 @@ def run(
         pairs=pairs,
         encoder=encoder,
         item_vectors=item_vectors,
+        sid_of_item=table.sid_of_item,
         known=known,
+        teacher=teacher,
         rng=np.random.default_rng([seed, _PSEUDO]),
     )
     kept = Checkpoints(checkpoints / inputs[:16], every=config.checkpoint_every)

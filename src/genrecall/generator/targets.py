@@ -19,7 +19,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.embed.encoder import TextEncoder
+from genrecall.embed.encoder import Encoder
 from genrecall.embed.fragments import draw_fragments
 from genrecall.embed.pairs import LoggedPairs
 from genrecall.embed.tokenizer import (
@@ -162,7 +162,7 @@ def shopper_prompts(tokenizer: SubwordTokenizer, shoppers: KnownShoppers) -> Pro
 
 
 def pseudo_prompts(
-    encoder: TextEncoder,
+    encoder: Encoder,
     titles: Words,
     *,
     words: Sequence[str],
@@ -187,14 +187,15 @@ def pseudo_prompts(
     index = faiss.IndexFlatIP(item_vectors.shape[1])
     index.add(item_vectors)
     n_best = min(config.teacher_items, n_items)
-    similarity, best = index.search(encoder.encode_bags(bags), n_best)  # (n, n_best) both
+    cuts = fragments.offsets.tolist()
+    chosen = [words[word] for word in fragments.words.tolist()]
+    texts = [" ".join(chosen[a:b]) for a, b in itertools.pairwise(cuts)]
+    similarity, best = index.search(encoder.encode_cut(texts, bags), n_best)  # (n, n_best) both
     soft = np.exp((similarity - similarity[:, :1]) / config.teacher_temperature).astype(np.float64)
     soft *= (1.0 - config.own_item_weight) / soft.sum(axis=1, keepdims=True)
     own = np.full((count, 1), config.own_item_weight)
-    cuts = fragments.offsets.tolist()
-    chosen = [words[word] for word in fragments.words.tolist()]
     return PromptSet(
-        texts=[" ".join(chosen[a:b]) for a, b in itertools.pairwise(cuts)],
+        texts=texts,
         kind=QUERY,
         bags=bags,
         targets=make_targets(

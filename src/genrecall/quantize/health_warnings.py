@@ -102,6 +102,12 @@ def _levels_in_trouble(health: Health) -> Iterator[str]:
                     "unlike items share codes. Lower quantize.training.learning_rate, or "
                     f"{fewer}."
                 )
+        elif number == 1 and level.dead > health.wanted.reserve:
+            yield (
+                f"{share}: categories have lost their items to the codes of others, as with a "
+                "large commitment weight. Raise quantize.category_penalty, or set it to null to "
+                "force categories; lower quantize.training.commitment_weight."
+            )
         elif number == 1 and health.wanted.reserve < level.codes:
             yield (
                 f"{share}: there are more reserve codes than items without a category need. "

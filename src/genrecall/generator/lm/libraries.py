@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import ModuleType
 
-from genrecall.errors import ConfigError
+from genrecall import libraries
+from genrecall.libraries import no_progress_bars
+
+__all__ = ["library", "no_progress_bars"]
 
 
 def library(name: str) -> ModuleType:
@@ -16,24 +16,9 @@ def library(name: str) -> ModuleType:
     Raises:
         ConfigError: it is not installed.
     """
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"the generator family `lm` needs the library {name!r}, and {error.name!r} is not "
-            "installed. Install it by: pip install 'genrecall[lm]'. The family `compact` needs "
-            "nothing more."
-        ) from error
-
-
-@contextmanager
-def no_progress_bars() -> Iterator[None]:
-    """Keep the progress bars of transformers off the terminal; a run has lines of its own."""
-    logging = library("transformers.utils.logging")
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
+    return libraries.library(
+        name,
+        extra="lm",
+        needed_by="the generator family `lm`",
+        instead="The family `compact` needs nothing more.",
+    )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 
 from genrecall.errors import ConfigError
 from genrecall.generator.lm.libraries import library, no_progress_bars
-
-_HUB_NAME: Final = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
+from genrecall.libraries import HUB_NAME
 
 
 def open_pretrained(name: str) -> tuple[Any, Any]:
@@ -32,7 +30,7 @@ def open_pretrained(name: str) -> tuple[Any, Any]:
     """
     transformers = library("transformers")
     local = Path(name).is_dir()
-    if not local and not _HUB_NAME.fullmatch(name):
+    if not local and not HUB_NAME.fullmatch(name):
         raise ConfigError(
             f"pretrained: {name!r} is no directory. Give the folder of a saved model, with its "
             "config.json and tokenizer, or a name on the hub such as 'Qwen/Qwen2.5-0.5B'."

@@ -1,0 +1,284 @@
+"""Encoders that come ready-made: any sentence-transformers model, from a directory or the hub.
+
+The model is copied whole into the artifact and opened from there, so that a bundle needs neither
+the model's directory nor the hub. Only settings, vocabularies and safetensors are copied: nothing
+that is read could run code.
+
+Shapes: `n` texts, `D` vector size.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from genrecall.artifact import Artifact, file_hash, write_json
+from genrecall.embed.config import EmbedConfig
+from genrecall.embed.tokenizer import SUBWORDS, Bags, SubwordTokenizer
+from genrecall.errors import ConfigError
+from genrecall.libraries import HUB_NAME, library, no_progress_bars, quiet
+from genrecall.progress import Progress, RunLog, SilentLog
+
+SETTINGS: Final = "pretrained.json"
+"""The file that tells a pretrained encoder from a trained one."""
+
+_MODEL: Final = "model"
+_LAYOUT: Final = "modules.json"
+_READ: Final = (".jinja", ".json", ".model", ".safetensors", ".txt")
+_OTHER_BACKENDS: Final = ("onnx", "openvino")
+_OWNER: Final = "sentence-transformers"  # of the models whose names have no owner
+_AT_ONCE: Final = 16  # batches between two reports; texts of like length go into one batch
+_KEPT: Final = 1024  # queries at most whose vectors are kept for the next call
+_UNUSABLE: Final = (
+    AttributeError,
+    ImportError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    ValueError,
+)
+"""What damaged, incomplete or foreign models raise when they are opened."""
+
+
+class PretrainedEncoder:
+    """A sentence-transformers model behind the `Encoder` protocol.
+
+    The model reads texts as they stand, neither normalized nor stemmed. The tokenizer tells which
+    hold a known subword, as it does for the in-domain encoder; the others have zeros.
+
+    Args:
+        model: a `SentenceTransformer`.
+        tokenizer: cuts text into the shop's own subwords.
+        query_prefix: stands before each query; None for what the model itself prescribes.
+        item_prefix: the same for titles.
+        batch: texts that are read together.
+        log: where long encodings report to.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: SubwordTokenizer,
+        *,
+        query_prefix: str | None,
+        item_prefix: str | None,
+        batch: int,
+        log: RunLog,
+    ) -> None:
+        self.tokenizer = tokenizer
+        self._model = model
+        self._query_prefix = query_prefix
+        self._item_prefix = item_prefix
+        self._batch = batch
+        self._log = log
+        self._dim = len(model.encode_query("a", prompt=query_prefix, show_progress_bar=False))
+        self._last: tuple[list[str], NDArray[np.float32]] = ([], self._zeros(0))
+
+    @classmethod
+    def make(
+        cls, config: EmbedConfig, folder: Path, *, tokenizer: SubwordTokenizer, log: RunLog
+    ) -> PretrainedEncoder:
+        """Copy the model that the config names into an artifact's folder, and open it from there.
+
+        Args:
+            config: which model, and its prefixes.
+            folder: existing; the tokenizer and the settings are written too.
+            tokenizer: trained on the shop's text.
+            log: where to report.
+
+        Raises:
+            ConfigError: the model cannot be found or loaded, or the library is missing.
+        """
+        name = config.pretrained or ""
+        sentence_transformers()  # before anything is downloaded for it
+        source = find_model(name, log)
+        for file in model_files(source):
+            (folder / _MODEL / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / file, folder / _MODEL / file)
+        tokenizer.save(folder / SUBWORDS)
+        options: dict[str, Any] = {
+            "query_prefix": config.query_prefix,
+            "item_prefix": config.item_prefix,
+            "batch": config.pretrained_batch,
+        }
+        cut = {"pair_buckets": tokenizer.pair_buckets, "stemmer": tokenizer.stemmer}
+        write_json(folder / SETTINGS, {"encoder": options, "tokenizer": cut})
+        encoder = cls(_open(folder / _MODEL, name=name), tokenizer, **options, log=log)
+        log.say(f"  pretrained encoder {name}: vectors of {encoder.dim} numbers")
+        return encoder
+
+    @classmethod
+    def load(cls, artifact: Artifact, *, log: RunLog | None = None) -> PretrainedEncoder:
+        """Read the encoder that `make` wrote into an artifact.
+
+        Raises:
+            ConfigError: the library is missing, or of a version that cannot read the model.
+        """
+        settings = artifact.read_json(SETTINGS)
+        tokenizer = SubwordTokenizer.load(artifact.file(SUBWORDS), **settings["tokenizer"])
+        folder = artifact.path / _MODEL
+        model = _open(folder, name=str(folder))
+        return cls(model, tokenizer, **settings["encoder"], log=log or SilentLog())
+
+    @property
+    def dim(self) -> int:
+        """Vector size `D`."""
+        return self._dim
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors of queries; see `Encoder.encode`."""
+        return self.encode_cut(texts, self.tokenizer.bags(texts))
+
+    def encode_cut(self, texts: Sequence[str], bags: Bags) -> NDArray[np.float32]:
+        """Unit vectors of queries whose features are known; see `Encoder.encode_cut`."""
+        # A search reads its queries twice, for the beams and for the order of the answer.
+        asked, vectors = self._last
+        if asked != list(texts):
+            vectors = self._encode(self._model.encode_query, texts, bags, prefix=self._query_prefix)
+            if len(texts) <= _KEPT:
+                self._last = (list(texts), vectors)
+        return vectors.copy()
+
+    def encode_items(self, titles: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors of titles; see `Encoder.encode_items`."""
+        bags = self.tokenizer.bags(titles)
+        return self._encode(self._model.encode_document, titles, bags, prefix=self._item_prefix)
+
+    def _encode(
+        self,
+        encode: Callable[..., NDArray[np.float32]],
+        texts: Sequence[str],
+        bags: Bags,
+        *,
+        prefix: str | None,
+    ) -> NDArray[np.float32]:
+        """Unit vectors `[n, D]`, with zeros where a text has no feature."""
+        vectors = self._zeros(len(texts))
+        known = np.flatnonzero(np.diff(bags.offsets))
+        progress = Progress(self._log, "encoding", total=len(known), unit="texts")
+        for start in range(0, len(known), _AT_ONCE * self._batch):
+            rows = known[start : start + _AT_ONCE * self._batch]
+            vectors[rows] = encode(
+                [texts[row] for row in rows.tolist()],
+                prompt=prefix,
+                batch_size=self._batch,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
+            progress.update(len(rows))
+        return vectors
+
+    def _zeros(self, n: int) -> NDArray[np.float32]:
+        return np.zeros((n, self._dim), dtype=np.float32)
+
+
+def sentence_transformers() -> Any:
+    """The library.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    return library(
+        "sentence_transformers",
+        extra="pretrained",
+        needed_by="a pretrained encoder",
+        instead="Without embed.pretrained, an encoder is trained that needs nothing more.",
+    )
+
+
+def find_model(name: str, log: RunLog) -> Path:
+    """The directory of a model; one of the hub is downloaded unless its files are there already.
+
+    Args:
+        name: a directory, or a name such as `sentence-transformers/all-MiniLM-L6-v2`.
+        log: where to report.
+
+    Raises:
+        ConfigError: it is neither, or the hub and the cache do not have it.
+    """
+    folder = Path(name)
+    if not folder.is_dir():
+        if not HUB_NAME.fullmatch(name):
+            raise ConfigError(
+                f"embed.pretrained: {name!r} is no directory. Give the folder of a saved "
+                "sentence-transformers model, or a name on the hub such as "
+                f"'{_OWNER}/all-MiniLM-L6-v2'."
+            )
+        folder = _download(name if "/" in name else f"{_OWNER}/{name}", log)
+    if not (folder / _LAYOUT).is_file():
+        raise ConfigError(
+            f"embed.pretrained: {name!r} is no sentence-transformers model: it has no {_LAYOUT}. "
+            "Give a model that SentenceTransformer.save wrote."
+        )
+    return folder
+
+
+def model_files(folder: Path) -> list[str]:
+    """The files of a model that are copied, by their paths inside its folder, sorted."""
+    inside = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(
+        path.as_posix()
+        for path in inside
+        if path.suffix in _READ
+        and path.parts[0] not in _OTHER_BACKENDS
+        and not any(part.startswith(".") for part in path.parts)
+    )
+
+
+def model_hashes(name: str) -> dict[str, str] | str:
+    """What a model's vectors depend on: its files by their hashes; of one on the hub, its name."""
+    folder = Path(name)
+    if not folder.is_dir():
+        return name
+    return {file: file_hash(folder / file) for file in model_files(folder)}
+
+
+def _download(name: str, log: RunLog) -> Path:
+    """Files of a model on the hub, those of the cache where nothing else can be reached."""
+    hub = library(
+        "huggingface_hub", extra="pretrained", needed_by="a pretrained encoder", instead=""
+    )
+    log.say(f"  {name} from the model hub or its cache")
+    try:
+        with no_progress_bars():
+            found = hub.snapshot_download(
+                name,
+                allow_patterns=[f"*{suffix}" for suffix in _READ],
+                ignore_patterns=[f"{backend}/*" for backend in _OTHER_BACKENDS],
+            )
+    except (OSError, ValueError) as error:
+        cause = " ".join(str(error).split())
+        raise ConfigError(
+            f"embed.pretrained: {name!r} is no directory here, and as a name on the model hub it "
+            f"cannot be read: {cause} Check the name and the connection, or give the folder of a "
+            "saved sentence-transformers model."
+        ) from error
+    return Path(found)
+
+
+def _open(folder: Path, *, name: str) -> Any:
+    """Open a model from local files."""
+    library = sentence_transformers()
+    try:
+        with quiet():
+            return library.SentenceTransformer(
+                str(folder),
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"dtype": torch.float32, "use_safetensors": True},
+            )
+    except _UNUSABLE as error:
+        cause = " ".join(str(error).split())
+        raise ConfigError(
+            f"embed.pretrained: {name!r} cannot be opened as a sentence-transformers model: "
+            f"{cause} Give one whose weights are safetensors and that needs no code of its own."
+        ) from error
