@@ -52,7 +52,6 @@ def make_demo(folder: Path, *, items: int, searches: int, seed: int) -> Config:
         generator=GeneratorConfig(
             item_to_sid=StageConfig(steps=100),
             query_to_sid=StageConfig(steps=400),
-            user_query_to_sid=StageConfig(steps=400, batch=512),
             pseudo_queries=50_000,
         ),
         seed=seed,

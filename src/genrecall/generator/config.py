@@ -66,9 +66,11 @@ class GeneratorConfig(Section):
     query_to_sid: StageConfig = StageConfig(steps=2000)
     """Stage 2: a query generates the SIDs of its good items."""
 
-    user_query_to_sid: StageConfig = StageConfig(steps=1000, batch=512, learning_rate=1e-3)
+    user_query_to_sid: StageConfig = StageConfig(steps=0, batch=512)
     """Stage 3: a query and its shopper's profile and history generate the SIDs of what this shopper
-    chose. Skipped where the log does not tell who searched. Paper: 5,000 steps of 64."""
+    chose. Off by default: it pays where shoppers differ more than queries do, which a shop should
+    see in its own report first; 1,000 steps of 512 are a start. Skipped where the log does not tell
+    who searched. Paper: 5,000 steps of 64."""
 
     history: int = Field(default=20, ge=0)
     """Items of a shopper's history that the generator reads, the latest; 0 for none."""
