@@ -9,7 +9,15 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from genrecall.evaluate.metrics import GENERATIVE, JOIN, TWO_VIEWS, K, Metrics
+from genrecall.evaluate.metrics import (
+    ANONYMOUS,
+    GENERATIVE,
+    JOIN,
+    POPULARITY,
+    TWO_VIEWS,
+    K,
+    Metrics,
+)
 from genrecall.evaluate.slices import SLICES
 
 WIDTH: Final = 100
@@ -138,14 +146,19 @@ def _shopper_table(metrics: Metrics) -> Table | None:
     if not metrics.get("paired_shopper"):
         return None
     columns = [*(f"hit@beam {width}" for width in _SHOPPER_BEAMS), *_SHOPPER_MEASURES]
-    table = _table("What knowing the shopper adds", columns)
+    told = f"{GENERATIVE} - {ANONYMOUS}" in metrics["paired_shopper"]
+    title = (
+        "What knowing the shopper adds" if told else f"{GENERATIVE.capitalize()} beside popularity"
+    )
+    table = _table(title, columns)
     for names, hits in metrics["paired_hit@beam"].items():
         without = names.split(" - ")[1]
         answers = metrics["paired_shopper"].get(f"{GENERATIVE} - {without}")
         cells = [_change(hits[width]) if width in hits else "" for width in _SHOPPER_BEAMS]
         cells += [_change(answers[m]) if answers else "" for m in _SHOPPER_MEASURES]
         if without != "item_to_sid":
-            table.add_row(f"to {without}", *cells)
+            if told or without == POPULARITY:
+                table.add_row(f"to {without}", *cells)
     return table
 
 
