@@ -156,9 +156,8 @@ def _shopper_table(metrics: Metrics) -> Table | None:
         answers = metrics["paired_shopper"].get(f"{GENERATIVE} - {without}")
         cells = [_change(hits[width]) if width in hits else "" for width in _SHOPPER_BEAMS]
         cells += [_change(answers[m]) if answers else "" for m in _SHOPPER_MEASURES]
-        if without != "item_to_sid":
-            if told or without == POPULARITY:
-                table.add_row(f"to {without}", *cells)
+        if without != "item_to_sid" and (told or without == POPULARITY):
+            table.add_row(f"to {without}", *cells)
     return table
 
 
