@@ -1,4 +1,4 @@
-"""What the benchmarks with hidden items share on the command line: arguments, settings, figures."""
+"""What the benchmarks share on the command line: arguments, settings, figures."""
 
 from __future__ import annotations
 
@@ -20,16 +20,20 @@ def add_arguments(parser: ArgumentParser, *, out: str) -> None:
     """What every benchmark with hidden items takes."""
     parser.add_argument("config", metavar="CONFIG", help=f"a YAML config, or {DEMO!r}")
     parser.add_argument("--share", type=float, default=0.1, help="of the items to hide (0.1)")
-    parser.add_argument(
-        "--seeds", type=_positive, default=1, help="repetitions, each hides others (1)"
-    )
+    add_shop_arguments(parser, out=out, seeds="each hides others")
+
+
+def add_shop_arguments(parser: ArgumentParser, *, out: str, seeds: str) -> None:
+    """Repetitions, `seeds` says what they are; where to write; how large the demo's shop is."""
+    parser.add_argument("--seeds", type=positive, default=1, help=f"repetitions, {seeds} (1)")
     parser.add_argument("--out", type=Path, default=Path(out), help=f"where to write ({out})")
     parser.add_argument("--items", type=int, default=8000, help=f"of the {DEMO} shop (8000)")
     parser.add_argument("--searches", type=int, default=40_000, help=f"of the {DEMO} shop (40000)")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A whole number of at least 1, for `argparse`."""
     number = int(text)
     if number < 1:
         raise ArgumentTypeError(f"{text} is not at least 1")

@@ -175,6 +175,7 @@ def _by_heads(served: GenerativeChannel, parts: RecallParts) -> GenerativeChanne
         catalog=served.catalog,
         postings=served.postings,
         vectors=served.vectors,
+        read=served.read,
         encode=generator.encode,
         eligible=parts.eligible,
         config=parts.channels.generative,

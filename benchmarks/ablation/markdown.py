@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.ablation.cells import BASELINE, REFERENCE
-from benchmarks.ablation.printing import signed
+from benchmarks.ablation.printing import say_figure
 from genrecall.generator.load import ITEM_TO_SID, QUERY_TO_SID
 
 _EQUAL = ("hit@1 equal", "hit@10 equal", "hit@100 equal")
@@ -50,21 +50,12 @@ def _group(tables: Mapping[str, Any], mode: str, group: str) -> list[str]:
             f"`{name}`: {cell['says']}",
             str(cell["seeds"]),
             f"{per_sid['mean']:.2f} ({per_sid['weighted']:.2f})",
-            *(_figure(cell, measure) for measure in measures),
+            *(say_figure(cell, measure, both="{} ({})") for measure in measures),
             raw,
             f"{cell['candidates@100']:.0f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ""]
-
-
-def _figure(cell: Mapping[str, Any], measure: str) -> str:
-    figure = cell["figures"].get(measure)
-    if figure is None:
-        return "–"
-    difference = cell["less_than_reference"].get(measure)
-    text = f"{figure['value']:.3f}"
-    return text if difference is None else f"{text} ({signed(difference)})"
 
 
 def _cut(mode: str, cut: Mapping[str, Any]) -> list[str]:

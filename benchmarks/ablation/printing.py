@@ -97,19 +97,19 @@ def _table(tables: Mapping[str, Any], mode: str, group: str) -> Table:
             f"{per_sid['mean']:.2f}",
             f"{per_sid['weighted']:.2f}",
             f"{cell['candidates@100']:.0f}",
-            *(_figure(cell, measure) for measure in _MEASURES),
+            *(say_figure(cell, measure) for measure in _MEASURES),
         )
     return table
 
 
-def _figure(cell: Mapping[str, Any], measure: str) -> str:
-    """The value, and by how much the reference is better."""
+def say_figure(cell: Mapping[str, Any], measure: str, *, both: str = "{}\n{}") -> str:
+    """The value, and by how much the reference is better; `both` is how they stand together."""
     figure = cell["figures"].get(measure)
     if figure is None:
-        return "-"
+        return "–"
     difference = cell["less_than_reference"].get(measure)
     text = f"{figure['value']:.3f}"
-    return text if difference is None else f"{text}\n{signed(difference)}"
+    return text if difference is None else both.format(text, signed(difference))
 
 
 def signed(difference: Mapping[str, Any]) -> str:

@@ -11,10 +11,10 @@ from typing import Any, Final
 import torch
 
 from genrecall.artifact import open_artifact
-from genrecall.channels.base import HISTORY, Request
+from genrecall.channels.base import Request
 from genrecall.channels.bundle import load
 from genrecall.channels.generative import Beam, Hit
-from genrecall.data.shoppers import Shopper
+from genrecall.data.shoppers import HISTORY, Shopper
 from genrecall.errors import RequestError
 from genrecall.evaluate.trec import write_run
 from genrecall.index.filters import parse_filters

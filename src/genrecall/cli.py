@@ -223,6 +223,8 @@ def run(
     config = load_config(config_file)
     outputs = Outputs(out or Path("runs") / config_file.stem)
     result = run_pipeline(config, outputs, first=first, last=last)
+    if not result.main:  # of several processes one tells
+        return
     _report_run(result, json_file)
     if result.metrics is None:
         _next("run", config_file, *(("--out", out) if out else ()))

@@ -15,10 +15,15 @@ from genrecall.embed.config import EmbedConfig
 from genrecall.errors import ArtifactError
 from genrecall.generator.config import GeneratorConfig, StageConfig
 
+SHOPPERS: Final = 2_000
+"""Shoppers of the demo's shop."""
+
 _SHOP: Final = "shop"
 
 
-def make_demo(folder: Path, *, items: int, searches: int, seed: int) -> Config:
+def make_demo(
+    folder: Path, *, items: int, searches: int, seed: int, shoppers: int = SHOPPERS
+) -> Config:
     """Write the synthetic shop into `folder` and return the config of the demo.
 
     Searches are split by time, as a shop would do it: no model sees a click or purchase of the
@@ -32,11 +37,12 @@ def make_demo(folder: Path, *, items: int, searches: int, seed: int) -> Config:
         items: how many it has.
         searches: how many its log has.
         seed: of the shop and of training.
+        shoppers: how many made the searches.
 
     Raises:
         ArtifactError: something else is at `folder`, which must not be replaced.
     """
-    shop = ShopConfig(items=items, searches=searches, seed=seed)
+    shop = ShopConfig(items=items, searches=searches, shoppers=shoppers, seed=seed)
     inputs = content_hash({"version": version("genrecall"), "shop": shop.model_dump(mode="json")})
     if not _is_made(folder, inputs):
         with writing(folder, kind=_SHOP, inputs=inputs) as scratch:

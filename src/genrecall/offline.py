@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from genrecall.artifact import open_artifact, write_text
 from genrecall.asked import Asked, shoppers_of
-from genrecall.channels.base import HISTORY, Channel, Ranking, Request
+from genrecall.channels.base import Channel, Ranking, Request
 from genrecall.channels.bundle import KIND, RecallParts, load_parts
 from genrecall.channels.dense import DenseChannel
 from genrecall.channels.fusion import fuse
@@ -31,6 +31,7 @@ from genrecall.channels.popularity import PopularityChannel
 from genrecall.channels.training import Weights, cross_fitted_fusion, fit_weights
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
+from genrecall.data.shoppers import HISTORY
 from genrecall.data.tables import Catalog, Rows, Searches, SplitName
 from genrecall.embed.normalize import normalize
 from genrecall.errors import ArtifactError, ConfigError, unknown_name
@@ -121,7 +122,9 @@ def evaluate(
     # A popular query is answered once, and once for each shopper who is told from others.
     asked = told = Asked([Request(query) for query in measured.queries])
     if parts.trained[-1] == USER_QUERY_TO_SID:
-        told = _tell_shoppers(parts, searches, users, split=split, chosen=chosen)
+        shoppers = shoppers_of(searches, split, catalog=parts.catalog, users=users, length=HISTORY)
+        made_by = [shoppers[place] for place in chosen.tolist()]
+        told = Asked([Request(*made) for made in zip(measured.queries, made_by, strict=True)])
     channels = _channels(parts, searches, asked=asked, told=told)
     rankings: dict[str, list[Ranking]] = {}
     for name, channel, requests in channels:
@@ -330,20 +333,6 @@ def _channels(
     if any(request.query in popularity for request in asked.distinct):
         channels.append(_Asking(POPULARITY, popularity, asked))
     return channels
-
-
-def _tell_shoppers(
-    parts: RecallParts,
-    searches: Searches,
-    users: pl.DataFrame | None,
-    *,
-    split: SplitName,
-    chosen: NDArray[np.int64],
-) -> Asked:
-    """The chosen searches of a split with their shoppers."""
-    shoppers = shoppers_of(searches, split, catalog=parts.catalog, users=users, length=HISTORY)
-    queries = searches.of(split).queries
-    return Asked([Request(queries[i], shoppers[i]) for i in chosen.tolist()])
 
 
 def _units(measured: Searches, searches: Searches, queries: Sequence[str]) -> list[str]:

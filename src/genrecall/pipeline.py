@@ -35,9 +35,10 @@ from genrecall.errors import ArtifactError, ConfigError, unknown_name
 from genrecall.evaluate.metrics import Metrics
 from genrecall.generator import stage as generator_stage
 from genrecall.generator.distill import Teacher
+from genrecall.generator.lm.processes import Launch, is_main, launched, sharing_cores
 from genrecall.offline import evaluate, set_threads, unmeasured, write_trec
 from genrecall.outputs import Outputs, find_artifact, publish
-from genrecall.progress import FileLog, RunLog
+from genrecall.progress import FileLog, RunLog, SilentLog
 from genrecall.quantize import stage as quantize_stage
 from genrecall.quantize.load import load_previous, load_table
 from genrecall.reporting import gather
@@ -64,11 +65,13 @@ class RunResult:
         outputs: where.
         metrics: of the validation split; None when the run stopped before `evaluate`.
         ran: the stages that were not up to date and ran.
+        main: False in a process that at most took part in the training of another one's run.
     """
 
     outputs: Outputs
     metrics: Metrics | None
     ran: tuple[str, ...]
+    main: bool = True
 
 
 def run(
@@ -81,6 +84,9 @@ def run(
 ) -> RunResult:
     """Run the stages that are not up to date.
 
+    Of several processes, started by `torchrun` or `accelerate launch`, all call it alike: the main
+    one runs the stages, and the others take part in the generator's training and return.
+
     Args:
         config: what to make.
         outputs: where to write.
@@ -90,27 +96,42 @@ def run(
         log: where to report; None for the terminal and `log.jsonl`.
 
     Raises:
-        ConfigError: unknown stages, `last` before `first`, or `quantize.warm_start` in `outputs`.
+        ConfigError: unknown stages, `last` before `first`, `quantize.warm_start` in `outputs`, or
+            several processes and a family that one process trains.
         ArtifactError: a stage before `first` has not run, or another run writes to `outputs`.
         DataError: the tables cannot be used.
     """
     _check_stages(first, last)
+    _check_processes(config)
     set_threads(config.threads)
-    with outputs.alone():
-        log = log or FileLog(outputs.log)
-        log.event("run", version=__version__, config=config.model_dump(mode="json"))
-        runner = _Runner(config, outputs, first=first, log=log)
-        for name in STAGES[: STAGES.index(last) + 1]:
-            runner.advance(name)
-        metrics = publish(outputs, config, runner.done) if last == STAGES[-1] else None
+    with Launch.join() as launch:
+        if not is_main():
+            if inputs := launch.wait():
+                helper = _Runner(config, outputs, first=None, log=SilentLog(), launch=launch)
+                helper.take_part(inputs)
+            return RunResult(outputs, None, (), main=False)
+        with outputs.alone():
+            log = log or FileLog(outputs.log)
+            log.event("run", version=__version__, config=config.model_dump(mode="json"))
+            if launched() > 1:
+                log.say(f"{launched()} processes: the others help to train the generator, and end")
+            runner = _Runner(config, outputs, first=first, log=log, launch=launch)
+            for name in STAGES[: STAGES.index(last) + 1]:
+                runner.advance(name)
+                if name == "generator":
+                    launch.dismiss()
+            metrics = publish(outputs, config, runner.done) if last == STAGES[-1] else None
     return RunResult(outputs, metrics, tuple(runner.ran))
 
 
 class _Runner:
     """Walks through the stages and keeps what the next ones need."""
 
-    def __init__(self, config: Config, outputs: Outputs, *, first: str | None, log: RunLog) -> None:
+    def __init__(
+        self, config: Config, outputs: Outputs, *, first: str | None, log: RunLog, launch: Launch
+    ) -> None:
         self.config, self.outputs, self.log = config, outputs, log
+        self._launch = launch
         self.done: dict[str, Artifact] = {}
         self.ran: list[str] = []
         self._kept = _open_kept(config.quantize.warm_start, outputs)
@@ -151,6 +172,18 @@ class _Runner:
         # What is published needs no checkpoint, and a forced run must not resume from it.
         shutil.rmtree(self.outputs.checkpoints, ignore_errors=True)
         self.ran.append(name)
+
+    def take_part(self, inputs: str) -> None:
+        """Train the generator along with the main process, which has made the stages before it."""
+        for name in STAGES[: STAGES.index("generator")]:
+            self.done[name] = open_artifact(self.outputs.stage(name), kind=name)
+        if self._inputs("generator") != inputs:
+            raise ArtifactError(
+                f"this process would train another generator than the main one: its config, or "
+                f"what it finds in {self.outputs.folder}, differs. Start all processes with the "
+                "same config and --out, in a folder that all of them see."
+            )
+        self._generator(self.outputs.stage("generator"), inputs)
 
     def _inputs(self, name: str) -> str:
         config = self.config
@@ -240,23 +273,25 @@ class _Runner:
         catalog, searches = self._tables
         queries, pairs = self._training
         embed = self.done["embed"]
-        return generator_stage.run(
-            self.config.generator,
-            catalog,
-            queries=queries,
-            pairs=pairs,
-            encoder=load_encoder(embed, log=self.log),
-            item_vectors=embed_stage.load_vectors(embed),
-            table=load_table(self.done["quantize"]),
-            seed=self.config.seed,
-            out=out,
-            checkpoints=self.outputs.checkpoints,
-            inputs=inputs,
-            log=self.log,
-            searches=searches,
-            users=self._users,
-            teacher=self._teacher(),
-        )
+        self._launch.call(inputs)
+        with sharing_cores():
+            return generator_stage.run(
+                self.config.generator,
+                catalog,
+                queries=queries,
+                pairs=pairs,
+                encoder=load_encoder(embed, log=self.log),
+                item_vectors=embed_stage.load_vectors(embed),
+                table=load_table(self.done["quantize"]),
+                seed=self.config.seed,
+                out=out,
+                checkpoints=self.outputs.checkpoints,
+                inputs=inputs,
+                log=self.log,
+                searches=searches,
+                users=self._users,
+                teacher=self._teacher(),
+            )
 
     def _teacher(self) -> Teacher | None:
         """The generator that `generator.distill` names."""
@@ -311,6 +346,15 @@ def _open_kept(path: Path | None, outputs: Outputs) -> Artifact | None:
             "the bundle elsewhere and name that."
         )
     return open_artifact(path, kind=BUNDLE)
+
+
+def _check_processes(config: Config) -> None:
+    if launched() > 1 and config.generator.family != "lm":
+        raise ConfigError(
+            f"{launched()} processes were started, and generator.family is "
+            f"{config.generator.family!r}, which one process trains; several train 'lm'. Start one "
+            "by `genrecall run`, or say family: lm."
+        )
 
 
 def _check_stages(first: str | None, last: str) -> None:

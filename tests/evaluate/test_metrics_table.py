@@ -1,11 +1,14 @@
 import io
+import json
 
 import numpy as np
 from rich.console import Console
 
-from genrecall.evaluate.metrics import EvaluationInputs, build_metrics
+from genrecall.evaluate.metrics import CONTROLS, STAGES, EvaluationInputs, build_metrics
+from genrecall.evaluate.report.words import headlines
 from genrecall.evaluate.slices import SLICES
 from genrecall.evaluate.table import WIDTH, print_metrics
+from genrecall.generator.load import STAGES as TRAINED
 
 CHANNELS = (
     "generative",
@@ -90,6 +93,32 @@ def test_single_channels_come_before_their_fusions():
     names = [line.split()[0] for line in printed()[1].splitlines() if line.strip()]
     places = [names.index(name) for name in ("bm25", "dense", "generative", "bm25+dense")]
     assert places == sorted(places)
+
+
+def test_stages_stand_as_they_are_trained_and_controls_after_them():
+    random = np.random.default_rng(1)
+    controls = ("popularity", "anonymous")
+    beams = {name: random.integers(0, 50, (40, 10)) for name in (*TRAINED, *controls)}
+    channels = {name: [random.choice(200, 9)] * 40 for name in (*CHANNELS, *controls)}
+    metrics, _ = printed(beams=beams, channels=channels)
+    out = io.StringIO()
+    read = json.loads(json.dumps(metrics, sort_keys=True))  # as from metrics.json
+    print_metrics(read, console=Console(file=out, width=WIDTH, color_system=None))
+    shown = out.getvalue()
+    table = shown[shown.index("Good items whose SID") : shown.index("Channels and")]
+    ordered = [*TRAINED, "anonymous", "popularity"]
+    assert [name for name in table.split() if name in beams] == ordered
+    others = shown[shown.index("What knowing the shopper adds") :].splitlines()
+    compared = [line.split()[1] for line in others if line.startswith("to ")]
+    assert compared == [name for name in ordered[1:] if name != TRAINED[-1]]
+    # The report's headline is about the stage that serves, not about the last row.
+    served = read["hit@beam"][TRAINED[-1]]["10"]["value"]
+    assert f"{100 * served:.1f}" in "".join(headline.number for headline in headlines(read))
+
+
+def test_the_stages_are_those_of_the_generator():
+    assert STAGES == TRAINED
+    assert not set(STAGES) & set(CONTROLS)
 
 
 def test_slices_compare_the_fusion_without_and_with_the_generative_channel():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,6 @@ from genrecall.data.shoppers import Shopper
 
 Filters = Mapping[str, Any]
 """`{field: value | [any of] | {"gte": x, "lte": y} | {"not": …}}`; see `index/filters.py`."""
-
-HISTORY: Final = 100
-"""Items of a shopper's history worth telling in a request; a generator may read fewer."""
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,7 @@ class RecallParts:
             catalog=self.catalog,
             postings=Postings(self.table, eligible.live),
             vectors=loaded.vectors,
+            read=loaded.read,
             encode=loaded.encode,
             eligible=eligible,
             config=self.channels.generative,

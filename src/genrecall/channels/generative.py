@@ -75,7 +75,8 @@ class GenerativeChannel:
         catalog: the items.
         postings: SID → live items.
         vectors: of the items, float32 `[N, D]`.
-        encode: prompts to unit vectors, float32 `[Q, D]`.
+        read: prompts to those with what the generator reads of their shoppers.
+        encode: such prompts to unit vectors, float32 `[Q, D]`.
         eligible: which items may be answered with.
         config: beam widths and item order.
     """
@@ -89,6 +90,7 @@ class GenerativeChannel:
         catalog: Catalog,
         postings: Postings,
         vectors: NDArray[np.float32],
+        read: Callable[[Sequence[Prompt]], list[Prompt]],
         encode: Callable[[Sequence[Prompt]], NDArray[np.float32]],
         eligible: Eligible,
         config: GenerativeConfig,
@@ -99,6 +101,7 @@ class GenerativeChannel:
         self.trie = Trie(table.space, table.packed)
         self.generator = generator
         self.vectors = vectors
+        self.read = read
         self._encode_prompts = encode
         self._eligible = eligible
         self._config = config
@@ -153,7 +156,7 @@ class GenerativeChannel:
             shopper = request.shopper or Shopper()
             history = tuple(row_of[item] for item in shopper.history if item in row_of)
             prompts.append(Prompt(request.query, profile=shopper.profile, history=history))
-        return prompts
+        return self.read(prompts)
 
     def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
         """See `Channel.rank`. A request whose beams hold too few items is searched wider.
@@ -170,9 +173,9 @@ class GenerativeChannel:
             still_open: list[int] = []
             for start in range(0, len(open_requests), _AT_ONCE):
                 part = open_requests[start : start + _AT_ONCE]
-                asked = [requests[i] for i in part]
-                queries = self.encode(asked)
-                beams = self._search(asked, queries, [masks[i] for i in part], beam)
+                prompts = self._prompts([requests[i] for i in part])
+                queries = self._encode_prompts(prompts)
+                beams = self._search(prompts, queries, [masks[i] for i in part], beam)
                 for row, i in enumerate(part):
                     leaves, logprob = beams.leaves[row], beams.logprob[row]
                     ordered = self.answer(queries[row], leaves, logprob, masks[i])
@@ -197,9 +200,10 @@ class GenerativeChannel:
         parts = []
         for start in range(0, len(requests), _AT_ONCE):
             part = requests[start : start + _AT_ONCE]
-            queries = self.encode(part)
+            prompts = self._prompts(part)
+            queries = self._encode_prompts(prompts)
             masks = [self._eligible.mask(request) for request in part]
-            parts.append(self._search(part, queries, masks, beam))
+            parts.append(self._search(prompts, queries, masks, beam))
         return Beams(
             leaves=np.concatenate([np.empty((0, beam), np.int64), *(b.leaves for b in parts)]),
             logprob=np.concatenate([np.empty((0, beam), np.float32), *(b.logprob for b in parts)]),
@@ -240,7 +244,7 @@ class GenerativeChannel:
 
     def _search(
         self,
-        requests: Sequence[Request],
+        prompts: Sequence[Prompt],
         queries: NDArray[np.float32],
         masks: Sequence[NDArray[np.bool_] | None],
         beam: int,
@@ -254,7 +258,7 @@ class GenerativeChannel:
         return search(
             self.generator,
             self.trie,
-            self._prompts(requests),
+            prompts,
             beam=beam,
             valid=valid,
             min_level1=min(self._config.min_level1, beam),

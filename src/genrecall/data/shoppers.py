@@ -22,6 +22,9 @@ from genrecall.errors import DataError
 USERS_FILE: Final = "users.parquet"
 CHOICES_FILE: Final = "choices.parquet"
 
+HISTORY: Final = 200
+"""Items of a shopper's history worth looking through, the latest; a generator may read fewer."""
+
 Pair = tuple[str, str]
 """A field of a shopper's profile and its value, such as `("age_band", "25-34")`."""
 

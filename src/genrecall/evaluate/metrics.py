@@ -6,7 +6,7 @@ beams, `S` distinct SIDs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -44,6 +44,9 @@ POPULARITY: Final = "popularity"
 CONTROLS: Final = (TWO_VIEWS, ANONYMOUS, POPULARITY)
 JOIN: Final = "+"
 """Joins the names of the channels of a fusion: `bm25+dense`."""
+
+STAGES: Final = ("item_to_sid", "query_to_sid", "user_query_to_sid")
+"""Training stages of the generator, in their order."""
 
 Metrics = dict[str, Any]
 """What `metrics.json` holds."""
@@ -161,6 +164,17 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
     if inputs.latencies_ms is not None:
         metrics["latency_ms"] = _latency(inputs.latencies_ms, inputs.latency_k, seed=inputs.seed)
     return metrics
+
+
+def stage_order(names: Iterable[str]) -> list[str]:
+    """What has beams: training stages in their order, then controls and baselines.
+
+    >>> stage_order(["anonymous", "item_to_sid", "popularity", "query_to_sid"])
+    ['item_to_sid', 'query_to_sid', 'anonymous', 'popularity']
+    """
+    known = (*STAGES, *CONTROLS)
+    place = {name: number for number, name in enumerate(known)}
+    return sorted(names, key=lambda name: (name in CONTROLS, place.get(name, len(place)), name))
 
 
 def unit_groups(inputs: EvaluationInputs) -> IntArray:

@@ -17,6 +17,7 @@ from genrecall.evaluate.metrics import (
     TWO_VIEWS,
     K,
     Metrics,
+    stage_order,
 )
 from genrecall.evaluate.slices import SLICES
 
@@ -98,8 +99,8 @@ def _beam_table(metrics: Metrics) -> Table | None:
         return None
     columns = ["beams", "hit@beam", "hit_micro@beam", "items behind"]
     table = _table("Good items whose SID is among the beams", columns)
-    for stage, widths in metrics["hit@beam"].items():
-        for place, (width, hit) in enumerate(widths.items()):
+    for stage in stage_order(metrics["hit@beam"]):
+        for place, (width, hit) in enumerate(metrics["hit@beam"][stage].items()):
             micro = metrics["hit_micro@beam"][stage][width]
             behind = metrics["candidates@beam"][stage][width]
             name = "" if place else stage
@@ -151,8 +152,9 @@ def _shopper_table(metrics: Metrics) -> Table | None:
         "What knowing the shopper adds" if told else f"{GENERATIVE.capitalize()} beside popularity"
     )
     table = _table(title, columns)
-    for names, hits in metrics["paired_hit@beam"].items():
-        without = names.split(" - ")[1]
+    compared = {names.split(" - ")[1]: hits for names, hits in metrics["paired_hit@beam"].items()}
+    for without in stage_order(compared):
+        hits = compared[without]
         answers = metrics["paired_shopper"].get(f"{GENERATIVE} - {without}")
         cells = [_change(hits[width]) if width in hits else "" for width in _SHOPPER_BEAMS]
         cells += [_change(answers[m]) if answers else "" for m in _SHOPPER_MEASURES]

@@ -75,6 +75,12 @@ class GeneratorConfig(Section):
     history: int = Field(default=20, ge=0)
     """Items of a shopper's history that the generator reads, the latest; 0 for none."""
 
+    related_categories: int = Field(default=0, ge=0)
+    """Of so many categories related to the query a history's items are read; 0 for all. The paper
+    reads related categories only. Off by default: `compact` attends with the query, and histories
+    are seldom longer than what is read. For `lm`, whose prompt holds what is read, a quarter of the
+    first codes in use is a start."""
+
     profile: bool = True
     """Whether the generator reads gender, age band and further fields of the users table."""
 

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 
 from genrecall.data.histories import check_histories, histories_of
-from genrecall.data.shoppers import profiles_of
+from genrecall.data.shoppers import HISTORY, profiles_of
 from genrecall.data.tables import Searches
 from genrecall.embed.tokenizer import Bags
-from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.prompts import Pair
+from genrecall.generator.related import ShopperRule
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class KnownShoppers:
 
     Attributes:
         searches: those of the training split that tell who and when, `n` of them.
-        histories: catalog rows that each had chosen before, oldest first.
+        histories: catalog rows that each had chosen before and that are read, oldest first.
         profiles: numbers of each one's profile pairs.
         pairs: the pairs (field, value) that have a number.
     """
@@ -48,14 +48,14 @@ class KnownShoppers:
 
 
 def known_shoppers(
-    searches: Searches, users: pl.DataFrame | None, config: GeneratorConfig
+    searches: Searches, users: pl.DataFrame | None, rule: ShopperRule
 ) -> KnownShoppers | None:
     """Cut what each training search could know of its shopper.
 
     Args:
         searches: of all splits; of those that train, the ones that tell who and when are kept.
         users: columns of `USERS`; None where nothing is known of them.
-        config: how long histories are, and whether profiles are read.
+        rule: what is read of histories and profiles.
 
     Returns:
         None where no search tells who and when.
@@ -68,12 +68,13 @@ def known_shoppers(
     train = usable.of("train")
     if not len(train):
         return None
-    histories = histories_of(usable, "train", limit=config.history)
-    check_histories(histories, train.frame["time"])
-    profiles = profiles_of(users if config.profile else None, train.frame["user_id"])
+    cut = histories_of(usable, "train", limit=rule.length if rule.related is None else HISTORY)
+    check_histories(cut, train.frame["time"])
+    histories = rule.choose(Bags(cut.rows.astype(np.int64), cut.offsets), train.queries)
+    profiles = profiles_of(users if rule.profile else None, train.frame["user_id"])
     return KnownShoppers(
         searches=train,
-        histories=Bags(histories.rows.astype(np.int64), histories.offsets),
+        histories=histories,
         profiles=Bags(profiles.pairs.astype(np.int64), profiles.offsets),
         pairs=profiles.vocabulary,
     )

@@ -14,6 +14,7 @@ from genrecall.generator.base import Generator
 from genrecall.generator.compact import CompactGenerator, CompactModel, join_views, read_bags
 from genrecall.generator.features import LookAhead, mean_vectors
 from genrecall.generator.prompts import ITEM, QUERY, Prompt
+from genrecall.generator.related import make_rule
 from genrecall.generator.shopper import ShopItems
 from genrecall.sid import SidTable
 from genrecall.trie import Trie
@@ -26,6 +27,9 @@ STAGES: Final = (ITEM_TO_SID, QUERY_TO_SID, USER_QUERY_TO_SID)
 
 STAGES_FILE: Final = "stages.json"
 """Which family and stages an artifact holds."""
+
+SHOPPER_FILE: Final = "shopper.json"
+"""What stage 3 reads of shoppers: `profile`, `history` and `related_categories` of its settings."""
 
 OWN_VECTORS: Final = "own_vectors.npy"
 """The generator's own vectors of the items."""
@@ -44,11 +48,14 @@ class Loaded(NamedTuple):
     Attributes:
         generator: scores SIDs.
         vectors: of the items, unit vectors, float32 `[N, D']`.
+        read: prompts to those that the other two take: with what this stage reads of their
+            shoppers, and no more.
         encode: prompts to unit vectors of the same space, float32 `[Q, D']`.
     """
 
     generator: Generator[Any]
     vectors: NDArray[np.float32]
+    read: Callable[[Sequence[Prompt]], list[Prompt]]
     encode: Callable[[Sequence[Prompt]], NDArray[np.float32]]
 
 
@@ -79,10 +86,26 @@ def load_generator(
     Returns:
         For `compact` the vectors are both views of a text, the encoder's and the generator's own;
         a language model has the encoder's alone.
+
+    Raises:
+        ArtifactError: a version that wrote other files made the artifact, or it is of another SID
+            space.
     """
     part = artifact.part(stage)
+    # Before the last stage a generator has never seen a shopper: it reads nothing of one.
+    reads: dict[str, Any] = {"profile": False, "history": 0, "related_categories": 0}
+    if stage == USER_QUERY_TO_SID:
+        reads = artifact.read_json(SHOPPER_FILE)
+    rule = make_rule(
+        **reads, encoder=encoder, item_vectors=item_vectors, category=table.codes[:, 0]
+    )
     if artifact.read_json(STAGES_FILE)["family"] == "lm":
-        return _load_lm(part, stage, encoder=encoder, item_vectors=item_vectors, table=table)
+        return Loaded(
+            _load_lm(part, stage, table),
+            item_vectors,
+            rule.read,
+            lambda prompts: encoder.encode([prompt.text for prompt in prompts]),
+        )
     model = CompactModel.load(part, space=table.space)
     own = np.load(part.file(OWN_VECTORS), allow_pickle=False)
     added = [
@@ -98,25 +121,13 @@ def load_generator(
     )
     items = ShopItems(table.sid_of_item, item_vectors)
     generator = CompactGenerator(model, encoder, look_ahead, items, head_weight=head_weight)
-    return Loaded(generator, views, generator.encode)
+    return Loaded(generator, views, rule.read, generator.encode)
 
 
-def _load_lm(
-    part: Artifact,
-    stage: str,
-    *,
-    encoder: Encoder,
-    item_vectors: NDArray[np.float32],
-    table: SidTable,
-) -> Loaded:
+def _load_lm(part: Artifact, stage: str, table: SidTable) -> Generator[Any]:
     # The compact family does not wait for transformers.
     from genrecall.generator.lm.generator import LmGenerator
     from genrecall.generator.lm.model import LmModel
 
     kind = ITEM if stage == ITEM_TO_SID else QUERY
-    generator = LmGenerator(LmModel.load(part, space=table.space), sids=table.names, kind=kind)
-    return Loaded(
-        generator,
-        item_vectors,
-        encode=lambda prompts: encoder.encode([prompt.text for prompt in prompts]),
-    )
+    return LmGenerator(LmModel.load(part, space=table.space), sids=table.names, kind=kind)

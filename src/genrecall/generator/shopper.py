@@ -3,7 +3,7 @@
 Each chosen item is a token: an embedding of its SID, its vector projected, and how long ago it was
 chosen. The query, with the profile added, attends to them, so what was chosen in categories that
 have to do with the query counts and the rest does not (the near-line history of CQ-SID,
-arXiv 2605.14434, §3.2, there chosen by a rule):
+arXiv 2605.14434, §3.2, there chosen by a rule; with `related.py` by both):
 
     h' = h + Σ profile,   a = softmax(W_q h' · W_k x_j),   out = h' + MLP([h', Σ_j a_j x_j])
 
@@ -23,8 +23,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from genrecall.embed.tokenizer import Bags, ragged_offsets, ragged_ranges
+from genrecall.embed.tokenizer import Bags, ragged_ranges
 from genrecall.generator.prompts import Pair, Prompt
+from genrecall.generator.related import make_bags
 
 
 class Context(NamedTuple):
@@ -145,9 +146,4 @@ def context_of_prompts(
     number = {pair: place for place, pair in enumerate(pairs)}
     histories = [prompt.history for prompt in prompts]
     profiles = [[number[p] for p in prompt.profile if p in number] for prompt in prompts]
-    return make_context(items, _ragged(histories), _ragged(profiles), length=length)
-
-
-def _ragged(lists: Sequence[Sequence[int]]) -> Bags:
-    flat = np.array([number for numbers in lists for number in numbers], dtype=np.int64)
-    return Bags(flat, ragged_offsets([len(numbers) for numbers in lists]))
+    return make_context(items, make_bags(histories), make_bags(profiles), length=length)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -18,7 +19,9 @@ from genrecall.embed.pairs import LoggedPairs
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.distill import Teacher
 from genrecall.generator.known import known_shoppers
-from genrecall.generator.load import STAGES_FILE
+from genrecall.generator.lm.processes import is_main, part_processes
+from genrecall.generator.load import SHOPPER_FILE, STAGES_FILE
+from genrecall.generator.related import make_rule
 from genrecall.generator.shopper import ShopItems
 from genrecall.generator.sources import Source, stage_sources
 from genrecall.generator.training import CompactTrainer, Shop
@@ -49,6 +52,8 @@ def run(
 ) -> Artifact:
     """Train the generator and keep the weights after each stage.
 
+    All processes of a launch call it alike; the main one writes.
+
     Args:
         config: sizes, rates and shares.
         catalog: the items whose titles are prompts.
@@ -72,8 +77,12 @@ def run(
     items = ShopItems(table.sid_of_item, item_vectors)
     log.say(f"  {len(queries):,} logged queries, {config.pseudo_queries:,} pseudo-queries")
     known = None
+    reads = config.model_dump(include={"profile", "history", "related_categories"})
     if searches is not None and config.user_query_to_sid.steps:
-        known = known_shoppers(searches, users, config)
+        rule = make_rule(
+            **reads, encoder=encoder, item_vectors=item_vectors, category=table.codes[:, 0]
+        )
+        known = known_shoppers(searches, users, rule)
     if known is not None:
         log.say(f"  {known.describe()}")
     sources = stage_sources(
@@ -99,11 +108,16 @@ def run(
     else:
         shop = Shop(tokenizer=encoder.tokenizer, titles=titles, trie=trie, items=items)
         trainer = CompactTrainer(config, shop, known, seed=seed)
-    with writing(out, kind="generator", inputs=inputs) as folder:
-        write_json(folder / STAGES_FILE, {"family": config.family, "stages": list(sources)})
+    with writing(out, kind="generator", inputs=inputs) if is_main() else nullcontext() as folder:
         for number, name in enumerate(sources):
             trainer.train(name, number, sources[name], checkpoints=kept, log=log)
-            trainer.save(folder / name)
+            if folder is not None:
+                trainer.save(folder / name)
+        if folder is not None:
+            write_json(folder / STAGES_FILE, {"family": config.family, "stages": list(sources)})
+            if known is not None:
+                write_json(folder / SHOPPER_FILE, reads)
+    part_processes()
     return open_artifact(out, kind="generator")
 
 

@@ -1,15 +1,8 @@
 """Training of language models: it learns, resumes exactly, adapts few weights, tells its speed."""
 
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
 from tiny_lm import CONFIG, NOUNS, SPACE, TRIE, as_generator, make_draw, make_lm, make_prompts
 
 from genrecall.checkpoint import Checkpoints
@@ -160,30 +153,6 @@ def test_every_run_tells_its_speed():
     assert 0 < figures["flop_utilization"] < 1
     assert "float32 product" in figures["peak_source"]
     assert "examples/s" in log.said[-1] and "% of" in log.said[-1]
-
-
-def test_two_processes_end_in_the_weights_of_one(tmp_path):
-    """Shares of four and three prompts; the parts of a share differ in number."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    shared = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    shared |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    script = Path(__file__).with_name("one_of_two.py")
-    started = [
-        subprocess.Popen(
-            [sys.executable, script, tmp_path, rank],
-            env=shared | {"RANK": rank, "LOCAL_RANK": rank},
-        )
-        for rank in "01"
-    ]
-    assert [process.wait(timeout=120) for process in started] == [0, 0]
-    first, second = (load_file(tmp_path / f"{rank}.safetensors") for rank in "01")
-    assert equal(first, second)
-    alone = weights(train(make_lm(), steps=3, batch=7))
-    for name, value in alone.items():
-        torch.testing.assert_close(first[name], value, rtol=1e-3, atol=1e-4)
-    assert (tmp_path / "checkpoints/query_to_sid.safetensors").is_file()
 
 
 def test_a_batch_smaller_than_the_processes_is_refused(monkeypatch):

@@ -81,21 +81,18 @@ def simulate(
     query, time = query[order], time[order]
     user = np.zeros(n, dtype=np.int64)
     shown = np.zeros((n, k), dtype=np.int64)
-    relevant = np.zeros((n, k))
-    drawn = _UserChoice(catalog, shoppers, rng)
+    appealing = np.zeros((n, k))
+    drawn = UserChoice(catalog, shoppers, rng)
     for number, searches in _by_value(query):
         intent = queries[number].intent
         user[searches] = drawn.users(intent, len(searches))
         shown[searches] = engine.answer(queries[number], time[searches], k=k)
         meant = drawn.types_in_mind(intent, user[searches])
-        relevant[searches] = _relevance_in_mind(catalog, intent, meant, shown[searches])
+        appealing[searches] = appeal(
+            catalog, shoppers, intent, users=user[searches], meant=meant, shown=shown[searches]
+        )
     # At empty positions -1 reads some item; the last condition of a click discards it.
-    attraction = shoppers.attraction(catalog, user[:, None], shown)
-    decided = np.array([queries[number].intent.kind == "product" for number in query])
-    attraction[decided] **= DECIDED
-    appeal = np.maximum(relevant, CURIOSITY) * attraction
-    looks = np.arange(1, k + 1) ** -config.position_bias
-    clicked = (rng.random((n, k)) < looks * appeal) & (shown >= 0)
+    clicked = (rng.random((n, k)) < looks(config) * appealing) & (shown >= 0)
     return SearchLog(
         time=time,
         user=user,
@@ -103,8 +100,42 @@ def simulate(
         query=query,
         shown=shown,
         clicked=clicked,
-        bought=clicked & (rng.random((n, k)) < PURCHASE * np.sqrt(appeal)),
+        bought=clicked & (rng.random((n, k)) < PURCHASE * np.sqrt(appealing)),
     )
+
+
+def looks(config: ShopConfig) -> Floats:
+    """Probability that a shopper looks at each position: `[k]`."""
+    position = np.arange(1, config.impressions + 1)
+    chance: Floats = np.power(position, -config.position_bias)
+    return chance
+
+
+def appeal(
+    catalog: ShopCatalog,
+    shoppers: Shoppers,
+    intent: Intent,
+    *,
+    users: Numbers,
+    meant: Numbers,
+    shown: Numbers,
+) -> Floats:
+    """Probability that shoppers click what they are shown if they look at it: `[n, k]`.
+
+    Args:
+        catalog: the shop's items.
+        shoppers: everybody.
+        intent: what the query says.
+        users: who asked, `[n]`.
+        meant: the type that each of them thinks of, `[n]`.
+        shown: catalog rows, `[n, k]`; what -1 gets means nothing.
+    """
+    relevant = _relevance_in_mind(catalog, intent, meant, shown)
+    attraction = shoppers.attraction(catalog, users[:, None], shown)
+    if intent.kind == "product":
+        attraction **= DECIDED
+    chance: Floats = np.maximum(relevant, CURIOSITY) * attraction
+    return chance
 
 
 def _times(
@@ -129,7 +160,7 @@ def _times(
     return times
 
 
-class _UserChoice:
+class UserChoice:
     """Draws who asks a query, by activity, interest and gender, and which type they think of."""
 
     def __init__(self, catalog: ShopCatalog, shoppers: Shoppers, rng: np.random.Generator) -> None:

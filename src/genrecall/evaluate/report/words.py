@@ -7,12 +7,14 @@ from typing import Any, Final, NamedTuple
 
 from genrecall.evaluate.metrics import (
     ANONYMOUS,
+    CONTROLS,
     GENERATIVE,
     JOIN,
     POPULARITY,
     TWO_VIEWS,
     K,
     Metrics,
+    stage_order,
 )
 
 Figure = Mapping[str, Any]
@@ -65,8 +67,8 @@ class Headline(NamedTuple):
 
 
 def stages(metrics: Metrics) -> list[str]:
-    """Training stages with beams, in the order in which they are trained."""
-    return _in_order(metrics.get("hit@beam", {}), _STAGES)
+    """What has beams: training stages in their order, then controls and baselines."""
+    return stage_order(metrics.get("hit@beam", {}))
 
 
 def slices(metrics: Metrics) -> list[str]:
@@ -193,7 +195,7 @@ def _gain(metrics: Metrics) -> Headline | None:
 
 
 def _beams(metrics: Metrics) -> Headline | None:
-    trained = stages(metrics)
+    trained = [name for name in stages(metrics) if name not in CONTROLS]
     if not trained:
         return None
     last = trained[-1]

@@ -59,8 +59,8 @@ def train_lm_stage(
 ) -> None:
     """Train one stage in place, and say what speed it had.
 
-    All processes of an `accelerate launch` call it alike, and end in the same weights; the main one
-    keeps the checkpoints.
+    All processes of a launch call it alike, and end in the same weights; the main one keeps the
+    checkpoints.
 
     Args:
         lm: the weights to train; they stay on the device of the training.
@@ -93,6 +93,7 @@ def train_lm_stage(
             lm, rate=rate, weight_decay=config.weight_decay, clip_norm=config.clip_norm
         )
         first = checkpoints.resume(name, optimizer.weights, optimizer)
+        accelerator.wait_for_everyone()  # before the main process writes or removes checkpoints
         if first:
             log.say(f"  {name}: resumes at step {first:,}")
         speed = Speed(lm, peak(accelerator.device, lm.dtype))

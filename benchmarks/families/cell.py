@@ -1,0 +1,336 @@
+"""One cell: plan how long it trains, train it with the pipeline, measure it.
+
+The stages before the generator are made once for all cells of a config and seed. A cell has a
+folder that is named after a hash of its settings, so what is there is never of other settings; its
+plan is written before it trains, so that an interrupted cell goes on exactly.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from safetensors import safe_open
+
+from benchmarks.families.cells import (
+    COMPACT,
+    EQUAL,
+    LM,
+    STUDENT,
+    Training,
+    compact,
+    language_model,
+    student,
+    with_steps,
+)
+from benchmarks.families.pace import (
+    COUNTED,
+    WARM_UP,
+    Plan,
+    Stage,
+    calibrated,
+    plan_longer,
+    plan_stages,
+    teacher_seconds,
+    trained,
+)
+from genrecall import __version__
+from genrecall.artifact import Artifact, content_hash, open_artifact, write_json, writing
+from genrecall.channels.bundle import KIND as BUNDLE
+from genrecall.channels.bundle import PARTS, assemble
+from genrecall.config import Config
+from genrecall.data import stage as data_stage
+from genrecall.evaluate.measures import recall, target_ranks
+from genrecall.evaluate.metrics import (
+    BEAM_WIDTHS,
+    GENERATIVE,
+    POPULARITY,
+    RECALL_AT,
+    EvaluationInputs,
+    unit_groups,
+)
+from genrecall.generator.config import GeneratorConfig
+from genrecall.generator.lm.config import Size
+from genrecall.generator.load import STAGES
+from genrecall.offline import evaluate
+from genrecall.outputs import Outputs
+from genrecall.pipeline import run
+from genrecall.progress import FileLog
+from genrecall.quantize.load import HEALTH
+
+SHARED: Final = ("data", "embed", "quantize")
+BASELINES: Final = ("bm25", "dense", POPULARITY)
+
+
+@dataclass(frozen=True)
+class CellOutputs(Outputs):
+    """The folder of a cell, which takes the stages before the generator from elsewhere.
+
+    Attributes:
+        base: where they lie.
+    """
+
+    base: Outputs
+
+    def stage(self, name: str) -> Path:
+        """Output of one stage."""
+        return self.base.stage(name) if name in SHARED else super().stage(name)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all cells of one config and seed have in common.
+
+    Attributes:
+        config: of the shop, with this seed.
+        folder: where to write.
+        seconds: of training, for the cells of equal time.
+        size: of the language model.
+        device: where it computes, `cpu` or `cuda`.
+        training: batch and learning rate of the language model.
+        sample_seed: draws the same searches for every seed.
+    """
+
+    config: Config
+    folder: Path
+    seconds: float
+    size: Size
+    device: str
+    training: Training
+    sample_seed: int
+
+    @property
+    def base(self) -> Outputs:
+        """Where the shared stages lie."""
+        return Outputs(self.folder / "base")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What one cell says.
+
+    Attributes:
+        parameters: weights of the generator; the encoder, which all cells share, apart.
+        stages: how each one was trained.
+        teacher_seconds: that the teacher took to answer; None without one.
+        health: figures of the SIDs.
+        units: a number for the query of each search, or its shopper; intervals are over these.
+        values: channel → measure → value of each search.
+        folder: of the cell.
+    """
+
+    parameters: int
+    stages: Mapping[str, Stage]
+    teacher_seconds: float | None
+    health: Mapping[str, Any]
+    units: Sequence[int]
+    values: Mapping[str, Mapping[str, Sequence[float]]]
+    folder: Path
+
+    @property
+    def teacher(self) -> Path:
+        """The bundle of a language model that teaches."""
+        return self.folder / "teacher"
+
+    @property
+    def seconds(self) -> float:
+        """Of training."""
+        return sum(stage.seconds for stage in self.stages.values())
+
+
+def prepare(bench: Bench) -> None:
+    """Run the shared stages, where they are not up to date."""
+    run(bench.config, bench.base, last=SHARED[-1])
+
+
+def finish(bench: Bench, name: str, finished: Mapping[str, Finished]) -> Finished:
+    """Train and measure a cell, or read what it said.
+
+    Args:
+        bench: what the cells have in common; its shared stages are there.
+        name: of the cell.
+        finished: those that it needs, by name.
+    """
+    generator = _generator(bench, name, finished)
+    folder = bench.folder / f"{name}-{_hash(bench, name, generator)[:12]}"
+    path = folder / "result.json"
+    if path.exists():
+        return _read(path)
+    if name in (LM, EQUAL):
+        plan = _planned(bench, name, generator, finished, folder)
+        generator = with_steps(generator, plan.steps).model_copy(
+            update={"checkpoint_every": plan.checkpoint_every}
+        )
+    config = bench.config.model_copy(update={"generator": generator})
+    outputs = CellOutputs(folder, bench.base)
+    run(config, outputs, last="generator")
+    stages = {part: open_artifact(outputs.stage(part), kind=part) for part in PARTS}
+    if name == LM:
+        _keep_teacher(folder / "teacher", config, stages)
+    values, units = _measure(bench, config, stages, outputs)
+    done = Finished(
+        parameters=_parameters(stages["generator"]),
+        stages=trained(outputs.log, generator),
+        teacher_seconds=teacher_seconds(outputs.log) if name == STUDENT else None,
+        health=stages["quantize"].read_json(HEALTH),
+        units=units,
+        values=values,
+        folder=folder,
+    )
+    _write(path, done)
+    return done
+
+
+def _generator(bench: Bench, name: str, finished: Mapping[str, Finished]) -> GeneratorConfig:
+    generator = bench.config.generator
+    if name == LM:
+        return language_model(generator, bench.size, bench.device, bench.training)
+    if name == STUDENT:
+        return student(generator, finished[LM].teacher.resolve())
+    return compact(generator)
+
+
+def _hash(bench: Bench, name: str, generator: GeneratorConfig) -> str:
+    """What the figures of a cell depend on."""
+    config = bench.config
+    settings: dict[str, Any] = {
+        "version": __version__,
+        "base": {stage: _open(bench, stage).digest for stage in SHARED},
+        "generator": generator.model_dump(mode="json", exclude={"distill": {"teacher"}}),
+        "channels": config.channels.model_dump(mode="json"),
+        "evaluate": config.evaluate.model_dump(mode="json"),
+        "seeds": [config.seed, bench.sample_seed],
+        "threads": config.threads,
+    }
+    if name in (LM, EQUAL):
+        settings["seconds"] = bench.seconds
+    if generator.distill is not None:
+        settings["teacher"] = open_artifact(generator.distill.teacher, kind=BUNDLE).digest
+    return content_hash(settings)
+
+
+def _open(bench: Bench, stage: str) -> Artifact:
+    return open_artifact(bench.base.stage(stage), kind=stage)
+
+
+def _planned(
+    bench: Bench,
+    name: str,
+    generator: GeneratorConfig,
+    finished: Mapping[str, Finished],
+    folder: Path,
+) -> Plan:
+    """The plan that is there, or a new one."""
+    path = folder / "plan.json"
+    if path.exists():
+        return Plan(**json.loads(path.read_text("utf-8")))
+    if name == EQUAL:
+        plan = plan_longer(bench.seconds, finished[COMPACT].stages, generator.checkpoint_every)
+    else:
+        examples = {
+            stage: getattr(bench.config.generator, stage).steps
+            * getattr(bench.config.generator, stage).batch
+            for stage in STAGES
+        }
+        speeds = _calibrate(bench, generator, folder / "calibration")
+        plan = plan_stages(bench.seconds, examples, bench.training.batch, speeds)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(path, plan._asdict())
+    return plan
+
+
+def _calibrate(bench: Bench, generator: GeneratorConfig, folder: Path) -> dict[str, float]:
+    """Examples per second of each stage, by training each for a few steps."""
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+    few = {stage: WARM_UP + COUNTED for stage in STAGES if getattr(generator, stage).steps}
+    # All prompts take as long, however many there are.
+    short = with_steps(generator, few).model_copy(
+        update={"pseudo_queries": min(generator.pseudo_queries, 20_000)}
+    )
+    outputs = CellOutputs(folder, bench.base)
+    run(bench.config.model_copy(update={"generator": short}), outputs, last="generator")
+    speeds = calibrated(outputs.log)
+    shutil.rmtree(folder)
+    return speeds
+
+
+def _keep_teacher(path: Path, config: Config, stages: Mapping[str, Artifact]) -> None:
+    """What a student opens: a bundle without figures."""
+    meta = {"version": __version__, "config": config.model_dump(mode="json")}
+    with writing(path, kind=BUNDLE, meta=meta) as folder:
+        for part in PARTS:
+            for name in ["items.parquet"] if part == "data" else stages[part].files:
+                target = folder / part / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(stages[part].file(name), target)
+
+
+def _measure(
+    bench: Bench, config: Config, stages: Mapping[str, Artifact], outputs: Outputs
+) -> tuple[dict[str, dict[str, list[float]]], list[int]]:
+    """Measures of each search by channel, and a number for whose it is."""
+    _, searches = data_stage.load(stages["data"])
+    shoppers = data_stage.load_shoppers(stages["data"])
+    parts = assemble(stages, channels=config.channels)
+    offline = evaluate(
+        parts,
+        searches,
+        split="validation",
+        users=None if shoppers is None else shoppers.users,
+        config=config.evaluate,
+        health={},
+        log=FileLog(outputs.log),
+        seed=bench.sample_seed,
+    )
+    assert offline.evidence is not None  # something was measured, or `evaluate` had complained
+    inputs = offline.evidence.inputs
+    beams = {GENERATIVE: parts.trained[-1], POPULARITY: POPULARITY}
+    values = {
+        channel: _values(inputs, channel, beams.get(channel, ""))
+        for channel in (GENERATIVE, *BASELINES)
+        if channel in inputs.channels
+    }
+    return values, unit_groups(inputs).tolist()
+
+
+def _values(inputs: EvaluationInputs, channel: str, stage: str) -> dict[str, list[float]]:
+    ranks = target_ranks(inputs.channels[channel], inputs.positives)
+    values = {f"recall@{k}": recall(ranks, k).tolist() for k in RECALL_AT}
+    if (beams := inputs.beams.get(stage)) is not None:
+        assert inputs.sid_of_item is not None
+        of_sids = target_ranks(list(beams), [inputs.sid_of_item[rows] for rows in inputs.positives])
+        widths = [width for width in BEAM_WIDTHS if width <= beams.shape[1]]
+        values |= {f"hit@{width}": recall(of_sids, width).tolist() for width in widths}
+    return values
+
+
+def _parameters(generator: Artifact) -> int:
+    """Weights of the stage that serves."""
+    stage = generator.read_json("stages.json")["stages"][-1]
+    total = 0
+    for name in generator.files:
+        if name.startswith(f"{stage}/") and name.endswith(".safetensors"):
+            with safe_open(generator.file(name), framework="pt") as stored:
+                for key in stored.keys():  # noqa: SIM118
+                    size = 1
+                    for length in stored.get_slice(key).get_shape():
+                        size *= length
+                    total += size
+    return total
+
+
+def _write(path: Path, done: Finished) -> None:
+    values = asdict(done)
+    del values["folder"]  # which may be moved
+    values["stages"] = {name: stage._asdict() for name, stage in done.stages.items()}
+    write_json(path, values)
+
+
+def _read(path: Path) -> Finished:
+    values = json.loads(path.read_text("utf-8"))
+    stages = {name: Stage(**values["stages"][name]) for name in STAGES if name in values["stages"]}
+    return Finished(**values | {"stages": stages, "folder": path.parent})
