@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     out = "runs/personalisation"
     add_shop_arguments(parser, out=out, seeds="each trains with another seed")
     parser.add_argument("--shoppers", type=positive, default=SHOPPERS, help=f"({SHOPPERS})")
-    parser.add_argument("--steps", type=positive, default=1000, help="of stage 3 (1000)")
+    parser.add_argument("--steps", type=positive, default=2000, help="of stage 3 at most (2000)")
     parser.add_argument("--batch", type=positive, default=512, help="of stage 3 (512)")
     parser.add_argument("--quick", action="store_true", help="train next to nothing: does it run?")
     given = parser.parse_args(arguments)
@@ -156,7 +156,8 @@ def _settings(given: argparse.Namespace, config: Config) -> dict[str, Any]:
         "quick": given.quick,
         "embed.steps": config.embed.steps,
         "generator.query_to_sid.steps": config.generator.query_to_sid.steps,
-        "generator.user_query_to_sid": f"{stage.steps} steps of {stage.batch}",
+        "generator.user_query_to_sid": f"at most {stage.steps} steps of {stage.batch}",
+        "generator.shopper_passes": config.generator.shopper_passes,
     }
 
 

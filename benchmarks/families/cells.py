@@ -94,10 +94,14 @@ def language_model(
     return generator.model_copy(update=changed | stages)
 
 
+_WITHOUT_END: Final = 1e9
+"""Passes over its searches after which stage 3 ends: here the time ends it."""
+
+
 def with_steps(generator: GeneratorConfig, steps: Mapping[str, int]) -> GeneratorConfig:
     """The same with other steps; a stage that is not named keeps its own."""
     stages = {
         name: getattr(generator, name).model_copy(update={"steps": number})
         for name, number in steps.items()
     }
-    return generator.model_copy(update=stages)
+    return generator.model_copy(update={**stages, "shopper_passes": _WITHOUT_END})

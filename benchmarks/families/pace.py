@@ -57,10 +57,12 @@ class Plan(NamedTuple):
 def trained(log: Path, generator: GeneratorConfig) -> dict[str, Stage]:
     """The stages that were trained, in order, by the last thing that the log says of each."""
     speeds: dict[str, float] = {}
+    examples: dict[str, int] = {}
     used: dict[str, dict[str, Any]] = {}
     for event in _events(log):
         if event["event"] == "progress" and event["done"]:
             speeds[event["stage"]] = event["per_second"]
+            examples[event["stage"]] = event["total"]
         elif event["event"] == "utilization":
             used[event["stage"]] = event
     stages: dict[str, Stage] = {}
@@ -69,9 +71,9 @@ def trained(log: Path, generator: GeneratorConfig) -> dict[str, Stage]:
         if not stage.steps or name not in speeds:
             continue
         stages[name] = Stage(
-            steps=stage.steps,
+            steps=examples[name] // stage.batch,  # stage 3 may have ended early
             batch=stage.batch,
-            seconds=stage.steps * stage.batch / speeds[name],
+            seconds=examples[name] / speeds[name],
             examples_per_second=speeds[name],
         )
         if name in used:

@@ -58,7 +58,7 @@ def test_protocol(tmp_path, capfd):
     assert oracle > 0.2 + max(values[-1] for values in told)
     assert "shoppers 12" in printed
     assert "items per SID" in printed
-    assert "generator.user_query_to_sid 4 steps of 32" in printed
+    assert "generator.user_query_to_sid at most 4 steps of 32" in printed
 
     main(words)
     again = capfd.readouterr()

@@ -173,7 +173,8 @@ def test_training_and_serving_read_the_same(trained):
     channel = parts.generative()
     channel.generator = overheard = Overheard(channel.generator)
     channel.generate([Request(*asked) for asked in zip(queries, told, strict=True)], beam=1)
-    expected = [Prompt(query, *known.of(number)) for number, query in enumerate(queries)]
+    asked = [Prompt(query) for query in queries]
+    expected = known.tell(asked, known.histories, known.profiles)
     assert overheard.prompts == expected
     # The rule has chosen: some have read less than the latest, and few nothing.
     latest = [tuple(catalog.row_of[item] for item in shopper.history[-3:]) for shopper in told]

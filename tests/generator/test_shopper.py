@@ -17,23 +17,35 @@ from genrecall.generator.shopper import (
 
 ITEMS = ShopItems(
     sid_of_item=np.array([0, 0, 1, 2, 2]),
-    vectors=np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32),
+    views=np.linalg.qr(np.random.default_rng(0).normal(size=(5, 5)))[0][:, :4].astype(np.float32),
 )
 PAIRS = [("gender", "female"), ("age_band", "25-34")]
 
 
+QUERY_VIEW = torch.nn.functional.normalize(torch.ones(4), dim=0)
+
+
+def made(length=3):
+    """A model whose weights all count."""
+    torch.manual_seed(0)
+    model = ShopperModel(width=8, dim=4, n_leaves=3, n_pairs=len(PAIRS), length=length)
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.5)
+    return model
+
+
 @pytest.fixture
 def model():
-    torch.manual_seed(0)
-    made = ShopperModel(width=8, dim=4, n_leaves=3, n_pairs=len(PAIRS), length=3)
-    torch.nn.init.normal_(made.age.weight)
-    return made
+    return made()
 
 
-def moved(model, prompts, hidden=None):
-    hidden = torch.ones(len(prompts), 8) if hidden is None else hidden
+def moved(model, prompts):
+    """States and views of a query as each of some shoppers means it, side by side."""
     context = context_of_prompts(prompts, ITEMS, PAIRS, length=model.length)
-    return hidden if context is None else model(hidden, context).detach()
+    n_prompts = len(prompts)
+    with torch.no_grad():
+        hidden, views = model(torch.ones(n_prompts, 8), QUERY_VIEW.expand(n_prompts, 4), context)
+    return torch.cat([hidden, views], dim=1)
 
 
 def test_a_context_holds_the_latest_first_and_no_more_than_the_length():
@@ -41,17 +53,19 @@ def test_a_context_holds_the_latest_first_and_no_more_than_the_length():
     profiles = Bags(np.array([1]), np.array([0, 0, 1, 1]))
     context = make_context(ITEMS, histories, profiles, length=3)
     assert context.leaves.tolist() == [[0, 1, 2], [-1, -1, -1], [0, -1, -1]]
-    np.testing.assert_array_equal(context.vectors[0], ITEMS.vectors[[1, 2, 3]])
-    assert context.known.tolist() == [True, True, True]
+    np.testing.assert_array_equal(context.views[0], ITEMS.views[[1, 2, 3]])
     assert (context.pairs.tolist(), context.offsets.tolist()) == ([1], [0, 0, 1])
 
 
-def test_nobody_moves_nothing(model):
-    hidden = torch.randn(2, 8)
-    assert context_of_prompts([Prompt("saw"), Prompt("drill")], ITEMS, PAIRS, length=3) is None
-    both = moved(model, [Prompt("saw"), Prompt("saw", history=(1,))], hidden)
-    assert torch.equal(both[0], hidden[0])
-    assert not torch.allclose(both[1], hidden[1])
+def test_before_training_a_query_moves_towards_what_was_chosen_and_no_other():
+    torch.manual_seed(0)
+    model = ShopperModel(width=8, dim=4, n_leaves=3, n_pairs=len(PAIRS), length=3)
+    rows = moved(model, [Prompt("saw"), Prompt("saw", history=(2,)), Prompt("saw", history=(2, 4))])
+    assert torch.equal(rows[:, :8], torch.ones(3, 8))
+    torch.testing.assert_close(rows[0, 8:], QUERY_VIEW)
+    towards = torch.from_numpy(ITEMS.views) @ rows[:, 8:].T
+    assert towards[2, 1] > towards[2, 0]
+    assert towards[2, 1] > towards[2, 2] > towards[2, 0]
 
 
 def test_what_training_never_saw_of_a_profile_counts_for_nothing(model):
@@ -85,11 +99,10 @@ def test_a_batch_is_read_like_each_alone(model):
 
 
 def test_a_model_without_history_reads_profiles_alone():
-    torch.manual_seed(0)
-    model = ShopperModel(width=8, dim=4, n_leaves=3, n_pairs=len(PAIRS), length=0)
-    told = moved(model, [Prompt("saw", history=(1, 2)), Prompt("saw", profile=(PAIRS[0],))])
-    assert torch.equal(told[0], torch.ones(8))
-    assert not torch.allclose(told[1], torch.ones(8))
+    prompts = [Prompt("saw"), Prompt("saw", history=(1, 2)), Prompt("saw", profile=(PAIRS[0],))]
+    rows = moved(made(length=0), prompts)
+    assert torch.equal(rows[0], rows[1])
+    assert not torch.allclose(rows[0], rows[2])
 
 
 def test_a_prompt_is_written_with_what_is_known():

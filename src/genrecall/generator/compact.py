@@ -35,7 +35,7 @@ from genrecall.embed.tokenizer import Bags
 from genrecall.errors import ArtifactError
 from genrecall.generator.features import EMPTY, LookAhead
 from genrecall.generator.prompts import Pair, Prompt
-from genrecall.generator.shopper import Context, ShopItems, ShopperModel, context_of_prompts
+from genrecall.generator.shopper import ShopItems, ShopperModel, context_of_prompts
 from genrecall.sid import SidSpace
 from genrecall.trie import Trie
 
@@ -100,12 +100,14 @@ class CompactModel(nn.Module):
         model.load_state_dict(weights)
         return model
 
-    def read_shoppers(self, pairs: Sequence[Pair], *, dim: int, n_leaves: int, length: int) -> None:
+    def read_shoppers(
+        self, pairs: Sequence[Pair], *, dim: int, n_leaves: int, length: int
+    ) -> ShopperModel:
         """Let the model read profile and history, from weights that are drawn now.
 
         Args:
             pairs: of profiles.
-            dim: size of item vectors.
+            dim: size of both views of an item together.
             n_leaves: SIDs in use.
             length: chosen items at most.
         """
@@ -114,6 +116,7 @@ class CompactModel(nn.Module):
         self.shopper = ShopperModel(
             width=width, dim=dim, n_leaves=n_leaves, n_pairs=len(pairs), length=length
         )
+        return self.shopper
 
     def save(self, folder: Path) -> None:
         """Write sizes and weights into a new folder."""
@@ -134,14 +137,11 @@ class CompactModel(nn.Module):
         write_json(folder / _SETTINGS, settings)
         save_model(self, str(folder / _WEIGHTS))
 
-    def encode(self, ids: Tensor, offsets: Tensor, context: Context | None = None) -> Tensor:
-        """Features `[total]` with offsets `[Q]`, and their shoppers, to hidden states `[Q, W]`."""
+    def encode(self, ids: Tensor, offsets: Tensor) -> Tensor:
+        """Features `[total]` with offsets `[Q]` to hidden states `[Q, W]`."""
         bag = self.norm(self.embedding(ids, offsets))
         hidden: Tensor = bag + self.encoder(bag)
-        if context is None or self.shopper is None:
-            return hidden
-        moved: Tensor = self.shopper(hidden, context)
-        return moved
+        return hidden
 
     def vectors(self, hidden: Tensor) -> Tensor:
         """The generator's own unit vectors of texts: `[n, W]` to `[n, D]`."""
@@ -229,10 +229,7 @@ class CompactGenerator:
         return self.look_ahead.trie.space
 
     def encode(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
-        """Both views of prompts as one unit vector, float32 `[n, 2D]`.
-
-        Only the generator's own view sees the shopper.
-        """
+        """Both views of prompts, as their shoppers mean them, as one unit vector, `[n, 2D]`."""
         return self._read(prompts)[1]
 
     def prefill(self, prompts: Sequence[Prompt]) -> tuple[CompactState, Tensor]:
@@ -268,12 +265,16 @@ class CompactGenerator:
         """Hidden states `[n, W]` and both views `[n, 2D]` of prompts."""
         texts = [prompt.text for prompt in prompts]
         bags = self.encoder.tokenizer.bags(texts)
-        context = None
-        if self.model.shopper is not None:
-            length = self.model.shopper.length
-            context = context_of_prompts(prompts, self.items, self.model.pairs, length=length)
-        hidden, own = read_bags(self.model, bags, context)
-        return hidden, join_views(self.encoder.encode_cut(texts, bags), own)
+        hidden, own = read_bags(self.model, bags)
+        views = join_views(self.encoder.encode_cut(texts, bags), own)
+        shopper = self.model.shopper
+        if shopper is None:
+            return hidden, views
+        context = context_of_prompts(prompts, self.items, self.model.pairs, length=shopper.length)
+        with torch.inference_mode():
+            hidden, moved = shopper(hidden, torch.from_numpy(views), context)
+        # A query without a known word means nothing, whoever asks.
+        return hidden, moved.numpy() * np.any(views, axis=1, keepdims=True)
 
     def _logprobs(self, state: CompactState) -> Tensor:
         features = child_features(
@@ -288,16 +289,14 @@ class CompactGenerator:
         )
 
 
-def read_bags(
-    model: CompactModel, bags: Bags, context: Context | None = None
-) -> tuple[Tensor, NDArray[np.float32]]:
-    """Hidden states and the generator's own unit vectors of texts, as their shoppers mean them.
+def read_bags(model: CompactModel, bags: Bags) -> tuple[Tensor, NDArray[np.float32]]:
+    """Hidden states and the generator's own unit vectors of texts.
 
     Returns:
         Float32 `[n, W]`, and float32 `[n, D]` with zeros for a text without a feature.
     """
     with torch.inference_mode():
-        hidden = model.encode(*bag_tensors(bags), context)
+        hidden = model.encode(*bag_tensors(bags))
         vectors: NDArray[np.float32] = model.vectors(hidden).numpy()
     vectors[np.diff(bags.offsets) == 0] = 0.0
     return hidden, vectors

@@ -66,11 +66,17 @@ class GeneratorConfig(Section):
     query_to_sid: StageConfig = StageConfig(steps=2000)
     """Stage 2: a query generates the SIDs of its good items."""
 
-    user_query_to_sid: StageConfig = StageConfig(steps=0, batch=512)
+    user_query_to_sid: StageConfig = StageConfig(
+        steps=2000, batch=512, learning_rate=5e-4, embedding_learning_rate=1e-3
+    )
     """Stage 3: a query and its shopper's profile and history generate the SIDs of what this shopper
-    chose. Off by default: it pays where shoppers differ more than queries do, which a shop should
-    see in its own report first; 1,000 steps of 512 are a start. Skipped where the log does not tell
-    who searched. Paper: 5,000 steps of 64."""
+    chose. Skipped where the log does not tell who searched and when. `compact` trains in it what
+    reads the shopper and nothing else. Fewer steps where `shopper_passes` ends it. Paper: 5,000
+    steps of 64."""
+
+    shopper_passes: float = Field(default=4.0, gt=0)
+    """Stage 3 ends when it has read its searches so many times: in a small log, what single
+    shoppers did is soon learned by heart."""
 
     history: int = Field(default=20, ge=0)
     """Items of a shopper's history that the generator reads, the latest; 0 for none."""
@@ -86,11 +92,15 @@ class GeneratorConfig(Section):
 
     shopper_share: float = Field(default=0.8, ge=0, le=1)
     """Share of stage-3 prompts that are searches with their shopper. The rest are those of stage 2,
-    so that a shopper of whom nothing is known is answered as before."""
+    so that a shopper of whom nothing is known is answered, too."""
 
     shopper_dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of the stage-3 prompts from which the history is withheld, and, independently, of those
     from which the profile is."""
+
+    history_dropout: float = Field(default=0.3, ge=0, le=0.5)
+    """Share of the items left out of a stage-3 prompt's history; of one prompt's more, of another's
+    less, up to twice as many. Whole histories would be learned by heart."""
 
     targets: int = Field(default=2, ge=1)
     """SIDs drawn per prompt and step from its good items. Paper: up to three; a prompt that comes

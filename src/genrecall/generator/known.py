@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from genrecall.data.histories import check_histories, histories_of
 from genrecall.data.shoppers import HISTORY, profiles_of
 from genrecall.data.tables import Searches
-from genrecall.embed.tokenizer import Bags
-from genrecall.generator.prompts import Pair
+from genrecall.embed.tokenizer import Bags, ragged_offsets, take_bags
+from genrecall.generator.prompts import Pair, Prompt
 from genrecall.generator.related import ShopperRule
 
 
@@ -31,12 +34,44 @@ class KnownShoppers:
     profiles: Bags
     pairs: tuple[Pair, ...]
 
-    def of(self, search: int) -> tuple[tuple[Pair, ...], tuple[int, ...]]:
-        """Profile and history at one of the searches."""
-        first, end = self.profiles.offsets[search : search + 2].tolist()
-        profile = tuple(self.pairs[number] for number in self.profiles.ids[first:end].tolist())
-        first, end = self.histories.offsets[search : search + 2].tolist()
-        return profile, tuple(self.histories.ids[first:end].tolist())
+    def tell(self, prompts: Sequence[Prompt], histories: Bags, profiles: Bags) -> list[Prompt]:
+        """Prompts with histories and numbered profiles, one for each."""
+        rows, pairs = histories.ids.tolist(), [self.pairs[n] for n in profiles.ids.tolist()]
+        cuts = zip(
+            itertools.pairwise(histories.offsets.tolist()),
+            itertools.pairwise(profiles.offsets.tolist()),
+            strict=True,
+        )
+        return [
+            replace(prompt, profile=tuple(pairs[c:d]), history=tuple(rows[a:b]))
+            for prompt, ((a, b), (c, d)) in zip(prompts, cuts, strict=True)
+        ]
+
+    def draw(
+        self,
+        searches: NDArray[np.int64],
+        rng: np.random.Generator,
+        *,
+        withheld: float,
+        forgotten: float,
+    ) -> tuple[Bags, Bags]:
+        """Histories and profiles as a step of training sees them: some of it is left out.
+
+        Args:
+            searches: which, `[B]`.
+            rng: where chance comes from.
+            withheld: share of the histories that are left out whole, and of the profiles.
+            forgotten: share of the items left out of the other histories; of one more, of another
+                less, up to twice as many.
+        """
+        histories, profiles = (
+            take_bags(of_search, searches) for of_search in (self.histories, self.profiles)
+        )
+        without_history, without_profile = rng.random((2, len(searches))) < withheld
+        rate = np.where(without_history, 1.0, 2.0 * forgotten * rng.random(len(searches)))
+        return _leave_out(histories, rate, rng), _leave_out(
+            profiles, without_profile.astype(np.float64), rng
+        )
 
     def describe(self) -> str:
         """One line for the log."""
@@ -45,6 +80,14 @@ class KnownShoppers:
             f"{len(self.searches):,} searches with a shopper, {with_history:,} of them with a "
             f"history; {len(self.pairs)} profile values"
         )
+
+
+def _leave_out(bags: Bags, rate: NDArray[np.float64], rng: np.random.Generator) -> Bags:
+    """Leave a share of each list out, `[B]`."""
+    counts = np.diff(bags.offsets)
+    place = np.repeat(np.arange(len(counts)), counts)
+    kept = rng.random(len(place)) >= rate[place]
+    return Bags(bags.ids[kept], ragged_offsets(np.bincount(place[kept], minlength=len(counts))))
 
 
 def known_shoppers(

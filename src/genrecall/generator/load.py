@@ -119,7 +119,7 @@ def load_generator(
         table.sizes,
         temperature=temperature,
     )
-    items = ShopItems(table.sid_of_item, item_vectors)
+    items = ShopItems(table.sid_of_item, views)
     generator = CompactGenerator(model, encoder, look_ahead, items, head_weight=head_weight)
     return Loaded(generator, views, rule.read, generator.encode)
 

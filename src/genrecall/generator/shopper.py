@@ -1,31 +1,40 @@
-"""How the compact family reads the shopper: profile and history move the query's hidden state.
+"""How the compact family reads the shopper: profile and history move what a query means.
 
-Each chosen item is a token: an embedding of its SID, its vector projected, and how long ago it was
-chosen. The query, with the profile added, attends to them, so what was chosen in categories that
-have to do with the query counts and the rest does not (the near-line history of CQ-SID,
-arXiv 2605.14434, §3.2, there chosen by a rule; with `related.py` by both):
+Each chosen item is a token `t_j`: an embedding of its SID, its views `v_j` projected, and how long
+ago it was chosen. The query's hidden state `h` and views `q` attend to them, so what was chosen in
+categories that have to do with the query counts and the rest does not (the near-line history of
+CQ-SID, arXiv 2605.14434, §3.2, there chosen by a rule; with `related.py` by both):
 
-    h' = h + Σ profile,   a = softmax(W_q h' · W_k x_j),   out = h' + MLP([h', Σ_j a_j x_j])
+    h' = h + Σ profile,   a = softmax_j(W_q h' · W_k t_j / √W + β q · v_j)
+    m  = MLP([h', Σ_j a_j t_j])
+    h_out = h + U_h m,   q_out = normalize(q + γ Σ_j a_j v_j + U_q m)
 
-A shopper of whom nothing is known leaves the hidden state as it is.
+`W_q`, `U_h` and `U_q` start at zero: before training a query moves towards what the shopper chose,
+most towards what lies nearest to it. A shopper of whom nothing is known has neither profile nor
+history; `m` then says what all shoppers mean by the query.
 
-Shapes: `Q` prompts, `W` width, `D` vector size, `L` chosen items at most, `P` pairs of a profile.
+Shapes: `Q` prompts, `W` width, `D` size of views, `L` chosen items at most, `P` pairs of a profile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from genrecall.embed.tokenizer import Bags, ragged_ranges
 from genrecall.generator.prompts import Pair, Prompt
 from genrecall.generator.related import make_bags
+
+_NEARNESS: Final = 3.3  # at first an item 0.3 nearer to the query counts e times as much
+_PULL: Final = 0.5  # at first a query moves by half of what is near in the history
+_SMALL: Final = 0.02  # of embeddings at first, beside states of length √W
 
 
 class Context(NamedTuple):
@@ -34,17 +43,15 @@ class Context(NamedTuple):
     Attributes:
         leaves: SIDs that they chose, as positions in the trie, the latest first, int64 `[Q, L]`;
             -1 is padding.
-        vectors: of the chosen items, float32 `[Q, L, D]`.
+        views: of the chosen items, float32 `[Q, L, D]`.
         pairs: numbers of the pairs of all profiles, int64 `[P]`.
         offsets: where each profile starts, int64 `[Q]`.
-        known: whether anything is known, bool `[Q]`.
     """
 
     leaves: Tensor
-    vectors: Tensor
+    views: Tensor
     pairs: Tensor
     offsets: Tensor
-    known: Tensor
 
 
 class ShopperModel(nn.Module):
@@ -65,33 +72,49 @@ class ShopperModel(nn.Module):
         self.pair = _sparse_table(n_pairs + 1, width)  # an empty table has no gradient
         self.item = nn.Linear(dim, width)
         self.age = nn.Embedding(max(length, 1), width)
-        nn.init.zeros_(self.age.weight)
         self.norm = nn.LayerNorm(width)
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)
-        self.step = nn.Sequential(
-            nn.LayerNorm(2 * width), nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, width)
-        )
+        self.nearness = nn.Parameter(torch.tensor(_NEARNESS))  # β
+        self.pull = nn.Parameter(torch.tensor(_PULL))  # γ
+        self.step = nn.Sequential(nn.LayerNorm(2 * width), nn.Linear(2 * width, width), nn.GELU())
+        self.move_hidden = nn.Linear(width, width)
+        self.move_views = nn.Linear(width, dim)
+        for started in (self.age, self.query, self.move_hidden, self.move_views):
+            for weight in started.parameters():
+                nn.init.zeros_(weight)
 
-    def forward(self, hidden: Tensor, context: Context) -> Tensor:
-        """Hidden states of queries `[Q, W]` to those of what these shoppers mean by them."""
+    def forward(self, hidden: Tensor, views: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+        """Queries to what these shoppers mean by them.
+
+        Args:
+            hidden: states of the queries, `[Q, W]`.
+            views: of the queries, unit vectors, `[Q, D]`.
+            context: their shoppers.
+
+        Returns:
+            Both moved, `[Q, W]` and `[Q, D]`.
+        """
         chosen = context.leaves >= 0  # (Q, L)
         n_prompts, length = chosen.shape
         leaf = self.leaf(context.leaves.clamp(min=0).reshape(-1, 1)).view(n_prompts, length, -1)
         age = self.age.weight[:length]
-        tokens = self.norm(leaf + self.item(context.vectors) + age)  # (Q, L, W)
+        tokens = self.norm(leaf + self.item(context.views) + age)  # (Q, L, W)
         asked = hidden + self.pair(context.pairs, context.offsets)  # (Q, W)
-        scores = torch.einsum("qw,qlw->ql", self.query(asked), self.key(tokens))
-        scores = (scores / hidden.shape[1] ** 0.5).masked_fill(~chosen, -1e9)
-        weight = torch.softmax(scores, dim=1) * chosen  # a shopper without history has none
+        learned = torch.einsum("qw,qlw->ql", self.query(asked), self.key(tokens))
+        near = torch.einsum("qd,qld->ql", views, context.views)
+        scores = learned / hidden.shape[1] ** 0.5 + self.nearness * near
+        weight = torch.softmax(scores.masked_fill(~chosen, -1e9), dim=1)
+        weight = weight * chosen  # a shopper without history has none
         taste = torch.einsum("ql,qlw->qw", weight, tokens)
-        moved: Tensor = asked + self.step(torch.cat([asked, taste], dim=1))
-        return torch.where(context.known[:, None], moved, hidden)
+        step = self.step(torch.cat([asked, taste], dim=1))
+        pulled = views + self.pull * torch.einsum("ql,qld->qd", weight, context.views)
+        return hidden + self.move_hidden(step), F.normalize(pulled + self.move_views(step), dim=1)
 
 
 def _sparse_table(rows: int, width: int) -> nn.EmbeddingBag:
     table = nn.EmbeddingBag(rows, width, mode="sum", sparse=True)
-    nn.init.normal_(table.weight, std=width**-0.5)
+    nn.init.normal_(table.weight, std=_SMALL)
     return table
 
 
@@ -101,11 +124,11 @@ class ShopItems:
 
     Attributes:
         sid_of_item: position of each item's SID in the trie, int64 `[N]`.
-        vectors: of the items, float32 `[N, D]`.
+        views: of the items, unit vectors, float32 `[N, D]`.
     """
 
     sid_of_item: NDArray[np.int64]
-    vectors: NDArray[np.float32]
+    views: NDArray[np.float32]
 
 
 def make_context(items: ShopItems, histories: Bags, profiles: Bags, *, length: int) -> Context:
@@ -124,25 +147,18 @@ def make_context(items: ShopItems, histories: Bags, profiles: Bags, *, length: i
     latest = ragged_ranges(histories.offsets[1:] - counts, counts)
     age = np.repeat(np.cumsum(counts), counts) - 1 - np.arange(len(prompt))
     rows[prompt, age] = histories.ids[latest]
-    known = (counts > 0) | (np.diff(profiles.offsets) > 0)
     return Context(
         leaves=torch.from_numpy(np.where(rows < 0, -1, items.sid_of_item[rows])),
-        vectors=torch.from_numpy(items.vectors[rows]),
+        views=torch.from_numpy(items.views[rows]),
         pairs=torch.from_numpy(profiles.ids),
         offsets=torch.from_numpy(profiles.offsets[:-1]),
-        known=torch.from_numpy(known),
     )
 
 
 def context_of_prompts(
     prompts: Sequence[Prompt], items: ShopItems, pairs: Sequence[Pair], *, length: int
-) -> Context | None:
-    """What prompts say of their shoppers; None where they say nothing.
-
-    A pair that training never saw is left out.
-    """
-    if not any(prompt.profile or prompt.history for prompt in prompts):
-        return None
+) -> Context:
+    """What prompts say of their shoppers. A pair that training never saw is left out."""
     number = {pair: place for place, pair in enumerate(pairs)}
     histories = [prompt.history for prompt in prompts]
     profiles = [[number[p] for p in prompt.profile if p in number] for prompt in prompts]

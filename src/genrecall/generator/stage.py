@@ -22,7 +22,6 @@ from genrecall.generator.known import known_shoppers
 from genrecall.generator.lm.processes import is_main, part_processes
 from genrecall.generator.load import SHOPPER_FILE, STAGES_FILE
 from genrecall.generator.related import make_rule
-from genrecall.generator.shopper import ShopItems
 from genrecall.generator.sources import Source, stage_sources
 from genrecall.generator.training import CompactTrainer, Shop
 from genrecall.progress import RunLog
@@ -74,7 +73,6 @@ def run(
     """
     trie = Trie(table.space, table.packed)
     titles = encoder.tokenizer.words(catalog.titles)
-    items = ShopItems(table.sid_of_item, item_vectors)
     log.say(f"  {len(queries):,} logged queries, {config.pseudo_queries:,} pseudo-queries")
     known = None
     reads = config.model_dump(include={"profile", "history", "related_categories"})
@@ -85,6 +83,7 @@ def run(
         known = known_shoppers(searches, users, rule)
     if known is not None:
         log.say(f"  {known.describe()}")
+        config = _end_early(config, len(known.searches))
     sources = stage_sources(
         config,
         catalog,
@@ -106,7 +105,7 @@ def run(
         texts = [*catalog.titles, *queries]
         trainer = LmTrainer(config, table, trie, texts=texts, seed=seed)
     else:
-        shop = Shop(tokenizer=encoder.tokenizer, titles=titles, trie=trie, items=items)
+        shop = Shop(encoder, titles, trie, table.sid_of_item, item_vectors)
         trainer = CompactTrainer(config, shop, known, seed=seed)
     with writing(out, kind="generator", inputs=inputs) if is_main() else nullcontext() as folder:
         for number, name in enumerate(sources):
@@ -119,6 +118,15 @@ def run(
                 write_json(folder / SHOPPER_FILE, reads)
     part_processes()
     return open_artifact(out, kind="generator")
+
+
+def _end_early(config: GeneratorConfig, searches: int) -> GeneratorConfig:
+    """Stage 3 with no more steps than passes over its searches allow."""
+    stage = config.user_query_to_sid
+    a_step = max(stage.batch * config.shopper_share, 1.0)  # searches that it reads
+    enough = max(round(config.shopper_passes * searches / a_step), 1)
+    fewer = stage.model_copy(update={"steps": min(stage.steps, enough)})
+    return config.model_copy(update={"user_query_to_sid": fewer})
 
 
 class Trainer(Protocol):

@@ -3,7 +3,8 @@
 Two losses share the encoder. The cross entropy over each level's codes, with the codes before it
 given (teacher forcing), trains the heads; the look-ahead takes no part in it, since on training
 queries the dense vectors are too good and the heads would learn only what they leave over. An
-in-batch softmax of prompts over their items' titles trains the generator's own vectors.
+in-batch softmax of prompts over their items' titles trains the generator's own vectors. The last
+stage trains other weights; see `personal.py`.
 
 Each step draws its own chance from `(seed, stage, step)`, so a run that resumes from a checkpoint
 sees exactly what an uninterrupted one does.
@@ -13,7 +14,7 @@ Shapes: `B` prompts of a batch, `T` targets drawn per prompt, `R = B·T`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,28 +22,20 @@ from typing import Final, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from genrecall.checkpoint import Checkpoints
-from genrecall.embed.encoder import bag_tensors
+from genrecall.embed.encoder import Encoder, bag_tensors
 from genrecall.embed.fragments import drop_words
 from genrecall.embed.losses import in_batch_loss
-from genrecall.embed.tokenizer import (
-    Bags,
-    SubwordTokenizer,
-    Words,
-    join_bags,
-    ragged_offsets,
-    ragged_ranges,
-    take_bags,
-)
-from genrecall.generator.compact import CompactModel, child_features, read_bags
+from genrecall.embed.tokenizer import Bags, Words, join_bags, ragged_offsets, ragged_ranges
+from genrecall.generator.compact import CompactModel, child_features, join_views, read_bags
 from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.known import KnownShoppers
 from genrecall.generator.load import OWN_VECTORS, USER_QUERY_TO_SID
-from genrecall.generator.shopper import Context, ShopItems, make_context
+from genrecall.generator.personal import FirstViews, SidDistribution, draw_context, draw_states
+from genrecall.generator.shopper import ShopItems, ShopperModel
 from genrecall.generator.sources import Source, draw
-from genrecall.generator.targets import PromptSet
 from genrecall.loop import train_steps
 from genrecall.progress import RunLog
 from genrecall.sid import LEVELS
@@ -50,29 +43,34 @@ from genrecall.trie import Trie
 
 _AT_ONCE: Final = 8192  # titles encoded together: bounds the memory
 
+Losses = Callable[[np.random.Generator], dict[str, Tensor]]
+"""What a step measures with the chance that it is given; `loss` is minimized."""
+
 
 @dataclass(frozen=True, eq=False)
 class Shop:
     """What every stage knows of the catalog.
 
     Attributes:
-        tokenizer: cuts titles into features.
+        encoder: of stage `embed`.
         titles: of the items.
         trie: the SIDs in use.
-        items: their SIDs, as positions in the trie, and vectors.
+        sid_of_item: the items' SIDs, as positions in the trie, int64 `[N]`.
+        vectors: of the items by the encoder, float32 `[N, D]`.
     """
 
-    tokenizer: SubwordTokenizer
+    encoder: Encoder
     titles: Words
     trie: Trie
-    items: ShopItems
+    sid_of_item: NDArray[np.int64]
+    vectors: NDArray[np.float32]
 
     def title_bags(self, rows: NDArray[np.int64]) -> Bags:
         """Features of the titles of catalog rows."""
         starts = self.titles.word_offsets[rows]
         counts = self.titles.word_offsets[rows + 1] - starts
         words = ragged_ranges(starts, counts)
-        return self.tokenizer.gather(self.titles, words, ragged_offsets(counts))
+        return self.encoder.tokenizer.gather(self.titles, words, ragged_offsets(counts))
 
 
 class Batch(NamedTuple):
@@ -84,7 +82,6 @@ class Batch(NamedTuple):
         titles: features of one good item of each prompt, `B` texts.
         prompt: same number, same prompt, int64 `[B]`.
         item: catalog rows of those items, int64 `[B]`.
-        context: their shoppers; None where no prompt has one.
     """
 
     bags: Bags
@@ -92,7 +89,6 @@ class Batch(NamedTuple):
     titles: Bags
     prompt: Tensor
     item: Tensor
-    context: Context | None = None
 
 
 class GeneratorLoss(NamedTuple):
@@ -129,9 +125,9 @@ class CompactTrainer:
         torch.manual_seed(seed)
         self.model = CompactModel(
             space=shop.trie.space,
-            n_features=shop.tokenizer.n_features,
+            n_features=shop.encoder.tokenizer.n_features,
             width=config.width,
-            dim=shop.items.vectors.shape[1],
+            dim=shop.vectors.shape[1],
         )
         self._config, self._shop, self._known, self._seed = config, shop, known, seed
 
@@ -146,26 +142,15 @@ class CompactTrainer:
     ) -> None:
         """See `Trainer.train`. Each stage has a stream of chance of its own, by its number."""
         stage: StageConfig = getattr(self._config, name)
-        shop, config = self._shop, self._config
+        model: nn.Module = self.model
         if name == USER_QUERY_TO_SID and self._known is not None:
-            torch.manual_seed(self._seed)
-            self.model.read_shoppers(
-                self._known.pairs,
-                dim=shop.items.vectors.shape[1],
-                n_leaves=len(shop.trie),
-                length=config.history,
-            )
-
-        def losses(step: int) -> dict[str, Tensor]:
-            rng = np.random.default_rng([self._seed, number, step])
-            batch = draw_batch(shop, sources, stage.batch, config, rng)
-            loss = batch_loss(self.model, shop.trie, batch, temperature=config.match_temperature)
-            return {"loss": loss.total, "match": loss.match}
-
+            model, losses = self._personal(self._known, sources, stage.batch)
+        else:
+            losses = self._general(sources, stage.batch)
         train_steps(
             name,
-            self.model,
-            losses,
+            model,
+            lambda step: losses(np.random.default_rng([self._seed, number, step])),
             steps=stage.steps,
             batch=stage.batch,
             dense_rate=stage.learning_rate,
@@ -174,14 +159,57 @@ class CompactTrainer:
             log=log,
         )
 
+    def _general(self, sources: Sequence[Source], size: int) -> Losses:
+        """Losses of the stages that train the whole model."""
+
+        def losses(rng: np.random.Generator) -> dict[str, Tensor]:
+            batch = draw_batch(self._shop, sources, size, self._config, rng)
+            temperature = self._config.match_temperature
+            loss = batch_loss(self.model, self._shop.trie, batch, temperature=temperature)
+            return {"loss": loss.total, "match": loss.match}
+
+        return losses
+
+    def _personal(
+        self, known: KnownShoppers, sources: Sequence[Source], size: int
+    ) -> tuple[ShopperModel, Losses]:
+        """What reads the shopper, to be trained alone, and its losses."""
+        shop, config, model = self._shop, self._config, self.model
+        items = ShopItems(shop.sid_of_item, join_views(shop.vectors, self._own_vectors()))
+        torch.manual_seed(self._seed)
+        model.requires_grad_(False)
+        shopper = model.read_shoppers(
+            known.pairs,
+            dim=items.views.shape[1],
+            n_leaves=len(shop.trie),
+            length=config.history,
+        )
+        first_views = FirstViews(shop.encoder, sources)
+        sids = SidDistribution(items, len(shop.trie), temperature=config.match_temperature)
+
+        def losses(rng: np.random.Generator) -> dict[str, Tensor]:
+            drawn = list(draw(sources, size, targets=config.targets, rng=rng))
+            states = draw_states(model, drawn, first_views)
+            hidden, views = shopper(*states, draw_context(drawn, items, config, rng))
+            targets = np.concatenate([of_source.items for of_source in drawn])
+            leaves = torch.from_numpy(shop.sid_of_item[targets])
+            levels = level_losses(model, shop.trie, hidden, leaves)
+            match = sids.loss(views, leaves, rng)
+            return {"loss": levels[0] + levels[1] + levels[2] + match, "match": match}
+
+        return shopper, losses
+
     def save(self, folder: Path) -> None:
         """Write the weights, and the generator's own vectors of all titles."""
         self.model.save(folder)
+        np.save(folder / OWN_VECTORS, self._own_vectors())
+
+    def _own_vectors(self) -> NDArray[np.float32]:
         titles = self._shop.titles
         starts = range(0, len(titles), _AT_ONCE)
         blocks = [np.arange(start, min(start + _AT_ONCE, len(titles))) for start in starts]
         own = [read_bags(self.model, self._shop.title_bags(block))[1] for block in blocks]
-        np.save(folder / OWN_VECTORS, np.concatenate(own))
+        return np.concatenate(own)
 
 
 def draw_batch(
@@ -192,7 +220,7 @@ def draw_batch(
     rng: np.random.Generator,
 ) -> Batch:
     """Draw the prompts and targets of one step."""
-    bags, targets, items, numbers, shoppers = [], [], [], [], []
+    bags, targets, items, numbers = [], [], [], []
     first_number = 0
     for prompts, chosen, drawn in draw(sources, size, targets=config.targets, rng=rng):
         bags.append(prompts.bags_of(chosen))
@@ -200,48 +228,22 @@ def draw_batch(
         items.append(drawn[:, 0] if prompts.made_of is None else prompts.made_of[chosen])
         numbers.append(first_number + chosen)
         first_number += len(prompts)
-        shoppers.append(_shoppers(prompts, chosen, config, rng))
-    context = None
-    if any(source.prompts.shoppers for source in sources):
-        histories, profiles = (join_bags(*of_source) for of_source in zip(*shoppers, strict=True))
-        context = make_context(shop.items, histories, profiles, length=config.history)
     item = np.concatenate(items)
     words = drop_words(shop.titles, item, rng, share=config.word_dropout)
     return Batch(
         bags=join_bags(*bags),
-        leaves=torch.from_numpy(shop.items.sid_of_item[np.concatenate(targets)]),
-        titles=shop.tokenizer.gather(shop.titles, *words),
+        leaves=torch.from_numpy(shop.sid_of_item[np.concatenate(targets)]),
+        titles=shop.encoder.tokenizer.gather(shop.titles, *words),
         prompt=torch.from_numpy(np.concatenate(numbers)),
         item=torch.from_numpy(item),
-        context=context,
     )
-
-
-def _shoppers(
-    prompts: PromptSet, chosen: NDArray[np.int64], config: GeneratorConfig, rng: np.random.Generator
-) -> tuple[Bags, Bags]:
-    """Histories and profiles of the drawn prompts, some of them withheld."""
-    nothing = Bags(np.empty(0, dtype=np.int64), np.zeros(len(chosen) + 1, dtype=np.int64))
-    if prompts.shoppers is None:
-        return nothing, nothing
-    histories, profiles = (
-        _withhold(take_bags(of_search, chosen), rng.random(len(chosen)) < config.shopper_dropout)
-        for of_search in (prompts.shoppers.histories, prompts.shoppers.profiles)
-    )
-    return histories, profiles
-
-
-def _withhold(bags: Bags, withheld: NDArray[np.bool_]) -> Bags:
-    counts = np.diff(bags.offsets)
-    kept = bags.ids[np.repeat(~withheld, counts)]
-    return Bags(kept, ragged_offsets(np.where(withheld, 0, counts)))
 
 
 def batch_loss(
     model: CompactModel, trie: Trie, batch: Batch, *, temperature: float
 ) -> GeneratorLoss:
     """Cross entropy of the drawn SIDs, and the match of prompts and titles, averaged."""
-    hidden = model.encode(*bag_tensors(batch.bags), batch.context)  # (B, W)
+    hidden = model.encode(*bag_tensors(batch.bags))  # (B, W)
     titles = model.encode(*bag_tensors(batch.titles))  # (B, W)
     match = in_batch_loss(
         model.vectors(hidden),
@@ -250,13 +252,14 @@ def batch_loss(
         item_ids=batch.item,
         temperature=temperature,
     )
-    levels = _level_losses(model, trie, hidden, batch.leaves)
+    levels = level_losses(model, trie, hidden, batch.leaves)
     return GeneratorLoss(levels[0] + levels[1] + levels[2] + match, *levels, match)
 
 
-def _level_losses(
+def level_losses(
     model: CompactModel, trie: Trie, hidden: Tensor, leaves: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
+    """Cross entropy of each level's codes: states `[B, W]` and SIDs `[B, T]` to three scalars."""
     n_prompts, n_targets = leaves.shape
     nodes = torch.from_numpy(trie.path(leaves.reshape(-1).numpy()))  # (R, 3)
     codes = [torch.from_numpy(trie.codes[level])[nodes[:, level]] for level in range(LEVELS)]

@@ -83,18 +83,14 @@ class LmTrainer:
         self.lm.save(folder)
 
     def _write(self, drawn: Draw, rng: np.random.Generator) -> list[str]:
-        prompts, shoppers = drawn.prompts, drawn.prompts.shoppers
-        withheld = rng.random((2, len(drawn.chosen))) < self._config.shopper_dropout
-        texts = []
-        for place, number in enumerate(drawn.chosen.tolist()):
-            prompt = Prompt(prompts.texts[number])
-            if shoppers is not None:
-                without_history, without_profile = withheld[:, place].tolist()
-                profile, history = shoppers.of(number)
-                prompt = Prompt(
-                    prompt.text,
-                    profile=() if without_profile else profile,
-                    history=() if without_history else history,
-                )
-            texts.append(write_prompt(prompt, kind=prompts.kind, sids=self._table.names))
-        return texts
+        prompts = drawn.prompts
+        asked = [Prompt(prompts.texts[number]) for number in drawn.chosen.tolist()]
+        if prompts.shoppers is not None:
+            told = prompts.shoppers.draw(
+                drawn.chosen,
+                rng,
+                withheld=self._config.shopper_dropout,
+                forgotten=self._config.history_dropout,
+            )
+            asked = prompts.shoppers.tell(asked, *told)
+        return [write_prompt(prompt, kind=prompts.kind, sids=self._table.names) for prompt in asked]
