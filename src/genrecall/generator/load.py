@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from genrecall.artifact import Artifact
@@ -130,4 +131,7 @@ def _load_lm(part: Artifact, stage: str, table: SidTable) -> Generator[Any]:
     from genrecall.generator.lm.model import LmModel
 
     kind = ITEM if stage == ITEM_TO_SID else QUERY
-    return LmGenerator(LmModel.load(part, space=table.space), sids=table.names, kind=kind)
+    lm = LmModel.load(part, space=table.space)
+    if torch.cuda.is_available():
+        lm = lm.to("cuda")
+    return LmGenerator(lm, sids=table.names, kind=kind)

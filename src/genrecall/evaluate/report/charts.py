@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from genrecall.evaluate.metrics import GENERATIVE, JOIN, TWO_VIEWS, Metrics
+from genrecall.evaluate.metrics import GENERATIVE, JOIN, POPULARITY, TWO_VIEWS, Metrics
 from genrecall.evaluate.report import words
 from genrecall.evaluate.report.plotting import (
     DOTS,
@@ -29,7 +29,13 @@ from genrecall.evaluate.report.plotting import (
 
 _COLORS: Final = tuple(f"--c{number}" for number in range(1, 9))
 _GREY: Final = "--muted"
-_COLOR_OF: Final = {GENERATIVE: "--c1", "dense": "--c2", "bm25": "--c3", TWO_VIEWS: _GREY}
+_COLOR_OF: Final = {
+    GENERATIVE: "--c1",
+    "dense": "--c2",
+    "bm25": "--c3",
+    POPULARITY: "--c7",
+    TWO_VIEWS: _GREY,
+}
 _GROUPS: Final = 7  # categories with a color of their own on the map
 
 
