@@ -20,14 +20,14 @@ import torch
 
 from benchmarks.command import positive
 from benchmarks.families.cell import Bench, Finished, finish, prepare
-from benchmarks.families.cells import BY_SIZE, CELLS, LM, Training
+from benchmarks.families.cells import CELLS, LM
 from benchmarks.families.printing import as_markdown, print_result
 from benchmarks.families.tables import build_table
 from genrecall import __version__
 from genrecall.artifact import write_json, write_text
 from genrecall.config import Config, load_config
 from genrecall.errors import ConfigError, unknown_name
-from genrecall.generator.lm.config import Size
+from genrecall.generator.lm.config import BY_SIZE, Size, Training
 from genrecall.generator.lm.processes import join_processes
 
 

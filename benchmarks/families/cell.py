@@ -21,7 +21,6 @@ from benchmarks.families.cells import (
     EQUAL,
     LM,
     STUDENT,
-    Training,
     compact,
     language_model,
     student,
@@ -54,7 +53,7 @@ from genrecall.evaluate.metrics import (
     unit_groups,
 )
 from genrecall.generator.config import GeneratorConfig
-from genrecall.generator.lm.config import Size
+from genrecall.generator.lm.config import Size, Training
 from genrecall.generator.load import STAGES
 from genrecall.offline import evaluate
 from genrecall.outputs import Outputs
@@ -231,10 +230,9 @@ def _planned(
     if name == EQUAL:
         plan = plan_longer(bench.seconds, finished[COMPACT].stages, generator.checkpoint_every)
     else:
+        # What `compact` has read, and not what its settings allow: stage 3 may end early.
         examples = {
-            stage: getattr(bench.config.generator, stage).steps
-            * getattr(bench.config.generator, stage).batch
-            for stage in STAGES
+            stage: done.steps * done.batch for stage, done in finished[COMPACT].stages.items()
         }
         speeds = _calibrate(bench, generator, folder / "calibration")
         plan = plan_stages(bench.seconds, examples, bench.training.batch, speeds)
@@ -247,9 +245,10 @@ def _calibrate(bench: Bench, generator: GeneratorConfig, folder: Path) -> dict[s
     """Examples per second of each stage, by training each for a few steps."""
     shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
     few = {stage: WARM_UP + COUNTED for stage in STAGES if getattr(generator, stage).steps}
-    # All prompts take as long, however many there are.
+    # All prompts take as long, however many there are; nothing of this is kept, so stage 3 may read
+    # a few searches very often.
     short = with_steps(generator, few).model_copy(
-        update={"pseudo_queries": min(generator.pseudo_queries, 20_000)}
+        update={"pseudo_queries": min(generator.pseudo_queries, 20_000), "shopper_passes": 1e9}
     )
     outputs = CellOutputs(folder, bench.base)
     run(bench.config.model_copy(update={"generator": short}), outputs, last="generator")

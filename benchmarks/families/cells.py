@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from genrecall.generator.config import DistillConfig, GeneratorConfig
-from genrecall.generator.lm.config import Size
+from genrecall.generator.lm.config import Size, Training
 from genrecall.generator.load import STAGES
 
 COMPACT: Final = "compact"
@@ -34,42 +34,19 @@ class Cell:
 
 CELLS: Final = (
     Cell(COMPACT, "family compact, the config's own steps"),
-    Cell(LM, "family lm, from scratch, for the given minutes"),
+    Cell(LM, "family lm, from scratch, for the given minutes", (COMPACT,)),
     Cell(EQUAL, "family compact, its steps scaled to the given minutes", (COMPACT,)),
-    Cell(STUDENT, "as compact, half of stage 2 are the answers of lm", (LM,)),
+    Cell(STUDENT, "as compact, half of stage 2 are the answers of lm", (COMPACT, LM)),
 )
 
 PAIRS: Final = ((LM, EQUAL), (STUDENT, COMPACT))
 """Which cells are compared search by search."""
 
 
-class Training(NamedTuple):
-    """How a language model from scratch is trained.
-
-    Attributes:
-        batch: prompts per step.
-        learning_rate: its peak.
-    """
-
-    batch: int
-    learning_rate: float
-
-
-BY_SIZE: Final[Mapping[Size, Training]] = {
-    "nano": Training(256, 2e-3),
-    "tiny": Training(256, 1.5e-3),
-    "small": Training(512, 1e-3),
-    "base": Training(1024, 6e-4),
-    "large": Training(1024, 3e-4),
-}
-"""The defaults of `generator` are those of a compact model, or of a pretrained one. From scratch a
-rate ten times the paper's is right, falling with the width; small models take small batches, since
-the time is short and steps are what they lack, large ones those that fill a GPU."""
-
-
 def compact(generator: GeneratorConfig) -> GeneratorConfig:
     """What users of the compact family get from these settings."""
-    return generator.model_copy(update={"family": "compact", "distill": None})
+    # Validated again, so that stages of a config for `lm` train as suits `compact`.
+    return GeneratorConfig.model_validate(dict(generator) | {"family": "compact", "distill": None})
 
 
 def student(generator: GeneratorConfig, teacher: Path) -> GeneratorConfig:
@@ -94,14 +71,10 @@ def language_model(
     return generator.model_copy(update=changed | stages)
 
 
-_WITHOUT_END: Final = 1e9
-"""Passes over its searches after which stage 3 ends: here the time ends it."""
-
-
 def with_steps(generator: GeneratorConfig, steps: Mapping[str, int]) -> GeneratorConfig:
-    """The same with other steps; a stage that is not named keeps its own."""
+    """The same with other steps; a stage that is not named keeps its own, and stage 3 its end."""
     stages = {
         name: getattr(generator, name).model_copy(update={"steps": number})
         for name, number in steps.items()
     }
-    return generator.model_copy(update={**stages, "shopper_passes": _WITHOUT_END})
+    return generator.model_copy(update=stages)

@@ -111,11 +111,12 @@ def calibrated(log: Path) -> dict[str, float]:
 def plan_stages(
     seconds: float, examples: Mapping[str, int], batch: int, speeds: Mapping[str, float]
 ) -> Plan:
-    """Split a time between the stages in proportion of the examples that a config gives them.
+    """Split a time between the stages in proportion of the examples that they are worth.
 
     Args:
         seconds: of all stages together.
-        examples: by stage, as the config has them; others than those of `speeds` do not count.
+        examples: by stage, as another training had them; others than those of `speeds` do not
+            count.
         batch: prompts of a step.
         speeds: examples per second.
 

@@ -113,6 +113,7 @@ def unflatten(tensors: dict[str, Tensor], empty: dict[str, Any]) -> dict[str, An
         for name, value in tensors.items():
             if name.startswith(f"{kind}."):
                 _, number, key = name.split(".")
-                plain = value if value.ndim or (key == "step" and kind == "dense") else value.item()
+                # SparseAdam counts its steps with a number, everything else is a tensor.
+                plain = value.item() if kind == "sparse" and key == "step" else value
                 part["state"].setdefault(int(number), {})[key] = plain
     return empty

@@ -5,17 +5,17 @@ import pytest
 import torch
 
 from benchmarks.families.__main__ import main
-from benchmarks.families.cells import BY_SIZE, CELLS, language_model
+from benchmarks.families.cells import CELLS, compact, language_model
 from benchmarks.families.pace import COUNTED, WARM_UP, Stage, calibrated, plan_longer, trained
 from genrecall.artifact import open_artifact
 from genrecall.config import load_config
 from genrecall.errors import ConfigError
 from genrecall.generator.config import GeneratorConfig
-from genrecall.generator.lm.config import SHAPES
+from genrecall.generator.lm.config import BY_SIZE, SHAPES
 from genrecall.outputs import Outputs
 from genrecall.pipeline import run
 from genrecall.progress import MEASURED, FileLog, Progress, SilentLog
-from tiny_shop import write_shop
+from tiny_shop import SETTINGS, write_shop
 
 NAMES = [cell.name for cell in CELLS]
 
@@ -34,7 +34,10 @@ def cell(folder, name):
 def shop(tmp_path_factory):
     """A folder where all cells of a small shop are finished; to be read."""
     folder = tmp_path_factory.mktemp("families")
-    path = write_shop(folder, data={"split": {"by": "time"}})  # known queries: popularity says some
+    # Known queries, so popularity says some; and stage 3 ends long before its steps do.
+    stage_3 = {"user_query_to_sid": {"steps": 1000, "batch": 8}, "shopper_passes": 0.3}
+    settings = {"generator": SETTINGS["generator"] | stage_3}
+    path = write_shop(folder, data={"split": {"by": "time"}}, settings=settings)
     main(words(path, "--json", str(folder / "result.json")))
     return folder
 
@@ -67,12 +70,27 @@ def test_cells_of_equal_time_train_as_long_as_planned(shop, result):
     for name in ("lm", "compact_equal"):
         plan = json.loads((cell(shop, name) / "plan.json").read_text("utf-8"))
         steps = {stage: done["steps"] for stage, done in cells[name]["stages"].items()}
+        assert steps.pop("user_query_to_sid") <= plan["steps"].pop("user_query_to_sid")
         assert plan["steps"] == steps
         assert all(number >= 1 for number in steps.values())
     assert not (cell(shop, "lm") / "calibration").exists()
     # Other cells train for the config's own steps.
     for name in ("compact", "student"):
-        assert [done["steps"] for done in cells[name]["stages"].values()] == [4, 8, 8]
+        steps = [done["steps"] for done in cells[name]["stages"].values()]
+        assert steps[:2] == [4, 8]
+        assert 1 < steps[2] < 40
+
+
+def test_stage_3_ends_however_long_the_time(shop, result):
+    """It gets the share of the time for what it reads, not for what it might."""
+    cells = result["configs"]["shop"]["cells"]
+    done = {name: cells[name]["stages"] for name in cells}
+    end = done["compact"]["user_query_to_sid"]["steps"]
+    for name in ("lm", "compact_equal"):
+        assert done[name]["user_query_to_sid"]["steps"] <= end
+    # By its thousand steps it would take thirty times the prompts of stage 2.
+    plan = json.loads((cell(shop, "lm") / "plan.json").read_text("utf-8"))
+    assert plan["steps"]["user_query_to_sid"] < plan["steps"]["query_to_sid"]
 
 
 def test_finished_cells_are_read(shop, result, capsys):
@@ -181,6 +199,12 @@ def test_a_language_model_is_trained_by_its_size(size):
     assert (trained.family, trained.lm.size) == ("lm", size)
     assert trained.query_to_sid.batch == BY_SIZE[size].batch
     assert trained.user_query_to_sid.steps == 10
+
+
+def test_a_compact_model_is_trained_as_one_whatever_the_config_is_for():
+    given = {"query_to_sid": {"steps": 5, "batch": 33}}
+    changed = compact(GeneratorConfig(family="lm", **given))
+    assert changed == GeneratorConfig(family="compact", **given)
 
 
 def test_unusable_arguments_are_refused(tmp_path):

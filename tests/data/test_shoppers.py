@@ -115,12 +115,14 @@ def test_profiles_of_many_searches_are_those_of_their_shoppers(shoppers, users):
         assert found == shoppers.at(user or "", limit=0).profile
 
 
-def test_profiles_use_the_pairs_of_training_alone(users):
-    train = profiles_of(users, pl.Series(["cem"]))
-    assert train.vocabulary == (("city", "Bonn"), ("gender", "m"))
-    later = profiles_of(users, pl.Series(["ann"]), vocabulary=train.vocabulary)
-    assert (later.pairs.tolist(), later.offsets.tolist()) == ([0], [0, 1])
-    assert later.vocabulary == train.vocabulary
+def test_profiles_hold_what_enough_of_those_who_searched_have(users):
+    # Ann searched often and is still one shopper.
+    profiles = profiles_of(users, pl.Series(["ann", "cem", "ann", "ann"]), least=2)
+    assert (profiles.vocabulary, profiles.rare) == ((("city", "Bonn"),), 5)
+    assert (profiles.pairs.tolist(), profiles.offsets.tolist()) == ([0] * 4, [0, 1, 2, 3, 4])
+    alone = profiles_of(users, pl.Series(["cem"]))
+    assert (alone.vocabulary, alone.rare) == ((("city", "Bonn"), ("gender", "m")), 0)
+    assert profiles_of(users, pl.Series(["cem"]), least=2).vocabulary == ()
     nobody = profiles_of(None, pl.Series([None, "ann"], dtype=pl.String))
     assert (nobody.pairs.tolist(), nobody.offsets.tolist(), nobody.vocabulary) == (
         [],

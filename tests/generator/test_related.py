@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from genrecall.artifact import open_artifact
 from genrecall.asked import shoppers_of
@@ -17,13 +18,14 @@ from genrecall.config import load_config
 from genrecall.data import stage as data_stage
 from genrecall.data.shoppers import HISTORY, Shopper
 from genrecall.generator import stage as generator_stage
+from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.known import known_shoppers
 from genrecall.generator.prompts import Prompt
 from genrecall.generator.related import RelatedCategories, make_bags, make_rule
 from genrecall.outputs import Outputs
 from genrecall.pipeline import run
 from genrecall.progress import SilentLog
-from tiny_shop import SETTINGS, write_shop
+from tiny_shop import SETTINGS, write_jsonl, write_shop
 
 # Four categories along the axes of a plane and one, number 3, without an item.
 CATEGORY = np.array([0, 0, 1, 2, 4])
@@ -44,9 +46,9 @@ class Compass:
         return np.array([QUERIES[text] for text in texts], dtype=np.float32)
 
 
-def rule(count, *, length=20, profile=True):
+def rule(count, *, length=20, pairs=()):
     return make_rule(
-        profile=profile,
+        pairs=pairs,
         history=length,
         related_categories=count,
         encoder=Compass(),
@@ -99,12 +101,17 @@ def test_the_latest_of_the_related_ones_are_read_from_behind_others():
 
 def test_only_so_many_are_looked_through():
     assert read(1, "east", [0, 1] + [2] * (HISTORY - 1)) == (1,)
+    assert GeneratorConfig(history=HISTORY).history == HISTORY
+    with pytest.raises(ValidationError, match="less than or equal to 200"):
+        GeneratorConfig(history=HISTORY + 1)
 
 
-def test_a_profile_is_read_where_it_was_in_training():
-    told = [Prompt("east", profile=(("gender", "female"),))]
-    assert rule(0).read(told) == told
-    assert rule(0, profile=False).read(told) == [Prompt("east")]
+def test_of_a_profile_is_read_what_was_taught():
+    taught = [("member", "gold"), ("gender", "female")]
+    told = [Prompt("east", profile=(("gender", "female"), ("city", "Bonn"), ("member", "gold")))]
+    (read,) = rule(0, pairs=taught).read(told)
+    assert read.profile == (("gender", "female"), ("member", "gold"))
+    assert rule(0).read(told) == [Prompt("east")]
 
 
 @given(
@@ -141,7 +148,22 @@ FAMILIES = {
 }
 SHORT = {"steps": 1, "batch": 16}
 STEPS = {"item_to_sid": SHORT, "query_to_sid": SHORT, "user_query_to_sid": SHORT}
-READS = {"history": 3, "related_categories": 2, "profile": False}
+READS = {"history": 3, "related_categories": 2}
+GENDER = ("gender", "female")
+MAIL = "@shoppers.example"
+
+
+def users():
+    """The 17 shoppers of the tiny shop: each has a mail address of their own."""
+    return [
+        {
+            "user_id": f"shopper-{number}",
+            "gender": "female" if number % 2 else None,
+            "age_band": "25-34" if number < 4 else None,
+            "email": f"number{number}{MAIL}",
+        }
+        for number in range(17)
+    ]
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -152,23 +174,38 @@ def trained(request, tmp_path_factory):
     outputs = Outputs(folder / "run")
     taught = []
 
-    def keep(*given):
-        taught.append(known_shoppers(*given))
+    def keep(*given, **settings):
+        taught.append(known_shoppers(*given, **settings))
         return taught[0]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(generator_stage, "known_shoppers", keep)
-        config = load_config(write_shop(folder, settings={"generator": generator}))
-        run(config, outputs, last="generator", log=SilentLog())
+        table = {"file": write_jsonl(folder / "users.jsonl", users()).name}
+        table["columns"] = {"attributes": {"email": "email"}}
+        settings = {"generator": generator}
+        config = load_config(write_shop(folder, data={"users": table}, settings=settings))
+        run(config, outputs, log=SilentLog())
     parts = {name: open_artifact(outputs.stage(name), kind=name) for name in PARTS}
-    return assemble(parts, channels=ChannelsConfig()), taught[0]
+    return assemble(parts, channels=ChannelsConfig()), taught[0], outputs
+
+
+def test_what_few_shoppers_have_is_neither_learned_nor_kept(trained):
+    _, known, outputs = trained
+    assert (known.pairs, known.rare) == ((GENDER,), 1 + 17)
+    assert "1 profile values, 18 more are left out, as too few shoppers have them" in (
+        known.describe()
+    )
+    kept = [file.read_bytes() for file in outputs.bundle.rglob("*") if file.is_file()]
+    assert any(b"female" in written for written in kept)
+    assert not any(MAIL.encode() in written or b"25-34" in written for written in kept)
 
 
 def test_training_and_serving_read_the_same(trained):
-    parts, known = trained
+    parts, known, _ = trained
     catalog, searches = data_stage.load(parts.stages["data"])
-    made_by = shoppers_of(searches, "train", catalog=catalog, users=None, length=HISTORY)
-    told = [replace(shopper, profile=(("gender", "female"),)) for shopper in made_by]
+    table = data_stage.load_shoppers(parts.stages["data"]).users
+    made_by = shoppers_of(searches, "train", catalog=catalog, users=table, length=HISTORY)
+    told = [replace(shopper, profile=(*shopper.profile, ("city", "Bonn"))) for shopper in made_by]
     queries = searches.of("train").queries
     channel = parts.generative()
     channel.generator = overheard = Overheard(channel.generator)
@@ -176,6 +213,7 @@ def test_training_and_serving_read_the_same(trained):
     asked = [Prompt(query) for query in queries]
     expected = known.tell(asked, known.histories, known.profiles)
     assert overheard.prompts == expected
+    assert {prompt.profile for prompt in expected} == {(), (GENDER,)}
     # The rule has chosen: some have read less than the latest, and few nothing.
     latest = [tuple(catalog.row_of[item] for item in shopper.history[-3:]) for shopper in told]
     read = [prompt.history for prompt in expected]
@@ -183,9 +221,21 @@ def test_training_and_serving_read_the_same(trained):
     assert sum(map(len, read)) > len(read)
 
 
+def test_each_item_of_a_history_is_read_once_where_it_was_chosen_last(trained):
+    parts, _, _ = trained
+    channel = parts.generative()
+    channel.generator = overheard = Overheard(channel.generator)
+    query = "xyzzy"  # no known word: related to all
+    items = ("item-5", "item-3", "item-3", "gone", "item-8", "item-5")
+    channel.generate([Request(query, Shopper(history=items))], beam=1)
+    (prompt,) = overheard.prompts
+    row_of = channel.catalog.row_of
+    assert prompt.history == (row_of["item-3"], row_of["item-8"], row_of["item-5"])
+
+
 def test_before_stage_3_nothing_is_read(trained):
-    parts, _ = trained
-    request = Request("red table lamp", Shopper((("gender", "female"),), ("item-1",)))
+    parts, _, _ = trained
+    request = Request("red table lamp", Shopper((GENDER,), ("item-1",)))
     channel = parts.generative("query_to_sid")
     channel.generator = overheard = Overheard(channel.generator)
     channel.generate([request], beam=1)

@@ -1,11 +1,14 @@
 """Training of the generator: the loss, reproducible weights, exact resume."""
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from trained import TEXTS, load_trained
 
+from genrecall.data.tables import SEARCHES, Searches
 from genrecall.embed.pairs import LoggedPairs
 from genrecall.errors import ArtifactError
 from genrecall.generator import stage
@@ -23,6 +26,8 @@ CONFIG = GeneratorConfig(
     width=16,
     item_to_sid=StageConfig(steps=5, batch=16),
     query_to_sid=StageConfig(steps=7, batch=16),
+    user_query_to_sid=StageConfig(steps=8, batch=16),
+    shopper_passes=100.0,
     pseudo_queries=60,
     teacher_items=4,
     checkpoint_every=3,
@@ -31,6 +36,22 @@ QUERIES = ["red drill", "coffee", "lamp"]
 PAIRS = LoggedPairs(
     query=np.array([0, 1, 2, 2]), item=np.array([0, 80, 100, 101]), weight=np.ones(4)
 )
+SEARCHES_MADE = Searches(
+    pl.DataFrame(
+        {
+            "search_id": [str(number) for number in range(12)],
+            "query": [QUERIES[number % 3] for number in range(12)],
+            "user_id": [f"u{number % 4}" for number in range(12)],
+            "time": list(range(12)),
+            "split": ["train"] * 12,
+            "impressions": [[]] * 12,
+            "positives": [[7 * number % 100] for number in range(12)],
+            "gains": [[1.0]] * 12,
+        },
+        schema=SEARCHES,
+    )
+)
+"""Four shoppers, each of whom searches three times."""
 NO_PAIRS = LoggedPairs(*[np.empty(0, dtype=np.int64)] * 2, np.empty(0))
 
 
@@ -69,6 +90,7 @@ def train(parts, tmp_path):
             checkpoints=tmp_path / options.get("checkpoints", f"checkpoints of {out}"),
             inputs=options.get("inputs", "the same inputs"),
             log=log or SilentLog(),
+            searches=options.get("searches", SEARCHES_MADE),
         )
         return artifact.digest
 
@@ -132,10 +154,14 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(train):
 
 @pytest.mark.parametrize(
     ("stop_at", "resumed"),
-    [("item_to_sid", ["item_to_sid"]), ("query_to_sid", ["item_to_sid", "query_to_sid"])],
+    [
+        ("item_to_sid", ["item_to_sid"]),
+        ("query_to_sid", ["item_to_sid", "query_to_sid"]),
+        ("user_query_to_sid", ["item_to_sid", "query_to_sid", "user_query_to_sid"]),
+    ],
 )
 def test_an_interrupted_run_resumes_exactly(train, tmp_path, stop_at, resumed):
-    """It stops after the last step of a stage, which is two steps or one after a checkpoint."""
+    """It stops after the last step of a stage, which is one or two steps after a checkpoint."""
     whole = train("whole")
     with pytest.raises(KeyboardInterrupt):
         train("stopped", log=Lines(stop_at))
@@ -143,8 +169,31 @@ def test_an_interrupted_run_resumes_exactly(train, tmp_path, stop_at, resumed):
     log = Lines()
     assert train("stopped", log=log) == whole
     told = [line.strip() for line in log.said if "resumes" in line]
-    steps = {"item_to_sid": 3, "query_to_sid": 6}
+    steps = {"item_to_sid": 3, "query_to_sid": 6, "user_query_to_sid": 6}
     assert told == [f"{name}: resumes at step {steps[name]}" for name in resumed]
+
+
+def test_what_reads_the_shopper_is_trained_alone(train, tmp_path):
+    train("out")
+    general, personal = (
+        load_file(tmp_path / "out" / name / "compact.safetensors")
+        for name in ("query_to_sid", "user_query_to_sid")
+    )
+    assert all(torch.equal(weight, personal[name]) for name, weight in general.items())
+    added = personal.keys() - general.keys()
+    assert "shopper.pull" in added
+    assert all(name.startswith("shopper.") for name in added)
+
+
+def test_stage_3_ends_after_its_passes(train):
+    """12 searches, 16 prompts a step of which 80 % are searches: 4 passes are 4 steps."""
+    config = CONFIG.model_copy(update={"shopper_passes": 4.0})
+    log = Lines()
+    train("few", config=config, log=log)
+    assert "  user_query_to_sid ends after 4 of 8 steps: 4 passes over its searches" in log.said
+    ended = Lines()
+    train("enough", log=ended)
+    assert not [line for line in ended.said if "passes" in line]
 
 
 def test_a_finished_run_starts_again_from_its_checkpoints_to_the_same_end(train):

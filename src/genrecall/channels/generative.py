@@ -154,7 +154,9 @@ class GenerativeChannel:
         prompts = []
         for request in requests:
             shopper = request.shopper or Shopper()
-            history = tuple(row_of[item] for item in shopper.history if item in row_of)
+            # Each item once, at its latest choice, as in training.
+            latest_first = dict.fromkeys(reversed(shopper.history))
+            history = tuple(row_of[item] for item in reversed(latest_first) if item in row_of)
             prompts.append(Prompt(request.query, profile=shopper.profile, history=history))
         return self.read(prompts)
 

@@ -5,7 +5,6 @@ Serving looks a shopper up here; `histories` cuts the same for many searches at 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +34,8 @@ class Shopper:
 
     Attributes:
         profile: gender, age band, then the attributes by name, a pair for each value.
-        history: what they chose before, oldest first, each item once, where it was chosen last.
+        history: what they chose before, oldest first, each item once, where it was chosen last; of
+            an item that is given more than once, the last place counts.
     """
 
     profile: tuple[Pair, ...] = ()
@@ -164,31 +164,31 @@ class Profiles(NamedTuple):
     Attributes:
         pairs: int32 `[total]`, positions in `vocabulary`.
         offsets: int64 `[M+1]`; the pairs of search `i` are `pairs[offsets[i]:offsets[i + 1]]`.
-        vocabulary: the distinct pairs.
+        vocabulary: the distinct pairs that count, sorted.
+        rare: how many others were left out because too few shoppers have them.
     """
 
     pairs: NDArray[np.int32]
     offsets: NDArray[np.int64]
     vocabulary: tuple[Pair, ...]
+    rare: int
 
 
-def profiles_of(
-    users: pl.DataFrame | None, user_ids: pl.Series, *, vocabulary: Sequence[Pair] | None = None
-) -> Profiles:
+def profiles_of(users: pl.DataFrame | None, user_ids: pl.Series, *, least: int = 1) -> Profiles:
     """Profiles of many searches at once, pair by pair in the order of `Shopper.profile`.
 
     Args:
         users: columns of `USERS`.
         user_ids: who searched, `[M]`; null, or somebody unknown, has an empty profile.
-        vocabulary: the pairs that count, those seen in training; None for all pairs of these
-            searches' shoppers, sorted.
+        least: a pair counts if at least so many of those who searched have it.
     """
     known = pl.DataFrame(schema=dict(USERS)) if users is None else users
     pairs = profile_pairs(known.filter(pl.col("user_id").is_in(user_ids.unique().implode())))
-    if vocabulary is None:
-        vocabulary = pairs.select("field", "value").unique().sort("field", "value").rows()
+    shoppers = pairs.group_by("field", "value").agg(pl.col("user_id").n_unique())
+    common = shoppers.filter(pl.col("user_id") >= least).sort("field", "value")
+    vocabulary = common.select("field", "value").rows()
     numbers = pl.DataFrame(
-        list(vocabulary), schema={"field": pl.String(), "value": pl.String()}, orient="row"
+        vocabulary, schema={"field": pl.String(), "value": pl.String()}, orient="row"
     ).with_row_index("pair")
     of_user = (
         pairs.join(numbers, on=["field", "value"], maintain_order="left")
@@ -200,7 +200,7 @@ def profiles_of(
     counts = lists.list.len().fill_null(0).to_numpy()
     offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
     flat = lists.explode(empty_as_null=False, keep_nulls=False).to_numpy().astype(np.int32)
-    return Profiles(flat, offsets, tuple(vocabulary))
+    return Profiles(flat, offsets, tuple(vocabulary), rare=shoppers.height - common.height)
 
 
 def profile_pairs(users: pl.DataFrame) -> pl.DataFrame:

@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from genrecall.data.shoppers import HISTORY
 from genrecall.generator.lm.config import LmConfig
 from genrecall.settings import Section
 
 
 class StageConfig(Section):
-    """One supervised stage."""
+    """One supervised stage.
+
+    As a part of `GeneratorConfig`, what is not set is what suits the family and the stage.
+    """
 
     steps: int = Field(ge=0)
     """Optimizer steps; 0 skips the stage. The paper trains stage 1 for 2,000 and stage 2 for 2,500
     steps of a language model; a compact model needs about as many of larger batches."""
 
     batch: int = Field(default=1024, ge=1)
-    """Prompts per step. Paper: 128 and 256. Large batches make a small model fast on CPUs."""
+    """Prompts per step. By default 1,024 for `compact`, 512 in stage 3: large batches make a small
+    model fast on CPUs. For `lm` from scratch 256 to 1,024 by its size. For a pretrained one the
+    paper's: 128, 256 and 64."""
 
     learning_rate: float = Field(default=1.5e-3, gt=0)
-    """Peak rate of the dense weights, falling linearly to 5 % of it. Paper: 1e-4 and 4e-5, for a
-    pretrained model; ours starts small and from scratch."""
+    """Peak rate of the dense weights, falling linearly to 5 % of it. By default 1.5e-3 for
+    `compact`, 5e-4 in stage 3. For `lm` from scratch 2e-3 to 3e-4 by its size, falling with it. For
+    a pretrained one the paper's: 1e-4, 4e-5 and 4e-5."""
 
     embedding_learning_rate: float = Field(default=8e-3, gt=0)
-    """Peak rate of the subword embeddings, whose sparse gradients touch a row rarely."""
+    """Peak rate of the subword embeddings, whose sparse gradients touch a row rarely; 1e-3 by
+    default in stage 3. Only for family `compact`: in `lm` they learn at `learning_rate`."""
+
+
+_COMPACT: Final[Mapping[str, Mapping[str, Any]]] = {
+    "item_to_sid": {},
+    "query_to_sid": {},
+    "user_query_to_sid": {"batch": 512, "learning_rate": 5e-4, "embedding_learning_rate": 1e-3},
+}
+"""Where a stage of `compact` differs from the defaults of `StageConfig`."""
 
 
 class DistillConfig(Section):
@@ -60,26 +77,25 @@ class GeneratorConfig(Section):
     width: int = Field(default=256, ge=8)
     """Size of the hidden state; only for family `compact`."""
 
-    item_to_sid: StageConfig = StageConfig(steps=200)
+    item_to_sid: StageConfig = Field(default=StageConfig(steps=200), validate_default=True)
     """Stage 1: a title generates its item's SID."""
 
-    query_to_sid: StageConfig = StageConfig(steps=2000)
+    query_to_sid: StageConfig = Field(default=StageConfig(steps=2000), validate_default=True)
     """Stage 2: a query generates the SIDs of its good items."""
 
-    user_query_to_sid: StageConfig = StageConfig(
-        steps=2000, batch=512, learning_rate=5e-4, embedding_learning_rate=1e-3
-    )
+    user_query_to_sid: StageConfig = Field(default=StageConfig(steps=2000), validate_default=True)
     """Stage 3: a query and its shopper's profile and history generate the SIDs of what this shopper
     chose. Skipped where the log does not tell who searched and when. `compact` trains in it what
     reads the shopper and nothing else. Fewer steps where `shopper_passes` ends it. Paper: 5,000
-    steps of 64."""
+    steps."""
 
     shopper_passes: float = Field(default=4.0, gt=0)
     """Stage 3 ends when it has read its searches so many times: in a small log, what single
     shoppers did is soon learned by heart."""
 
-    history: int = Field(default=20, ge=0)
-    """Items of a shopper's history that the generator reads, the latest; 0 for none."""
+    history: int = Field(default=20, ge=0, le=HISTORY)
+    """Items of a shopper's history that the generator reads, the latest; 0 for none, 200 at most:
+    of a longer history no more is looked through."""
 
     related_categories: int = Field(default=0, ge=0)
     """Of so many categories related to the query a history's items are read; 0 for all. The paper
@@ -89,6 +105,11 @@ class GeneratorConfig(Section):
 
     profile: bool = True
     """Whether the generator reads gender, age band and further fields of the users table."""
+
+    profile_shoppers: int = Field(default=5, ge=1)
+    """A value of those fields is learned if at least so many shoppers of the training searches have
+    it. What only single shoppers have would tell who they are, its weight would be learned by
+    heart, and it would stand in the bundle."""
 
     shopper_share: float = Field(default=0.8, ge=0, le=1)
     """Share of stage-3 prompts that are searches with their shopper. The rest are those of stage 2,
@@ -138,6 +159,22 @@ class GeneratorConfig(Section):
     checkpoint_every: int = Field(default=200, ge=1, exclude=True)
     """Steps between checkpoints, from which an interrupted run resumes exactly; no result
     depends on it."""
+
+    @field_validator("item_to_sid", "query_to_sid", "user_query_to_sid")
+    @classmethod
+    def _suit(cls, stage: StageConfig, info: ValidationInfo) -> StageConfig:
+        """Fill in what suits the family and the stage.
+
+        It does not count as set, so that a stage validated for another family takes what suits it.
+        """
+        if not {"family", "lm"} <= info.data.keys():
+            return stage  # one of them was refused
+        assert info.field_name is not None
+        usual = _COMPACT[info.field_name]
+        if info.data["family"] == "lm":
+            usual = info.data["lm"].training(info.field_name)._asdict()
+        given = stage.model_dump(exclude_unset=True)
+        return StageConfig.model_construct(_fields_set=set(given), **{**usual, **given})
 
     @model_validator(mode="after")
     def _check(self) -> GeneratorConfig:

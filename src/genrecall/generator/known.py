@@ -11,10 +11,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genrecall.data.histories import check_histories, histories_of
-from genrecall.data.shoppers import HISTORY, profiles_of
+from genrecall.data.shoppers import HISTORY, Pair, profiles_of
 from genrecall.data.tables import Searches
 from genrecall.embed.tokenizer import Bags, ragged_offsets, take_bags
-from genrecall.generator.prompts import Pair, Prompt
+from genrecall.generator.prompts import Prompt
 from genrecall.generator.related import ShopperRule
 
 
@@ -27,12 +27,14 @@ class KnownShoppers:
         histories: catalog rows that each had chosen before and that are read, oldest first.
         profiles: numbers of each one's profile pairs.
         pairs: the pairs (field, value) that have a number.
+        rare: how many others are left out because too few shoppers have them.
     """
 
     searches: Searches
     histories: Bags
     profiles: Bags
     pairs: tuple[Pair, ...]
+    rare: int = 0
 
     def tell(self, prompts: Sequence[Prompt], histories: Bags, profiles: Bags) -> list[Prompt]:
         """Prompts with histories and numbered profiles, one for each."""
@@ -78,7 +80,8 @@ class KnownShoppers:
         with_history = int((np.diff(self.histories.offsets) > 0).sum())
         return (
             f"{len(self.searches):,} searches with a shopper, {with_history:,} of them with a "
-            f"history; {len(self.pairs)} profile values"
+            f"history; {len(self.pairs):,} profile values, {self.rare:,} more are left out, as too "
+            "few shoppers have them"
         )
 
 
@@ -91,14 +94,20 @@ def _leave_out(bags: Bags, rate: NDArray[np.float64], rng: np.random.Generator) 
 
 
 def known_shoppers(
-    searches: Searches, users: pl.DataFrame | None, rule: ShopperRule
+    searches: Searches,
+    users: pl.DataFrame | None,
+    rule: ShopperRule,
+    *,
+    profile_shoppers: int,
 ) -> KnownShoppers | None:
     """Cut what each training search could know of its shopper.
 
     Args:
         searches: of all splits; of those that train, the ones that tell who and when are kept.
-        users: columns of `USERS`; None where nothing is known of them.
-        rule: what is read of histories and profiles.
+        users: columns of `USERS`; None where nothing is known of them, or is to be read.
+        rule: what is read of histories.
+        profile_shoppers: a pair of a profile is read if at least so many shoppers of these searches
+            have it.
 
     Returns:
         None where no search tells who and when.
@@ -114,10 +123,11 @@ def known_shoppers(
     cut = histories_of(usable, "train", limit=rule.length if rule.related is None else HISTORY)
     check_histories(cut, train.frame["time"])
     histories = rule.choose(Bags(cut.rows.astype(np.int64), cut.offsets), train.queries)
-    profiles = profiles_of(users if rule.profile else None, train.frame["user_id"])
+    profiles = profiles_of(users, train.frame["user_id"], least=profile_shoppers)
     return KnownShoppers(
         searches=train,
         histories=histories,
         profiles=Bags(profiles.pairs.astype(np.int64), profiles.offsets),
         pairs=profiles.vocabulary,
+        rare=profiles.rare,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -30,7 +31,8 @@ STAGES_FILE: Final = "stages.json"
 """Which family and stages an artifact holds."""
 
 SHOPPER_FILE: Final = "shopper.json"
-"""What stage 3 reads of shoppers: `profile`, `history` and `related_categories` of its settings."""
+"""What stage 3 reads of shoppers: `history` and `related_categories` of its settings, and `pairs`,
+those of profiles that it was taught, as `[field, value]`."""
 
 OWN_VECTORS: Final = "own_vectors.npy"
 """The generator's own vectors of the items."""
@@ -94,9 +96,10 @@ def load_generator(
     """
     part = artifact.part(stage)
     # Before the last stage a generator has never seen a shopper: it reads nothing of one.
-    reads: dict[str, Any] = {"profile": False, "history": 0, "related_categories": 0}
+    reads: dict[str, Any] = {"pairs": [], "history": 0, "related_categories": 0}
     if stage == USER_QUERY_TO_SID:
         reads = artifact.read_json(SHOPPER_FILE)
+    reads["pairs"] = [(field, value) for field, value in reads["pairs"]]
     rule = make_rule(
         **reads, encoder=encoder, item_vectors=item_vectors, category=table.codes[:, 0]
     )
@@ -131,7 +134,13 @@ def _load_lm(part: Artifact, stage: str, table: SidTable) -> Generator[Any]:
     from genrecall.generator.lm.model import LmModel
 
     kind = ITEM if stage == ITEM_TO_SID else QUERY
-    lm = LmModel.load(part, space=table.space)
-    if torch.cuda.is_available():
-        lm = lm.to("cuda")
+    lm = LmModel.load(part, space=table.space).to(_device())
     return LmGenerator(lm, sids=table.names, kind=kind)
+
+
+def _device() -> torch.device:
+    """A GPU where there is one; of several processes that a launcher started, each has its own."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    number = int(os.environ.get("LOCAL_RANK", "0"))
+    return torch.device("cuda", number % torch.cuda.device_count())

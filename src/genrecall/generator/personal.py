@@ -74,9 +74,9 @@ class SidDistribution:
 
     def __init__(self, items: ShopItems, n_sids: int, *, temperature: float) -> None:
         sizes = np.bincount(items.sid_of_item, minlength=n_sids)
-        self._means = torch.from_numpy(mean_vectors(items.sid_of_item, items.views, n_sids))
+        means = torch.from_numpy(mean_vectors(items.sid_of_item, items.views, n_sids))
+        self._scaled = means / temperature
         self._bias = torch.log(torch.from_numpy(sizes).float().clamp(min=1e-3))  # as in LookAhead
-        self._temperature = temperature
 
     def loss(self, views: Tensor, leaves: Tensor, rng: np.random.Generator) -> Tensor:
         """Cross entropy, averaged over targets.
@@ -89,14 +89,14 @@ class SidDistribution:
             rng: where chance comes from.
         """
         compared, bias = self._compared(leaves, rng)
-        logits = torch.addmm(bias, views, self._means[compared].T / self._temperature)  # (B, C)
+        logits = torch.addmm(bias, views, self._scaled[compared].T)  # (B, C)
         column = torch.searchsorted(compared, leaves)
         chosen = logits.gather(1, column)  # (B, T)
         return (torch.logsumexp(logits, dim=1, keepdim=True) - chosen).mean()
 
     def _compared(self, leaves: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Which SIDs, ascending int64 `[C]`, and what is added to their logits, `[C]`."""
-        n_sids = len(self._means)
+        n_sids = len(self._scaled)
         if n_sids <= _COMPARED:
             return torch.arange(n_sids), self._bias
         drawn = rng.choice(n_sids, _COMPARED, replace=False)

@@ -16,11 +16,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from genrecall.data.shoppers import Pair as Pair
+
 ITEM: Final = "item"
 QUERY: Final = "query"
-
-Pair = tuple[str, str]
-"""A field of a shopper's profile and its value, such as `("age_band", "25-34")`."""
 
 
 @dataclass(frozen=True)

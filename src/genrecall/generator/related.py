@@ -14,14 +14,14 @@ Shapes: `Q` queries, `N` items, `K` categories, `D` vector size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.data.shoppers import HISTORY
+from genrecall.data.shoppers import HISTORY, Pair
 from genrecall.embed.encoder import Encoder
 from genrecall.embed.tokenizer import Bags, ragged_offsets, ragged_ranges
 from genrecall.generator.features import mean_vectors
@@ -69,13 +69,13 @@ class ShopperRule:
     """What a generator reads of the shoppers in prompts.
 
     Attributes:
-        profile: whether it reads profiles.
+        pairs: of profiles, those that it was taught.
         length: most items of a history.
         related: chooses among the categories; None where every category counts.
         encoder: of stage `embed`, for the vectors of queries.
     """
 
-    profile: bool
+    pairs: frozenset[Pair]
     length: int
     related: RelatedCategories | None
     encoder: Encoder
@@ -102,7 +102,7 @@ class ShopperRule:
         return [
             replace(
                 prompt,
-                profile=prompt.profile if self.profile else (),
+                profile=tuple(pair for pair in prompt.profile if pair in self.pairs),
                 history=tuple(rows[first:end]),
             )
             for prompt, first, end in zip(prompts, cuts, cuts[1:], strict=False)
@@ -128,7 +128,7 @@ class ShopperRule:
 
 def make_rule(
     *,
-    profile: bool,
+    pairs: Iterable[Pair],
     history: int,
     related_categories: int,
     encoder: Encoder,
@@ -138,8 +138,8 @@ def make_rule(
     """The rule of the generator's settings.
 
     Args:
-        profile: see `GeneratorConfig`, as are the next two.
-        history: likewise.
+        pairs: of profiles, those that the generator was taught.
+        history: see `GeneratorConfig`.
         related_categories: likewise; 0 for all.
         encoder: of stage `embed`.
         item_vectors: its vectors of the items, float32 `[N, D]`.
@@ -148,7 +148,7 @@ def make_rule(
     related = None
     if related_categories and history:
         related = RelatedCategories(item_vectors, category, count=related_categories)
-    return ShopperRule(profile=profile, length=history, related=related, encoder=encoder)
+    return ShopperRule(frozenset(pairs), length=history, related=related, encoder=encoder)
 
 
 def make_bags(lists: Sequence[Sequence[int]]) -> Bags:

@@ -20,7 +20,7 @@ from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.distill import Teacher
 from genrecall.generator.known import known_shoppers
 from genrecall.generator.lm.processes import is_main, part_processes
-from genrecall.generator.load import SHOPPER_FILE, STAGES_FILE
+from genrecall.generator.load import SHOPPER_FILE, STAGES_FILE, USER_QUERY_TO_SID
 from genrecall.generator.related import make_rule
 from genrecall.generator.sources import Source, stage_sources
 from genrecall.generator.training import CompactTrainer, Shop
@@ -75,15 +75,20 @@ def run(
     titles = encoder.tokenizer.words(catalog.titles)
     log.say(f"  {len(queries):,} logged queries, {config.pseudo_queries:,} pseudo-queries")
     known = None
-    reads = config.model_dump(include={"profile", "history", "related_categories"})
+    reads = config.model_dump(include={"history", "related_categories"})
     if searches is not None and config.user_query_to_sid.steps:
         rule = make_rule(
-            **reads, encoder=encoder, item_vectors=item_vectors, category=table.codes[:, 0]
+            **reads,
+            pairs=(),  # which ones are taught is seen below
+            encoder=encoder,
+            item_vectors=item_vectors,
+            category=table.codes[:, 0],
         )
-        known = known_shoppers(searches, users, rule)
+        users = users if config.profile else None
+        known = known_shoppers(searches, users, rule, profile_shoppers=config.profile_shoppers)
     if known is not None:
         log.say(f"  {known.describe()}")
-        config = _end_early(config, len(known.searches))
+        config = _end_early(config, len(known.searches), log)
     sources = stage_sources(
         config,
         catalog,
@@ -115,17 +120,23 @@ def run(
         if folder is not None:
             write_json(folder / STAGES_FILE, {"family": config.family, "stages": list(sources)})
             if known is not None:
-                write_json(folder / SHOPPER_FILE, reads)
+                write_json(folder / SHOPPER_FILE, reads | {"pairs": known.pairs})
     part_processes()
     return open_artifact(out, kind="generator")
 
 
-def _end_early(config: GeneratorConfig, searches: int) -> GeneratorConfig:
+def _end_early(config: GeneratorConfig, searches: int, log: RunLog) -> GeneratorConfig:
     """Stage 3 with no more steps than passes over its searches allow."""
     stage = config.user_query_to_sid
     a_step = max(stage.batch * config.shopper_share, 1.0)  # searches that it reads
     enough = max(round(config.shopper_passes * searches / a_step), 1)
-    fewer = stage.model_copy(update={"steps": min(stage.steps, enough)})
+    if enough >= stage.steps:
+        return config
+    log.say(
+        f"  {USER_QUERY_TO_SID} ends after {enough:,} of {stage.steps:,} steps: "
+        f"{config.shopper_passes:g} passes over its searches"
+    )
+    fewer = stage.model_copy(update={"steps": enough})
     return config.model_copy(update={"user_query_to_sid": fewer})
 
 

@@ -1,6 +1,7 @@
 """The `lm` family in a whole run."""
 
 import pytest
+import torch
 
 from genrecall.channels.base import Request
 from genrecall.channels.bundle import load
@@ -38,6 +39,15 @@ def test_its_bundle_answers_and_reads_the_shopper(outputs):
     assert -8 < max(beam.logprob for beam in beams) < 0
     known = Request("red cordless drill", Shopper(history=(hits[0].item_id,)))
     assert channel.explain(known) != channel.explain(nobody)
+
+
+def test_it_decodes_on_a_gpu_of_its_own_where_there_is_one(outputs, monkeypatch):
+    gpus = torch.cuda.device_count()
+    for process in range(max(gpus, 2)):
+        monkeypatch.setenv("LOCAL_RANK", str(process))
+        channel = load(outputs.bundle)
+        expected = torch.device("cuda", process % gpus) if gpus else torch.device("cpu")
+        assert channel.generator.lm.device == expected
 
 
 def test_its_figures_stand_beside_the_controls(outputs):

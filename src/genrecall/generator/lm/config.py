@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 from pydantic import Field, model_validator
@@ -33,6 +34,37 @@ SHAPES: Final[dict[Size, Shape]] = {
     "large": Shape(layers=24, width=1024, heads=16),
 }
 """The sizes from scratch: 0.4, 3, 25, 151 and 302 million weights beside the embeddings."""
+
+
+class Training(NamedTuple):
+    """What a stage trains with unless its settings say otherwise.
+
+    Attributes:
+        batch: prompts per step.
+        learning_rate: its peak.
+    """
+
+    batch: int
+    learning_rate: float
+
+
+BY_SIZE: Final[Mapping[Size, Training]] = {
+    "nano": Training(256, 2e-3),
+    "tiny": Training(256, 1.5e-3),
+    "small": Training(512, 1e-3),
+    "base": Training(1024, 6e-4),
+    "large": Training(1024, 3e-4),
+}
+"""All stages of a model from scratch. A rate ten times that of a pretrained one is right, falling
+with the width; small models take small batches, since the time is short and steps are what they
+lack, large ones those that fill a GPU."""
+
+PRETRAINED: Final[Mapping[str, Training]] = {
+    "item_to_sid": Training(128, 1e-4),
+    "query_to_sid": Training(256, 4e-5),
+    "user_query_to_sid": Training(64, 4e-5),
+}
+"""The stages of a pretrained model: the paper's, for all weights of half a billion."""
 
 
 class LoraConfig(Section):
@@ -85,7 +117,9 @@ class LmConfig(Section):
     that has it, and fp32 elsewhere."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute; `auto` is a GPU where there is one."""
+    """Where to train; `auto` is a GPU where there is one. Whoever loads the model later may have
+    another machine, so it decodes on a GPU wherever there is one, each of several processes on its
+    own; an empty `CUDA_VISIBLE_DEVICES` keeps it on the CPU."""
 
     warmup: float = Field(default=0.05, ge=0, lt=1)
     """Share of the steps over which the learning rate rises from zero."""
@@ -99,6 +133,10 @@ class LmConfig(Section):
     lora: LoraConfig | None = None
     """Train low-rank adapters instead of all weights; they are merged when the stage ends, so the
     saved model is a plain one. Paper: all weights."""
+
+    def training(self, stage: str) -> Training:
+        """What suits a stage of this model."""
+        return BY_SIZE[self.size] if self.pretrained is None else PRETRAINED[stage]
 
     @model_validator(mode="after")
     def _check(self) -> LmConfig:
