@@ -166,6 +166,14 @@ def users():
     ]
 
 
+def config_of(folder, generator):
+    """The config of the tiny shop with its users."""
+    file = write_jsonl(folder / "users.jsonl", users()).name
+    table = {"file": file, "columns": {"attributes": {"email": "email"}}}
+    settings = {"generator": generator}
+    return load_config(write_shop(folder, data={"users": table}, settings=settings))
+
+
 @pytest.fixture(scope="module", params=FAMILIES)
 def trained(request, tmp_path_factory):
     """The stages of a small shop, and what its stage 3 knew of shoppers."""
@@ -180,11 +188,7 @@ def trained(request, tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(generator_stage, "known_shoppers", keep)
-        table = {"file": write_jsonl(folder / "users.jsonl", users()).name}
-        table["columns"] = {"attributes": {"email": "email"}}
-        settings = {"generator": generator}
-        config = load_config(write_shop(folder, data={"users": table}, settings=settings))
-        run(config, outputs, log=SilentLog())
+        run(config_of(folder, generator), outputs, log=SilentLog())
     parts = {name: open_artifact(outputs.stage(name), kind=name) for name in PARTS}
     return assemble(parts, channels=ChannelsConfig()), taught[0], outputs
 
@@ -198,6 +202,14 @@ def test_what_few_shoppers_have_is_neither_learned_nor_kept(trained):
     kept = [file.read_bytes() for file in outputs.bundle.rglob("*") if file.is_file()]
     assert any(b"female" in written for written in kept)
     assert not any(MAIL.encode() in written or b"25-34" in written for written in kept)
+
+
+def test_profiles_can_be_left_unread(tmp_path):
+    generator = SETTINGS["generator"] | STEPS | {"profile": False}
+    outputs = Outputs(tmp_path / "run")
+    run(config_of(tmp_path, generator), outputs, last="generator", log=SilentLog())
+    made = open_artifact(outputs.stage("generator"), kind="generator")
+    assert made.read_json("shopper.json")["pairs"] == []
 
 
 def test_training_and_serving_read_the_same(trained):

@@ -78,11 +78,13 @@ class KnownShoppers:
     def describe(self) -> str:
         """One line for the log."""
         with_history = int((np.diff(self.histories.offsets) > 0).sum())
-        return (
+        line = (
             f"{len(self.searches):,} searches with a shopper, {with_history:,} of them with a "
-            f"history; {len(self.pairs):,} profile values, {self.rare:,} more are left out, as too "
-            "few shoppers have them"
+            f"history; {len(self.pairs):,} profile values"
         )
+        if self.rare:
+            line += f", {self.rare:,} more are left out, as too few shoppers have them"
+        return line
 
 
 def _leave_out(bags: Bags, rate: NDArray[np.float64], rng: np.random.Generator) -> Bags:
