@@ -19,7 +19,6 @@ from genrecall import __version__
 from genrecall.channels.base import Ranking, Request
 from genrecall.channels.bundle import RecallParts
 from genrecall.channels.generative import GenerativeChannel
-from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import Rows, Searches
 from genrecall.decode.beam import Beams
 from genrecall.evaluate.measures import recall, target_ranks
@@ -37,6 +36,7 @@ from genrecall.evaluate.report.examples import RULE, choose
 from genrecall.evaluate.report.page import ReportData
 from genrecall.evaluate.report.projection import draw_sample, project
 from genrecall.evaluate.report.training import read_curves
+from genrecall.generator.prompts import Prompt
 from genrecall.quantize.health_examples import EXAMPLES, with_titles
 from genrecall.quantize.load import HEALTH
 from genrecall.sid import Sid
@@ -180,11 +180,12 @@ def _examples(clusters: Clusters, evidence: Evidence, *, seed: int) -> dict[str,
     found = recall(target_ranks(rows, evidence.inputs.positives), SHOWN_ITEMS)
     mean = np.bincount(evidence.request_of_search, weights=found, minlength=n) / searches_of
     chosen = choose(mean, seed=seed)
+    prompts = evidence.channel.prompts(evidence.requests)
     shown = {
         name: [
             {
                 "query": shorten(evidence.requests[query].query),
-                "shopper": _shopper(clusters, evidence.requests[query].shopper),
+                "shopper": _shopper(clusters, prompts[query]),
                 "searches": int(searches_of[query]),
                 "recall": float(mean[query]),
                 **_example(clusters, evidence, query),
@@ -196,15 +197,15 @@ def _examples(clusters: Clusters, evidence: Evidence, *, seed: int) -> dict[str,
     return {"rule": RULE, **shown}
 
 
-def _shopper(clusters: Clusters, shopper: Shopper | None) -> dict[str, Any] | None:
-    """What the generator was told of a shopper; the latest items first."""
-    if shopper is None or not (shopper.profile or shopper.history):
+def _shopper(clusters: Clusters, prompt: Prompt) -> dict[str, Any] | None:
+    """What the generator read of a shopper, and nothing else; the latest items first."""
+    if not (prompt.profile or prompt.history):
         return None
-    rows = [clusters.catalog.row_of[item] for item in reversed(shopper.history[-SHOWN_HISTORY:])]
+    rows = prompt.history[: -SHOWN_HISTORY - 1 : -1]
     return {
-        "profile": [list(pair) for pair in shopper.profile],
+        "profile": [list(pair) for pair in prompt.profile],
         "history": [shorten(clusters.catalog.titles[row]) for row in rows],
-        "history_more": len(shopper.history) - len(rows),
+        "history_more": len(prompt.history) - len(rows),
     }
 
 

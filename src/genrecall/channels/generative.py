@@ -146,10 +146,10 @@ class GenerativeChannel:
 
     def encode(self, requests: Sequence[Request]) -> NDArray[np.float32]:
         """Unit vectors of requests in the space of `vectors`, float32 `[Q, D]`."""
-        return self._encode_prompts(self._prompts(requests))
+        return self._encode_prompts(self.prompts(requests))
 
-    def _prompts(self, requests: Sequence[Request]) -> list[Prompt]:
-        """What the generator reads: item ids of histories become catalog rows."""
+    def prompts(self, requests: Sequence[Request]) -> list[Prompt]:
+        """What the generator reads of requests: item ids of histories become catalog rows."""
         row_of = self.catalog.row_of
         prompts = []
         for request in requests:
@@ -175,7 +175,7 @@ class GenerativeChannel:
             still_open: list[int] = []
             for start in range(0, len(open_requests), _AT_ONCE):
                 part = open_requests[start : start + _AT_ONCE]
-                prompts = self._prompts([requests[i] for i in part])
+                prompts = self.prompts([requests[i] for i in part])
                 queries = self._encode_prompts(prompts)
                 beams = self._search(prompts, queries, [masks[i] for i in part], beam)
                 for row, i in enumerate(part):
@@ -202,7 +202,7 @@ class GenerativeChannel:
         parts = []
         for start in range(0, len(requests), _AT_ONCE):
             part = requests[start : start + _AT_ONCE]
-            prompts = self._prompts(part)
+            prompts = self.prompts(part)
             queries = self._encode_prompts(prompts)
             masks = [self._eligible.mask(request) for request in part]
             parts.append(self._search(prompts, queries, masks, beam))

@@ -139,7 +139,9 @@ class GeneratorConfig(Section):
     """Share of a title's words left out where it is matched with a prompt."""
 
     match_temperature: float = Field(default=0.05, gt=0)
-    """Temperature of the softmax that matches prompts and titles, in units of cosine similarity."""
+    """Temperature of the softmax that matches prompts and titles, and of the one over SIDs in stage
+    3 of `compact`, in units of cosine similarity. What stage 3 learns is served at
+    `channels.generative.look_ahead_temperature`: change both alike."""
 
     pseudo_queries: int = Field(default=200_000, ge=0)
     """Pseudo-queries made once before stage 2, spread evenly over the items."""
