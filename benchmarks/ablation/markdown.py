@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.ablation.cells import BASELINE, REFERENCE
 from benchmarks.ablation.printing import say_figure
+from benchmarks.markdown import markdown_table
 from genrecall.generator.load import ITEM_TO_SID, QUERY_TO_SID
 
 _EQUAL = ("hit@1 equal", "hit@10 equal", "hit@100 equal")
@@ -35,12 +36,7 @@ def _group(tables: Mapping[str, Any], mode: str, group: str) -> list[str]:
     budgets = ", ".join(f"{items:.0f}" for items in of_mode["candidates"].values())
     measures = (*_EQUAL, *_RECALL)
     headings = ["", "seeds", "items per SID", *measures, "raw hit@1, 10, 100", "items @100"]
-    lines = [
-        f"**{mode}, {group}**, equal candidates: {budgets} items",
-        "",
-        f"| {' | '.join(headings)} |",
-        f"| --- |{' ---: |' * (len(headings) - 1)}",
-    ]
+    rows = []
     for name, cell in of_mode["variants"].items():
         if cell["group"] != group and name != REFERENCE:
             continue
@@ -54,8 +50,9 @@ def _group(tables: Mapping[str, Any], mode: str, group: str) -> list[str]:
             raw,
             f"{cell['candidates@100']:.0f}",
         ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return [*lines, ""]
+        rows.append(cells)
+    title = f"**{mode}, {group}**, equal candidates: {budgets} items"
+    return [title, "", *markdown_table(headings, rows), ""]
 
 
 def _cut(mode: str, cut: Mapping[str, Any]) -> list[str]:
@@ -63,12 +60,14 @@ def _cut(mode: str, cut: Mapping[str, Any]) -> list[str]:
     lines = [
         f"**{mode}**, hit rate by beams, cut to {cut['items']:,} items by efficiency",
         "",
-        f"| beams | {' | '.join(str(width) for width in widths)} |",
-        f"| --- |{' ---: |' * len(widths)}",
+        *markdown_table(
+            ["beams", *(str(width) for width in widths)],
+            [
+                [name, *(f"{figure['value']:.3f}" for figure in found)]
+                for name, found in cut["hit"].items()
+            ],
+        ),
     ]
-    for name, found in cut["hit"].items():
-        hits = " | ".join(f"{figure['value']:.3f}" for figure in found)
-        lines.append(f"| {name} | {hits} |")
     if saved := cut.get("saved"):
         beams = saved[REFERENCE] or "no number of"
         lines += [

@@ -8,6 +8,7 @@ plan is written before it trains, so that an interrupted cell goes on exactly.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -54,9 +55,9 @@ from genrecall.evaluate.metrics import (
 )
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.lm.config import Size, Training
-from genrecall.generator.load import STAGES
+from genrecall.generator.load import STAGES, trained_stages
 from genrecall.offline import evaluate
-from genrecall.outputs import Outputs
+from genrecall.outputs import Outputs, copy_served
 from genrecall.pipeline import run
 from genrecall.progress import FileLog
 from genrecall.quantize.load import HEALTH
@@ -261,11 +262,7 @@ def _keep_teacher(path: Path, config: Config, stages: Mapping[str, Artifact]) ->
     """What a student opens: a bundle without figures."""
     meta = {"version": __version__, "config": config.model_dump(mode="json")}
     with writing(path, kind=BUNDLE, meta=meta) as folder:
-        for part in PARTS:
-            for name in ["items.parquet"] if part == "data" else stages[part].files:
-                target = folder / part / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(stages[part].file(name), target)
+        copy_served(stages, folder)
 
 
 def _measure(
@@ -309,16 +306,13 @@ def _values(inputs: EvaluationInputs, channel: str, stage: str) -> dict[str, lis
 
 def _parameters(generator: Artifact) -> int:
     """Weights of the stage that serves."""
-    stage = generator.read_json("stages.json")["stages"][-1]
+    stage = trained_stages(generator)[-1]
     total = 0
     for name in generator.files:
         if name.startswith(f"{stage}/") and name.endswith(".safetensors"):
             with safe_open(generator.file(name), framework="pt") as stored:
                 for key in stored.keys():  # noqa: SIM118
-                    size = 1
-                    for length in stored.get_slice(key).get_shape():
-                        size *= length
-                    total += size
+                    total += math.prod(stored.get_slice(key).get_shape())
     return total
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from rich.box import SIMPLE_HEAD
@@ -12,6 +12,7 @@ from rich.table import Table
 from benchmarks.command import say_figure
 from benchmarks.families.cells import CELLS, LM
 from benchmarks.families.tables import MEASURES
+from benchmarks.markdown import markdown_table
 
 _WIDTH: Final = 180
 _HEADINGS: Final = (
@@ -47,14 +48,9 @@ def as_markdown(result: Mapping[str, Any]) -> str:
     lines = [_settings(result), ""]
     for name, table in result["configs"].items():
         lines += [f"**{_title(name, table)}**", ""]
-        lines += [_line(_HEADINGS), f"| --- |{' ---: |' * (len(_HEADINGS) - 1)}"]
-        lines += [_line(row) for row in _rows(table)]
+        lines += markdown_table(_HEADINGS, _rows(table))
         lines += ["", *(f"- {note}" for note in _notes(table)), ""]
     return "\n".join(lines)
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _settings(result: Mapping[str, Any]) -> str:

@@ -144,8 +144,7 @@ def publish(outputs: Outputs, config: Config, stages: Mapping[str, Artifact]) ->
     found, _ = find_artifact(outputs.bundle, kind=BUNDLE)
     if found is None or found.inputs != inputs:
         with writing(outputs.bundle, kind=BUNDLE, inputs=inputs, meta=meta) as folder:
-            for name in PARTS:
-                _copy_served(stages[name], folder / name, names=_SERVED.get(name))
+            copy_served(stages, folder)
     write_json(outputs.metrics, metrics)
     write_text(outputs.report, render_report(metrics, evaluated.read_json("report.json")))
     _copy_rejects(stages["data"].path / "rejects", outputs.rejects)
@@ -178,7 +177,10 @@ def _copy_rejects(rejects: Path, target: Path) -> None:
         target.rmdir()
 
 
-def _copy_served(stage: Artifact, target: Path, *, names: tuple[str, ...] | None) -> None:
-    for name in names or stage.files:
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(stage.file(name), target / name)
+def copy_served(stages: Mapping[str, Artifact], folder: Path) -> None:
+    """Copy what a bundle holds of the stages, by name, into its folder."""
+    for part in PARTS:
+        for name in _SERVED.get(part, stages[part].files):
+            target = folder / part / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(stages[part].file(name), target)
