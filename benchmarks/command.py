@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from genrecall import __version__
-from genrecall.artifact import write_json
 from genrecall.config import Config, load_config
-from genrecall.demo import make_demo
+from genrecall.foundation.artifact import write_json
+from genrecall.pipeline.demo import make_demo
 
 DEMO: Final = "demo"
 """Stands for a config: that of `genrecall demo`."""

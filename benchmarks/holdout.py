@@ -25,7 +25,7 @@ from genrecall.data.validate import (
     TableSchema,
     read_table,
 )
-from genrecall.errors import DataError
+from genrecall.foundation.errors import DataError
 
 _ITEM_LISTS: Final = ("impressions", "clicks", "purchases")
 

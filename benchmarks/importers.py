@@ -82,7 +82,7 @@ def measure(rows: int, seed: int) -> Measured:
         source, out = Path(folder, "log"), Path(folder, "out")
         source.mkdir()
         write_log(source, rows, random.Random(seed))
-        command = [sys.executable, "-c", "from genrecall.cli import main; main()"]
+        command = [sys.executable, "-c", "from genrecall.cli.app import main; main()"]
         command += ["import", "ubi", str(source), "--out", str(out)]
         start = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

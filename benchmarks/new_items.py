@@ -35,20 +35,21 @@ from benchmarks.command import (
     write_figures,
 )
 from benchmarks.holdout import hide_items, is_hidden
-from genrecall.artifact import open_artifact
+from genrecall.bundle import PARTS, RecallParts, assemble
 from genrecall.channels.base import Channel, Ranking, Request
-from genrecall.channels.bundle import PARTS, RecallParts, assemble
-from genrecall.channels.training import cross_fitted_fusion
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
 from genrecall.data.tables import Catalog, Rows, Searches
-from genrecall.embed.normalize import normalize
-from genrecall.errors import DataError
 from genrecall.evaluate.bootstrap import Bootstrap
 from genrecall.evaluate.measures import Floats, recall, target_ranks
 from genrecall.evaluate.metrics import BEAM_WIDTHS, RECALL_AT, K
-from genrecall.outputs import Outputs
-from genrecall.pipeline import run
+from genrecall.foundation.artifact import open_artifact
+from genrecall.foundation.errors import DataError
+from genrecall.funnel.config import FusionConfig
+from genrecall.funnel.weights import cross_fitted_fusion
+from genrecall.pipeline.outputs import Outputs
+from genrecall.pipeline.run import run
+from genrecall.text.normalize import normalize
 
 _FUSIONS: Final = (("bm25", "dense"), ("bm25", "dense", "generative"))
 _BEAMS: Final = "generative, its beams"
@@ -214,7 +215,7 @@ def measure(parts: RecallParts, asked: Asked, *, whole: Catalog, seed: int) -> d
             {name: rankings[name] for name in names},
             asked.known,
             K,
-            config=parts.channels.fusion,
+            config=FusionConfig(),
             groups=groups,
             seed=seed,
         ).rankings

@@ -26,31 +26,31 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.command import add_shop_arguments, positive, repetition, say_figure, write_figures
-from benchmarks.shop_oracle import ExpectedClicks, expected_clicks
 from genrecall import __version__
-from genrecall.artifact import open_artifact
-from genrecall.asked import Asked, shoppers_of
+from genrecall.bundle import PARTS, RecallParts, assemble
 from genrecall.channels.base import Request
-from genrecall.channels.bundle import PARTS, RecallParts, assemble
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.channels.popularity import PopularityChannel
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
-from genrecall.data.shop.config import ShopConfig
-from genrecall.data.shop.make import Shop, make_shop
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import Catalog, Searches
-from genrecall.demo import SHOPPERS, make_demo
 from genrecall.embed.config import EmbedConfig
-from genrecall.embed.normalize import normalize
-from genrecall.errors import DataError
 from genrecall.evaluate.bootstrap import Bootstrap
 from genrecall.evaluate.measures import Floats, IntArray, recall, target_ranks
 from genrecall.evaluate.metrics import BEAM_WIDTHS, K
+from genrecall.foundation.artifact import open_artifact
+from genrecall.foundation.errors import DataError
 from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.load import QUERY_TO_SID, USER_QUERY_TO_SID
-from genrecall.outputs import Outputs
-from genrecall.pipeline import run
+from genrecall.offline.asked import Asked, shoppers_of
+from genrecall.pipeline.demo import SHOPPERS, make_demo
+from genrecall.pipeline.outputs import Outputs
+from genrecall.pipeline.run import run
+from genrecall.shop.config import ShopConfig
+from genrecall.shop.make import Shop, make_shop
+from genrecall.shop.oracle import ExpectedClicks, expected_clicks
+from genrecall.text.normalize import normalize
 
 CLICKS: Final = (1, 5, 20)
 """How many of the latest clicks are told."""

@@ -21,10 +21,10 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from genrecall.embed.pairs import LoggedPairs
-from genrecall.progress import MEASURED, SilentLog
+from genrecall.data.pairs import LoggedPairs
+from genrecall.foundation.progress import MEASURED, SilentLog
 from genrecall.quantize.config import TrainingConfig
-from genrecall.quantize.training import train_quantizer
+from genrecall.quantize.training.train import train_quantizer
 
 Vectors = NDArray[np.float32]
 

@@ -46,27 +46,27 @@ from benchmarks.command import (
 )
 from benchmarks.holdout import hide_items, is_hidden
 from genrecall import __version__
-from genrecall.artifact import content_hash, open_artifact
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
+from genrecall.data.pairs import logged_pairs
 from genrecall.data.tables import Searches
 from genrecall.embed.encoder import load_encoder
-from genrecall.embed.normalize import normalize
-from genrecall.embed.pairs import logged_pairs
-from genrecall.errors import DataError
 from genrecall.evaluate.bootstrap import Bootstrap
 from genrecall.evaluate.equal import BeamCurve, at_items, beam_curve
-from genrecall.generator.features import LookAhead, mean_vectors
-from genrecall.outputs import Outputs, find_artifact
-from genrecall.pipeline import run
-from genrecall.progress import FileLog
+from genrecall.foundation.artifact import content_hash, open_artifact
+from genrecall.foundation.errors import DataError
+from genrecall.foundation.progress import FileLog
+from genrecall.foundation.sid import SidTable
+from genrecall.foundation.trie import Trie
+from genrecall.generator.compact.look_ahead import LookAhead, mean_vectors
+from genrecall.pipeline.outputs import Outputs, find_artifact
+from genrecall.pipeline.run import run
 from genrecall.quantize import stage as quantize_stage
 from genrecall.quantize.categories import CategoryPath
 from genrecall.quantize.load import FrozenSids, Previous, load_sids, load_table
 from genrecall.quantize.quantizer import group_means
 from genrecall.quantize.stability import sid_stability
-from genrecall.sid import SidTable
-from genrecall.trie import Trie
+from genrecall.text.normalize import normalize
 
 WAYS: Final = ("frozen", "cold", "warm")
 _BEAMS: Final = (10, 100)

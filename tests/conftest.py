@@ -16,14 +16,18 @@ settings.load_profile("genrecall")
 @pytest.fixture(scope="session")
 def shop_run(tmp_path_factory):
     """What a run on `tiny_shop` left, its encoder trained a little longer; only to be read."""
-    from genrecall.config import load_config
-    from genrecall.outputs import Outputs
-    from genrecall.pipeline import run
-    from genrecall.progress import SilentLog
     from tiny_shop import SETTINGS, write_shop
+
+    from genrecall.config import load_config
+    from genrecall.foundation.progress import SilentLog
+    from genrecall.pipeline.outputs import Outputs
+    from genrecall.pipeline.run import run
 
     folder = tmp_path_factory.mktemp("shop_run")
     embed = SETTINGS["embed"] | {"width": 32, "dim": 16, "steps": 80, "batch": 64}
     outputs = Outputs(folder / "run")
     run(load_config(write_shop(folder, settings={"embed": embed})), outputs, log=SilentLog())
     return outputs
+
+
+pytest_plugins = ["lm_models"]

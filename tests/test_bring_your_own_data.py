@@ -15,11 +15,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
-
 from exported_shop import products, write_exports
-from genrecall.cli import main
-from genrecall.data.importers import IMPORTERS
 from tiny_shop import SETTINGS
+
+from genrecall.cli.app import main
+from genrecall.importers import IMPORTERS
 
 PAGE = Path(__file__).parents[1] / "docs/bring-your-own-data.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)

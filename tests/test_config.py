@@ -5,7 +5,7 @@ import yaml
 from pydantic import BaseModel
 
 from genrecall.config import Config, load_config, parse_config
-from genrecall.errors import ConfigError
+from genrecall.foundation.errors import ConfigError
 
 MINIMAL = {"data": {"items": {"file": "items.jsonl"}}}
 

@@ -9,7 +9,7 @@ import typer
 import yaml
 
 import genrecall
-from genrecall.cli import app
+from genrecall.cli.app import app
 from genrecall.config import parse_config
 
 ROOT = Path(__file__).parents[1]

@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
+from tiny_shop import COLORS, KINDS, SETTINGS, items, write_jsonl
 
 from genrecall.config import Config, load_config
-from genrecall.outputs import Outputs
-from genrecall.pipeline import run
-from genrecall.progress import SilentLog
-from tiny_shop import COLORS, KINDS, SETTINGS, items, write_jsonl
+from genrecall.foundation.progress import SilentLog
+from genrecall.pipeline.outputs import Outputs
+from genrecall.pipeline.run import run
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

@@ -21,10 +21,10 @@ from benchmarks.ablation.printing import print_tables
 from benchmarks.ablation.results import Results
 from benchmarks.ablation.shops import SHOPS, make_shop
 from benchmarks.ablation.tables import build_tables
-from genrecall.artifact import write_json, write_text
-from genrecall.errors import ConfigError, unknown_name
-from genrecall.offline import set_threads
-from genrecall.progress import SilentLog
+from genrecall.foundation.artifact import write_json, write_text
+from genrecall.foundation.errors import ConfigError, unknown_name
+from genrecall.foundation.progress import SilentLog
+from genrecall.learning.threads import set_threads
 
 
 def main() -> None:

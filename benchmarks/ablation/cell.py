@@ -22,21 +22,21 @@ from torch import Tensor
 
 from benchmarks.ablation.shops import Shop
 from genrecall import __version__
-from genrecall.artifact import Artifact, content_hash
+from genrecall.bundle import RecallParts, assemble
 from genrecall.channels.base import Request
-from genrecall.channels.bundle import RecallParts, assemble
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.config import Config
 from genrecall.data.tables import Rows, Searches
 from genrecall.evaluate.equal import BeamCurve, beam_curve
 from genrecall.evaluate.measures import recall, target_ranks
-from genrecall.generator import stage as generator_stage
-from genrecall.generator.compact import CompactGenerator
-from genrecall.generator.features import LookAhead
-from genrecall.offline import sample_searches
-from genrecall.progress import RunLog
+from genrecall.foundation.artifact import Artifact, content_hash
+from genrecall.foundation.progress import RunLog
+from genrecall.generator.compact.generator import CompactGenerator
+from genrecall.generator.compact.look_ahead import LookAhead
+from genrecall.offline.measure import sample_searches
 from genrecall.quantize import stage as quantize_stage
 from genrecall.quantize.load import HEALTH, load_table
+from genrecall.supervised import stage as generator_stage
 
 MODES = ("heads", "default")
 BEAMS = 300

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.artifact import Artifact, open_artifact
 from genrecall.config import Config, load_config
 from genrecall.data import stage as data_stage
+from genrecall.data.pairs import LoggedPairs, logged_pairs
 from genrecall.data.tables import Catalog, Searches
-from genrecall.demo import make_demo
 from genrecall.embed import stage as embed_stage
 from genrecall.embed.encoder import Encoder, load_encoder
-from genrecall.embed.pairs import LoggedPairs, logged_pairs
-from genrecall.outputs import Outputs
-from genrecall.pipeline import run
+from genrecall.foundation.artifact import Artifact, open_artifact
+from genrecall.pipeline.demo import make_demo
+from genrecall.pipeline.outputs import Outputs
+from genrecall.pipeline.run import run
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 

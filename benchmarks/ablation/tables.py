@@ -22,10 +22,10 @@ from benchmarks.ablation.cells import BASELINE, REFERENCE, Cell
 from benchmarks.ablation.results import Results
 from benchmarks.ablation.shops import SHOPS, Shop
 from genrecall import __version__
-from genrecall.embed.normalize import normalize
-from genrecall.errors import DataError
 from genrecall.evaluate.bootstrap import Bootstrap
 from genrecall.evaluate.equal import at_items
+from genrecall.foundation.errors import DataError
+from genrecall.text.normalize import normalize
 
 Runs = Mapping[int, Measured]
 """One cell by seed."""

@@ -24,11 +24,11 @@ from benchmarks.families.cells import CELLS, LM
 from benchmarks.families.printing import as_markdown, print_result
 from benchmarks.families.tables import build_table
 from genrecall import __version__
-from genrecall.artifact import write_json, write_text
 from genrecall.config import Config, load_config
-from genrecall.errors import ConfigError, unknown_name
+from genrecall.foundation.artifact import write_json, write_text
+from genrecall.foundation.errors import ConfigError, unknown_name
 from genrecall.generator.lm.config import BY_SIZE, Size, Training
-from genrecall.generator.lm.processes import join_processes
+from genrecall.learning.processes import join_processes
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -39,9 +39,8 @@ from benchmarks.families.pace import (
     trained,
 )
 from genrecall import __version__
-from genrecall.artifact import Artifact, content_hash, open_artifact, write_json, writing
-from genrecall.channels.bundle import KIND as BUNDLE
-from genrecall.channels.bundle import PARTS, assemble
+from genrecall.bundle import KIND as BUNDLE
+from genrecall.bundle import PARTS, assemble
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
 from genrecall.evaluate.measures import recall, target_ranks
@@ -53,13 +52,15 @@ from genrecall.evaluate.metrics import (
     EvaluationInputs,
     unit_groups,
 )
+from genrecall.foundation.artifact import Artifact, content_hash, open_artifact, write_json, writing
+from genrecall.foundation.progress import FileLog
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.lm.config import Size, Training
 from genrecall.generator.load import STAGES, trained_stages
-from genrecall.offline import evaluate
-from genrecall.outputs import Outputs, copy_served
-from genrecall.pipeline import run
-from genrecall.progress import FileLog
+from genrecall.offline.measure import evaluate
+from genrecall.pipeline.outputs import Outputs
+from genrecall.pipeline.publish import copy_served
+from genrecall.pipeline.run import run
 from genrecall.quantize.load import HEALTH
 
 SHARED: Final = ("data", "embed", "quantize")
@@ -278,6 +279,7 @@ def _measure(
         split="validation",
         users=None if shoppers is None else shoppers.users,
         config=config.evaluate,
+        fusion=config.funnel.fusion,
         health={},
         log=FileLog(outputs.log),
         seed=bench.sample_seed,

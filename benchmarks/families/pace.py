@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from genrecall.foundation.progress import MEASURED
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.load import STAGES
-from genrecall.progress import MEASURED
 
 WARM_UP: Final = 10
 """Steps of a calibration that are not counted: the first ones are slow."""

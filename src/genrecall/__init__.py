@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from genrecall.errors import (
+from genrecall.foundation.errors import (
     ArtifactError,
     ConfigError,
     DataError,
@@ -23,7 +23,7 @@ from genrecall.errors import (
 )
 
 if TYPE_CHECKING:
-    from genrecall.channels.bundle import load
+    from genrecall.bundle import load
     from genrecall.data.shoppers import Shopper
 
 __version__ = "0.1.0"
@@ -48,7 +48,7 @@ def __getattr__(name: str) -> Any:
 
         return Shopper
     if name == "load":
-        from genrecall.channels.bundle import load
+        from genrecall.bundle import load
 
         return load
     raise AttributeError(f"module 'genrecall' has no attribute {name!r}")

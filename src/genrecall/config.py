@@ -18,16 +18,19 @@ from pydantic import BaseModel, Field, ValidationError
 from genrecall.channels.config import ChannelsConfig
 from genrecall.data.config import DataConfig
 from genrecall.embed.config import EmbedConfig
-from genrecall.errors import ConfigError, unknown_name
 from genrecall.evaluate.config import EvaluateConfig
+from genrecall.foundation.errors import ConfigError, unknown_name
+from genrecall.foundation.settings import Section
+from genrecall.funnel.config import FunnelConfig
 from genrecall.generator.config import GeneratorConfig
 from genrecall.quantize.config import QuantizeConfig
-from genrecall.settings import Section
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _VARIABLE: Final = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+_MOVED: Final = {"channels.fusion": "funnel.fusion"}
+"""Settings of earlier versions, and where they stand now."""
 _TABLES: Final = ("items", "searches", "users", "judgments", "sequences")
 
 
@@ -47,7 +50,10 @@ class Config(Section):
     """Queries to SIDs."""
 
     channels: ChannelsConfig = ChannelsConfig()
-    """Recall channels and their fusion."""
+    """Recall channels."""
+
+    funnel: FunnelConfig = FunnelConfig()
+    """From the channels' lists to one answer."""
 
     evaluate: EvaluateConfig = EvaluateConfig()
     """What is measured."""
@@ -159,6 +165,8 @@ def _describe(problem: ErrorDetails) -> str:
     """One line about one problem: where, what was given, what is allowed."""
     where = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
+        if moved := _MOVED.get(".".join(where)):
+            return f"{'.'.join(where)}: this setting is now {moved}; move it there"
         known = list(_section_at(where[:-1]).model_fields)
         return f"{'.'.join(where)}: {unknown_name('setting', where[-1], known)}"
     given = problem["input"]

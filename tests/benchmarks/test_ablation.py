@@ -17,7 +17,7 @@ from benchmarks.ablation.tables import build_tables
 from genrecall.config import Config
 from genrecall.data.config import DataConfig, TableSource
 from genrecall.data.tables import SEARCHES, Searches
-from genrecall.errors import DataError
+from genrecall.foundation.errors import DataError
 
 SEARCHES_MEASURED = 40
 

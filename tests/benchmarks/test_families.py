@@ -3,19 +3,19 @@ import shutil
 
 import pytest
 import torch
+from tiny_shop import SETTINGS, write_shop
 
 from benchmarks.families.__main__ import main
 from benchmarks.families.cells import CELLS, compact, language_model
 from benchmarks.families.pace import COUNTED, WARM_UP, Stage, calibrated, plan_longer, trained
-from genrecall.artifact import open_artifact
 from genrecall.config import load_config
-from genrecall.errors import ConfigError
+from genrecall.foundation.artifact import open_artifact
+from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.progress import MEASURED, FileLog, Progress, SilentLog
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.lm.config import BY_SIZE, SHAPES
-from genrecall.outputs import Outputs
-from genrecall.pipeline import run
-from genrecall.progress import MEASURED, FileLog, Progress, SilentLog
-from tiny_shop import SETTINGS, write_shop
+from genrecall.pipeline.outputs import Outputs
+from genrecall.pipeline.run import run
 
 NAMES = [cell.name for cell in CELLS]
 

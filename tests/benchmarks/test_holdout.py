@@ -4,15 +4,15 @@ from argparse import ArgumentParser
 import numpy as np
 import polars as pl
 import pytest
+from tiny_shop import items, searches, write_jsonl, write_shop
 
 from benchmarks.command import add_arguments, read_config, repetition, say_figure
 from benchmarks.holdout import hide_items, is_hidden
 from genrecall.config import load_config
 from genrecall.data import stage as data_stage
 from genrecall.data.tables import ITEMS
-from genrecall.errors import DataError
-from genrecall.progress import SilentLog
-from tiny_shop import items, searches, write_jsonl, write_shop
+from genrecall.foundation.errors import DataError
+from genrecall.foundation.progress import SilentLog
 
 SHARE = 0.25
 

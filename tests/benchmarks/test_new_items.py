@@ -3,11 +3,11 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from tiny_shop import write_shop
 
 from benchmarks.new_items import Found, Repetition, ask, main, summarize
 from genrecall.data.tables import SEARCHES, Searches
-from genrecall.errors import DataError
-from tiny_shop import write_shop
+from genrecall.foundation.errors import DataError
 
 CHANNELS = {"bm25", "dense", "generative", "bm25+dense", "bm25+dense+generative"}
 BEAMS = "generative, its beams"

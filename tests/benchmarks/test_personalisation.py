@@ -18,12 +18,12 @@ from benchmarks.personalisation import (
     print_result,
     summarize,
 )
-from benchmarks.shop_oracle import expected_clicks
-from genrecall.data.shop.config import ShopConfig
-from genrecall.data.shop.make import make_shop
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import ITEMS, SEARCHES, Catalog, Searches
-from genrecall.errors import DataError
+from genrecall.foundation.errors import DataError
+from genrecall.shop.config import ShopConfig
+from genrecall.shop.make import make_shop
+from genrecall.shop.oracle import expected_clicks
 
 MEASURES = ["hit@beam1", "hit@beam10", "hit@beam100", "recall@10"]
 SIZE = ("--items", "300", "--searches", "1200", "--shoppers", "12")

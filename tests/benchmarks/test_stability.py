@@ -2,11 +2,11 @@ import json
 
 import numpy as np
 import pytest
+from tiny_shop import write_shop
 
 from benchmarks.stability import WAYS, main, quantization_error
-from genrecall.errors import DataError
-from genrecall.sid import SidSpace, SidTable
-from tiny_shop import write_shop
+from genrecall.foundation.errors import DataError
+from genrecall.foundation.sid import SidSpace, SidTable
 
 
 def table(*codes):

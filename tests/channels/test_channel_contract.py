@@ -9,7 +9,7 @@ from genrecall.channels.base import Channel, Request
 from genrecall.channels.config import LexicalConfig
 from genrecall.channels.dense import DenseChannel
 from genrecall.channels.lexical import LexicalChannel
-from genrecall.errors import FilterError, RequestError
+from genrecall.foundation.errors import FilterError, RequestError
 
 CHANNELS = {
     "bm25": lambda shop: LexicalChannel(

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from genrecall.channels.base import Request
 from genrecall.channels.dense import DenseChannel
-from genrecall.channels.requests import Eligible
 from genrecall.channels.topk import top_k
+from genrecall.index.live import Eligible
 
 SHOP = make_shop()
 

@@ -9,13 +9,13 @@ import polars as pl
 import pytest
 
 import genrecall
-from genrecall.artifact import open_artifact
+from genrecall.bundle import KIND, load_parts
 from genrecall.channels.base import Request
-from genrecall.channels.bundle import KIND, load_parts
 from genrecall.channels.config import ChannelsConfig, GenerativeConfig
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import Catalog
-from genrecall.errors import ArtifactError, FilterError, RequestError
+from genrecall.foundation.artifact import open_artifact
+from genrecall.foundation.errors import ArtifactError, FilterError, RequestError
 from genrecall.generator.load import STAGES
 
 QUERIES = ["red cordless drill", "coffee maker", "shoes", "blue lamp", "Acme", "drill xyzzy"]

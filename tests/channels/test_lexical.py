@@ -7,8 +7,8 @@ from channel_shop import make_shop, normalize
 from genrecall.channels.base import Request
 from genrecall.channels.config import LexicalConfig
 from genrecall.channels.lexical import LexicalChannel
-from genrecall.channels.requests import Eligible
-from genrecall.embed.normalize import strip_plural
+from genrecall.index.live import Eligible
+from genrecall.text.normalize import strip_plural
 
 TITLES = [
     "red drill",

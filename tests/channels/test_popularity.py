@@ -5,9 +5,9 @@ from channel_shop import make_shop
 
 from genrecall.channels.base import Request
 from genrecall.channels.popularity import PopularityChannel
-from genrecall.channels.requests import Eligible
 from genrecall.data.tables import SEARCHES, Searches
-from genrecall.errors import RequestError
+from genrecall.foundation.errors import RequestError
+from genrecall.index.live import Eligible
 
 SHOP = make_shop()
 CHOSEN = [("Drill", [3, 4], [1.0, 2.0]), ("drill ", [3], [2.0]), ("saw", [9], [1.0])]

@@ -3,13 +3,13 @@ import json
 import polars as pl
 import pytest
 
-from genrecall.artifact import open_artifact
 from genrecall.data import stage
 from genrecall.data.config import DataConfig
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import CHOICES, ITEMS, SEARCHES, USERS
-from genrecall.errors import ArtifactError, DataError
-from genrecall.progress import FileLog, SilentLog
+from genrecall.foundation.artifact import open_artifact
+from genrecall.foundation.errors import ArtifactError, DataError
+from genrecall.foundation.progress import FileLog, SilentLog
 
 
 @pytest.fixture

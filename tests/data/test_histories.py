@@ -16,7 +16,7 @@ from genrecall.data.histories import (
 )
 from genrecall.data.shoppers import Shoppers, choices_of
 from genrecall.data.tables import ITEMS, SEARCHES, Catalog, Searches
-from genrecall.errors import DataError
+from genrecall.foundation.errors import DataError
 
 CATALOG = Catalog(pl.DataFrame([{"item_id": i, "title": i} for i in "abcdef"], schema=ITEMS))
 

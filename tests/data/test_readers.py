@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from genrecall.data import readers
 from genrecall.data.config import TableSource
-from genrecall.errors import DataError
+from genrecall.foundation.errors import DataError
 
 
 def read(file, wanted=("a", "b"), needed=()):

@@ -7,7 +7,7 @@ from genrecall.data.config import DataConfig
 from genrecall.data.searches import no_searches, searches_from_judgments, searches_from_log
 from genrecall.data.tables import ITEMS, JUDGMENTS, SEARCH_LOG, SEARCHES, Catalog, Searches
 from genrecall.data.validate import JUDGMENTS_SCHEMA, SEARCHES_SCHEMA, TableRead
-from genrecall.errors import DataError
+from genrecall.foundation.errors import DataError
 
 CATALOG = Catalog(
     pl.DataFrame(

@@ -6,7 +6,7 @@ import pytest
 from genrecall.data.sequences import searches_from_sequences
 from genrecall.data.tables import ITEMS, SEARCHES, SEQUENCES, Catalog
 from genrecall.data.validate import SEQUENCES_SCHEMA, TableRead
-from genrecall.errors import DataError
+from genrecall.foundation.errors import DataError
 
 PATHS = {
     "a": ["Home", "Lamps", "Table"],

@@ -3,7 +3,7 @@ import pytest
 
 from genrecall.data.shoppers import Shopper, Shoppers, choices_of, profiles_of
 from genrecall.data.tables import CHOICES, ITEMS, SEARCHES, USERS, Catalog, Searches
-from genrecall.errors import DataError
+from genrecall.foundation.errors import DataError
 
 USER_ROWS = [
     {"user_id": "ann", "gender": "f", "age_band": "25-34", "attributes": [

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from genrecall.data import validate
 from genrecall.data.config import TableSource
 from genrecall.data.tables import ITEMS
-from genrecall.errors import ConfigError, DataError
+from genrecall.foundation.errors import ConfigError, DataError
 
 
 def write_jsonl(path, rows):

@@ -5,12 +5,12 @@ import pytest
 from embed_shop import CONFIG, QUERIES, TITLES, train
 from tiny_model import save_model
 
-from genrecall.artifact import open_artifact, writing
 from genrecall.embed.encoder import load_encoder
 from genrecall.embed.pretrained import PretrainedEncoder
-from genrecall.embed.tokenizer import take_bags
 from genrecall.embed.training import train_tokenizer
-from genrecall.progress import SilentLog
+from genrecall.foundation.artifact import open_artifact, writing
+from genrecall.foundation.progress import SilentLog
+from genrecall.foundation.ragged import take_bags
 
 UNKNOWN = ["", "  ", "...", "日本"]
 TEXTS = [TITLES[0], "", *QUERIES[:3], "日本", f"{TITLES[5]} with unseen words 12v", *TITLES[6:20]]

@@ -9,18 +9,18 @@ import pytest
 import torch
 from embed_shop import CONFIG, QUERIES, TITLES
 from tiny_model import save_model
+from tiny_shop import items, write_shop
 
 import genrecall
-from genrecall.artifact import open_artifact
 from genrecall.config import load_config
 from genrecall.embed.pretrained import PretrainedEncoder, find_model
 from genrecall.embed.stage import input_hash
 from genrecall.embed.training import train_tokenizer
-from genrecall.errors import ConfigError
-from genrecall.outputs import Outputs
-from genrecall.pipeline import run
-from genrecall.progress import SilentLog
-from tiny_shop import items, write_shop
+from genrecall.foundation.artifact import open_artifact
+from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.progress import SilentLog
+from genrecall.pipeline.outputs import Outputs
+from genrecall.pipeline.run import run
 
 TOKENIZER = train_tokenizer(CONFIG, titles=TITLES, queries=QUERIES)
 

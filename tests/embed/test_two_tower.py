@@ -10,9 +10,9 @@ from embed_shop import CONFIG, KINDS, NICKNAMES, QUERIES, TITLES, no_pairs, trai
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrecall.artifact import open_artifact, writing
 from genrecall.embed.encoder import TextEncoder
 from genrecall.embed.losses import in_batch_loss
+from genrecall.foundation.artifact import open_artifact, writing
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from genrecall.errors import DataError
 from genrecall.evaluate.metrics import EvaluationInputs, build_metrics
+from genrecall.foundation.errors import DataError
 
 
 def rows(*values):

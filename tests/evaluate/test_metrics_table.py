@@ -5,10 +5,10 @@ import numpy as np
 from rich.console import Console
 
 from genrecall.evaluate.metrics import CONTROLS, STAGES, EvaluationInputs, build_metrics
-from genrecall.evaluate.report.words import headlines
 from genrecall.evaluate.slices import SLICES
 from genrecall.evaluate.table import WIDTH, print_metrics
 from genrecall.generator.load import STAGES as TRAINED
+from genrecall.report.words import headlines
 
 CHANNELS = (
     "generative",

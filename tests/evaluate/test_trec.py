@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ir_measures import R
 
-from genrecall.errors import DataError
 from genrecall.evaluate.measures import recall, target_ranks
 from genrecall.evaluate.trec import (
     decode_id,
@@ -15,6 +14,7 @@ from genrecall.evaluate.trec import (
     write_qrels,
     write_run,
 )
+from genrecall.foundation.errors import DataError
 
 ITEM_IDS = ["red shoe", "100%", "a\tb", "plain", "naïve\u00a0id"]
 SEARCH_IDS = ["search 1", "s%202", "3"]

@@ -5,10 +5,10 @@ import pytest
 import torch
 from trained import TEXTS, load_trained
 
-from genrecall.decode.beam import search
-from genrecall.errors import ArtifactError
+from genrecall.decode.reference import search
+from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.generator.prompts import Prompt
-from genrecall.sid import SidSpace, SidTable
 
 PROMPTS = [Prompt(text) for text in TEXTS]
 

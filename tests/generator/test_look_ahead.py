@@ -5,9 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrecall.generator.features import LookAhead, mean_vectors
-from genrecall.sid import SidSpace, SidTable
-from genrecall.trie import Trie
+from genrecall.foundation.sid import SidSpace, SidTable
+from genrecall.foundation.trie import Trie
+from genrecall.generator.compact.look_ahead import LookAhead, mean_vectors
 
 
 @st.composite

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from genrecall.embed.tokenizer import Bags
-from genrecall.generator.prompts import ITEM, QUERY, Prompt, write_prompt
-from genrecall.generator.shopper import (
+from genrecall.foundation.ragged import Bags
+from genrecall.generator.compact.shopper import (
     ShopItems,
     ShopperModel,
     context_of_prompts,
     make_context,
 )
+from genrecall.generator.prompts import ITEM, QUERY, Prompt, write_prompt
 
 ITEMS = ShopItems(
     sid_of_item=np.array([0, 0, 1, 2, 2]),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrecall.data.tables import ITEMS
-from genrecall.errors import FilterError
+from genrecall.foundation.errors import FilterError
 from genrecall.index.filters import COLUMNS, ItemFilters, parse_filters
 
 PATHS = (["Tools"], ["Tools", "Drills"], ["Garden", "Tools"], ["Bits > 5 mm", "Drills"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrecall.errors import RequestError
+from genrecall.foundation.errors import RequestError
 from genrecall.index.order import ITEM_ORDERS, Ordered, fold_variants, group_numbers, order_items
 
 numbers = st.integers(-3, 3).map(lambda n: n / 2)

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.index.postings import Postings
-from genrecall.sid import SidSpace, SidTable
 
 SPACE = SidSpace((2, 2, 2))
 

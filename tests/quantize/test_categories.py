@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrecall.errors import ArtifactError, ConfigError
+from genrecall.foundation.errors import ArtifactError, ConfigError
 from genrecall.quantize.categories import UNKNOWN, CategoryCodes, RolledUp, grow, roll_up
 
 DRILLS, SAWS, TOOLS, TOYS = ("tools", "drills"), ("tools", "saws"), ("tools",), ("toys",)

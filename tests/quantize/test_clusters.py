@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrecall.quantize.clusters import (
+from genrecall.quantize.quantizer import group_means
+from genrecall.quantize.training.sizes import (
     codebook_sizes,
     control_sizes,
     merge_small,
     refine,
     split_large,
 )
-from genrecall.quantize.quantizer import group_means
 
 K1, K2, K3 = 3, 2, 2
 CODEBOOKS = tuple(np.random.default_rng(9).normal(size=(k, 4)).astype("f4") for k in (K1, K2, K3))
@@ -110,7 +110,7 @@ def test_refining_moves_a_stray_item_home():
 
 
 def test_very_large_categories_are_worked_on_prefix_by_prefix(monkeypatch):
-    monkeypatch.setattr("genrecall.quantize.clusters._MAX_SCOPE", 10)
+    monkeypatch.setattr("genrecall.quantize.training.sizes._MAX_SCOPE", 10)
     codes, latents = catalog(0, 150)
     for new in (
         merge_small(codes, latents, below=30, t_max=150),

@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 
-from genrecall.quantize.health_examples import find_examples, with_titles
-from genrecall.sid import Sid, SidSpace, SidTable
+from genrecall.foundation.sid import Sid, SidSpace, SidTable
+from genrecall.quantize.health.examples import find_examples, with_titles
 
 # SIDs of 7, 3, 2 and 1 items on a line; row 12 is alone, row 2 far from the others of its SID.
 SIZES = (7, 3, 2, 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genrecall.quantize.health import Wanted, measure_health
-from genrecall.sid import SidSpace, SidTable
+from genrecall.foundation.sid import SidSpace, SidTable
+from genrecall.quantize.health.figures import Wanted, measure_health
 
 SPACE = (8, 4, 4)
 

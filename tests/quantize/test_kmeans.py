@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrecall.quantize.kmeans import assign_within, k_means
+from genrecall.quantize.training.kmeans import assign_within, k_means
 
 
 def points(seed: int, n: int, d: int = 4) -> np.ndarray:

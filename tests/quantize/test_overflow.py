@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrecall.quantize.overflow import overflow
+from genrecall.quantize.training.overflow import overflow
 
 
 def catalog(seed: int, n: int, k3: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

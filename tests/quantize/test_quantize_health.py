@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from genrecall.quantize.health import Wanted, distances, measure_health
-from genrecall.sid import SidSpace, SidTable
+from genrecall.foundation.sid import SidSpace, SidTable
+from genrecall.quantize.health.figures import Wanted, distances, measure_health
 
 # Sizes 4, 2, 1, 1 of eight items; third codes 2 and 3 are second groups of 0 and 1.
 CODES = np.array([[0, 0, 0]] * 4 + [[0, 1, 0]] * 2 + [[1, 0, 3], [1, 0, 1]], dtype=np.int32)

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from genrecall.quantize.losses import (
+from genrecall.quantize.training.losses import (
     commitment_loss,
     contrastive_loss,
     quantize_loss,

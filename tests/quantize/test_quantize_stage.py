@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from genrecall.artifact import open_artifact
-from genrecall.embed.pairs import LoggedPairs
-from genrecall.errors import ArtifactError, ConfigError, DataError
-from genrecall.progress import SilentLog
+from genrecall.data.pairs import LoggedPairs
+from genrecall.foundation.artifact import open_artifact
+from genrecall.foundation.errors import ArtifactError, ConfigError, DataError
+from genrecall.foundation.progress import SilentLog
 from genrecall.quantize.config import ClusterConfig, QuantizeConfig, TrainingConfig
 from genrecall.quantize.load import load_sids
 from genrecall.quantize.stage import run

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from genrecall.embed.pairs import LoggedPairs
-from genrecall.progress import SilentLog
+from genrecall.data.pairs import LoggedPairs
+from genrecall.foundation.progress import SilentLog
 from genrecall.quantize.config import TrainingConfig
 from genrecall.quantize.quantizer import Quantized, Quantizer
-from genrecall.quantize.training import RqVae, train_quantizer
+from genrecall.quantize.training.train import RqVae, train_quantizer
 
 torch.set_num_threads(1)
 D, N, N_CATEGORIES = 8, 300, 3

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from genrecall.embed.pairs import LoggedPairs
-from genrecall.progress import SilentLog
+from genrecall.data.pairs import LoggedPairs
+from genrecall.foundation.progress import SilentLog
 from genrecall.quantize.config import ClusterConfig, QuantizeConfig, TrainingConfig
 from genrecall.quantize.load import FrozenSids, load_sids
 from genrecall.quantize.stage import run
-from genrecall.quantize.training import train_quantizer
+from genrecall.quantize.training.train import train_quantizer
 
 torch.set_num_threads(1)
 N, D = 600, 16

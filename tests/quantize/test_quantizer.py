@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from genrecall.errors import ArtifactError, DataError
+from genrecall.foundation.errors import ArtifactError, DataError
+from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.quantize.quantizer import SETTINGS, WEIGHTS, Quantizer, group_means
-from genrecall.sid import SidSpace, SidTable
 
 torch.set_num_threads(1)
 D = 8

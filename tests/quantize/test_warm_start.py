@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from genrecall.embed.pairs import LoggedPairs
-from genrecall.errors import ConfigError
-from genrecall.progress import SilentLog
+from genrecall.data.pairs import LoggedPairs
+from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.progress import SilentLog
 from genrecall.quantize.config import ClusterConfig, QuantizeConfig, TrainingConfig, WarmConfig
 from genrecall.quantize.load import FrozenSids, Previous, load_sids
 from genrecall.quantize.quantizer import group_means

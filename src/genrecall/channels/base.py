@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.data.shoppers import Shopper
-
-Filters = Mapping[str, Any]
-"""`{field: value | [any of] | {"gte": x, "lte": y} | {"not": …}}`; see `index/filters.py`."""
+from genrecall.foundation.errors import RequestError
+from genrecall.index.filters import Filters
 
 
 @dataclass(frozen=True)
@@ -61,3 +60,18 @@ class Channel(Protocol):
             RequestError: an empty query, or `k < 1`.
             FilterError: an unknown field or unusable condition.
         """
+
+
+def check_requests(requests: Sequence[Request], k: int) -> None:
+    """Refuse what no channel can answer.
+
+    Raises:
+        RequestError: an empty query, or `k < 1`.
+    """
+    if k < 1:
+        raise RequestError(f"k={k} asks for no item; give k of at least 1.")
+    for place, request in enumerate(requests):
+        if not request.query.strip():
+            raise RequestError(
+                f"the query {request.query!r} of request {place} is empty; give at least one word."
+            )

@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.channels.base import Ranking, Request
-from genrecall.channels.requests import Eligible, check_requests
+from genrecall.channels.base import Ranking, Request, check_requests
 from genrecall.channels.topk import kth_largest, top_k
+from genrecall.index.live import Eligible
 
 Vectors = NDArray[np.float32]
 
@@ -65,7 +65,7 @@ class DenseChannel:
             queries = self._encode(part)  # (Q, D)
             rough = queries @ self._vectors.T  # (Q, N)
             for request, query, scores in zip(part, queries, rough, strict=True):
-                rankings.append(self._rank(query, scores, self._eligible.mask(request), k))
+                rankings.append(self._rank(query, scores, self._eligible.mask(request.filters), k))
         return rankings
 
     def _rank(

@@ -6,65 +6,29 @@ Shapes: `Q` requests, `B` beams, `N` items, `S` SIDs, `D` vector size.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.channels.base import Filters, Ranking, Request
+from genrecall.channels.answer import Beam, Hit
+from genrecall.channels.base import Ranking, Request, check_requests
 from genrecall.channels.config import GenerativeConfig
-from genrecall.channels.requests import Eligible, check_requests
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import Catalog
-from genrecall.decode.beam import Beams, search
-from genrecall.errors import RequestError
+from genrecall.decode.base import Beams
+from genrecall.decode.reference import search
+from genrecall.foundation.errors import RequestError
+from genrecall.foundation.sid import Sid
+from genrecall.foundation.trie import Trie
 from genrecall.generator.base import Generator
 from genrecall.generator.prompts import Prompt
+from genrecall.index.filters import Filters
+from genrecall.index.live import Eligible
 from genrecall.index.order import Ordered, fold_variants, group_numbers, order_items
 from genrecall.index.postings import Postings
-from genrecall.sid import Sid
-from genrecall.trie import Trie
 
 _AT_ONCE: Final = 64  # requests searched together: bounds the memory of the beams
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One recalled item.
-
-    Attributes:
-        item_id: the shop's name of the item.
-        title: its title.
-        score: by which the answer is ordered; comparable within one answer only.
-        rank: place in the answer, from 1.
-        sid: the cluster it was found in.
-    """
-
-    item_id: str
-    title: str
-    score: float
-    rank: int
-    sid: Sid
-
-
-@dataclass(frozen=True)
-class Beam:
-    """One generated SID, explained.
-
-    Attributes:
-        sid: the cluster.
-        logprob: natural logarithm of its probability.
-        items: live items behind it that pass the filters.
-        category: the most frequent category path of its items; None when unknown.
-        titles: titles of the items nearest to the cluster's middle.
-    """
-
-    sid: Sid
-    logprob: float
-    items: int
-    category: tuple[str, ...] | None
-    titles: tuple[str, ...]
 
 
 class GenerativeChannel:
@@ -168,7 +132,7 @@ class GenerativeChannel:
         A query without a known word has an empty answer.
         """
         check_requests(requests, k)
-        masks = [self._eligible.mask(request) for request in requests]
+        masks = [self._eligible.mask(request.filters) for request in requests]
         rankings: list[Ranking | None] = [None] * len(requests)
         open_requests, beam = list(range(len(requests))), self._first_beam(k)
         while open_requests:
@@ -204,7 +168,7 @@ class GenerativeChannel:
             part = requests[start : start + _AT_ONCE]
             prompts = self.prompts(part)
             queries = self._encode_prompts(prompts)
-            masks = [self._eligible.mask(request) for request in part]
+            masks = [self._eligible.mask(request.filters) for request in part]
             parts.append(self._search(prompts, queries, masks, beam))
         return Beams(
             leaves=np.concatenate([np.empty((0, beam), np.int64), *(b.leaves for b in parts)]),
@@ -214,7 +178,7 @@ class GenerativeChannel:
     def explain(self, request: Request, *, beam: int = 10, titles: int = 3) -> list[Beam]:
         """What the generator thinks of a query: its best SIDs with what stands behind them."""
         beams = self.generate([request], beam)
-        mask = self._eligible.mask(request)
+        mask = self._eligible.mask(request.filters)
         explained = []
         for leaf, logprob in zip(beams.leaves[0], beams.logprob[0], strict=True):
             if leaf >= 0:

@@ -12,11 +12,11 @@ import bm25s
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.channels.base import Ranking, Request
+from genrecall.channels.base import Ranking, Request, check_requests
 from genrecall.channels.config import LexicalConfig
-from genrecall.channels.requests import Eligible, check_requests
 from genrecall.channels.topk import top_k
-from genrecall.embed.normalize import stem
+from genrecall.index.live import Eligible
+from genrecall.text.normalize import stem
 
 
 class LexicalChannel:
@@ -59,7 +59,7 @@ class LexicalChannel:
         return [self._rank(request, k) for request in requests]
 
     def _rank(self, request: Request, k: int) -> Ranking:
-        mask = self._eligible.mask(request)
+        mask = self._eligible.mask(request.filters)
         words = self._words(self._normalize(request.query))
         numbers = [self._number[word] for word in words if word in self._number]
         if not numbers:

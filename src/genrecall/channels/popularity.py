@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.channels.base import Ranking, Request
-from genrecall.channels.requests import Eligible, check_requests
+from genrecall.channels.base import Ranking, Request, check_requests
 from genrecall.data.tables import Searches
-from genrecall.embed.normalize import normalize
+from genrecall.index.live import Eligible
+from genrecall.text.normalize import normalize
 
 
 class PopularityChannel:
@@ -59,7 +59,7 @@ class PopularityChannel:
 
     def _rank(self, request: Request, k: int) -> Ranking:
         rows, gains = self._of(request.query)
-        mask = self._eligible.mask(request)
+        mask = self._eligible.mask(request.filters)
         if mask is not None:
             passing = mask[rows]
             rows, gains = rows[passing], gains[passing]

@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from genrecall.data.category_queries import LEVELS
-from genrecall.settings import Section
+from genrecall.foundation.settings import Section
 
 Format = Literal["parquet", "csv", "jsonl"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from genrecall.data.lines import Dialect, Row, is_utf8, unreadable
 from genrecall.data.rejects import Reject
-from genrecall.errors import DataError
+from genrecall.foundation.errors import DataError
 
 
 class Lines:

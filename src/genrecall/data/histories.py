@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from genrecall.data.shoppers import long_choices
 from genrecall.data.tables import Rows, Searches, SplitName
-from genrecall.errors import DataError
+from genrecall.foundation.errors import DataError
 
 VISIBLE: Final[dict[SplitName, tuple[SplitName, ...]]] = {
     "train": ("train",),

@@ -22,7 +22,7 @@ from genrecall.data.config import TableSource
 from genrecall.data.csv_records import Lines, read_header, read_records
 from genrecall.data.lines import Dialect, Row, decoded_lines, is_utf8, unreadable
 from genrecall.data.rejects import Reject
-from genrecall.errors import DataError, unknown_name
+from genrecall.foundation.errors import DataError, unknown_name
 
 CHUNK: Final = 8_192
 """Rows per chunk: few enough that Python's garbage collector has little to walk."""

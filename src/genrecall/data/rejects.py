@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from genrecall.errors import DataError
+from genrecall.foundation.errors import DataError
 
 _SHOWN: Final = 3
 """How many causes an error shows."""

@@ -15,7 +15,7 @@ from genrecall.data.config import DataConfig, Gains, SplitConfig
 from genrecall.data.splits import split_by_query, split_by_time
 from genrecall.data.tables import SEARCHES, Catalog
 from genrecall.data.validate import TableRead
-from genrecall.errors import DataError
+from genrecall.foundation.errors import DataError
 
 _EXAMPLES: Final = 3
 

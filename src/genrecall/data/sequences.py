@@ -8,7 +8,7 @@ from genrecall.data.category_queries import category_query
 from genrecall.data.searches import BuiltSearches, build_searches
 from genrecall.data.tables import Catalog
 from genrecall.data.validate import TableRead
-from genrecall.errors import DataError
+from genrecall.foundation.errors import DataError
 
 
 def searches_from_sequences(read: TableRead, catalog: Catalog, *, levels: int) -> BuiltSearches:

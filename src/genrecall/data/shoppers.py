@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from genrecall.artifact import Artifact
 from genrecall.data.tables import CHOICES, USERS, Catalog, ItemId, Searches
-from genrecall.errors import DataError
+from genrecall.foundation.artifact import Artifact
+from genrecall.foundation.errors import DataError
 
 USERS_FILE: Final = "users.parquet"
 CHOICES_FILE: Final = "choices.parquet"

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple, get_args
+from typing import Final, NamedTuple
 
 import polars as pl
 
-from genrecall.artifact import Artifact, content_hash, file_hash, open_artifact, write_json, writing
 from genrecall.data.config import DataConfig
-from genrecall.data.rejects import count_causes, write_rejects
+from genrecall.data.rejects import write_rejects
 from genrecall.data.searches import (
     BuiltSearches,
     no_searches,
@@ -21,7 +19,8 @@ from genrecall.data.searches import (
 )
 from genrecall.data.sequences import searches_from_sequences
 from genrecall.data.shoppers import CHOICES_FILE, USERS_FILE, Shoppers, choices_of
-from genrecall.data.tables import Catalog, Searches, SplitName
+from genrecall.data.summary import Summary, _summarize, describe
+from genrecall.data.tables import Catalog, Searches
 from genrecall.data.validate import (
     ITEMS_SCHEMA,
     JUDGMENTS_SCHEMA,
@@ -32,20 +31,18 @@ from genrecall.data.validate import (
     TableRead,
     read_table,
 )
-from genrecall.errors import DataError
-from genrecall.progress import RunLog
+from genrecall.foundation.artifact import (
+    Artifact,
+    content_hash,
+    file_hash,
+    open_artifact,
+    write_json,
+    writing,
+)
+from genrecall.foundation.errors import DataError
+from genrecall.foundation.progress import RunLog
 
 KIND: Final = "data"
-
-Summary = Mapping[str, Any]
-"""Counts of one reading, as in `summary.json`:
-
-- `tables`: for each table `rows`, `kept`, `rejected` and `causes` {cause: rows}.
-- `searches`: how many in each split; `without_positives`: how many of them have no good item.
-- `unknown_items`: `impressions`, `positives`, and `examples` of ids that the catalog lacks.
-- `category_path_queries`, of sequences only: `levels` of the path that make a query, and how many
-  choices `without_category` gave no search.
-"""
 
 
 class _Shop(NamedTuple):
@@ -151,45 +148,6 @@ def input_hash(config: DataConfig) -> str:
     return content_hash({"config": settings, "sources": source_hashes(config)})
 
 
-def describe(summary: Summary) -> list[str]:
-    """Say a summary in a few lines."""
-    lines = []
-    for name, table in summary["tables"].items():
-        text = f"  {name}: {table['kept']:,} of {table['rows']:,} rows"
-        if table["rejected"]:
-            causes = ", ".join(f"{cause} ({n:,})" for cause, n in table["causes"].items())
-            text += f"; {table['rejected']:,} rejected: {causes}"
-        lines.append(text)
-    searches, without = summary["searches"], summary["without_positives"]
-    if any(searches.values()):
-        splits = ", ".join(f"{n:,} {name}" for name, n in searches.items())
-        lonely = sum(without.values())
-        lines.append(f"  searches: {splits}; {lonely:,} of them without a good item")
-        if searches["validation"] == without["validation"]:
-            lines.append(
-                "  no validation search has a good item, so quality cannot be measured: "
-                "raise `split: validation`, or give more searches"
-            )
-    else:
-        lines.append("  searches: none; everything is learned from the titles")
-    if made := summary.get("category_path_queries"):
-        lines.append(
-            f"  the queries are category-path queries of {made['levels']} levels, never real ones; "
-            "time is the position in a shopper's sequence"
-        )
-        if made["without_category"]:
-            lines.append(
-                f"  {made['without_category']:,} choices of items without a category give no search"
-            )
-    unknown = summary["unknown_items"]
-    if unknown["examples"]:
-        lines.append(
-            f"  not in the catalog: {unknown['positives']:,} good items and "
-            f"{unknown['impressions']:,} impressions, such as {', '.join(unknown['examples'])}"
-        )
-    return lines
-
-
 def _read(config: DataConfig) -> _Shop:
     log_schema = TIMED_SEARCHES_SCHEMA if config.split.by == "time" else SEARCHES_SCHEMA
     schemas = {
@@ -216,38 +174,6 @@ def _read(config: DataConfig) -> _Shop:
     users = reads["users"].frame if "users" in reads else None
     shoppers = Shoppers(users, choices_of(Searches(searches.frame), catalog))
     return _Shop(reads, searches, shoppers, _summarize(reads, searches, config))
-
-
-def _summarize(
-    reads: Mapping[str, TableRead], searches: BuiltSearches, config: DataConfig
-) -> Summary:
-    tables = {
-        name: {
-            "rows": read.rows,
-            "kept": read.frame.height,
-            "rejected": len(read.rejects),
-            "causes": count_causes(read.rejects),
-        }
-        for name, read in reads.items()
-    }
-    lonely = searches.frame.filter(pl.col("positives").list.len() == 0)
-    summary = {
-        "tables": tables,
-        "searches": _count_splits(searches.frame),
-        "without_positives": _count_splits(lonely),
-        "unknown_items": searches.unknown._asdict(),
-    }
-    if config.sequences:
-        summary["category_path_queries"] = {
-            "levels": config.sequences.query_levels,
-            "without_category": searches.without_category,
-        }
-    return summary
-
-
-def _count_splits(frame: pl.DataFrame) -> dict[str, int]:
-    found = dict(frame.group_by("split").len().iter_rows())
-    return {split: found.get(split, 0) for split in get_args(SplitName)}
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:

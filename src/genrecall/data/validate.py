@@ -18,7 +18,7 @@ from genrecall.data.config import TableSource
 from genrecall.data.readers import Chunk, read_chunks
 from genrecall.data.rejects import Reject, check_share
 from genrecall.data.tables import ITEMS, JUDGMENTS, SEARCH_LOG, SEQUENCES, USERS
-from genrecall.errors import ConfigError, DataError, unknown_name
+from genrecall.foundation.errors import ConfigError, DataError, unknown_name
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from genrecall.settings import Section
+from genrecall.foundation.settings import Section
 
 
 class EmbedConfig(Section):

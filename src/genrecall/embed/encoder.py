@@ -20,11 +20,12 @@ from safetensors.torch import load_file, save_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genrecall.artifact import Artifact, write_json
 from genrecall.embed.pretrained import SETTINGS as PRETRAINED
 from genrecall.embed.pretrained import PretrainedEncoder
-from genrecall.embed.tokenizer import SUBWORDS, Bags, SubwordTokenizer
-from genrecall.progress import RunLog
+from genrecall.foundation.artifact import Artifact, write_json
+from genrecall.foundation.progress import RunLog
+from genrecall.foundation.ragged import Bags
+from genrecall.text.subwords import SUBWORDS, SubwordTokenizer
 
 _SETTINGS: Final = "encoder.json"
 _WEIGHTS: Final = "encoder.safetensors"

@@ -19,12 +19,13 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from genrecall.artifact import Artifact, file_hash, write_json
 from genrecall.embed.config import EmbedConfig
-from genrecall.embed.tokenizer import SUBWORDS, Bags, SubwordTokenizer
-from genrecall.errors import ConfigError
-from genrecall.libraries import HUB_NAME, library, no_progress_bars, quiet
-from genrecall.progress import Progress, RunLog, SilentLog
+from genrecall.foundation.artifact import Artifact, file_hash, write_json
+from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.libraries import HUB_NAME, library, no_progress_bars, quiet
+from genrecall.foundation.progress import Progress, RunLog, SilentLog
+from genrecall.foundation.ragged import Bags
+from genrecall.text.subwords import SUBWORDS, SubwordTokenizer
 
 SETTINGS: Final = "pretrained.json"
 """The file that tells a pretrained encoder from a trained one."""

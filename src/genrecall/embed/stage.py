@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.artifact import Artifact, content_hash, file_hash, open_artifact, writing
-from genrecall.checkpoint import Checkpoints
+from genrecall.data.pairs import LoggedPairs
 from genrecall.data.tables import Catalog
 from genrecall.embed.cache import VectorCache
 from genrecall.embed.config import EmbedConfig
 from genrecall.embed.encoder import Encoder
-from genrecall.embed.pairs import LoggedPairs
 from genrecall.embed.pretrained import PretrainedEncoder, model_hashes
 from genrecall.embed.training import train_encoder, train_tokenizer
-from genrecall.progress import RunLog
+from genrecall.foundation.artifact import Artifact, content_hash, file_hash, open_artifact, writing
+from genrecall.foundation.progress import RunLog
+from genrecall.learning.checkpoint import Checkpoints
 
 
 def run(

@@ -13,16 +13,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genrecall.checkpoint import Checkpoints
+from genrecall.data.pairs import LoggedPairs
 from genrecall.embed.config import EmbedConfig
 from genrecall.embed.encoder import TextEncoder, TwoTower, bag_tensors
-from genrecall.embed.fragments import draw_fragments, drop_words
 from genrecall.embed.losses import in_batch_loss
-from genrecall.embed.pairs import LoggedPairs
-from genrecall.embed.tokenizer import Bags, SubwordTokenizer, Words, join_bags
-from genrecall.loop import train_steps
-from genrecall.progress import RunLog
-from genrecall.sampling import draw_weighted
+from genrecall.foundation.progress import RunLog
+from genrecall.foundation.ragged import Bags, join_bags
+from genrecall.learning.checkpoint import Checkpoints
+from genrecall.learning.loop import train_steps
+from genrecall.learning.sampling import draw_weighted
+from genrecall.text.fragments import draw_fragments, drop_words
+from genrecall.text.subwords import SubwordTokenizer, Words
 
 
 def train_tokenizer(

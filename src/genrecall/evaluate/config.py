@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from genrecall.settings import Section
+from genrecall.foundation.settings import Section
 
 
 class EvaluateConfig(Section):

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.data.tables import Rows
-from genrecall.errors import DataError
 from genrecall.evaluate.bootstrap import RESAMPLES, Bootstrap, Estimate
 from genrecall.evaluate.measures import (
     Floats,
@@ -27,6 +26,7 @@ from genrecall.evaluate.measures import (
     target_ranks,
 )
 from genrecall.evaluate.slices import Masks
+from genrecall.foundation.errors import DataError
 
 K: Final = 1000
 """Candidates that every channel and every fusion may give, so that they are compared as equals."""

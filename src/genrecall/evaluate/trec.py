@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.data.tables import Rows
-from genrecall.errors import DataError
+from genrecall.foundation.errors import DataError
 
 _UNSAFE: Final = re.compile(r"[\s%]")
 

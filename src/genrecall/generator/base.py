@@ -14,8 +14,8 @@ from typing import Protocol, TypeVar
 
 from torch import Tensor
 
+from genrecall.foundation.sid import SidSpace
 from genrecall.generator.prompts import Prompt
-from genrecall.sid import SidSpace
 
 State = TypeVar("State")
 """What a family carries along a prefix, such as hidden states; opaque to the decoder."""

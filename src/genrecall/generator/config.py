@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from genrecall.data.shoppers import HISTORY
+from genrecall.foundation.settings import Section
 from genrecall.generator.lm.config import LmConfig
-from genrecall.settings import Section
 
 
 class StageConfig(Section):

@@ -10,16 +10,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genrecall.artifact import Artifact
 from genrecall.embed.encoder import Encoder
+from genrecall.foundation.artifact import Artifact
+from genrecall.foundation.sid import SidTable
+from genrecall.foundation.trie import Trie
 from genrecall.generator.base import Generator
-from genrecall.generator.compact import CompactGenerator, CompactModel, join_views, read_bags
-from genrecall.generator.features import LookAhead, mean_vectors
+from genrecall.generator.compact.generator import CompactGenerator
+from genrecall.generator.compact.look_ahead import LookAhead, mean_vectors
+from genrecall.generator.compact.model import CompactModel, join_views, read_bags
+from genrecall.generator.compact.shopper import ShopItems
+from genrecall.generator.history import make_rule
 from genrecall.generator.prompts import ITEM, QUERY, Prompt
-from genrecall.generator.related import make_rule
-from genrecall.generator.shopper import ShopItems
-from genrecall.sid import SidTable
-from genrecall.trie import Trie
 
 ITEM_TO_SID: Final = "item_to_sid"
 QUERY_TO_SID: Final = "query_to_sid"

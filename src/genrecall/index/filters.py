@@ -30,9 +30,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genrecall.data import cells
-from genrecall.errors import FilterError, unknown_name
+from genrecall.foundation.errors import FilterError, unknown_name
 
 Mask = NDArray[np.bool_]
+
+Filters = Mapping[str, Any]
+"""`{field: value | [any of] | {"gte": x, "lte": y} | {"not": …}}`, as above."""
 
 COLUMNS: Final = ("category", "brand", "price", "score", "available", "group_id", "updated_at")
 """Columns of `ITEMS` that can be filtered, beside the attributes."""

@@ -18,7 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genrecall.data.tables import Rows
-from genrecall.errors import RequestError, unknown_name
+from genrecall.foundation.errors import RequestError, unknown_name
 
 ItemOrder = Literal["score", "beam", "dense"]
 ITEM_ORDERS: Final[tuple[str, ...]] = get_args(ItemOrder)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.data.tables import Rows
-from genrecall.sid import SidTable
+from genrecall.foundation.sid import SidTable
 
 
 class PostedItems(NamedTuple):
@@ -36,7 +36,7 @@ class Postings:
     Raises:
         ValueError: `live` has another length than the table.
 
-    >>> from genrecall.sid import SidSpace
+    >>> from genrecall.foundation.sid import SidSpace
     >>> codes = np.array([[0, 0, 0], [0, 0, 1], [0, 0, 0]], dtype=np.int32)
     >>> postings = Postings(SidTable(SidSpace((1, 1, 2)), codes))
     >>> postings.items(np.array([1, 0]))

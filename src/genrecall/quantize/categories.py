@@ -17,8 +17,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.artifact import Json
-from genrecall.errors import ArtifactError, ConfigError
+from genrecall.foundation.artifact import Json
+from genrecall.foundation.errors import ArtifactError, ConfigError
 
 CategoryPath = tuple[str, ...]
 """A category, root first."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from genrecall.settings import Section
+from genrecall.foundation.settings import Section
 
 
 class TrainingConfig(Section):

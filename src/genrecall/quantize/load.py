@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from genrecall.artifact import Artifact, Json
+from genrecall.foundation.artifact import Artifact, Json
+from genrecall.foundation.sid import Codes, SidSpace, SidTable
 from genrecall.quantize.categories import CategoryCodes, CategoryPath
 from genrecall.quantize.quantizer import Quantizer, Vectors
 from genrecall.quantize.stability import rows_before
-from genrecall.sid import Codes, SidSpace, SidTable
 
 KIND: Final = "quantize"
 """Kind of the stage's artifact."""

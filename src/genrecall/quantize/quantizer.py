@@ -22,8 +22,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from genrecall.errors import ArtifactError, DataError
-from genrecall.sid import LEVELS, Codes, SidTable
+from genrecall.foundation.errors import ArtifactError, DataError
+from genrecall.foundation.sid import LEVELS, Codes, SidTable
 
 WEIGHTS: Final = "quantizer.safetensors"
 SETTINGS: Final = "quantizer.json"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.sid import Codes
+from genrecall.foundation.sid import Codes
 
 
 class Stability(NamedTuple):

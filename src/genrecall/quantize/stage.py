@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.artifact import Artifact, open_artifact, write_json, writing
-from genrecall.embed.pairs import LoggedPairs
-from genrecall.errors import DataError
-from genrecall.progress import RunLog
+from genrecall.data.pairs import LoggedPairs
+from genrecall.foundation.artifact import Artifact, open_artifact, write_json, writing
+from genrecall.foundation.errors import DataError
+from genrecall.foundation.progress import RunLog
+from genrecall.foundation.sid import SidTable
 from genrecall.quantize.categories import (
     UNKNOWN,
     Categories,
@@ -20,16 +21,15 @@ from genrecall.quantize.categories import (
     grow,
     roll_up,
 )
-from genrecall.quantize.clusters import codebook_sizes, control_sizes
 from genrecall.quantize.config import QuantizeConfig
-from genrecall.quantize.health import Wanted, measure_health
-from genrecall.quantize.health_examples import EXAMPLES, find_examples
+from genrecall.quantize.health.examples import EXAMPLES, find_examples
+from genrecall.quantize.health.figures import Wanted, measure_health
 from genrecall.quantize.load import CATEGORIES, CENTROIDS, HEALTH, KIND, SIDS, SPACE, Previous
 from genrecall.quantize.quantizer import Quantizer, Vectors
 from genrecall.quantize.stability import sid_stability
-from genrecall.quantize.training import train_quantizer
-from genrecall.quantize.warm import continued, keep_sids
-from genrecall.sid import SidTable
+from genrecall.quantize.training.sizes import codebook_sizes, control_sizes
+from genrecall.quantize.training.train import train_quantizer
+from genrecall.quantize.training.warm import continued, keep_sids
 
 
 def run(

@@ -5,14 +5,14 @@ import pytest
 import torch
 from tiny_lm import CONFIG, SPACE, TRIE, as_generator, make_prompts, save, sids_of_rows, write
 
-from genrecall.decode.beam import search
-from genrecall.errors import ArtifactError
+from genrecall.decode.reference import search
+from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.libraries import no_progress_bars
+from genrecall.foundation.sid import LEVELS, Sid, SidSpace
 from genrecall.generator.lm.generator import LmGenerator
-from genrecall.generator.lm.libraries import no_progress_bars
 from genrecall.generator.lm.model import LmModel
 from genrecall.generator.lm.tokens import START
 from genrecall.generator.prompts import ITEM, Prompt
-from genrecall.sid import LEVELS, Sid, SidSpace
 
 
 @pytest.fixture(scope="module")

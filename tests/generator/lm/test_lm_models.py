@@ -7,14 +7,14 @@ import pytest
 import torch
 from tiny_lm import CONFIG, SPACE, TRIE, as_generator, make_lm, make_prompts, make_queries, save
 
-from genrecall.decode.beam import search
-from genrecall.errors import ConfigError
+from genrecall.decode.reference import search
+from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.libraries import lm_library, no_progress_bars
+from genrecall.foundation.sid import Sid
 from genrecall.generator.lm.config import SHAPES
-from genrecall.generator.lm.libraries import library, no_progress_bars
 from genrecall.generator.lm.model import LmModel
 from genrecall.generator.lm.pretrained import open_pretrained
 from genrecall.generator.lm.tokens import START, sid_tokens, train_tokenizer
-from genrecall.sid import Sid
 
 
 def config_of(name):
@@ -94,7 +94,7 @@ def test_layers_that_heed_no_mask_or_position_are_refused(kind, tmp_path):
 def test_a_missing_library_is_answered_with_the_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(ConfigError, match=r"'peft'.*pip install 'genrecall\[lm\]'"):
-        library("peft")
+        lm_library("peft")
 
 
 def test_long_prompts_keep_their_end(trained):

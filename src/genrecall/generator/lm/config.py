@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from genrecall.settings import Section
+from genrecall.foundation.settings import Section
 
 Size = Literal["nano", "tiny", "small", "base", "large"]
 

@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genrecall.generator.lm.libraries import library
+from genrecall.foundation.libraries import lm_library
+from genrecall.foundation.sid import SidSpace
 from genrecall.generator.lm.model import LmModel
 from genrecall.generator.prompts import QUERY, Prompt, write_prompt
-from genrecall.sid import SidSpace
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class LmGenerator:
         lengths = torch.tensor([len(ids) for ids in tokens], device=lm.device)
         # Padding stands behind a prompt, where none of its own tokens sees it.
         ids = torch.nn.utils.rnn.pad_sequence(tokens, batch_first=True).to(lm.device)  # (Q, P)
-        cache = library("transformers").DynamicCache()
+        cache = lm_library("transformers").DynamicCache()
         positions = torch.arange(ids.shape[1], device=lm.device).expand_as(ids)
         hidden = lm.hidden(ids, positions, mask=None, cache=cache)  # (Q, P, W)
         every = torch.arange(len(ids), device=lm.device)

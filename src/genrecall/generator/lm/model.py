@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genrecall.artifact import Artifact, write_json
-from genrecall.errors import ArtifactError, ConfigError
+from genrecall.foundation.artifact import Artifact, write_json
+from genrecall.foundation.errors import ArtifactError, ConfigError
+from genrecall.foundation.libraries import lm_library, no_progress_bars
+from genrecall.foundation.sid import LEVELS, SidSpace
 from genrecall.generator.lm.config import SHAPES, LmConfig, Shape
-from genrecall.generator.lm.libraries import library, no_progress_bars
 from genrecall.generator.lm.pretrained import open_pretrained
 from genrecall.generator.lm.tokens import add_sid_tokens, encode, train_tokenizer
-from genrecall.sid import LEVELS, SidSpace
 
 _SETTINGS: Final = "lm.json"
 
@@ -236,7 +236,7 @@ def _from_scratch(shape: Shape, config: LmConfig, tokenizer: Any) -> Any:
     The architecture is Llama's: that of the paper's backbone without its biases, and transformers
     loads it with whatever tokenizer is saved beside it.
     """
-    transformers = library("transformers")
+    transformers = lm_library("transformers")
     return transformers.LlamaForCausalLM(
         transformers.LlamaConfig(
             vocab_size=len(tokenizer),

@@ -7,9 +7,8 @@ from typing import Any
 
 import torch
 
-from genrecall.errors import ConfigError
-from genrecall.generator.lm.libraries import library, no_progress_bars
-from genrecall.libraries import HUB_NAME
+from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.libraries import HUB_NAME, lm_library, no_progress_bars
 
 
 def open_pretrained(name: str) -> tuple[Any, Any]:
@@ -28,7 +27,7 @@ def open_pretrained(name: str) -> tuple[Any, Any]:
     Raises:
         ConfigError: it cannot be found, loaded or used, or a library is missing.
     """
-    transformers = library("transformers")
+    transformers = lm_library("transformers")
     local = Path(name).is_dir()
     if not local and not HUB_NAME.fullmatch(name):
         raise ConfigError(

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from genrecall.errors import ConfigError
-from genrecall.generator.lm.libraries import library
-from genrecall.sid import SidSpace
+from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.libraries import lm_library
+from genrecall.foundation.sid import SidSpace
 
 START: Final = "<sid>"
 """Ends a prompt and asks for the SID."""
@@ -42,20 +42,20 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary: int) -> Any:
     Returns:
         A `PreTrainedTokenizerFast` of transformers.
     """
-    tokenizers = library("tokenizers")
+    tokenizers = lm_library("tokenizers")
     models, normalizers = tokenizers.models, tokenizers.normalizers
     bpe = tokenizers.Tokenizer(models.BPE())
     bpe.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     bpe.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=True)
     bpe.decoder = tokenizers.decoders.ByteLevel()
-    trainer = library("tokenizers.trainers").BpeTrainer(
+    trainer = lm_library("tokenizers.trainers").BpeTrainer(
         vocab_size=vocabulary,
         special_tokens=[_PAD],
         initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     bpe.train_from_iterator(texts, trainer)
-    return library("transformers").PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token=_PAD)
+    return lm_library("transformers").PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token=_PAD)
 
 
 def add_sid_tokens(tokenizer: Any, space: SidSpace) -> int:
@@ -75,7 +75,7 @@ def add_sid_tokens(tokenizer: Any, space: SidSpace) -> int:
             "another catalog. Name the model that it was made from in `pretrained`."
         )
     start = len(tokenizer)
-    added = library("tokenizers").AddedToken
+    added = lm_library("tokenizers").AddedToken
     tokenizer.add_tokens([added(name, normalized=False) for name in names])
     return start
 

@@ -1,0 +1,175 @@
+"""Reference constrained beam search: plain and exact, the oracle of every faster engine.
+
+A SID is generated only if it is valid for the request: it exists and at least one live item that
+passes the filters stands behind it. Log-probabilities are the generator's own, masked and not
+renormalized. Equal scores are ordered by SID.
+
+Shapes: `Q` prompts, `B` beams, `K_l` codes of level `l`, `R` live prefixes of all prompts together,
+`C` their children.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from genrecall.decode.base import Beams
+from genrecall.foundation.errors import RequestError
+from genrecall.foundation.sid import LEVELS
+from genrecall.foundation.trie import Trie
+from genrecall.generator.base import Generator
+from genrecall.generator.prompts import Prompt
+
+State = TypeVar("State")
+
+
+class _Prefixes(NamedTuple):
+    """Prefixes of all prompts, ordered by prompt."""
+
+    prompt: NDArray[np.int64]  # (C,)
+    first: NDArray[np.int64]  # (C,) node of the first code
+    node: NDArray[np.int64]  # (C,) node in the trie
+    logprob: NDArray[np.float32]  # (C,)
+    parent: NDArray[np.int64]  # (C,) row of the generator's state that it continues
+    code: NDArray[np.int64]  # (C,) code that it appends
+
+    def take(self, rows: NDArray[np.int64]) -> _Prefixes:
+        return _Prefixes(
+            prompt=self.prompt[rows],
+            first=self.first[rows],
+            node=self.node[rows],
+            logprob=self.logprob[rows],
+            parent=self.parent[rows],
+            code=self.code[rows],
+        )
+
+
+def search(
+    generator: Generator[State],
+    trie: Trie,
+    prompts: Sequence[Prompt],
+    *,
+    beam: int,
+    valid: NDArray[np.bool_] | None = None,
+    min_level1: int = 1,
+) -> Beams:
+    """Generate the `beam` most probable valid SIDs of each prompt.
+
+    Args:
+        generator: scores codes level by level.
+        trie: the SIDs in use.
+        prompts: what to read, `Q` of them.
+        beam: beams `B` kept per prompt and level.
+        valid: SIDs that may be generated, bool `[S]`, or `[Q, S]` for one set a prompt; None for
+            all.
+        min_level1: of how many first codes the best prefix stays alive whatever its score, so that
+            an ambiguous query keeps several categories.
+
+    Raises:
+        RequestError: `beam` or `min_level1` is below 1, or `min_level1` above `beam`.
+        ValueError: `valid` does not fit the trie and the prompts.
+    """
+    if not 1 <= min_level1 <= beam:
+        raise RequestError(
+            f"beam={beam}, min_level1={min_level1}; needed is 1 <= min_level1 <= beam. "
+            "Widen the beam or keep fewer first codes."
+        )
+    n_prompts = len(prompts)
+    if n_prompts == 0:
+        return _as_beams(None, n_prompts, beam)
+    alive = _alive(trie, valid, n_prompts)
+    roots = np.zeros(n_prompts, dtype=np.int64)
+    prefixes = _Prefixes(
+        prompt=np.arange(n_prompts),
+        first=roots,
+        node=roots,
+        logprob=roots.astype(np.float32),
+        parent=roots,
+        code=roots,
+    )
+    state, step = generator.prefill(prompts)
+    for level in range(LEVELS):
+        prefixes = _expand(prefixes, trie, level, alive[level], step.numpy())
+        prefixes = _best(prefixes, beam=beam, min_level1=min_level1)
+        if level < LEVELS - 1:
+            rows, codes = torch.from_numpy(prefixes.parent), torch.from_numpy(prefixes.code)
+            state, step = generator.advance(state, rows, codes)
+    return _as_beams(prefixes, n_prompts, beam)
+
+
+def _alive(trie: Trie, valid: NDArray[np.bool_] | None, n_prompts: int) -> list[NDArray[np.bool_]]:
+    """Per level, which nodes may be visited: bool `[1 or Q, n_l]`."""
+    if valid is None:
+        return [np.ones((1, n), dtype=np.bool_) for n in trie.n_nodes]
+    if valid.shape not in ((len(trie),), (1, len(trie)), (n_prompts, len(trie))):
+        raise ValueError(
+            f"`valid` of shape {valid.shape} does not fit {len(trie)} SIDs and {n_prompts} prompts."
+        )
+    per_prompt = [trie.spread(row) for row in np.atleast_2d(valid)]
+    return [np.stack(level) for level in zip(*per_prompt, strict=True)]
+
+
+def _expand(
+    prefixes: _Prefixes,
+    trie: Trie,
+    level: int,
+    alive: NDArray[np.bool_],
+    step: NDArray[np.float32],
+) -> _Prefixes:
+    """All allowed children; `step` holds the log-probabilities of the next code, `[R, K_l]`."""
+    children = trie.children(level, prefixes.node)
+    prompt = prefixes.prompt[children.parent]
+    grown = _Prefixes(
+        prompt=prompt,
+        first=children.node if level == 0 else prefixes.first[children.parent],
+        node=children.node,
+        logprob=prefixes.logprob[children.parent] + step[children.parent, children.code],
+        parent=children.parent,
+        code=children.code,
+    )
+    shared = len(alive) == 1
+    return grown.take(np.flatnonzero(alive[0 if shared else prompt, children.node]))
+
+
+def _best(prefixes: _Prefixes, *, beam: int, min_level1: int) -> _Prefixes:
+    """Per prompt the `beam` most probable prefixes, best first."""
+    order = np.lexsort((prefixes.node, -prefixes.logprob, prefixes.prompt))
+    prefixes = prefixes.take(order)
+    if min_level1 > 1:
+        # The best prefix of each of the leading first codes is moved to the front before the cut.
+        leads = _leads_first_code(prefixes, min_level1)
+        front = np.lexsort((~leads, prefixes.prompt))  # stable: scores stay in order
+        kept = np.sort(front[_rank_in_prompt(prefixes.prompt) < beam])
+        return prefixes.take(kept)
+    return prefixes.take(np.flatnonzero(_rank_in_prompt(prefixes.prompt) < beam))
+
+
+def _leads_first_code(prefixes: _Prefixes, n_first: int) -> NDArray[np.bool_]:
+    """Whether each prefix is the best of its first code, and that code among the best `n_first`."""
+    group = prefixes.prompt * (int(prefixes.first.max(initial=0)) + 1) + prefixes.first
+    _, best_rows = np.unique(group, return_index=True)  # prefixes are sorted: first is best
+    best_rows = np.sort(best_rows)
+    rank = _rank_in_prompt(prefixes.prompt[best_rows])
+    leads = np.zeros(len(group), dtype=np.bool_)
+    leads[best_rows[rank < n_first]] = True
+    return leads
+
+
+def _rank_in_prompt(prompt: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Position of each row within its prompt's rows; `prompt` is sorted."""
+    starts = np.searchsorted(prompt, prompt)
+    return np.arange(len(prompt)) - starts
+
+
+def _as_beams(prefixes: _Prefixes | None, n_prompts: int, beam: int) -> Beams:
+    leaves = np.full((n_prompts, beam), -1, dtype=np.int64)
+    logprob = np.full((n_prompts, beam), -np.inf, dtype=np.float32)
+    if prefixes is not None:
+        rank = _rank_in_prompt(prefixes.prompt)
+        leaves[prefixes.prompt, rank] = prefixes.node
+        logprob[prefixes.prompt, rank] = prefixes.logprob
+    return Beams(leaves=leaves, logprob=logprob)

@@ -1,0 +1,1 @@
+"""What every room stands on: errors, SIDs, artifacts, settings. It knows no stage."""

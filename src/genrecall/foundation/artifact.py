@@ -1,0 +1,216 @@
+"""Folders on disk that are written once, hashed, and published by a rename.
+
+A bundle and every stage output are such folders: files plus a `manifest.json` that names each file
+with its size and SHA-256, and carries a hash of itself. A folder whose bytes do not match is
+refused by the name of the file, since safetensors, npy and FAISS files load without complaint after
+a byte has flipped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, Final
+
+from genrecall.foundation.errors import ArtifactError
+
+SCHEMA_VERSION: Final = 1
+MANIFEST: Final = "manifest.json"
+
+Json = Any
+"""A value that `json` can write: the manifest's `meta` is free-form."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A published folder whose files match their hashes.
+
+    Attributes:
+        path: the folder.
+        kind: what it holds, for example `"bundle"` or `"quantize"`.
+        inputs: hash of everything that it was made from; "" when nothing depends on it.
+        meta: free-form facts of its maker.
+        files: SHA-256 of each file by its path inside the folder.
+    """
+
+    path: Path
+    kind: str
+    inputs: str
+    meta: Mapping[str, Json]
+    files: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Hash of the contents: equal folders have equal digests."""
+        return content_hash(dict(self.files))
+
+    def file(self, name: str) -> Path:
+        """Path of one file.
+
+        Raises:
+            ArtifactError: the folder has no such file.
+        """
+        if name not in self.files:
+            raise ArtifactError(
+                f"{self.path} holds no file {name!r}; it holds {', '.join(sorted(self.files))}. "
+                "It was written by another version; run the pipeline again."
+            )
+        return self.path / name
+
+    def part(self, name: str) -> Artifact:
+        """One subfolder as an artifact of its own, for example a stage inside a bundle."""
+        inside = {
+            file.removeprefix(f"{name}/"): sha256
+            for file, sha256 in self.files.items()
+            if file.startswith(f"{name}/")
+        }
+        return Artifact(self.path / name, kind=name, inputs="", meta={}, files=inside)
+
+    def read_json(self, name: str) -> Json:
+        """Read one JSON file."""
+        return json.loads(self.file(name).read_text("utf-8"))
+
+
+@contextmanager
+def writing(
+    target: Path, *, kind: str, inputs: str = "", meta: Mapping[str, Json] | None = None
+) -> Iterator[Path]:
+    """Write a folder that appears at `target` whole or not at all.
+
+    The body writes into the yielded scratch folder. On success the manifest is added and the folder
+    renamed to `target`, replacing an older one; on an exception nothing at `target` changes.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield scratch
+        names = sorted(str(p.relative_to(scratch)) for p in scratch.rglob("*") if p.is_file())
+        files = {
+            name: {"sha256": file_hash(scratch / name), "bytes": (scratch / name).stat().st_size}
+            for name in names
+        }
+        manifest = {
+            "schema": SCHEMA_VERSION,
+            "kind": kind,
+            "inputs": inputs,
+            "meta": dict(meta or {}),
+            "files": files,
+        }
+        write_json(scratch / MANIFEST, manifest | {"sha256": _own_hash(manifest)})
+        scratch.chmod(0o755)  # mkdtemp makes private folders; a service may run as another user
+        _publish(scratch, target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def open_artifact(path: Path, *, kind: str) -> Artifact:
+    """Open a folder after checking every file against the manifest.
+
+    Raises:
+        ArtifactError: the folder or a file is missing, has other bytes, kind or schema.
+    """
+    manifest_path = path / MANIFEST
+    if not manifest_path.is_file():
+        raise ArtifactError(
+            f"{path} is not a GenRecall {kind}: it has no {MANIFEST}. "
+            f"Give the folder that `genrecall run` printed."
+        )
+    try:
+        manifest = json.loads(manifest_path.read_text("utf-8"))
+        schema, found_kind, entries = manifest["schema"], manifest["kind"], manifest["files"]
+        files = {str(name): str(entry["sha256"]) for name, entry in entries.items()}
+        sizes = {str(name): int(entry["bytes"]) for name, entry in entries.items()}
+        inputs, meta = manifest["inputs"], manifest["meta"]
+        whole = manifest.pop("sha256") == _own_hash(manifest)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ArtifactError(
+            f"{manifest_path} is damaged ({error!r}). Restore it from a copy or run the pipeline "
+            "again."
+        ) from error
+    if schema != SCHEMA_VERSION:
+        raise ArtifactError(
+            f"{manifest_path} has schema {schema!r}; this version reads {SCHEMA_VERSION}. "
+            "Run the pipeline again with this version."
+        )
+    if not whole:
+        raise ArtifactError(
+            f"{manifest_path} differs from its own SHA-256: it was changed or damaged after it was "
+            "written. Restore it from a copy or run the pipeline again."
+        )
+    if found_kind != kind:
+        raise ArtifactError(f"{path} holds a {found_kind!r}, where a {kind!r} is needed.")
+    for name in files:
+        _check_file(path, name, sha256=files[name], size=sizes[name])
+    return Artifact(path=path, kind=kind, inputs=inputs, meta=meta, files=files)
+
+
+def write_json(path: Path, value: Json) -> None:
+    """Write JSON with sorted keys, through a temporary file and a rename."""
+    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text through a temporary file and a rename."""
+    scratch = path.with_name(f".{path.name}.tmp")
+    scratch.write_text(text, "utf-8")
+    scratch.replace(path)
+
+
+def content_hash(value: Json) -> str:
+    """SHA-256 of a JSON value, independent of key order.
+
+    >>> content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _own_hash(manifest: Mapping[str, Json]) -> str:
+    """Hash of a manifest as it reads back, where all keys are texts."""
+    return content_hash(json.loads(json.dumps(manifest)))
+
+
+def _check_file(folder: Path, name: str, *, sha256: str, size: int) -> None:
+    file = folder / name
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise ArtifactError(f"{folder / MANIFEST} names {name!r}, which lies outside the folder.")
+    if not file.is_file():
+        raise ArtifactError(f"{file} is missing. Restore it from a copy or run the pipeline again.")
+    found = file_hash(file)
+    if file.stat().st_size != size or found != sha256:
+        raise ArtifactError(
+            f"{file} differs from its manifest (SHA-256 {found[:12]}…, expected {sha256[:12]}…; "
+            f"{file.stat().st_size} bytes, expected {size}): it was changed or damaged after it "
+            "was written. Restore it from a copy or run the pipeline again."
+        )
+
+
+def _publish(scratch: Path, target: Path) -> None:
+    for path in scratch.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+    if target.exists():
+        # A rename cannot replace a folder that is not empty: move the old one aside first. Readers
+        # that hold its files open keep them.
+        old = Path(mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+        target.rename(old / target.name)
+        scratch.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        scratch.rename(target)

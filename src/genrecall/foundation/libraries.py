@@ -1,0 +1,81 @@
+"""Optional libraries, imported when first used and kept quiet, and the models that they open."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Final
+
+from genrecall.foundation.errors import ConfigError
+
+HUB_NAME: Final = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
+"""What the name of a model on the hub looks like."""
+
+_TALKATIVE: Final = ("huggingface_hub", "sentence_transformers", "transformers")
+
+
+def library(name: str, *, extra: str, needed_by: str, instead: str) -> ModuleType:
+    """Import an optional library.
+
+    Args:
+        name: of the library.
+        extra: what installs it: `pip install 'genrecall[extra]'`.
+        needed_by: what of GenRecall uses it, to begin a sentence with.
+        instead: a sentence on what works without it.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{needed_by} needs the library {name!r}, and {error.name!r} is not installed. Install "
+            f"it by: pip install 'genrecall[{extra}]'. {instead}"
+        ) from error
+
+
+def lm_library(name: str) -> ModuleType:
+    """Import a library of the extra `lm`.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    return library(
+        name,
+        extra="lm",
+        needed_by="the generator family `lm`",
+        instead="The family `compact` needs nothing more.",
+    )
+
+
+@contextmanager
+def no_progress_bars() -> Iterator[None]:
+    """Keep the progress bars of transformers off the terminal; a run has lines of its own."""
+    bars = importlib.import_module("transformers.utils.logging")
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            bars.enable_progress_bar()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep progress bars, hints and warnings of model libraries off the terminal; errors stay."""
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    levels = [logger.level for logger in loggers]
+    with no_progress_bars():
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

@@ -1,0 +1,1 @@
+"""From the lists of several channels to one answer: fusion and its weights."""

@@ -1,0 +1,209 @@
+"""Fitting how much each channel weighs in a fusion, from searches with known good items.
+
+Shapes: `M` searches, `C` channels, `n` candidates of all searches together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.channels.base import Ranking
+from genrecall.data.tables import Rows
+from genrecall.funnel.config import FusionConfig
+from genrecall.funnel.fusion import Candidates, Rankings, fuse, gather
+
+Weights = dict[str, float]
+
+_MOST_SEARCHES: Final = 2000  # a handful of weights is known well enough from these
+_RIDGE: Final = 1e-3  # keeps weights finite where the good items are always on top
+_STEPS: Final = 50
+_TOLERANCE: Final = 1e-7
+
+_Vector = NDArray[np.float64]
+
+
+class CrossFitted(NamedTuple):
+    """A fusion whose weights never saw the search that they fuse.
+
+    Attributes:
+        rankings: of each search.
+        weights: of each fold, fitted on the other folds.
+    """
+
+    rankings: list[Ranking]
+    weights: list[Weights]
+
+
+def fit_weights(
+    rankings: Rankings, positives: Sequence[Rows], k: int, *, config: FusionConfig
+) -> Weights:
+    """Weights that make the good items most likely.
+
+    The fused score of a candidate is read as a logit among its search's candidates: what is
+    maximised is the mean over searches of the mean log-softmax of the good items (ListNet, Cao et
+    al., ICML 2007). Unlike recall at some rank it is smooth and has one maximum, so that a few
+    hundred searches fix the weights.
+
+    Args:
+        rankings: of each channel.
+        positives: good items of each search.
+        k: how many items of a list at most.
+        config: what a channel says of an item.
+
+    Returns:
+        A weight for each channel, at least 0, together 1; equal ones where no channel has any
+        good item.
+
+    Raises:
+        ValueError: another number of rankings than of searches.
+    """
+    _check(rankings, positives)
+    # Evenly spaced over all searches, not the first, which may be the oldest.
+    chosen = np.arange(0, len(positives), max(len(positives) / _MOST_SEARCHES, 1)).astype(np.int64)
+    fitted = np.zeros(len(rankings))
+    if len(chosen):
+        candidates = gather(list(_select(rankings, chosen).values()), k, config)
+        fitted = _fit(candidates, [positives[i] for i in chosen.tolist()])
+    if not fitted.any():
+        fitted = np.ones(len(rankings))
+    return dict(zip(rankings, (fitted / fitted.sum()).tolist(), strict=True))
+
+
+def cross_fitted_fusion(
+    rankings: Rankings,
+    positives: Sequence[Rows],
+    k: int,
+    *,
+    config: FusionConfig,
+    groups: NDArray[np.integer[Any]] | None = None,
+    seed: int = 0,
+) -> CrossFitted:
+    """Fuse each search with weights fitted on the other folds of the same searches.
+
+    Folds are dealt by query: the weights that fuse a search saw no other search of its query.
+
+    Args:
+        rankings: of each channel.
+        positives: good items of each search.
+        k: how many items at most, of a channel as of the fusion.
+        config: what a channel says of an item, and how many folds.
+        groups: a number for the query of each search, `[M]`, equal where the queries are; None
+            where every search has its own.
+        seed: deals the queries to folds.
+
+    Raises:
+        ValueError: another number of rankings or groups than of searches.
+    """
+    _check(rankings, positives)
+    groups = np.arange(len(positives)) if groups is None else groups
+    if groups.shape != (len(positives),):
+        raise ValueError(f"groups of shape {groups.shape} do not fit {len(positives)} searches.")
+    distinct, group = np.unique(groups, return_inverse=True)
+    fold = (np.random.default_rng(seed).permutation(len(distinct)) % config.folds)[group]
+    fused: dict[int, Ranking] = {}
+    weights: list[Weights] = []
+    for number in range(config.folds):
+        inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
+        good = [positives[i] for i in outside.tolist()]
+        fitted = fit_weights(_select(rankings, outside), good, k, config=config)
+        weights.append(fitted)
+        of_fold = fuse(_select(rankings, inside), k, config=config, weights=fitted)
+        fused.update(zip(inside.tolist(), of_fold, strict=True))
+    return CrossFitted(rankings=[fused[i] for i in range(len(positives))], weights=weights)
+
+
+def _check(rankings: Rankings, positives: Sequence[Rows]) -> None:
+    wrong = {name: len(lists) for name, lists in rankings.items() if len(lists) != len(positives)}
+    if wrong:
+        raise ValueError(f"{len(positives)} searches do not fit the numbers of rankings {wrong}.")
+
+
+def _select(rankings: Rankings, searches: NDArray[np.int64]) -> Rankings:
+    return {name: [lists[i] for i in searches.tolist()] for name, lists in rankings.items()}
+
+
+def _fit(candidates: Candidates, positives: Sequence[Rows]) -> _Vector:
+    """Non-negative weights `[C]` by Newton's method, on parts of equal spread."""
+    if len(candidates.rows) == 0:
+        return np.zeros(len(candidates.parts))
+    spread = candidates.parts.std(axis=1, dtype=np.float64)
+    spread[spread == 0] = 1.0
+    likelihood = _Likelihood(candidates, positives, spread)
+    weights = np.zeros(len(spread))
+    loss, gradient, curvature = likelihood(weights)
+    for _ in range(_STEPS):
+        step = _newton_step(weights, gradient, curvature)
+        size = 1.0
+        while size > 1e-3:
+            tried = likelihood(weights + size * step)
+            if tried[0] <= loss:
+                break
+            size /= 2
+        else:
+            break
+        gained = loss - tried[0]
+        weights, (loss, gradient, curvature) = weights + size * step, tried
+        if gained < _TOLERANCE:
+            break
+    fitted: _Vector = weights / spread
+    return fitted
+
+
+class _Likelihood:
+    """Negative mean log-softmax of the good items, with its gradient and curvature."""
+
+    def __init__(self, candidates: Candidates, positives: Sequence[Rows], spread: _Vector) -> None:
+        width = int(candidates.rows.max(initial=0)) + 1
+        good = np.concatenate(
+            [search * width + rows[rows < width] for search, rows in enumerate(positives)]
+        )
+        hits = np.isin(candidates.search * width + candidates.rows, good)
+        # A search none of whose good items was found says nothing about the weights.
+        useful = np.zeros(len(positives), dtype=np.bool_)
+        useful[candidates.search[hits]] = True
+        kept = useful[candidates.search]
+        search, hits = candidates.search[kept], hits[kept]
+        self._parts = candidates.parts[:, kept] / spread[:, None].astype(np.float32)  # (C, n)
+        self._starts = np.flatnonzero(np.diff(search, prepend=-1))  # (M,)
+        self._lengths = np.diff(np.append(self._starts, len(search)))
+        share = hits / np.repeat(np.add.reduceat(hits, self._starts), self._lengths)
+        self._good = self._parts @ share  # (C,) mean over each search's good items, summed
+        self._n = len(self._starts)
+
+    def __call__(self, weights: _Vector) -> tuple[float, _Vector, NDArray[np.float64]]:
+        """Loss, gradient `[C]` and curvature `[C, C]` at `weights`."""
+        ridge = _RIDGE * weights
+        if self._n == 0:
+            return float(weights @ ridge), 2 * ridge, 2 * _RIDGE * np.eye(len(weights))
+        logits = weights @ self._parts
+        top = np.maximum.reduceat(logits, self._starts)
+        likely = np.exp(logits - np.repeat(top, self._lengths))
+        total = np.add.reduceat(likely, self._starts)
+        likely /= np.repeat(total, self._lengths)
+        weighted = self._parts * likely  # (C, n)
+        mean = np.add.reduceat(weighted, self._starts, axis=1)  # (C, M)
+        loss = (np.sum(top + np.log(total)) - weights @ self._good) / self._n
+        gradient = (mean.sum(axis=1) - self._good) / self._n
+        curvature = (weighted @ self._parts.T - mean @ mean.T) / self._n
+        return (
+            float(loss + weights @ ridge),
+            gradient + 2 * ridge,
+            curvature + 2 * _RIDGE * np.eye(len(weights)),
+        )
+
+
+def _newton_step(weights: _Vector, gradient: _Vector, curvature: NDArray[np.float64]) -> _Vector:
+    """To the minimum of the quadratic model among non-negative weights, by coordinate descent."""
+    step = np.zeros_like(weights)
+    for _ in range(200):
+        before = step.copy()
+        for c in range(len(step)):
+            slope = gradient[c] + curvature[c] @ step
+            step[c] = max(step[c] - slope / curvature[c, c], -weights[c])
+        if np.abs(step - before).max() < 1e-10:
+            break
+    return step

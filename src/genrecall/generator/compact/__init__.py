@@ -1,0 +1,1 @@
+"""The `compact` family: a subword encoder with an autoregressive head."""

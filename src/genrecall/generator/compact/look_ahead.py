@@ -1,0 +1,78 @@
+"""Look-ahead features: what the dense vectors say about each prefix of the SID tree.
+
+Every SID `s` stands for the normalized mean vector `m_s` of its `n_s` items. For a query vector `q`
+
+    z_s = q · m_s / τ + log n_s
+    feature(prefix) = logsumexp of z_s over the SIDs under the prefix
+
+so a first code is judged by its best SIDs, not by an average that blurs them. The means can follow
+the live catalog without training the generator again.
+
+Shapes: `Q` queries, `S` SIDs, `D` vector size, `n_l` nodes of trie level `l`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from genrecall.foundation.trie import Trie
+
+EMPTY = -30.0
+"""Logit of a code that continues no SID; finite, so that the softmax stays over all codes."""
+
+
+class LookAhead:
+    """Mean vectors of the SIDs and the sums over prefixes.
+
+    Args:
+        trie: the SIDs in use.
+        means: normalized mean item vector of each SID, float32 `[S, D]`.
+        counts: items of each SID, int64 `[S]`.
+        temperature: τ, in units of cosine similarity.
+    """
+
+    def __init__(
+        self,
+        trie: Trie,
+        means: NDArray[np.float32],
+        counts: NDArray[np.int64],
+        *,
+        temperature: float,
+    ) -> None:
+        self.trie = trie
+        self.temperature = temperature
+        self.means = torch.from_numpy(means)
+        self._bias = torch.log(torch.from_numpy(counts).float().clamp(min=1e-3))[:, None]  # (S, 1)
+        self._lengths = tuple(torch.from_numpy(np.diff(trie.offsets[level])) for level in (1, 2))
+
+    def __call__(self, queries: Tensor) -> tuple[Tensor, ...]:
+        """Log-features of all nodes: `[Q, D]` to `[Q, n_0]`, `[Q, n_1]`, `[Q, n_2 = S]`.
+
+        They are not normalized: the best SID has 0, a prefix whose mass underflows has -inf.
+        """
+        with torch.no_grad():
+            leaves = torch.addmm(self._bias, self.means, queries.T / self.temperature)  # (S, Q)
+            leaves -= leaves.amax(0)
+            mass = leaves.exp()
+            middle = _sum_runs(mass, self._lengths[1])
+            first = _sum_runs(middle, self._lengths[0])
+            return first.log().T, middle.log().T, leaves.T
+
+
+def _sum_runs(mass: Tensor, lengths: Tensor) -> Tensor:
+    """Sum runs of rows of the given lengths: `[n, Q]` to `[len(lengths), Q]`."""
+    return torch.segment_reduce(mass, "sum", lengths=lengths, axis=0, unsafe=True)
+
+
+def mean_vectors(
+    sid_of_item: NDArray[np.int64], vectors: NDArray[np.float32], n_sids: int
+) -> NDArray[np.float32]:
+    """Normalized mean item vector of each SID: `[N]`, `[N, D]` to `[S, D]`."""
+    order = np.argsort(sid_of_item, kind="stable")
+    lengths = torch.from_numpy(np.bincount(sid_of_item, minlength=n_sids))
+    sums = _sum_runs(torch.from_numpy(vectors[order]), lengths).numpy()  # (S, D)
+    means: NDArray[np.float32] = sums / np.maximum(np.linalg.norm(sums, axis=1)[:, None], 1e-12)
+    return means

@@ -1,0 +1,236 @@
+"""The `compact` family: a subword encoder with an autoregressive head over the three codes.
+
+A query's subwords give a hidden state `h`; each level adds the code before it and scores the next:
+
+    logits_l = w · head_l(h_l) + feature_l(prefix + code)
+
+where the features are the look-ahead of `features.py` and `w` is the weight of the heads. Codes
+that continue no SID have the logit `EMPTY`.
+
+The look-ahead sees every text twice: by the vector of stage `embed`, and by a vector that the
+generator makes of its own hidden state. Both models have learned their words independently, and
+what they agree on is right more often than what either says.
+
+Shapes: `Q` prompts, `R` prefixes, `W` width, `K_l` codes and `n_l` trie nodes of level `l`,
+`D` vector size, `n` texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_model
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genrecall.embed.encoder import bag_tensors
+from genrecall.foundation.artifact import Artifact, write_json
+from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.ragged import Bags
+from genrecall.foundation.sid import SidSpace
+from genrecall.foundation.trie import Trie
+from genrecall.generator.compact.look_ahead import EMPTY
+from genrecall.generator.compact.shopper import ShopperModel
+from genrecall.generator.prompts import Pair
+
+_SETTINGS: Final = "compact.json"
+_WEIGHTS: Final = "compact.safetensors"
+
+
+class CompactModel(nn.Module):
+    """The weights of the compact family.
+
+    Args:
+        space: codebook sizes.
+        n_features: rows of the subword embedding table.
+        width: size `W` of the hidden state.
+        dim: size `D` of the generator's own vectors.
+
+    Attributes:
+        shopper: reads profile and history; None before stage user+query→SID.
+        pairs: pairs (field, value) of profiles that it knows.
+    """
+
+    def __init__(self, *, space: SidSpace, n_features: int, width: int, dim: int) -> None:
+        super().__init__()
+        self.space = space
+        self.embedding = nn.EmbeddingBag(n_features, width, mode="mean", sparse=True)
+        nn.init.normal_(self.embedding.weight, std=width**-0.5)
+        self.norm = nn.LayerNorm(width)
+        self.encoder = _block(width, width)
+        self.code = nn.ModuleList([nn.Embedding(size, width) for size in space.sizes[:-1]])
+        self.step = nn.ModuleList([_block(2 * width, width) for _ in space.sizes[:-1]])
+        self.head = nn.ModuleList([nn.Linear(width, size) for size in space.sizes])
+        self.project = nn.Linear(width, dim, bias=False)
+        self.shopper: ShopperModel | None = None
+        self.pairs: tuple[Pair, ...] = ()
+
+    @classmethod
+    def load(cls, artifact: Artifact, *, space: SidSpace) -> CompactModel:
+        """Read what `save` wrote.
+
+        Raises:
+            ArtifactError: the weights are of another SID space.
+        """
+        settings = artifact.read_json(_SETTINGS)
+        if settings["space"] != space.digest:
+            raise ArtifactError(
+                f"{artifact.path} was trained for another SID space than the catalog's "
+                f"{space.sizes}. Run the generator stage again."
+            )
+        weights = load_file(artifact.file(_WEIGHTS))
+        model = cls(space=space, n_features=1, width=settings["width"], dim=settings["dim"])
+        # The table is nearly all of the weights: it is taken as read, not drawn at random first.
+        model.embedding = nn.EmbeddingBag.from_pretrained(
+            weights["embedding.weight"], freeze=False, mode="mean", sparse=True
+        )
+        if shopper := settings["shopper"]:
+            model.pairs = tuple((field, value) for field, value in shopper["pairs"])
+            model.shopper = ShopperModel(
+                width=settings["width"],
+                n_pairs=len(model.pairs),
+                **{key: shopper[key] for key in ("dim", "n_leaves", "length")},
+            )
+        model.load_state_dict(weights)
+        return model
+
+    def read_shoppers(
+        self, pairs: Sequence[Pair], *, dim: int, n_leaves: int, length: int
+    ) -> ShopperModel:
+        """Let the model read profile and history, from weights that are drawn now.
+
+        Args:
+            pairs: of profiles.
+            dim: size of both views of an item together.
+            n_leaves: SIDs in use.
+            length: chosen items at most.
+        """
+        width = self.embedding.embedding_dim
+        self.pairs = tuple(pairs)
+        self.shopper = ShopperModel(
+            width=width, dim=dim, n_leaves=n_leaves, n_pairs=len(pairs), length=length
+        )
+        return self.shopper
+
+    def save(self, folder: Path) -> None:
+        """Write sizes and weights into a new folder."""
+        folder.mkdir()
+        settings = {
+            "space": self.space.digest,
+            "width": self.embedding.embedding_dim,
+            "dim": self.project.out_features,
+            "shopper": None
+            if self.shopper is None
+            else {
+                "dim": self.shopper.item.in_features,
+                "n_leaves": self.shopper.leaf.num_embeddings,
+                "length": self.shopper.length,
+                "pairs": self.pairs,
+            },
+        }
+        write_json(folder / _SETTINGS, settings)
+        save_model(self, str(folder / _WEIGHTS))
+
+    def encode(self, ids: Tensor, offsets: Tensor) -> Tensor:
+        """Features `[total]` with offsets `[Q]` to hidden states `[Q, W]`."""
+        bag = self.norm(self.embedding(ids, offsets))
+        hidden: Tensor = bag + self.encoder(bag)
+        return hidden
+
+    def vectors(self, hidden: Tensor) -> Tensor:
+        """The generator's own unit vectors of texts: `[n, W]` to `[n, D]`."""
+        return F.normalize(self.project(hidden), dim=-1)
+
+    def extend(self, level: int, hidden: Tensor, codes: Tensor) -> Tensor:
+        """Append the codes of `level` to prefixes: `[R, W]`, `[R]` to `[R, W]`."""
+        code: Tensor = self.code[level](codes)
+        step: Tensor = self.step[level](torch.cat([hidden, hidden * code], dim=-1))
+        return hidden + code + step
+
+    def logprobs(
+        self, level: int, hidden: Tensor, features: Tensor, *, head_weight: float = 1.0
+    ) -> Tensor:
+        """Log-softmax over the codes of a level.
+
+        Args:
+            level: of the codes.
+            hidden: `[R, W]`.
+            features: look-ahead of each code, `EMPTY` where no SID follows, `[R, K_l]`.
+            head_weight: of the head against the look-ahead.
+
+        Returns:
+            `[R, K_l]`.
+        """
+        logits = head_weight * self.head[level](hidden) + features
+        logits = torch.where(features > EMPTY, logits, EMPTY)
+        return F.log_softmax(logits, dim=-1)
+
+
+def _block(size: int, width: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.LayerNorm(size), nn.Linear(size, width), nn.GELU(), nn.Linear(width, width)
+    )
+
+
+def read_bags(model: CompactModel, bags: Bags) -> tuple[Tensor, NDArray[np.float32]]:
+    """Hidden states and the generator's own unit vectors of texts.
+
+    Returns:
+        Float32 `[n, W]`, and float32 `[n, D]` with zeros for a text without a feature.
+    """
+    with torch.inference_mode():
+        hidden = model.encode(*bag_tensors(bags))
+        vectors: NDArray[np.float32] = model.vectors(hidden).numpy()
+    vectors[np.diff(bags.offsets) == 0] = 0.0
+    return hidden, vectors
+
+
+def join_views(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Two unit vectors of each text as one; products of such vectors are the mean of both cosines.
+
+    Args:
+        first: `[n, D]`.
+        second: `[n, D']`.
+
+    Returns:
+        Float32 `[n, D + D']`.
+    """
+    joined: NDArray[np.float32] = np.concatenate([first, second], axis=1) * np.float32(0.5**0.5)
+    return joined
+
+
+def child_features(
+    trie: Trie,
+    level: int,
+    node: Tensor,
+    *,
+    features: Tensor | None = None,
+    prompt: Tensor | None = None,
+) -> Tensor:
+    """Features of the possible next codes of `R` prefixes; `EMPTY` where no SID follows.
+
+    Args:
+        trie: the SIDs in use.
+        level: level of the next code.
+        node: trie node of each prefix, int64 `[R]`; 0 is the root, -1 a prefix of no SID.
+        features: features of that level's nodes for every prompt, `[Q, n_l]`; None for zeros.
+        prompt: prompt of each prefix, int64 `[R]`; needed with `features`.
+
+    Returns:
+        Float32 `[R, K_l]`.
+    """
+    dense = torch.full((len(node), trie.space.sizes[level]), EMPTY)
+    known = np.flatnonzero(node.numpy() >= 0)
+    children = trie.children(level, node.numpy()[known])
+    row, code = torch.from_numpy(known[children.parent]), torch.from_numpy(children.code)
+    if features is None or prompt is None:
+        dense[row, code] = 0.0
+    else:
+        value = features[prompt[row], torch.from_numpy(children.node)]
+        dense[row, code] = value.clamp(min=EMPTY + 1.0)
+    return dense

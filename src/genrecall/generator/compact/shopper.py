@@ -1,0 +1,165 @@
+"""How the compact family reads the shopper: profile and history move what a query means.
+
+Each chosen item is a token `t_j`: an embedding of its SID, its views `v_j` projected, and how long
+ago it was chosen. The query's hidden state `h` and views `q` attend to them, so what was chosen in
+categories that have to do with the query counts and the rest does not (the near-line history of
+CQ-SID, arXiv 2605.14434, §3.2, there chosen by a rule; with `related.py` by both):
+
+    h' = h + Σ profile,   a = softmax_j(W_q h' · W_k t_j / √W + β q · v_j)
+    m  = MLP([h', Σ_j a_j t_j])
+    h_out = h + U_h m,   q_out = normalize(q + γ Σ_j a_j v_j + U_q m)
+
+`W_q`, `U_h` and `U_q` start at zero: before training a query moves towards what the shopper chose,
+most towards what lies nearest to it. A shopper of whom nothing is known has neither profile nor
+history; `m` then says what all shoppers mean by the query.
+
+Shapes: `Q` prompts, `W` width, `D` size of views, `L` chosen items at most, `P` pairs of a profile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genrecall.foundation.ragged import Bags, ragged_ranges
+from genrecall.generator.history import make_bags
+from genrecall.generator.prompts import Pair, Prompt
+
+_NEARNESS: Final = 3.3  # at first an item 0.3 nearer to the query counts e times as much
+_PULL: Final = 0.5  # at first a query moves by half of what is near in the history
+_SMALL: Final = 0.02  # of embeddings at first, beside states of length √W
+
+
+class Context(NamedTuple):
+    """What is known of the shoppers of `Q` prompts.
+
+    Attributes:
+        leaves: SIDs that they chose, as positions in the trie, the latest first, int64 `[Q, L]`;
+            -1 is padding.
+        views: of the chosen items, float32 `[Q, L, D]`.
+        pairs: numbers of the pairs of all profiles, int64 `[P]`.
+        offsets: where each profile starts, int64 `[Q]`.
+    """
+
+    leaves: Tensor
+    views: Tensor
+    pairs: Tensor
+    offsets: Tensor
+
+
+class ShopperModel(nn.Module):
+    """The weights that read profile and history.
+
+    Args:
+        width: `W`.
+        dim: `D`.
+        n_leaves: SIDs in use.
+        n_pairs: pairs (field, value) of profiles.
+        length: `L`.
+    """
+
+    def __init__(self, *, width: int, dim: int, n_leaves: int, n_pairs: int, length: int) -> None:
+        super().__init__()
+        self.length = length
+        self.leaf = _sparse_table(n_leaves, width)
+        self.pair = _sparse_table(n_pairs + 1, width)  # an empty table has no gradient
+        self.item = nn.Linear(dim, width)
+        self.age = nn.Embedding(max(length, 1), width)
+        self.norm = nn.LayerNorm(width)
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width)
+        self.nearness = nn.Parameter(torch.tensor(_NEARNESS))  # β
+        self.pull = nn.Parameter(torch.tensor(_PULL))  # γ
+        self.step = nn.Sequential(nn.LayerNorm(2 * width), nn.Linear(2 * width, width), nn.GELU())
+        self.move_hidden = nn.Linear(width, width)
+        self.move_views = nn.Linear(width, dim)
+        for started in (self.age, self.query, self.move_hidden, self.move_views):
+            for weight in started.parameters():
+                nn.init.zeros_(weight)
+
+    def forward(self, hidden: Tensor, views: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+        """Queries to what these shoppers mean by them.
+
+        Args:
+            hidden: states of the queries, `[Q, W]`.
+            views: of the queries, unit vectors, `[Q, D]`.
+            context: their shoppers.
+
+        Returns:
+            Both moved, `[Q, W]` and `[Q, D]`.
+        """
+        chosen = context.leaves >= 0  # (Q, L)
+        n_prompts, length = chosen.shape
+        leaf = self.leaf(context.leaves.clamp(min=0).reshape(-1, 1)).view(n_prompts, length, -1)
+        age = self.age.weight[:length]
+        tokens = self.norm(leaf + self.item(context.views) + age)  # (Q, L, W)
+        asked = hidden + self.pair(context.pairs, context.offsets)  # (Q, W)
+        learned = torch.einsum("qw,qlw->ql", self.query(asked), self.key(tokens))
+        near = torch.einsum("qd,qld->ql", views, context.views)
+        scores = learned / hidden.shape[1] ** 0.5 + self.nearness * near
+        weight = torch.softmax(scores.masked_fill(~chosen, -1e9), dim=1)
+        weight = weight * chosen  # a shopper without history has none
+        taste = torch.einsum("ql,qlw->qw", weight, tokens)
+        step = self.step(torch.cat([asked, taste], dim=1))
+        pulled = views + self.pull * torch.einsum("ql,qld->qd", weight, context.views)
+        return hidden + self.move_hidden(step), F.normalize(pulled + self.move_views(step), dim=1)
+
+
+def _sparse_table(rows: int, width: int) -> nn.EmbeddingBag:
+    table = nn.EmbeddingBag(rows, width, mode="sum", sparse=True)
+    nn.init.normal_(table.weight, std=_SMALL)
+    return table
+
+
+@dataclass(frozen=True, eq=False)
+class ShopItems:
+    """What the history's items are made of.
+
+    Attributes:
+        sid_of_item: position of each item's SID in the trie, int64 `[N]`.
+        views: of the items, unit vectors, float32 `[N, D]`.
+    """
+
+    sid_of_item: NDArray[np.int64]
+    views: NDArray[np.float32]
+
+
+def make_context(items: ShopItems, histories: Bags, profiles: Bags, *, length: int) -> Context:
+    """Put what is known of shoppers into tensors.
+
+    Args:
+        items: of the shop.
+        histories: catalog rows that each of them chose, oldest first.
+        profiles: numbers of each one's pairs.
+        length: only so many of the latest are read.
+    """
+    counts = np.minimum(np.diff(histories.offsets), length)
+    width = max(int(counts.max(initial=0)), 1)
+    rows = np.full((len(counts), width), -1, dtype=np.int64)
+    prompt = np.repeat(np.arange(len(counts)), counts)
+    latest = ragged_ranges(histories.offsets[1:] - counts, counts)
+    age = np.repeat(np.cumsum(counts), counts) - 1 - np.arange(len(prompt))
+    rows[prompt, age] = histories.ids[latest]
+    return Context(
+        leaves=torch.from_numpy(np.where(rows < 0, -1, items.sid_of_item[rows])),
+        views=torch.from_numpy(items.views[rows]),
+        pairs=torch.from_numpy(profiles.ids),
+        offsets=torch.from_numpy(profiles.offsets[:-1]),
+    )
+
+
+def context_of_prompts(
+    prompts: Sequence[Prompt], items: ShopItems, pairs: Sequence[Pair], *, length: int
+) -> Context:
+    """What prompts say of their shoppers. A pair that training never saw is left out."""
+    number = {pair: place for place, pair in enumerate(pairs)}
+    histories = [prompt.history for prompt in prompts]
+    profiles = [[number[p] for p in prompt.profile if p in number] for prompt in prompts]
+    return make_context(items, make_bags(histories), make_bags(profiles), length=length)

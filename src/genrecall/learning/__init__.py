@@ -1,0 +1,1 @@
+"""What every training shares: the loop, optimizers, checkpoints, chance, threads, processes."""

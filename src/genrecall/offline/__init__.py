@@ -1,0 +1,1 @@
+"""Offline evaluation: who asks, who answers, what was measured."""

@@ -1,0 +1,251 @@
+"""Gathers what report.html shows beside the metrics: the shop, its clusters, curves and examples.
+
+What comes out is plain JSON of bounded size and is kept with the metrics, so that the page can be
+made again without a model. Shapes: `N` items, `S` SIDs, `M` searches, `Q` distinct requests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall import __version__
+from genrecall.bundle import RecallParts
+from genrecall.channels.base import Ranking, Request
+from genrecall.channels.generative import GenerativeChannel
+from genrecall.data.tables import Rows, Searches
+from genrecall.decode.base import Beams
+from genrecall.evaluate.measures import recall, target_ranks
+from genrecall.evaluate.metrics import EvaluationInputs
+from genrecall.foundation.sid import Sid
+from genrecall.generator.prompts import Prompt
+from genrecall.quantize.health.examples import EXAMPLES, with_titles
+from genrecall.quantize.load import HEALTH
+from genrecall.report.clusters import Clusters, shorten
+from genrecall.report.codebook import describe_codebook
+from genrecall.report.curves import beam_curves, budget_curves, cut_curve, overlap, steps
+from genrecall.report.examples import RULE, choose
+from genrecall.report.page import ReportData
+from genrecall.report.projection import draw_sample, project
+from genrecall.report.training import read_curves
+
+SHOWN_BEAMS: Final = 8
+SHOWN_ITEMS: Final = 10
+SHOWN_MISSED: Final = 8
+SHOWN_HISTORY: Final = 3
+"""Of an example query."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What an evaluation leaves for the report.
+
+    Attributes:
+        inputs: what the metrics were computed from.
+        channel: the generative channel.
+        requests: the distinct ones.
+        request_of_search: which of them each search made, int64 `[M]`.
+        rankings: the generative channel's answer to each search.
+        stages: by training stage the SIDs generated for each search, best first, int64 `[M, B]`;
+            the last stage's are the widest.
+        served: the last stage's beams of each distinct request.
+    """
+
+    inputs: EvaluationInputs
+    channel: GenerativeChannel
+    requests: Sequence[Request]
+    request_of_search: NDArray[np.int64]
+    rankings: Sequence[Ranking]
+    stages: Mapping[str, NDArray[np.int64]]
+    served: Beams
+
+
+def gather(
+    parts: RecallParts,
+    searches: Searches,
+    *,
+    evidence: Evidence | None,
+    inputs: str,
+    log_file: Path,
+    seed: int,
+) -> ReportData:
+    """Gather everything that the page shows beside the metrics.
+
+    Args:
+        parts: what the channels are made of.
+        searches: of all splits, to be counted.
+        evidence: of an evaluation; None where nothing was measured.
+        inputs: hash of all that the figures were made from.
+        log_file: `log.jsonl` of the run; may be missing.
+        seed: of the map and the choice of examples.
+    """
+    clusters = Clusters(parts.catalog, parts.table, parts.vectors, live=parts.eligible.live)
+    data: ReportData = {
+        "version": __version__,
+        "inputs": inputs,
+        "seed": seed,
+        "shop": _shop(parts, searches),
+        "health": parts.stages["quantize"].read_json(HEALTH),
+        "health_examples": _health_examples(parts),
+        "codebook": describe_codebook(parts.table),
+        "map": _map(clusters, seed=seed),
+        "training": _training(log_file),
+    }
+    if evidence is not None:
+        data["beams"] = beam_curves(evidence.inputs, evidence.stages)
+        if not parts.channels.generative.fold_variants:  # which variant stays depends on the beams
+            data["cut"] = _cut(evidence)
+        data["budgets"] = budget_curves(evidence.inputs)
+        data["overlap"] = overlap(evidence.inputs)
+        data["examples"] = _examples(clusters, evidence, seed=seed)
+    return data
+
+
+def _shop(parts: RecallParts, searches: Searches) -> dict[str, Any]:
+    live = parts.eligible.live
+    usable = searches.frame["positives"].list.len() > 0
+    counts = {}
+    for split in ("train", "validation", "test"):
+        of_split = searches.frame["split"] == split
+        counts[split] = {"all": int(of_split.sum()), "usable": int((of_split & usable).sum())}
+    return {
+        "items": len(parts.catalog),
+        "available": len(parts.catalog) if live is None else int(live.sum()),
+        "categories": len({path for path in parts.catalog.categories if path}),
+        "searches": counts,
+    }
+
+
+def _health_examples(parts: RecallParts) -> dict[str, Any]:
+    titles = [shorten(title) for title in parts.catalog.titles]
+    examples = with_titles(parts.stages["quantize"].read_json(EXAMPLES), titles)
+    return {
+        name: [one | {"sid": list(Sid.parse(one["sid"]))} for one in found]
+        for name, found in examples.items()
+    }
+
+
+def _training(log_file: Path) -> list[dict[str, Any]]:
+    if not log_file.is_file():
+        return []
+    with log_file.open(encoding="utf-8") as lines:
+        return read_curves(lines)
+
+
+def _map(clusters: Clusters, *, seed: int) -> dict[str, Any]:
+    sids = draw_sample(len(clusters), seed=seed)
+    places = project(clusters.means[sids], seed=seed)
+    return {
+        "x": [round(x, 2) for x in places[:, 0].tolist()],
+        "y": [round(y, 2) for y in places[:, 1].tolist()],
+        "clusters": [clusters.describe(sid) for sid in sids.tolist()],
+        "of": len(clusters),
+    }
+
+
+def _cut(evidence: Evidence) -> dict[str, Any]:
+    """Answers of more and more beams, cut to as many items as every channel may give."""
+    beams, channel = evidence.served, evidence.channel
+    vectors = channel.encode(evidence.requests)
+    sid_of_item = channel.postings.table.sid_of_item
+    place = np.empty(len(channel.postings.sizes), dtype=np.int64)
+    answers = []
+    for vector, leaves, logprob in zip(vectors, beams.leaves, beams.logprob, strict=True):
+        rows = channel.answer(vector, leaves, logprob, None).rows
+        filled = leaves[leaves >= 0]
+        place[filled] = np.arange(len(filled))
+        answers.append((rows, place[sid_of_item[rows]]))
+    widths = steps(max(int((beams.leaves >= 0).sum(axis=1).max(initial=0)), 1))
+    return cut_curve(
+        evidence.inputs, [answers[i] for i in evidence.request_of_search.tolist()], widths
+    )
+
+
+def _examples(clusters: Clusters, evidence: Evidence, *, seed: int) -> dict[str, Any]:
+    n = len(evidence.requests)
+    searches_of = np.bincount(evidence.request_of_search, minlength=n)
+    rows = [ranking.rows for ranking in evidence.rankings]
+    found = recall(target_ranks(rows, evidence.inputs.positives), SHOWN_ITEMS)
+    mean = np.bincount(evidence.request_of_search, weights=found, minlength=n) / searches_of
+    chosen = choose(mean, seed=seed)
+    prompts = evidence.channel.prompts(evidence.requests)
+    shown = {
+        name: [
+            {
+                "query": shorten(evidence.requests[query].query),
+                "shopper": _shopper(clusters, prompts[query]),
+                "searches": int(searches_of[query]),
+                "recall": float(mean[query]),
+                **_example(clusters, evidence, query),
+            }
+            for query in queries.tolist()
+        ]
+        for name, queries in chosen._asdict().items()
+    }
+    return {"rule": RULE, **shown}
+
+
+def _shopper(clusters: Clusters, prompt: Prompt) -> dict[str, Any] | None:
+    """What the generator read of a shopper, and nothing else; the latest items first."""
+    if not (prompt.profile or prompt.history):
+        return None
+    rows = prompt.history[: -SHOWN_HISTORY - 1 : -1]
+    return {
+        "profile": [list(pair) for pair in prompt.profile],
+        "history": [shorten(clusters.catalog.titles[row]) for row in rows],
+        "history_more": len(prompt.history) - len(rows),
+    }
+
+
+def _example(clusters: Clusters, evidence: Evidence, query: int) -> dict[str, Any]:
+    """What one query generated, answered and missed."""
+    asked = np.flatnonzero(evidence.request_of_search == query).tolist()
+    good = np.unique(np.concatenate([evidence.inputs.positives[search] for search in asked]))
+    rows = evidence.rankings[asked[0]].rows
+    beams = evidence.served
+    leaves, logprob = beams.leaves[query], beams.logprob[query]
+    missed = np.setdiff1d(good, rows[:SHOWN_ITEMS])
+    missed = np.concatenate([rows[np.isin(rows, missed)], np.setdiff1d(missed, rows)])  # by rank
+    return {
+        "beams": [
+            clusters.describe(leaf) | {"probability": math.exp(nats)}
+            for leaf, nats in zip(leaves.tolist(), logprob.tolist(), strict=True)
+            if leaf >= 0
+        ][:SHOWN_BEAMS],
+        "items": [
+            _item(clusters, row) | {"good": bool(row in good)}
+            for row in rows[:SHOWN_ITEMS].tolist()
+        ],
+        "good": len(good),
+        "missed": [
+            _item(clusters, row) | _place(clusters, row, rows=rows, leaves=leaves)
+            for row in missed[:SHOWN_MISSED].tolist()
+        ],
+        "missed_more": max(len(missed) - SHOWN_MISSED, 0),
+    }
+
+
+def _item(clusters: Clusters, row: int) -> dict[str, Any]:
+    return {
+        "item_id": clusters.catalog.item_ids[row],
+        "title": shorten(clusters.catalog.titles[row]),
+        "sid": list(Sid(*clusters.table.codes[row].tolist())),
+    }
+
+
+def _place(
+    clusters: Clusters, row: int, *, rows: Rows, leaves: NDArray[np.int64]
+) -> dict[str, int | None]:
+    """Where a missed item stands in the answer, and its SID among the beams, both from 1."""
+    rank = np.flatnonzero(rows == row)
+    beam = np.flatnonzero(leaves == clusters.table.sid_of_item[row])
+    return {
+        "rank": int(rank[0]) + 1 if len(rank) else None,
+        "beam": int(beam[0]) + 1 if len(beam) else None,
+    }

@@ -1,0 +1,34 @@
+"""Rankings of an evaluation as TREC files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from genrecall.data.tables import Catalog
+from genrecall.evaluate.trec import write_qrels, write_run
+from genrecall.offline.measure import Offline
+
+TREC_DEPTH: Final = 100
+"""Items of a search in the TREC runs; all 1,000 of them would be hundreds of megabytes."""
+
+
+def write_trec(offline: Offline, catalog: Catalog, folder: Path) -> None:
+    """Write the head of the rankings, and the good items: `<channel>.run` and `qrels.txt`."""
+    folder.mkdir()
+    search_ids = offline.searches.frame["search_id"].to_list()
+    for name, rankings in offline.rankings.items():
+        write_run(
+            folder / f"{name}.run",
+            search_ids=search_ids,
+            item_ids=catalog.item_ids,
+            rows=[ranking.rows[:TREC_DEPTH] for ranking in rankings],
+            scores=[ranking.scores[:TREC_DEPTH] for ranking in rankings],
+            tag=name,
+        )
+    write_qrels(
+        folder / "qrels.txt",
+        search_ids=search_ids,
+        item_ids=catalog.item_ids,
+        positives=offline.searches.positives,
+    )

@@ -1,0 +1,55 @@
+"""Slices of the measured searches and items, and the units that intervals are over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from genrecall.bundle import RecallParts
+from genrecall.data.tables import Rows, Searches
+from genrecall.evaluate.slices import Masks, frequency_slices
+from genrecall.text.normalize import normalize
+
+
+def _units(measured: Searches, searches: Searches, queries: Sequence[str]) -> list[str]:
+    """Of which the searches are drawn: intervals and folds are over these.
+
+    They are queries; but where all queries are known from training and only the shoppers tell
+    searches apart, as in category-path queries, they are shoppers.
+    """
+    users = measured.frame["user_id"]
+    if users.null_count():
+        return list(queries)
+    train = {normalize(query) for query in set(searches.of("train").queries)}
+    return users.to_list() if train.issuperset(queries) else list(queries)
+
+
+def _slices(queries: Sequence[str], searches: Searches) -> Masks:
+    """Slices of normalized queries."""
+    train = searches.frame.filter(searches.frame["split"] == "train")["query"].to_list()
+    spelled = {query: normalize(query) for query in set(train)}
+    return frequency_slices(queries, [spelled[query] for query in train])
+
+
+def _item_slices(parts: RecallParts, searches: Searches) -> dict[str, Rows]:
+    """Parts of the items, by what training saw of them.
+
+    `new_items` are dated after the last training search and were never shown or chosen in training;
+    a date alone does not tell, since a new price may set it, too. Where items have no dates but
+    searches are in order, as in sequences, `cold_items` were never shown or chosen in training, and
+    `known_items` are the others.
+    """
+    train = searches.frame.filter(searches.frame["split"] == "train")
+    last = train["time"].max()
+    if not isinstance(last, int):
+        return {}
+    unseen = np.ones(len(parts.catalog), dtype=np.bool_)
+    for column in ("impressions", "positives"):
+        unseen[train[column].explode().drop_nulls().unique().to_numpy()] = False
+    entered = parts.catalog.frame["updated_at"]
+    if entered.null_count() == len(entered):
+        parts_of = {"cold_items": unseen, "known_items": ~unseen}
+    else:
+        parts_of = {"new_items": unseen & (entered > last).fill_null(False).to_numpy()}
+    return {name: np.flatnonzero(mask).astype(np.int32) for name, mask in parts_of.items()}

@@ -1,0 +1,1 @@
+"""The stages in order, from a config to a bundle, its figures and its report."""

@@ -1,0 +1,76 @@
+"""The demo: a synthetic shop and a config that suits it."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from genrecall.config import Config
+from genrecall.data.config import DataConfig, SplitConfig, TableSource
+from genrecall.embed.config import EmbedConfig
+from genrecall.foundation.artifact import MANIFEST, content_hash, open_artifact, writing
+from genrecall.foundation.errors import ArtifactError
+from genrecall.generator.config import GeneratorConfig, StageConfig
+from genrecall.shop.config import ShopConfig
+from genrecall.shop.write import write_shop
+
+SHOPPERS: Final = 2_000
+"""Shoppers of the demo's shop."""
+
+_SHOP: Final = "shop"
+
+
+def make_demo(
+    folder: Path, *, items: int, searches: int, seed: int, shoppers: int = SHOPPERS
+) -> Config:
+    """Write the synthetic shop into `folder` and return the config of the demo.
+
+    Searches are split by time, as a shop would do it: no model sees a click or purchase of the
+    future. It does see the titles of all items, also of those that enter later. The shop is small,
+    so training is shorter than by default.
+
+    A shop that is there is kept if it has the same settings and version and its files are whole.
+
+    Args:
+        folder: where the shop's tables are written; the folder is replaced as a whole.
+        items: how many it has.
+        searches: how many its log has.
+        seed: of the shop and of training.
+        shoppers: how many made the searches.
+
+    Raises:
+        ArtifactError: something else is at `folder`, which must not be replaced.
+    """
+    shop = ShopConfig(items=items, searches=searches, shoppers=shoppers, seed=seed)
+    inputs = content_hash({"version": version("genrecall"), "shop": shop.model_dump(mode="json")})
+    if not _is_made(folder, inputs):
+        with writing(folder, kind=_SHOP, inputs=inputs) as scratch:
+            write_shop(shop, scratch)
+    return Config(
+        data=DataConfig(
+            items=TableSource(file=folder / "items.jsonl"),
+            searches=TableSource(file=folder / "searches.jsonl"),
+            users=TableSource(file=folder / "users.jsonl"),
+            split=SplitConfig(by="time"),
+        ),
+        embed=EmbedConfig(steps=600),
+        generator=GeneratorConfig(
+            item_to_sid=StageConfig(steps=100),
+            query_to_sid=StageConfig(steps=400),
+            pseudo_queries=50_000,
+        ),
+        seed=seed,
+    )
+
+
+def _is_made(folder: Path, inputs: str) -> bool:
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        raise ArtifactError(
+            f"{folder} was not written by `genrecall demo` and is left as it is. Move it away, or "
+            "give another --out."
+        )
+    try:
+        return open_artifact(folder, kind=_SHOP).inputs == inputs
+    except ArtifactError:  # missing or damaged
+        return False

@@ -1,0 +1,87 @@
+"""Measure a bundle on a split of the searches that its run has read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from genrecall.bundle import KIND, load_parts
+from genrecall.config import Config
+from genrecall.data import stage as data_stage
+from genrecall.evaluate.metrics import (
+    Metrics,
+)
+from genrecall.foundation.artifact import open_artifact, write_text
+from genrecall.foundation.errors import ArtifactError, ConfigError, unknown_name
+from genrecall.foundation.progress import FileLog
+from genrecall.learning.threads import set_threads
+from genrecall.offline.evidence import gather
+from genrecall.offline.measure import evaluate
+from genrecall.pipeline.outputs import Outputs
+from genrecall.report.page import render_report
+
+_Measurable = Literal["validation", "test"]
+
+
+def evaluate_bundle(
+    bundle: Path, *, split: str, data: Path | None = None, report: Path | None = None
+) -> Metrics:
+    """Measure a bundle on one split of the searches that its run has read.
+
+    Each evaluation is written to the run's `log.jsonl`, and that of the test split is told.
+
+    Args:
+        bundle: the bundle's folder.
+        split: `validation` or `test`.
+        data: the run's data stage; None for the one beside the bundle.
+        report: where to write a page about it; None for nowhere.
+
+    Raises:
+        ArtifactError: bundle or data stage are missing or damaged, or do not belong together.
+        ConfigError: another split.
+        DataError: no search of the split has a good item.
+    """
+    if split not in get_args(_Measurable):
+        raise ConfigError(unknown_name("split", split, get_args(_Measurable)))
+    opened = open_artifact(bundle, kind=KIND)
+    outputs = Outputs(bundle.parent)
+    read = open_artifact(data or outputs.stage("data"), kind=data_stage.KIND)
+    _, searches = data_stage.load(read)
+    parts = load_parts(opened)
+    if read.digest != opened.meta.get("data"):
+        raise ArtifactError(
+            f"{read.path} holds other items, searches or splits than {bundle} was made of, so it "
+            "might measure what the bundle was trained on. Give the data stage of the bundle's own "
+            "run with --data, or run the pipeline again."
+        )
+    shoppers = data_stage.load_shoppers(read)
+    config = Config.model_validate(opened.meta["config"])  # `load_parts` has seen that it is ours
+    set_threads(config.threads)
+    log = FileLog(outputs.log)
+    log.event("evaluate", bundle=str(bundle), digest=opened.digest, split=split)
+    if split == "test":
+        log.say("  this is the test split: tune nothing on what it says")
+    offline = evaluate(
+        parts,
+        searches,
+        split=cast("_Measurable", split),
+        users=None if shoppers is None else shoppers.users,
+        config=config.evaluate,
+        fusion=config.funnel.fusion,
+        health=opened.meta["metrics"]["quantize"],
+        log=log,
+        weights=opened.meta["fusion"] if split == "test" else None,
+        seed=config.seed,
+    )
+    if report is not None:
+        gathered = gather(
+            parts,
+            searches,
+            evidence=offline.evidence,
+            inputs=opened.digest,
+            log_file=outputs.log,
+            seed=config.seed,
+        )
+        report.parent.mkdir(parents=True, exist_ok=True)
+        write_text(report, render_report(offline.metrics, gathered))
+    return offline.metrics

@@ -1,0 +1,1 @@
+"""How healthy SIDs are: figures, warnings, examples."""

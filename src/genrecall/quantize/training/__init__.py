@@ -1,0 +1,1 @@
+"""Training of the quantizer, and the sizes of its clusters."""

@@ -1,0 +1,98 @@
+"""What stands behind a SID: how many items, of which category, and the titles in its middle.
+
+Shapes: `N` items, `S` SIDs, `D` width of the vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.data.tables import Catalog
+from genrecall.foundation.sid import SidTable
+
+_TITLES: Final = 3
+_LONGEST: Final = 120  # characters of a title
+
+
+class Clusters:
+    """Every SID of a table, described.
+
+    Args:
+        catalog: the items.
+        table: SID of each item.
+        vectors: of the items, float32 `[N, D]`.
+        live: which items can be answered with, bool `[N]`; None for all.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        table: SidTable,
+        vectors: NDArray[np.float32],
+        *,
+        live: NDArray[np.bool_] | None = None,
+    ) -> None:
+        self.catalog, self.table = catalog, table
+        sid, n = table.sid_of_item, len(table.packed)
+        self._live = np.bincount(sid if live is None else sid[live], minlength=n)
+        order = np.argsort(sid, kind="stable")
+        starts = np.searchsorted(sid[order], np.arange(n))
+        self.means: NDArray[np.float32] = (
+            np.add.reduceat(vectors[order], starts) / table.sizes[:, None]
+        ).astype(np.float32)
+        """Mean vector of each SID's items, `[S, D]`."""
+        likeness = np.einsum("nd,nd->n", vectors, self.means[sid])
+        self._central = np.lexsort((-likeness, sid))  # the most central of each SID first
+        self._starts = starts
+        self._sids = table.sids.tolist()
+        self._categories = _most_frequent(catalog.categories, sid, n)
+
+    def __len__(self) -> int:
+        return len(self._sids)
+
+    def describe(self, sid: int) -> dict[str, Any]:
+        """One SID by its position in the table.
+
+        Returns:
+            `sid` [its codes], `items` (live ones), `category` [path] or None, the most frequent of
+            its items, `titles` of up to three items nearest to its middle.
+        """
+        size = min(int(self.table.sizes[sid]), _TITLES)
+        central = self._central[self._starts[sid] : self._starts[sid] + size]
+        category = self._categories[sid]
+        return {
+            "sid": self._sids[sid],
+            "items": int(self._live[sid]),
+            "category": None if category is None else list(category),
+            "titles": [shorten(self.catalog.titles[row]) for row in central.tolist()],
+        }
+
+
+def shorten(text: str) -> str:
+    """A title that fits on a page; some shops write whole descriptions into it.
+
+    >>> shorten("x" * 200) == "x" * 119 + "…"
+    True
+    """
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1].rstrip() + "…"
+
+
+def _most_frequent(
+    categories: Sequence[tuple[str, ...] | None], sid: NDArray[np.int64], n_sids: int
+) -> list[tuple[str, ...] | None]:
+    """The most frequent known category of each SID's items."""
+    paths = sorted({path for path in categories if path})
+    number = {path: place for place, path in enumerate(paths)}
+    of_item = np.array([number[path] if path else -1 for path in categories], dtype=np.int64)
+    known = of_item >= 0
+    found: list[tuple[str, ...] | None] = [None] * n_sids
+    if not paths:
+        return found
+    pairs, counts = np.unique(np.stack([sid[known], of_item[known]]), axis=1, return_counts=True)
+    for place in np.argsort(counts, kind="stable").tolist():  # the most frequent is written last
+        found[int(pairs[0, place])] = paths[int(pairs[1, place])]
+    return found

@@ -1,0 +1,139 @@
+"""The page itself: metrics and what was gathered beside them become one HTML file.
+
+It needs no network: the style, the script and Plotly stand in it, and a content security policy
+forbids it to load anything. All foreign text is escaped by the template engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+from genrecall.evaluate.metrics import GENERATIVE, TWO_VIEWS, K, Metrics
+from genrecall.report import charts, words
+from genrecall.report.plotting import Chart
+
+ReportData = dict[str, Any]
+"""What the page shows beside `metrics.json`; the stage's `report.json`:
+
+- `version`, `seed`; `inputs`: hash of all that the figures were made from
+- `shop`: `items`, `available`, `categories`, `searches` {split: {all, usable}}
+- `health`, `health_examples`: `health.json` of the SIDs, and `examples.json` with titles
+- `codebook`: see `codebook.describe_codebook`
+- `map`: `x`, `y`, `clusters` [see `Clusters.describe`] and `of`, how many clusters there are
+- `training`: see `training.read_curves`
+
+and only where searches were measured:
+
+- `beams`, `cut`, `budgets`, `overlap`: see `curves`
+- `examples`: `rule`, `good`, `bad` [query, recall, beams, items, missed good items]
+"""
+
+
+class Section(NamedTuple):
+    """A part of the page; its template is named after `name`."""
+
+    name: str
+    title: str
+
+
+_SECTIONS: Final = (
+    Section("beams", "Beams: what the generator finds"),
+    Section("budget", "Recall by number of items"),
+    Section("overlap", "Who finds what"),
+    Section("slices", "Frequent, rare and new"),
+    Section("codebook", "Health of the codebook"),
+    Section("map", "Map of the clusters"),
+    Section("training", "Training"),
+    Section("queries", "Queries, good and bad"),
+    Section("glossary", "Glossary"),
+    Section("next", "What next"),
+)
+
+_SLICE_MEASURE: Final = "recall@100"
+
+
+def render_report(metrics: Metrics, data: ReportData) -> str:
+    """Make the page; equal arguments make equal pages.
+
+    Args:
+        metrics: as in `metrics.json`.
+        data: see `ReportData`; parts that are not there are left out of the page.
+    """
+    made = _charts(metrics, data)
+    shown = {
+        "beams": "hit" in made,
+        "budget": "budget" in made,
+        "overlap": "overlap" in data,
+        "slices": "slices" in made,
+        "training": bool(data["training"]),
+        "queries": bool(data.get("examples", {}).get("good")),
+    }
+    page = _environment().get_template("page.html")
+    return page.render(
+        metrics=metrics,
+        data=data,
+        charts=made,
+        sections=[section for section in _SECTIONS if shown.get(section.name, True)],
+        headlines=words.headlines(metrics),
+        channels=sorted(metrics["channels"], key=lambda name: (name.count("+"), name)),
+        stages=words.stages(metrics),
+        slices=words.slices(metrics),
+        slice_channels=_slice_channels(metrics),
+        slice_measure=_SLICE_MEASURE,
+        control=TWO_VIEWS,
+        generative=GENERATIVE,
+        health_examples=words.health_examples(data["health_examples"]),
+        k=K,
+        plotly=get_plotlyjs(),
+    )
+
+
+def _charts(metrics: Metrics, data: ReportData) -> dict[str, Chart]:
+    made = [
+        charts.codes_chart(data["codebook"]["levels"]),
+        charts.sizes_chart(data["codebook"]["items_per_sid"]),
+        charts.map_chart(data["map"]),
+        *(charts.training_chart(curve, number) for number, curve in enumerate(data["training"])),
+    ]
+    if "beams" in data:
+        made.append(charts.hit_chart(data["beams"], data.get("cut")))
+        made.append(charts.candidates_chart(data["beams"]))
+    if "budgets" in data:
+        made.append(charts.budget_chart(data["budgets"]))
+    if words.slices(metrics):
+        made.append(charts.slice_chart(metrics, _slice_channels(metrics), _SLICE_MEASURE))
+    return {chart.name: chart for chart in made}
+
+
+def _slice_channels(metrics: Metrics) -> list[str]:
+    """The generative channel, and the fusion of the others without and with it."""
+    compared = words.added(metrics) or ()
+    chosen = [name for name in (GENERATIVE, *reversed(compared)) if name in metrics["channels"]]
+    return chosen or list(metrics["channels"])[:3]
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("genrecall.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: Mapping[str, Callable[..., str]] = {
+        "change": words.change,
+        "channel": words.channel,
+        "count": words.count,
+        "ends": words.ends,
+        "percent": words.percent,
+        "share": words.share,
+        "sid": words.sid,
+        "slice_name": words.slice_name,
+        "stage": words.stage,
+    }
+    environment.filters.update(filters)
+    return environment

@@ -1,0 +1,49 @@
+"""How large the synthetic shop is and how its shoppers behave."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from genrecall.foundation.settings import Section
+
+
+class ShopConfig(Section):
+    """The synthetic shop. The same config gives the same bytes."""
+
+    seed: int = Field(default=1, ge=0)
+    """Decides everything that is drawn at random."""
+    items: int = Field(default=8_000, ge=100, le=200_000)
+    """Items in the catalog, variants counted apart. A small shop sells fewer product types: one
+    for every `ITEMS_PER_TYPE` items. The paper's pool has 21 million; 8,000 fit a demo."""
+    searches: int = Field(default=40_000, ge=100)
+    """Searches in the log. The paper's log of one month has about 90 million."""
+    shoppers: int = Field(default=2_000, ge=10)
+    """Shoppers behind the searches."""
+    days: int = Field(default=30, ge=2, le=3_650)
+    """Length of the log in days."""
+    start: int = Field(default=1_740_787_200, ge=0)
+    """First second of the log, in seconds since 1970 (UTC); by default 1 March 2025."""
+    new_items_per_day: float = Field(default=0.005, ge=0, le=0.1)
+    """Items that enter on each day of the log, as a share of the catalog; at most half of the
+    catalog enters during the log."""
+    sold_out: float = Field(default=0.02, ge=0, le=0.5)
+    """Share of the items that leave the shelves within the first three quarters of the log."""
+    without_category: float = Field(default=0.08, ge=0, le=1)
+    """Share of the items whose category is unknown."""
+    distinct_queries: int = Field(default=12_000, ge=50)
+    """Distinct queries that shoppers choose from, at most."""
+    zipf_exponent: float = Field(default=1.0, ge=0, le=3)
+    """How unequal queries are: the `r`-th most frequent one has a share proportional to
+    `(r + zipf_offset) ** -zipf_exponent`."""
+    zipf_offset: float = Field(default=8.0, ge=0)
+    """Flattens the very head, as measured in logs of real shops: the most frequent query gets
+    about 1 % of the searches."""
+    misspelled: float = Field(default=0.18, ge=0, le=1)
+    """Probability that a query is mistyped when it is thought up. Mistyped queries are rarely the
+    same twice, so they are more of the distinct queries and live in the tail."""
+    anonymous: float = Field(default=0.25, ge=0, le=1)
+    """Share of the searches whose shopper the log does not know."""
+    impressions: int = Field(default=20, ge=1, le=1_000)
+    """Items shown in answer to a search, at most."""
+    position_bias: float = Field(default=0.6, ge=0, le=3)
+    """A shopper looks at position `p` (from 1) with probability `p ** -position_bias`."""

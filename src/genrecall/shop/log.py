@@ -1,0 +1,214 @@
+"""The search log: who searched what and when, what was shown, clicked and bought.
+
+A click takes three things: the shopper looks at the position, the item is what was wanted, and it
+is to the shopper's taste. Shapes: `M` searches, `k` positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.shop.catalog import AUDIENCES, DAY, Floats, Numbers, ShopCatalog
+from genrecall.shop.config import ShopConfig
+from genrecall.shop.engine import Engine
+from genrecall.shop.intent import Intent, Query, relevance
+from genrecall.shop.queries import popularity
+from genrecall.shop.shoppers import AUDIENCE_FIT, Shoppers
+
+OTHER_TYPE: Final = 0.3
+"""Relevance that is left of an item which the query could mean, but the shopper did not."""
+
+CURIOSITY: Final = 0.004
+"""Relevance of an item that is nothing like what was wanted: people do click strange things."""
+
+DECIDED: Final = 0.4
+"""Power to which the attraction is raised, which brings it towards 1, for a shopper who asks for
+one product by its name: the taste has spoken before the search."""
+
+PURCHASE: Final = 0.2
+"""Probability that a click on a fully relevant item to the shopper's taste ends in a purchase."""
+
+_WEEKDAYS: Final = (1.0, 0.9, 0.9, 0.95, 1.05, 1.3, 1.35)
+_HOURS: Final = (
+    8, 4, 3, 2, 2, 3, 8, 16, 26, 34, 40, 44, 48, 46, 44, 44, 46, 50, 58, 70, 76, 66, 42, 20,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class SearchLog:
+    """All searches in the order of time.
+
+    Args:
+        time: in seconds since 1970, `[M]`.
+        user: number of the shopper, `[M]`.
+        anonymous: whether the log does not know them, `[M]`.
+        query: number of the query, `[M]`.
+        shown: catalog rows in the order shown, -1 at empty positions, `[M, k]`.
+        clicked: which were clicked, `[M, k]`.
+        bought: which were bought, always clicked ones, `[M, k]`.
+    """
+
+    time: Numbers
+    user: Numbers
+    anonymous: NDArray[np.bool_]
+    query: Numbers
+    shown: Numbers
+    clicked: NDArray[np.bool_]
+    bought: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
+def simulate(
+    catalog: ShopCatalog,
+    shoppers: Shoppers,
+    queries: Sequence[Query],
+    config: ShopConfig,
+    rng: np.random.Generator,
+) -> SearchLog:
+    """Let the shoppers search."""
+    engine = Engine(catalog, rng)
+    n, k = config.searches, config.impressions
+    query = rng.choice(len(queries), n, p=popularity(len(queries), config))
+    time = _times(catalog, [queries[number].intent for number in query], config, rng)
+    order = np.argsort(time, kind="stable")
+    query, time = query[order], time[order]
+    user = np.zeros(n, dtype=np.int64)
+    shown = np.zeros((n, k), dtype=np.int64)
+    appealing = np.zeros((n, k))
+    drawn = UserChoice(catalog, shoppers, rng)
+    for number, searches in _by_value(query):
+        intent = queries[number].intent
+        user[searches] = drawn.users(intent, len(searches))
+        shown[searches] = engine.answer(queries[number], time[searches], k=k)
+        meant = drawn.types_in_mind(intent, user[searches])
+        appealing[searches] = appeal(
+            catalog, shoppers, intent, users=user[searches], meant=meant, shown=shown[searches]
+        )
+    # At empty positions -1 reads some item; the last condition of a click discards it.
+    clicked = (rng.random((n, k)) < looks(config) * appealing) & (shown >= 0)
+    return SearchLog(
+        time=time,
+        user=user,
+        anonymous=rng.random(n) < config.anonymous,
+        query=query,
+        shown=shown,
+        clicked=clicked,
+        bought=clicked & (rng.random((n, k)) < PURCHASE * np.sqrt(appealing)),
+    )
+
+
+def looks(config: ShopConfig) -> Floats:
+    """Probability that a shopper looks at each position: `[k]`."""
+    position = np.arange(1, config.impressions + 1)
+    chance: Floats = np.power(position, -config.position_bias)
+    return chance
+
+
+def appeal(
+    catalog: ShopCatalog,
+    shoppers: Shoppers,
+    intent: Intent,
+    *,
+    users: Numbers,
+    meant: Numbers,
+    shown: Numbers,
+) -> Floats:
+    """Probability that shoppers click what they are shown if they look at it: `[n, k]`.
+
+    Args:
+        catalog: the shop's items.
+        shoppers: everybody.
+        intent: what the query says.
+        users: who asked, `[n]`.
+        meant: the type that each of them thinks of, `[n]`.
+        shown: catalog rows, `[n, k]`; what -1 gets means nothing.
+    """
+    relevant = _relevance_in_mind(catalog, intent, meant, shown)
+    attraction = shoppers.attraction(catalog, users[:, None], shown)
+    if intent.kind == "product":
+        attraction **= DECIDED
+    chance: Floats = np.maximum(relevant, CURIOSITY) * attraction
+    return chance
+
+
+def _times(
+    catalog: ShopCatalog, intents: Sequence[Intent], config: ShopConfig, rng: np.random.Generator
+) -> Numbers:
+    """When each search happens; nobody asks for a product by name before it is there."""
+    n = len(intents)
+    first_weekday = (config.start // DAY + 3) % 7  # 1970 began on a Thursday, Monday is 0
+    weekday = (first_weekday + np.arange(config.days)) % 7
+    days = np.array(_WEEKDAYS)[weekday]
+    hours = np.array(_HOURS, dtype=np.float64)
+    day = rng.choice(config.days, n, p=days / days.sum())
+    hour = rng.choice(24, n, p=hours / hours.sum())
+    time = config.start + day * DAY + hour * 3_600 + rng.integers(0, 3_600, n)
+    entry_of_product = np.zeros(int(catalog.product_of.max()) + 1, dtype=np.int64)
+    entry_of_product[catalog.product_of] = catalog.entered
+    asked = np.array([-1 if intent.product is None else intent.product for intent in intents])
+    entered = np.where(asked < 0, config.start, entry_of_product[asked])
+    end = config.start + config.days * DAY
+    later = entered + (rng.random(n) * (end - entered)).astype(np.int64)
+    times: Numbers = np.where(time < entered, later, time)
+    return times
+
+
+class UserChoice:
+    """Draws who asks a query, by activity, interest and gender, and which type they think of."""
+
+    def __init__(self, catalog: ShopCatalog, shoppers: Shoppers, rng: np.random.Generator) -> None:
+        self._catalog, self._shoppers, self._rng = catalog, shoppers, rng
+        self._cdfs: dict[tuple[tuple[int, ...], str], Floats] = {}
+        fit = np.exp(AUDIENCE_FIT)[:, catalog.audience_of]
+        sums = [np.bincount(catalog.type_of, of_gender) for of_gender in fit]
+        self._fit_of_type = np.stack(sums) / np.bincount(catalog.type_of)
+        self._demand = np.array([sold.kind.demand for sold in catalog.types])
+
+    def users(self, intent: Intent, n: int) -> Numbers:
+        """Who makes the `n` searches of a query."""
+        audience = dict(intent.wanted).get("audience", "")
+        key = (intent.types, audience)
+        if key not in self._cdfs:
+            groups = sorted({self._catalog.types[number].group for number in intent.types})
+            fit = self._fit_of_type[:, list(intent.types)].mean(1)
+            if audience:
+                fit = np.exp(AUDIENCE_FIT[:, AUDIENCES.index(audience)])
+            weight = self._shoppers.activity * self._shoppers.interest[:, groups].sum(1)
+            self._cdfs[key] = np.cumsum(weight * fit[self._shoppers.gender])
+        cdf = self._cdfs[key]
+        at: Numbers = np.searchsorted(cdf, self._rng.random(n) * cdf[-1], side="right")
+        return at.clip(max=len(cdf) - 1)
+
+    def types_in_mind(self, intent: Intent, users: Numbers) -> Numbers:
+        """The one type that each shopper thinks of."""
+        types = np.array(intent.types)
+        if len(types) == 1:
+            return np.broadcast_to(types, users.shape)
+        groups = self._catalog.group_of_type[types]
+        weight = self._demand[types] * np.sqrt(self._shoppers.interest[users][:, groups])
+        cdf = np.cumsum(weight, axis=1)
+        draw = self._rng.random((len(users), 1)) * cdf[:, -1:]
+        chosen: Numbers = types[np.minimum((cdf <= draw).sum(1), len(types) - 1)]
+        return chosen
+
+
+def _relevance_in_mind(
+    catalog: ShopCatalog, intent: Intent, meant: Numbers, shown: Numbers
+) -> Floats:
+    grade = relevance(catalog, intent, shown)
+    other = catalog.type_of[shown] != meant[:, None]
+    return np.where(other, OTHER_TYPE * grade, grade) if len(intent.types) > 1 else grade
+
+
+def _by_value(numbers: Numbers) -> list[tuple[int, Numbers]]:
+    """Each distinct number with the positions where it stands."""
+    order = np.argsort(numbers, kind="stable")
+    values, starts = np.unique(numbers[order], return_index=True)
+    return list(zip(values.tolist(), np.split(order, starts[1:]), strict=True))

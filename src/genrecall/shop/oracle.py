@@ -1,0 +1,85 @@
+"""What can be known at most about a search of the synthetic shop: its expected clicks by item.
+
+A search is made again many times: the shop's own engine answers it, with other chance, and for
+every item shown the simulation tells how likely it is to be looked at and clicked. So the sums are
+what the clicks would be on average.
+
+Shapes: `M` searches, `N` items, `S` repetitions of a search, `k` positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.shop.catalog import Numbers
+from genrecall.shop.config import ShopConfig
+from genrecall.shop.engine import Engine
+from genrecall.shop.intent import Query
+from genrecall.shop.log import UserChoice, appeal, looks
+from genrecall.shop.make import Shop
+
+REPETITIONS: Final = 300
+
+_CHANCE: Final = 4  # a stream of chance beside those that made the shop
+
+
+class ExpectedClicks(NamedTuple):
+    """Clicks to expect on each item when a search is made.
+
+    Attributes:
+        by_anyone: asked by one of all who might ask this query, float32 `[M, N]`.
+        by_shopper: asked by the one who did, float32 `[M, N]`.
+    """
+
+    by_anyone: NDArray[np.float32]
+    by_shopper: NDArray[np.float32]
+
+
+def expected_clicks(
+    shop: Shop, config: ShopConfig, searches: Sequence[int], *, repetitions: int = REPETITIONS
+) -> ExpectedClicks:
+    """Make searches of the log again.
+
+    Args:
+        shop: everything about it.
+        config: what it was made with.
+        searches: numbers of searches in its log, `[M]`.
+        repetitions: `S`.
+    """
+    rng = np.random.default_rng([config.seed, _CHANCE])
+    engine = Engine(shop.catalog, rng)
+    drawn = UserChoice(shop.catalog, shop.shoppers, rng)
+    looked, log = looks(config), shop.log
+    sums = np.zeros((2, len(searches), len(shop.catalog)), dtype=np.float32)
+    for place, number in enumerate(searches):
+        query, user = shop.queries[log.query[number]], log.user[number]
+        times = np.full(repetitions, log.time[number])
+        shown = _answers(engine, query, times, seen=log.shown[number])  # (S, k)
+        anyone = drawn.users(query.intent, repetitions)
+        for kind, users in enumerate((anyone, np.full(repetitions, user))):
+            meant = drawn.types_in_mind(query.intent, users)
+            chance = looked * appeal(
+                shop.catalog, shop.shoppers, query.intent, users=users, meant=meant, shown=shown
+            )
+            there = shown >= 0
+            clicks = np.bincount(shown[there], weights=chance[there], minlength=len(shop.catalog))
+            sums[kind, place] = clicks / repetitions
+    return ExpectedClicks(by_anyone=sums[0], by_shopper=sums[1])
+
+
+def _answers(engine: Engine, query: Query, times: Numbers, *, seen: Numbers) -> Numbers:
+    """Rows that the engine shows, `[S, k]`.
+
+    It either understands a query's synonyms and typos or does not, all through the log: what the
+    shopper has `seen`, `[k]`, tells which.
+    """
+    answers = [
+        engine.answer(replace(query, text=words, plain=words), times, k=len(seen))
+        for words in dict.fromkeys((query.plain, query.text))
+    ]
+    return max(answers, key=lambda shown: int(np.isin(seen, shown).sum()))

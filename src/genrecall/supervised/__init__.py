@@ -1,0 +1,1 @@
+"""Supervised training of the generator: item→SID, query→SID, user+query→SID."""

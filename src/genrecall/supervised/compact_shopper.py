@@ -1,0 +1,141 @@
+"""Stage user+query→SID of the compact family: only what reads the shopper is trained.
+
+Encoder, heads and views stay as stage query→SID left them, so what a query means in general is not
+forgotten while few searches teach what it means to whom; and each prompt's state is a lookup or a
+cheap pass without gradient. Two losses, as in the stages before: the cross entropy of each level's
+code, and, in the place of the match with titles, the look-ahead's own distribution over SIDs:
+
+    -log softmax_s(q_out · m_s / τ + log n_s)
+
+with the normalized mean views `m_s` of a SID's `n_s` items. It is a distribution over all SIDs, not
+over the items of a batch: that one would teach how much likelier a shopper makes an item than it is
+anyway, and forget how likely it is anyway.
+
+Shapes: `B` prompts of a batch, `T` targets drawn per prompt, `S` SIDs, `C` of them compared,
+`W` width, `D` size of views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from genrecall.embed.encoder import Encoder
+from genrecall.foundation.ragged import Bags, join_bags
+from genrecall.generator.compact.look_ahead import mean_vectors
+from genrecall.generator.compact.model import CompactModel, join_views, read_bags
+from genrecall.generator.compact.shopper import Context, ShopItems, make_context
+from genrecall.generator.config import GeneratorConfig
+from genrecall.supervised.prompt_sets import PromptSet
+from genrecall.supervised.sources import Draw, Source
+
+_COMPARED: Final = 8192  # SIDs in a step's softmax: with more in use, that many are drawn
+
+
+class FirstViews:
+    """Vectors of prompts by stage `embed`; each distinct text is encoded once.
+
+    Args:
+        encoder: of stage `embed`.
+        sources: whose prompts, each source's in their order.
+    """
+
+    def __init__(self, encoder: Encoder, sources: Sequence[Source]) -> None:
+        self._of = [_encode_distinct(encoder, source.prompts) for source in sources]
+
+    def __call__(self, source: int, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Vectors of prompts of a source, `[n]` to float32 `[n, D]`."""
+        vectors, place = self._of[source]
+        return vectors[place[chosen]]
+
+
+def _encode_distinct(
+    encoder: Encoder, prompts: PromptSet
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    number: dict[str, int] = {}
+    place = np.array([number.setdefault(text, len(number)) for text in prompts.texts])
+    _, first = np.unique(place, return_index=True)
+    return encoder.encode_cut(list(number), prompts.bags_of(first)), place
+
+
+class SidDistribution:
+    """The look-ahead's distribution over SIDs as a loss.
+
+    Args:
+        items: SIDs and views of the items.
+        n_sids: `S`.
+        temperature: τ, in units of cosine similarity.
+    """
+
+    def __init__(self, items: ShopItems, n_sids: int, *, temperature: float) -> None:
+        sizes = np.bincount(items.sid_of_item, minlength=n_sids)
+        means = torch.from_numpy(mean_vectors(items.sid_of_item, items.views, n_sids))
+        self._scaled = means / temperature
+        self._bias = torch.log(torch.from_numpy(sizes).float().clamp(min=1e-3))  # as in LookAhead
+
+    def loss(self, views: Tensor, leaves: Tensor, rng: np.random.Generator) -> Tensor:
+        """Cross entropy, averaged over targets.
+
+        With more SIDs than are compared, those drawn stand for those that are not.
+
+        Args:
+            views: of the prompts, `[B, D]`.
+            leaves: SIDs to generate, int64 `[B, T]`.
+            rng: where chance comes from.
+        """
+        compared, bias = self._compared(leaves, rng)
+        logits = torch.addmm(bias, views, self._scaled[compared].T)  # (B, C)
+        column = torch.searchsorted(compared, leaves)
+        chosen = logits.gather(1, column)  # (B, T)
+        return (torch.logsumexp(logits, dim=1, keepdim=True) - chosen).mean()
+
+    def _compared(self, leaves: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Which SIDs, ascending int64 `[C]`, and what is added to their logits, `[C]`."""
+        n_sids = len(self._scaled)
+        if n_sids <= _COMPARED:
+            return torch.arange(n_sids), self._bias
+        drawn = rng.choice(n_sids, _COMPARED, replace=False)
+        target = np.unique(leaves.numpy())
+        compared = np.union1d(drawn, target)
+        stands_for = np.where(np.isin(compared, target), 1.0, n_sids / _COMPARED)
+        bias = self._bias[compared] + torch.from_numpy(np.log(stands_for)).float()
+        return torch.from_numpy(compared), bias
+
+
+def draw_states(
+    model: CompactModel, drawn: Sequence[Draw], first_views: FirstViews
+) -> tuple[Tensor, Tensor]:
+    """What the drawn prompts mean to a stranger: states `[B, W]` and views `[B, D]`."""
+    hidden, own = read_bags(model, join_bags(*(d.prompts.bags_of(d.chosen) for d in drawn)))
+    first = np.concatenate([first_views(source, d.chosen) for source, d in enumerate(drawn)])
+    # Tensors made in inference mode take part in no graph; copies do.
+    return hidden.clone(), torch.from_numpy(join_views(first, own))
+
+
+def draw_context(
+    drawn: Sequence[Draw],
+    items: ShopItems,
+    config: GeneratorConfig,
+    rng: np.random.Generator,
+) -> Context:
+    """What is known of the shoppers of the drawn prompts, some of it left out."""
+    told = []
+    for prompts, chosen, _ in drawn:
+        nothing = Bags(np.empty(0, dtype=np.int64), np.zeros(len(chosen) + 1, dtype=np.int64))
+        told.append(
+            (nothing, nothing)
+            if prompts.shoppers is None
+            else prompts.shoppers.draw(
+                chosen,
+                rng,
+                withheld=config.shopper_dropout,
+                forgotten=config.history_dropout,
+            )
+        )
+    histories, profiles = (join_bags(*of_source) for of_source in zip(*told, strict=True))
+    return make_context(items, histories, profiles, length=config.history)

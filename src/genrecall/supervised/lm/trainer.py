@@ -1,0 +1,96 @@
+"""Trains a language model on the same sources as the compact family, written as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.foundation.progress import RunLog
+from genrecall.foundation.sid import SidTable
+from genrecall.foundation.trie import Trie
+from genrecall.generator.config import GeneratorConfig, StageConfig
+from genrecall.generator.lm.model import LmModel
+from genrecall.generator.prompts import Prompt, write_prompt
+from genrecall.learning.checkpoint import Checkpoints
+from genrecall.supervised.lm.training import PromptBatch, train_lm_stage
+from genrecall.supervised.sources import Draw, Source, draw
+
+
+class LmTrainer:
+    """Trains a language model stage by stage.
+
+    Args:
+        config: of the generator.
+        table: the SID of each item.
+        trie: the SIDs in use.
+        texts: what a vocabulary from scratch is learned from.
+        seed: same seed, same weights.
+
+    Raises:
+        ConfigError: the pretrained model cannot be loaded or used, or a library is missing.
+    """
+
+    def __init__(
+        self,
+        config: GeneratorConfig,
+        table: SidTable,
+        trie: Trie,
+        *,
+        texts: Sequence[str],
+        seed: int,
+    ) -> None:
+        self.lm = LmModel.make(config.lm, texts=texts, space=table.space, seed=seed)
+        self._config, self._table, self._trie, self._seed = config, table, trie, seed
+
+    def train(
+        self,
+        name: str,
+        number: int,
+        sources: Sequence[Source],
+        *,
+        checkpoints: Checkpoints,
+        log: RunLog,
+    ) -> None:
+        """See `Trainer.train`. Each stage has a stream of chance of its own, by its number."""
+        stage: StageConfig = getattr(self._config, name)
+
+        def batch(step: int) -> PromptBatch:
+            rng = np.random.default_rng([self._seed, number, step])
+            texts: list[str] = []
+            leaves: list[NDArray[np.int64]] = []
+            for drawn in draw(sources, stage.batch, targets=self._config.targets, rng=rng):
+                texts += self._write(drawn, rng)
+                leaves.append(self._table.sid_of_item[drawn.items])
+            return PromptBatch(texts, np.concatenate(leaves))
+
+        train_lm_stage(
+            self.lm,
+            batch,
+            stage,
+            self._config.lm,
+            trie=self._trie,
+            name=name,
+            seed=self._seed,
+            checkpoints=checkpoints,
+            log=log,
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write weights and tokenizer as transformers reads them."""
+        self.lm.save(folder)
+
+    def _write(self, drawn: Draw, rng: np.random.Generator) -> list[str]:
+        prompts = drawn.prompts
+        asked = [Prompt(prompts.texts[number]) for number in drawn.chosen.tolist()]
+        if prompts.shoppers is not None:
+            told = prompts.shoppers.draw(
+                drawn.chosen,
+                rng,
+                withheld=self._config.shopper_dropout,
+                forgotten=self._config.history_dropout,
+            )
+            asked = prompts.shoppers.tell(asked, *told)
+        return [write_prompt(prompt, kind=prompts.kind, sids=self._table.names) for prompt in asked]

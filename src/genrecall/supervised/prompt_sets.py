@@ -1,0 +1,203 @@
+"""What the generator learns from: prompts and the items whose SIDs it should generate for them.
+
+Four sources: titles with their own item (stage item→SID); logged or judged queries with their good
+items; pseudo-queries, words of a title, whose targets are soft: the dense channel's best items
+share the weight by a softmax, and the title's own item keeps a fixed part; and single searches with
+their shopper (stage user+query→SID).
+
+Shapes: `n` prompts, `total` targets of all prompts, `B` prompts of a batch, `T` targets drawn.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.data.pairs import LoggedPairs
+from genrecall.embed.encoder import Encoder
+from genrecall.foundation.ragged import Bags, ragged_offsets, take_bags
+from genrecall.generator.config import GeneratorConfig
+from genrecall.generator.prompts import ITEM, QUERY
+from genrecall.learning.sampling import draw_in_runs, draw_weighted
+from genrecall.supervised.shoppers import KnownShoppers
+from genrecall.text.fragments import draw_fragments
+from genrecall.text.subwords import SubwordTokenizer, Words
+
+
+class Targets(NamedTuple):
+    """Items whose SIDs each prompt should generate.
+
+    Attributes:
+        items: catalog rows, int64 `[total]`.
+        cumulative: running sum of the weights over all targets, float64 `[total + 1]`.
+        offsets: where each prompt's targets start, int64 `[n + 1]`.
+    """
+
+    items: NDArray[np.int64]
+    cumulative: NDArray[np.float64]
+    offsets: NDArray[np.int64]
+
+    def draw(
+        self, prompts: NDArray[np.int64], count: int, rng: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Draw items by weight: prompts `[B]` to catalog rows `[B, T]`."""
+        return self.items[draw_in_runs(self.cumulative, self.offsets, prompts, count, rng)]
+
+
+@dataclass(frozen=True, eq=False)
+class PromptSet:
+    """Prompts of one source.
+
+    Attributes:
+        texts: as a language model reads them, `[n]`.
+        kind: `ITEM` or `QUERY`.
+        bags: their features, as the compact family reads them.
+        targets: what they should generate.
+        weight: running sum of how often to draw each prompt, float64 `[n]`.
+        made_of: the item that each prompt's words come from, int64 `[n]`; None for queries that
+            shoppers typed.
+        shoppers: who made each search; None where prompts are no searches.
+    """
+
+    texts: Sequence[str]
+    kind: str
+    bags: Bags
+    targets: Targets
+    weight: NDArray[np.float64]
+    made_of: NDArray[np.int64] | None
+    shoppers: KnownShoppers | None = None
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Draw prompts by weight."""
+        return draw_weighted(self.weight, count, rng)
+
+    def bags_of(self, prompts: NDArray[np.int64]) -> Bags:
+        """Features of some prompts."""
+        return take_bags(self.bags, prompts)
+
+
+def make_targets(
+    items: NDArray[np.int64], weights: NDArray[np.float64], offsets: NDArray[np.int64]
+) -> Targets:
+    """Targets of prompts that lie one after another."""
+    return Targets(items, np.concatenate([[0.0], np.cumsum(weights)]), offsets)
+
+
+def title_prompts(tokenizer: SubwordTokenizer, titles: Words, *, texts: Sequence[str]) -> PromptSet:
+    """Stage item→SID: each title generates its item's SID; `texts` are the titles uncut."""
+    every = np.arange(len(titles) + 1, dtype=np.int64)
+    return PromptSet(
+        texts=texts,
+        kind=ITEM,
+        bags=tokenizer.gather(titles, np.arange(len(titles.hashes)), titles.word_offsets),
+        targets=make_targets(every[:-1], np.ones(len(titles)), every),
+        weight=np.arange(1.0, len(titles) + 1),
+        made_of=every[:-1],
+    )
+
+
+def logged_prompts(
+    tokenizer: SubwordTokenizer, queries: Sequence[str], pairs: LoggedPairs
+) -> PromptSet:
+    """Stage query→SID: each query generates the SIDs of its good items.
+
+    Args:
+        tokenizer: cuts queries into features.
+        queries: distinct training queries.
+        pairs: which item was good for which query.
+    """
+    order = np.argsort(pairs.query, kind="stable")
+    query, item, weight = pairs.query[order], pairs.item[order], pairs.weight[order]
+    counts = np.bincount(query, minlength=len(queries))
+    per_query = np.bincount(query, weights=weight, minlength=len(queries))
+    return PromptSet(
+        texts=queries,
+        kind=QUERY,
+        bags=tokenizer.bags(queries),
+        targets=make_targets(item, weight, ragged_offsets(counts)),
+        weight=np.cumsum(np.sqrt(per_query)),
+        made_of=None,
+    )
+
+
+def shopper_prompts(tokenizer: SubwordTokenizer, shoppers: KnownShoppers) -> PromptSet:
+    """Stage user+query→SID: each search generates the SIDs of what its shopper chose.
+
+    Args:
+        tokenizer: cuts queries into features.
+        shoppers: the searches, and what was known at each of them.
+    """
+    searches = shoppers.searches
+    distinct = list(dict.fromkeys(searches.queries))
+    place = {query: number for number, query in enumerate(distinct)}
+    counts = searches.frame["positives"].list.len().to_numpy()
+    gains = np.concatenate(searches.gains).astype(np.float64)
+    per_search = np.add.reduceat(gains, ragged_offsets(counts)[:-1])
+    asked = np.array([place[query] for query in searches.queries])
+    return PromptSet(
+        texts=searches.queries,
+        kind=QUERY,
+        bags=take_bags(tokenizer.bags(distinct), asked),
+        targets=make_targets(
+            np.concatenate(searches.positives).astype(np.int64), gains, ragged_offsets(counts)
+        ),
+        weight=np.cumsum(np.sqrt(per_search)),
+        made_of=None,
+        shoppers=shoppers,
+    )
+
+
+def pseudo_prompts(
+    encoder: Encoder,
+    titles: Words,
+    *,
+    words: Sequence[str],
+    item_vectors: NDArray[np.float32],
+    config: GeneratorConfig,
+    rng: np.random.Generator,
+) -> PromptSet:
+    """Pseudo-queries from titles with soft targets from the dense channel.
+
+    Args:
+        encoder: for features and the dense channel.
+        titles: of the items.
+        words: of all titles, one after another.
+        item_vectors: float32 `[N, D]`.
+        config: how many, and how soft.
+        rng: where chance comes from.
+    """
+    count, n_items = config.pseudo_queries, len(titles)
+    items = rng.permutation(np.arange(count) % n_items)
+    fragments = draw_fragments(titles, items, rng)
+    bags = encoder.tokenizer.gather(titles, *fragments)
+    index = faiss.IndexFlatIP(item_vectors.shape[1])
+    index.add(item_vectors)
+    n_best = min(config.teacher_items, n_items)
+    cuts = fragments.offsets.tolist()
+    chosen = [words[word] for word in fragments.words.tolist()]
+    texts = [" ".join(chosen[a:b]) for a, b in itertools.pairwise(cuts)]
+    similarity, best = index.search(encoder.encode_cut(texts, bags), n_best)  # (n, n_best) both
+    soft = np.exp((similarity - similarity[:, :1]) / config.teacher_temperature).astype(np.float64)
+    soft *= (1.0 - config.own_item_weight) / soft.sum(axis=1, keepdims=True)
+    own = np.full((count, 1), config.own_item_weight)
+    return PromptSet(
+        texts=texts,
+        kind=QUERY,
+        bags=bags,
+        targets=make_targets(
+            np.concatenate([items[:, None], best], axis=1).reshape(-1),
+            np.concatenate([own, soft], axis=1).reshape(-1),
+            np.arange(count + 1, dtype=np.int64) * (n_best + 1),
+        ),
+        weight=np.arange(1.0, count + 1),
+        made_of=items,
+    )

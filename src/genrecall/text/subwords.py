@@ -1,0 +1,177 @@
+"""Texts to bags of features: subwords of a BPE learned on the shop's own text, and word pairs.
+
+A feature is a row of one embedding table: first the `V` subwords, then `H` hashed pairs of
+neighbouring words. Bags are ragged: `ids` holds the features of all texts one after another,
+`offsets` where each text starts.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from tokenizers.trainers import BpeTrainer
+
+from genrecall.foundation.ragged import Bags, ragged_offsets, ragged_ranges
+from genrecall.text.normalize import Stemmer, normalize, stem
+
+SUBWORDS: Final = "subwords.json"
+"""File of an artifact that holds the subword model."""
+
+_UNKNOWN: Final = "[UNK]"
+_START: Final = "▁"
+"""Stands before each word, so that its beginning is told from the same letters inside a word. The
+library's own marks for that make training differ from run to run: where pairs are equally frequent,
+it prefers those whose marked letters it happened to see first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """Texts cut into words, each word into subwords; the form that fragments are drawn from.
+
+    Attributes:
+        pieces: subword numbers of all words, int64 `[total]`.
+        piece_offsets: where each word starts in `pieces`, int64 `[words + 1]`.
+        hashes: hash of each word, int64 `[words]`.
+        word_offsets: where each text starts among the words, int64 `[n + 1]`.
+    """
+
+    pieces: NDArray[np.int64]
+    piece_offsets: NDArray[np.int64]
+    hashes: NDArray[np.int64]
+    word_offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.word_offsets) - 1
+
+
+class SubwordTokenizer:
+    """Cuts normalized text into features.
+
+    Args:
+        bpe: a trained subword model.
+        pair_buckets: rows for hashed word pairs; 0 for none.
+        stemmer: brings the forms of a word together.
+    """
+
+    def __init__(self, bpe: Tokenizer, *, pair_buckets: int, stemmer: Stemmer) -> None:
+        self._bpe = bpe
+        self._silent = {bpe.token_to_id(token) for token in (_UNKNOWN, _START)}
+        self.pair_buckets = pair_buckets
+        self.stemmer = stemmer
+        self._cache: dict[str, tuple[list[int], int]] = {}
+
+    @classmethod
+    def train(
+        cls, texts: Iterable[str], *, vocabulary: int, pair_buckets: int, stemmer: Stemmer
+    ) -> SubwordTokenizer:
+        """Learn the subwords of `texts`; equal texts give equal subwords."""
+        bpe = Tokenizer(BPE(unk_token=_UNKNOWN))
+        bpe.pre_tokenizer = WhitespaceSplit()
+        trainer = BpeTrainer(
+            vocab_size=vocabulary,
+            min_frequency=2,
+            special_tokens=[_UNKNOWN],
+            show_progress=False,
+        )
+        spelled = (
+            " ".join(_START + stem(word, stemmer) for word in normalize(text).split())
+            for text in texts
+        )
+        bpe.train_from_iterator(spelled, trainer)
+        return cls(bpe, pair_buckets=pair_buckets, stemmer=stemmer)
+
+    @classmethod
+    def load(cls, path: Path, *, pair_buckets: int, stemmer: Stemmer) -> SubwordTokenizer:
+        """Read what `save` wrote."""
+        bpe = Tokenizer.from_file(str(path))
+        return cls(bpe, pair_buckets=pair_buckets, stemmer=stemmer)
+
+    def save(self, path: Path) -> None:
+        """Write the subword model as JSON."""
+        self._bpe.save(str(path))
+
+    @property
+    def n_subwords(self) -> int:
+        """Size `V` of the subword vocabulary."""
+        return int(self._bpe.get_vocab_size())
+
+    @property
+    def n_features(self) -> int:
+        """Rows of the embedding table: `V + H`."""
+        return self.n_subwords + self.pair_buckets
+
+    def words(self, texts: Sequence[str]) -> Words:
+        """Normalize texts and cut them into words and subwords.
+
+        A word of letters that were never seen has no subword and is left out.
+        """
+        pieces: list[int] = []
+        piece_counts: list[int] = []
+        hashes: list[int] = []
+        word_counts: list[int] = []
+        for text in texts:
+            words = [known for word in normalize(text).split() if (known := self._word(word))[0]]
+            word_counts.append(len(words))
+            for word_pieces, word_hash in words:
+                pieces += word_pieces
+                piece_counts.append(len(word_pieces))
+                hashes.append(word_hash)
+        return Words(
+            pieces=np.array(pieces, dtype=np.int64),
+            piece_offsets=ragged_offsets(piece_counts),
+            hashes=np.array(hashes, dtype=np.int64),
+            word_offsets=ragged_offsets(word_counts),
+        )
+
+    def known_words(self, texts: Sequence[str]) -> list[str]:
+        """The words of `words(texts)`, normalized, in its order."""
+        return [w for text in texts for w in normalize(text).split() if self._word(w)[0]]
+
+    def bags(self, texts: Sequence[str]) -> Bags:
+        """Features of texts."""
+        words = self.words(texts)
+        return self.gather(words, np.arange(len(words.hashes)), words.word_offsets)
+
+    def gather(self, words: Words, chosen: NDArray[np.int64], offsets: NDArray[np.int64]) -> Bags:
+        """Features of texts made of chosen words.
+
+        Args:
+            words: where the words come from.
+            chosen: word numbers of all texts one after another, `[total]`.
+            offsets: where each text starts in `chosen`, `[n + 1]`.
+        """
+        text_of = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        starts = words.piece_offsets[chosen]
+        counts = words.piece_offsets[chosen + 1] - starts
+        ids = words.pieces[ragged_ranges(starts, counts)]
+        owner = np.repeat(text_of, counts)
+        if self.pair_buckets and len(chosen) > 1:
+            together = np.flatnonzero(text_of[1:] == text_of[:-1])
+            left, right = words.hashes[chosen[together]], words.hashes[chosen[together + 1]]
+            pairs = self.n_subwords + (left * 1_000_003 + right) % self.pair_buckets
+            ids = np.concatenate([ids, pairs])
+            owner = np.concatenate([owner, text_of[together]])
+            order = np.argsort(owner, kind="stable")
+            ids, owner = ids[order], owner[order]
+        sizes = np.bincount(owner, minlength=len(offsets) - 1)
+        return Bags(ids=ids, offsets=ragged_offsets(sizes))
+
+    def _word(self, word: str) -> tuple[list[int], int]:
+        known = self._cache.get(word)
+        if known is None:
+            stemmed = stem(word, self.stemmer)
+            encoded = self._bpe.encode(_START + stemmed).ids
+            pieces = [piece for piece in encoded if piece not in self._silent]
+            known = self._cache[word] = (pieces, zlib.crc32(stemmed.encode()))
+            if len(self._cache) > 500_000:  # a service must not grow with what people type
+                self._cache.clear()
+        return known

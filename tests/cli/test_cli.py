@@ -1,0 +1,424 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import yaml
+from tiny_shop import items, searches, write_jsonl, write_shop
+
+from genrecall.cli.app import main
+from genrecall.evaluate.trec import read_run
+from genrecall.foundation.artifact import MANIFEST
+from genrecall.pipeline.outputs import Outputs
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A shop whose config has been run through the command line; only to be read."""
+    folder = tmp_path_factory.mktemp("cli")
+    config = write_shop(folder, settings={"evaluate": {"searches": 20, "latency_searches": 3}})
+    main_code(["run", str(config), "--out", str(folder / "run")])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(finished):
+    return str(finished / "run/bundle")
+
+
+def main_code(arguments):
+    """Run a command in this process; returns its exit code."""
+    with pytest.raises(SystemExit) as done:
+        main([str(argument) for argument in arguments])
+    return done.value.code or 0
+
+
+@pytest.fixture
+def genrecall(capsys):
+    """Run a command that must succeed; returns what it prints."""
+
+    def call(*arguments):
+        capsys.readouterr()
+        code = main_code(arguments)
+        printed = capsys.readouterr()
+        assert code == 0, printed.err
+        return printed.out
+
+    return call
+
+
+@pytest.fixture
+def error(capsys):
+    """Run a command that must fail; returns its message, which is all that stderr ends with."""
+
+    def call(*arguments):
+        capsys.readouterr()
+        assert main_code(arguments) == 1
+        lines = capsys.readouterr().err.splitlines()
+        (at,) = [number for number, line in enumerate(lines) if line.startswith("error: ")]
+        return "\n".join(lines[at:]).removeprefix("error: ")
+
+    return call
+
+
+def read_json(path):
+    return json.loads(path.read_text("utf-8"))
+
+
+def python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import genrecall",
+        "from genrecall.cli.app import main\ntry: main(['--help'])\nexcept SystemExit: pass",
+        "from genrecall.cli.app import main\ntry: main(['run', '--help'])\nexcept SystemExit: pass",
+    ],
+)
+def test_import_and_help_are_light(code):
+    heavy = "{'torch', 'polars', 'faiss', 'bm25s', 'numpy', 'tokenizers'}"
+    done = python(f"{code}\nimport sys\nassert not {heavy} & set(sys.modules)")
+    assert done.returncode == 0, done.stderr
+
+
+def test_recall_needs_neither_bm25_nor_training(bundle):
+    call = f"['recall', {bundle!r}, 'drill', '--explain']"
+    done = python(
+        f"from genrecall.cli.app import main\ntry: main({call})\nexcept SystemExit: pass\n"
+        "import sys\nassert 'torch' in sys.modules\n"
+        "assert not {'bm25s', 'faiss', 'scipy', 'ir_measures', 'genrecall.config', "
+        "'genrecall.pipeline.run', 'genrecall.supervised.compact'} & set(sys.modules)"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_command_has_help(genrecall):
+    for command in ("demo", "import", "init", "validate", "run", "evaluate", "recall"):
+        assert command in genrecall("--help")
+        assert "Usage" in genrecall(command, "--help")
+
+
+def test_wrong_usage_is_refused(capsys):
+    assert main_code(["recal"]) == 2
+    assert "No such command 'recal'" in capsys.readouterr().err
+    assert main_code(["demo", "--items", "3"]) == 2
+
+
+# From a shop's files to an answer
+
+
+def test_init_validate_run_recall(tmp_path, genrecall, monkeypatch):
+    write_shop(tmp_path / "shop")
+    monkeypatch.chdir(tmp_path)
+    told = genrecall(
+        "init",
+        "--items",
+        "shop/items.jsonl",
+        "--searches",
+        "shop/searches.jsonl",
+        "--out",
+        "c.yaml",
+        "--json",
+        "init.json",
+    )
+    assert told.splitlines() == [
+        "wrote c.yaml",
+        "wrote init.json",
+        "next: genrecall validate c.yaml",
+    ]
+    assert read_json(tmp_path / "init.json")["missing"] == {"items": [], "searches": []}
+    told = genrecall("validate", "c.yaml", "--json", "summary.json")
+    assert "items: 120 of 120 rows" in told
+    assert told.endswith("next: genrecall run c.yaml\n")
+    assert (
+        json.loads((tmp_path / "summary.json").read_text("utf-8"))["tables"]["items"]["kept"] == 120
+    )
+    told = genrecall("run", "c.yaml", "--to", "data", "--json", "ran.json")
+    assert "wrote runs/c/stages" in told
+    assert told.endswith("next: genrecall run c.yaml\n")
+    assert read_json(tmp_path / "ran.json") == {
+        "ran": ["data"],
+        "metrics": None,
+    }
+
+
+def test_run_prints_the_report_and_what_it_wrote(finished, genrecall):
+    told = genrecall("run", finished / "shop.yaml", "--out", finished / "run")
+    assert "Validation split: 20 searches" in told
+    for name in ("bundle", "metrics.json", "log.jsonl"):
+        assert f"wrote {finished / 'run' / name}" in told
+    assert f"next: genrecall recall {finished / 'run/bundle'} 'a query' -k 10 --explain" in told
+
+
+def test_run_names_the_rejects(tmp_path, genrecall, capsys):
+    config = write_shop(tmp_path)
+    write_jsonl(tmp_path / "items.jsonl", [*items(), {"item_id": "x"}])
+    genrecall("run", config, "--out", tmp_path / "run", "--to", "data")
+    code = main_code(["run", config, "--out", tmp_path / "run"])
+    printed = capsys.readouterr()
+    assert code == 0
+    assert "wrote" in printed.out
+    assert f"wrote {tmp_path / 'run/rejects'}" in printed.out
+    (line,) = (tmp_path / "run/rejects/items.jsonl").read_text("utf-8").splitlines()
+    assert "title" in line
+
+
+def test_init_keeps_paths_right_from_another_folder(tmp_path, genrecall, monkeypatch):
+    write_shop(tmp_path / "my shop")
+    monkeypatch.chdir(tmp_path)
+    genrecall("init", "--items", "my shop/items.jsonl", "--out", "configs/c.yaml")
+    assert "items: 120 of 120 rows" in genrecall("validate", "configs/c.yaml")
+
+
+def test_init_asks_for_columns_that_it_cannot_guess(tmp_path, genrecall, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_jsonl(tmp_path / "items.jsonl", [{"code": "a", "name": "Drill"}])
+    assert genrecall("init", "--items", "items.jsonl").splitlines() == [
+        "wrote genrecall.yaml",
+        "note: no column of items looks like item_id; name it in genrecall.yaml, where ??? is",
+        "next: genrecall validate genrecall.yaml",
+    ]
+
+
+def test_the_demo_waits_for_no_other_run(tmp_path, error):
+    with Outputs(tmp_path).alone():
+        assert "another run is writing" in error("demo", "--out", tmp_path, "--items", 300)
+    assert not (tmp_path / "shop").exists()
+
+
+# Answers
+
+
+def test_recall_prints_items(bundle, genrecall):
+    told = genrecall("recall", bundle, "red cordless drill", "-k", 3)
+    lines = told.splitlines()
+    assert lines[0] == "items for 'red cordless drill':"
+    assert lines[1].split() == ["rank", "score", "item_id", "SID", "title"]
+    assert [line.split()[0] for line in lines[2:-1]] == ["1", "2", "3"]
+    titles = {item["item_id"]: item["title"] for item in items()}
+    for line in lines[2:-1]:
+        assert line.endswith(titles[line.split()[2]])
+    assert lines[-1] == f"next: genrecall recall {bundle} 'red cordless drill' -k 3 --explain"
+
+
+def test_recall_explains(bundle, genrecall, tmp_path):
+    told = genrecall("recall", bundle, "drill", "--explain", "--json", tmp_path / "a.json")
+    assert told.startswith("SIDs generated for 'drill':")
+    assert "Tools > Drills" in told
+    assert "next:" not in told
+    answer = read_json(tmp_path / "a.json")
+    assert set(answer) == {"query", "items", "sids"}
+    assert set(answer["items"][0]) == {"item_id", "title", "score", "rank", "sid"}
+    logprobs = [sid["logprob"] for sid in answer["sids"]]
+    assert np.all(np.diff(logprobs) <= 0)
+    assert np.exp(logprobs).sum() <= 1.0001
+
+
+def test_recall_without_explain_has_no_sids(bundle, genrecall, tmp_path):
+    genrecall("recall", bundle, "drill", "--json", tmp_path / "a.json")
+    assert "sids" not in read_json(tmp_path / "a.json")
+
+
+def test_recall_filters(bundle, genrecall, tmp_path):
+    filters = ["--filter", "price<=40", "--filter", "brand=Acme", "--filter", "brand=Bolt"]
+    told = genrecall("recall", bundle, "drill", *filters, "--json", tmp_path / "a.json")
+    assert told.endswith("--filter 'price<=40' --filter brand=Acme --filter brand=Bolt --explain\n")
+    found = read_json(tmp_path / "a.json")["items"]
+    by_id = {item["item_id"]: item for item in items()}
+    assert found
+    for hit in found:
+        item = by_id[hit["item_id"]]
+        assert item["price"] <= 40 and item["brand"] in ("Acme", "Bolt") and item["available"]
+    told = genrecall("recall", bundle, "drill", "--filter", "price<1", "--explain")
+    assert "no SID holds a live item" in told
+    assert "no live item passes" in told
+
+
+def test_brackets_in_a_query_are_text(bundle, genrecall):
+    assert "items for '[red] drill':" in genrecall("recall", bundle, "[red] drill")
+
+
+def test_recall_answers_a_file_of_queries(bundle, genrecall, tmp_path):
+    queries = tmp_path / "queries.txt"
+    queries.write_text("red cordless drill\nblue table lamp\n", "utf-8")
+    run_file = tmp_path / "deep/answers.trec"
+    told = genrecall("recall", bundle, "--queries", queries, "--run", run_file, "-k", 4)
+    assert told == f"wrote {run_file}\n"
+    answers = read_run(run_file)
+    assert {search: len(found) for search, found in answers.items()} == {"1": 4, "2": 4}
+    genrecall("recall", bundle, "red cordless drill", "-k", 4, "--json", tmp_path / "a.json")
+    single = read_json(tmp_path / "a.json")["items"]
+    assert list(answers["1"]) == [hit["item_id"] for hit in single]
+
+
+def test_evaluate_prints_and_writes_the_figures(bundle, genrecall, tmp_path, capsys):
+    told = genrecall("evaluate", bundle, "--json", tmp_path / "m.json")
+    assert "Validation split" in told
+    assert read_json(tmp_path / "m.json")["split"] == "validation"
+    assert main_code(["evaluate", bundle, "--split", "test"]) == 0
+    printed = capsys.readouterr()
+    assert "this is the test split: tune nothing on what it says" in printed.err
+    assert "Test split: " in printed.out
+
+
+# Errors: one message, exit code 1
+
+
+def test_recall_refuses_what_it_cannot_answer(bundle, error, tmp_path):
+    assert "the query '  ' of request 0 is empty" in error("recall", bundle, "  ")
+    assert "k=0 asks for no item" in error("recall", bundle, "drill", "-k", 0)
+    assert "unknown filter field 'pric'" in error("recall", bundle, "drill", "--filter", "pric<5")
+    assert "'price' is not a filter" in error("recall", bundle, "drill", "--filter", "price")
+    assert "give either a query or --queries" in error("recall", bundle)
+    assert "belong together" in error("recall", bundle, "--queries", "q.txt")
+    assert "go with a single query" in error(
+        "recall", bundle, "--queries", "q.txt", "--run", "r", "--explain"
+    )
+    missing = tmp_path / "none.txt"
+    assert "none.txt cannot be read" in error(
+        "recall", bundle, "--queries", missing, "--run", tmp_path / "r"
+    )
+    missing.write_text("drill\n\nlamp\n", "utf-8")
+    assert "line 2 is empty" in error(
+        "recall", bundle, "--queries", missing, "--run", tmp_path / "r"
+    )
+
+
+def test_no_bundle_is_no_traceback(error, tmp_path):
+    assert "is not a GenRecall bundle: it has no manifest.json" in error(
+        "recall", tmp_path, "drill"
+    )
+    assert "is not a GenRecall bundle" in error("evaluate", tmp_path)
+
+
+def test_a_flipped_byte_anywhere_in_a_bundle_is_named(tmp_path, error):
+    config = write_shop(tmp_path)
+    assert main_code(["run", config, "--out", tmp_path / "run"]) == 0
+    bundle = tmp_path / "run/bundle"
+    for path in sorted(path for path in bundle.rglob("*") if path.is_file()):
+        before = path.read_bytes()
+        middle = len(before) // 2
+        path.write_bytes(before[:middle] + bytes([before[middle] ^ 1]) + before[middle + 1 :])
+        message = error("recall", bundle, "drill")
+        assert str(path) in message
+        assert "Restore it from a copy or run the pipeline again" in message
+        path.write_bytes(before)
+    assert main_code(["recall", bundle, "drill"]) == 0
+    (bundle / MANIFEST).unlink()
+    assert "has no manifest.json" in error("recall", bundle, "drill")
+
+
+def test_a_broken_config_is_explained(tmp_path, error):
+    assert "c.yaml cannot be read" in error("run", tmp_path / "c.yaml")
+    broken = tmp_path / "c.yaml"
+    broken.write_text("data:\n  items: [", "utf-8")
+    assert "c.yaml is not valid YAML: line 2, column 11" in error("run", broken)
+    broken.write_text("data:\n  items: {file: i.csv}\nembedd: {}\n", "utf-8")
+    assert "embedd: unknown setting 'embedd'" in error("validate", broken)
+
+
+def test_unknown_stages_are_refused(finished, error):
+    config = finished / "shop.yaml"
+    assert "unknown stage 'embd'" in error("run", config, "--from", "embd")
+    assert "unknown stage 'all'" in error("run", config, "--to", "all")
+    assert "--from evaluate comes after --to data" in error(
+        "run", config, "--from", "evaluate", "--to", "data"
+    )
+
+
+def refused(error, tmp_path, **changes):
+    """The message of a run that cannot start; nothing half-made is left."""
+    config = write_shop(tmp_path, **changes)
+    message = error("run", config, "--out", tmp_path / "run")
+    assert not (tmp_path / "run/bundle").exists()
+    return message
+
+
+def test_unknown_column(tmp_path, error):
+    data = {"items": {"file": "items.jsonl", "columns": {"title": "titel"}}}
+    message = refused(error, tmp_path, data=data)
+    assert "titel" in message and "title" in message and "items.jsonl" in message
+    data = {"items": {"file": "items.jsonl", "columns": {"colour": "x"}}}
+    assert "colour" in refused(error, tmp_path, data=data)
+
+
+def test_missing_table(tmp_path, error):
+    message = refused(error, tmp_path, data={"items": {"file": "nothing.jsonl"}})
+    assert "nothing.jsonl does not exist. Correct `items: file` in the config." in message
+
+
+def test_empty_catalog(tmp_path, error):
+    empty = write_jsonl(tmp_path / "empty.jsonl", [])
+    message = refused(error, tmp_path, data={"items": {"file": str(empty)}})
+    assert message == (
+        f"{empty} holds no usable row of `items` (0 rows in all). Give a file with at least one "
+        "row."
+    )
+
+
+def test_unreadable_rows_beyond_the_limit(tmp_path, error):
+    rows = [{"item_id": f"i{number}", "title": "" if number < 21 else "x"} for number in range(100)]
+    bad = write_jsonl(tmp_path / "bad.jsonl", rows)
+    message = refused(error, tmp_path, data={"items": {"file": str(bad)}})
+    assert message == (
+        f"{bad}: 21 of 100 rows of `items` cannot be used; max_rejects allows 20%. "
+        "The first causes:\n"
+        "  line 1: title is empty  (21 such rows)\n"
+        "Correct the file or its `columns`, or raise `max_rejects`."
+    )
+
+
+def test_log_without_clicks(tmp_path, error):
+    lonely = [search | {"clicks": [], "purchases": []} for search in searches()]
+    path = write_jsonl(tmp_path / "lonely.jsonl", lonely)
+    message = refused(error, tmp_path, data={"searches": {"file": str(path)}})
+    assert "300 searches without a single click or purchase" in message
+
+
+def test_more_categories_than_codes(tmp_path, error):
+    message = refused(error, tmp_path, settings={"quantize": {"min_items": 1, "max_categories": 3}})
+    assert message == (
+        "6 categories have at least min_items=1 items, but level 1 may hold max_categories=3. "
+        "Raise quantize.min_items (about 21 fits), raise quantize.max_categories to 6, or limit "
+        "quantize.depth (paths are up to 2 steps deep)."
+    )
+
+
+def test_a_folder_that_cannot_be_written_is_no_traceback(finished, error, tmp_path):
+    (tmp_path / "file").write_text("", "utf-8")
+    message = error("run", finished / "shop.yaml", "--out", tmp_path / "file/run")
+    assert message == f"{tmp_path / 'file/run'}: Not a directory"
+
+
+def test_interrupting_says_how_to_go_on(finished, tmp_path):
+    """Ctrl-C: no traceback, nothing half-made, exit code 130."""
+    config = yaml.safe_load((finished / "shop.yaml").read_text("utf-8"))
+    config["embed"]["steps"] = 100_000
+    path = finished / "long.yaml"
+    path.write_text(yaml.safe_dump(config), "utf-8")
+    code = (
+        "import _thread, sys, threading\n"
+        "from genrecall.cli.app import main\n"
+        "class Stream:\n"
+        "    def write(self, text):\n"
+        "        sys.__stderr__.write(text)\n"
+        "        if 'pairs' in text: threading.Timer(0.2, _thread.interrupt_main).start()\n"
+        "    def flush(self): pass\n"
+        "sys.stderr = Stream()\n"
+        "main(sys.argv[1:])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", path, "--out", tmp_path / "run"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert done.stderr.endswith("interrupted; the same command goes on from the last checkpoint\n")
+    assert [path.name for path in (tmp_path / "run/stages").iterdir()] == ["data"]

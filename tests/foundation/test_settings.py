@@ -1,0 +1,54 @@
+"""Every section of the config keeps the promises of `Section`."""
+
+from typing import get_args
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from genrecall.config import Config
+from genrecall.foundation.settings import Section
+from genrecall.shop.config import ShopConfig
+
+
+class Rates(Section):
+    """A section to try."""
+
+    rate: float = 0.5
+    """Per step."""
+
+
+def sections(section):
+    """A section and all that it holds, once each."""
+    found = {section}
+    for field in section.model_fields.values():
+        for inner in get_args(field.annotation) or (field.annotation,):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                found |= sections(inner)
+    return found
+
+
+every_section = pytest.mark.parametrize(
+    "section",
+    sorted(sections(Config) | sections(ShopConfig), key=lambda section: section.__name__),
+    ids=lambda section: section.__name__,
+)
+
+
+@every_section
+def test_every_field_and_section_says_what_it_does(section):
+    assert issubclass(section, Section)
+    assert section.__doc__
+    silent = [name for name, field in section.model_fields.items() if not field.description]
+    assert silent == []
+
+
+@every_section
+def test_unknown_settings_are_refused(section):
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        section.model_validate({"no_such_setting": 1})
+
+
+def test_settings_cannot_change_after_they_were_checked():
+    rates = Rates(rate=0.25)
+    with pytest.raises(ValidationError, match="frozen"):
+        rates.rate = 0.1

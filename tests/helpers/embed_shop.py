@@ -1,0 +1,59 @@
+"""A small shop that encoders are trained on."""
+
+import numpy as np
+
+from genrecall.data.pairs import LoggedPairs
+from genrecall.embed.config import EmbedConfig
+from genrecall.embed.training import train_encoder
+from genrecall.foundation.progress import SilentLog
+from genrecall.learning.checkpoint import Checkpoints
+
+KINDS = ("drill", "hammer", "lamp", "kettle", "sofa", "tent")
+COLORS = ("red", "blue", "green", "black")
+BRANDS = ("acme", "bolt")
+
+TITLES = [f"{brand} {color} {kind}" for kind in KINDS for color in COLORS for brand in BRANDS]
+NICKNAMES = {"kettle": "teapot", "sofa": "couch"}  # words that stand in no title
+QUERIES = [f"{color} {nickname}" for nickname in NICKNAMES.values() for color in COLORS]
+
+CONFIG = EmbedConfig(
+    vocabulary=300, pair_buckets=64, width=32, dim=16, steps=100, batch=64, learning_rate=5e-3
+)
+
+
+def logged_pairs():
+    """Each query was good for the two brands' items of its color and kind."""
+    pairs = [
+        (number, row)
+        for number, query in enumerate(QUERIES)
+        for row, title in enumerate(TITLES)
+        if query.split()[0] in title and query.split()[1] == NICKNAMES.get(title.split()[2])
+    ]
+    query, item = np.array(pairs, dtype=np.int64).T
+    return LoggedPairs(query=query, item=item, weight=np.ones(len(pairs)))
+
+
+def no_pairs():
+    empty = np.empty(0, dtype=np.int64)
+    return LoggedPairs(query=empty, item=empty, weight=np.empty(0))
+
+
+def train(
+    config=CONFIG,
+    *,
+    titles=TITLES,
+    queries=QUERIES,
+    pairs=None,
+    seed=0,
+    checkpoints=None,
+    log=None,
+):
+    return train_encoder(
+        config,
+        titles=list(titles),
+        queries=list(queries),
+        pairs=logged_pairs() if pairs is None else pairs,
+        seed=seed,
+        checkpoints=Checkpoints(checkpoints, every=config.checkpoint_every),
+        log=log or SilentLog(),
+    )

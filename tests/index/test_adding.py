@@ -1,0 +1,155 @@
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from genrecall.bundle import load_parts
+from genrecall.channels.base import Request
+from genrecall.data.tables import ITEMS
+from genrecall.foundation.artifact import open_artifact
+from genrecall.foundation.errors import DataError
+from genrecall.generator.load import STAGES
+from genrecall.quantize.load import load_sids
+
+QUERIES = ["red cordless drill", "violet table lamp", "coffee maker", "Acme shoes"]
+NEW = [
+    ("new-0", "Acme cordless drill violet N0", ["Tools", "Drills"]),
+    ("new-1", "Bolt table lamp violet N1", ["Home", "Lamps"]),
+    ("new-2", "Corvid coffee maker violet N2", ["Kitchen", "Coffee"]),
+    ("new-3", "Dorn running shoes violet N3", None),
+    ("new-4", "Dorn garden gnome violet N4", ["Garden"]),
+]
+
+
+@pytest.fixture(scope="module")
+def parts(shop_run):
+    return load_parts(open_artifact(shop_run.bundle, kind="bundle"))
+
+
+def frame(rows=NEW, **changes):
+    """New items; `changes` replace a column's values by one."""
+    items = [
+        dict.fromkeys(ITEMS)
+        | {"item_id": item_id, "title": title, "category": category, "price": 7.5}
+        | changes
+        for item_id, title, category in rows
+    ]
+    return pl.DataFrame(items, schema=ITEMS)
+
+
+def channels(parts):
+    return [*(parts.generative(stage) for stage in STAGES), parts.dense(), parts.lexical()]
+
+
+def answers(parts, k=50):
+    """What every channel says: rows and scores."""
+    requests = [Request(query) for query in QUERIES]
+    return [
+        (ranking.rows.tolist(), ranking.scores)
+        for channel in channels(parts)
+        for ranking in channel.rank(requests, k)
+    ]
+
+
+def assert_same_answers(one, other):
+    for (rows, scores), (other_rows, other_scores) in zip(one, other, strict=True):
+        assert rows == other_rows
+        np.testing.assert_allclose(scores, other_scores, rtol=1e-5, atol=1e-6)
+
+
+def test_new_items_stand_behind_the_others_which_keep_their_place(parts):
+    grown = parts.with_items(frame())
+    n = len(parts.catalog)
+    assert grown.catalog.item_ids == [*parts.catalog.item_ids, *(row[0] for row in NEW)]
+    assert_frame_equal(grown.catalog.frame[:n], parts.catalog.frame)
+    np.testing.assert_array_equal(grown.vectors[:n], parts.vectors)
+    np.testing.assert_array_equal(grown.table.codes[:n], parts.table.codes)
+    np.testing.assert_allclose(
+        grown.vectors[n:], parts.encoder.encode([title for _, title, _ in NEW]), rtol=1e-6
+    )
+    assert len(parts.catalog) == len(parts.vectors) == len(parts.table.codes) == n
+
+
+def test_new_items_take_populated_sids_of_their_category(parts):
+    grown = parts.with_items(frame())
+    np.testing.assert_array_equal(grown.table.packed, parts.table.packed)
+    assert grown.table.space == parts.table.space
+    categories = load_sids(parts.stages["quantize"]).categories
+    first = grown.table.codes[len(parts.catalog) :, 0]
+    for code, (_, _, path) in zip(first, NEW, strict=True):
+        known = categories.code(None if path is None else tuple(path))
+        assert known in (-1, code)  # an unknown category takes the nearest SID of all
+    assert [categories.code(None), categories.code(("Garden",))] == [-1, -1]
+
+
+def test_all_channels_answer_with_new_items(parts):
+    grown = parts.with_items(frame())
+    n = len(parts.catalog)
+    for channel in channels(grown):
+        rows = channel.rank([Request("violet table lamp")], 30)[0].rows
+        assert n + 1 in rows, channel.name
+    hits = grown.generative().recall("violet coffee maker", k=30)
+    assert {hit.item_id: hit.title for hit in hits}["new-2"] == NEW[2][1]
+
+
+def test_filters_know_new_items(parts):
+    grown = parts.with_items(frame())
+    for channel in channels(grown):
+        request = Request("violet table lamp", filters={"category": "Lamps", "price": 7.5})
+        assert channel.rank([request], 10)[0].rows.tolist() == [len(parts.catalog) + 1]
+
+
+def test_unavailable_new_items_are_not_answered(parts):
+    grown = parts.with_items(frame(available=False))
+    for rows, _ in answers(grown, k=200):
+        assert max(rows, default=0) < len(parts.catalog)
+
+
+def test_no_new_item_changes_no_answer(parts):
+    before = answers(parts)
+    assert_same_answers(before, answers(parts.with_items(frame([]))))
+    parts.with_items(frame())
+    assert_same_answers(before, answers(parts))
+
+
+def test_items_may_come_in_several_parts(parts):
+    at_once = parts.with_items(frame())
+    in_parts = parts.with_items(frame(NEW[:2])).with_items(frame([])).with_items(frame(NEW[2:]))
+    assert in_parts.catalog.item_ids == at_once.catalog.item_ids
+    np.testing.assert_array_equal(in_parts.table.codes, at_once.table.codes)
+    assert_same_answers(answers(at_once), answers(in_parts))
+
+
+def test_the_look_ahead_follows_the_catalog(parts):
+    titles = [(f"lamp-{i}", NEW[1][1], NEW[1][2]) for i in range(40)]
+    grown = parts.with_items(frame(titles))
+    sid = grown.table.sid_of_item[-1]
+    before, after = (p.generative().generate([Request("lamp")], 10) for p in (parts, grown))
+    place = [beams.leaves[0].tolist().index(sid) for beams in (before, after)]
+    assert after.logprob[0, place[1]] > before.logprob[0, place[0]]
+
+
+def test_columns_may_stand_in_any_order(parts):
+    grown = parts.with_items(frame().select(*reversed(ITEMS)))
+    assert grown.catalog.frame.columns == list(ITEMS)
+    assert grown.catalog.item_ids[-1] == NEW[-1][0]
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        (frame([*NEW, NEW[0]]), r"2 of 6 new items share an item_id with another one.*'new-0'"),
+        (frame([("item-7", "lamp", None), NEW[0]]), r"1 of 2 new items are in the catalog already.*"
+         r"only be added.*'item-7'\."),
+        (frame(title=" "), r"5 of 5 new items have no title.*'new-0', 'new-1', 'new-2', …"),
+        (frame(item_id=None), "5 of 5 new items have no item_id"),
+        (frame(price=-1.0), "have a price that is not a finite number of at least 0"),
+        (frame(score=float("nan")), "have a score that is not a finite number"),
+        (frame().drop("brand"), "new items need the columns.*: brand is missing"),
+        (frame().with_columns(size=1), "size is unknown"),
+        (frame().with_columns(price=pl.lit("7")), "price is String, not Float64"),
+    ],
+)  # fmt: skip
+def test_unusable_items_are_refused(parts, items, message):
+    with pytest.raises(DataError, match=message):
+        parts.with_items(items)

@@ -1,0 +1,48 @@
+"""Requests of an evaluation and who makes them."""
+
+import polars as pl
+import pytest
+
+from genrecall.channels.base import Request
+from genrecall.data import stage as data_stage
+from genrecall.data.shoppers import Shopper
+from genrecall.data.tables import USERS
+from genrecall.foundation.artifact import open_artifact
+from genrecall.offline.asked import Asked, shoppers_of
+
+MIA, TOM = Shopper(history=("a",)), Shopper(profile=(("gender", "male"),))
+
+
+def test_each_distinct_request_is_asked_once():
+    given = [("saw", MIA), ("saw", None), ("saw", MIA), ("drill", MIA), ("saw", TOM)]
+    asked = Asked([Request(query, shopper) for query, shopper in given])
+    assert [(r.query, r.shopper) for r in asked.distinct] == [*given[:2], *given[3:]]
+    answers = [f"{r.query} {r.shopper}" for r in asked.distinct]
+    assert asked.spread(answers) == [f"{query} {shopper}" for query, shopper in given]
+
+
+@pytest.fixture(scope="module")
+def tables(shop_run):
+    return data_stage.load(open_artifact(shop_run.stage("data"), kind="data"))
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_a_shopper_is_known_by_what_came_before(tables, split):
+    catalog, searches = tables
+    users = pl.DataFrame(
+        [dict.fromkeys(USERS) | {"user_id": "shopper-3", "gender": "female"}], schema=USERS
+    )
+    shoppers = shoppers_of(searches, split, catalog=catalog, users=users, length=4)
+    frame = searches.of(split).frame
+    assert len(shoppers) == frame.height > 10
+    seen = {"train": ["train"], "validation": ["train", "validation"]}.get(split)
+    visible = searches.frame if seen is None else searches.frame.filter(pl.col("split").is_in(seen))
+    for shopper, search in zip(shoppers, frame.iter_rows(named=True), strict=True):
+        before = visible.filter(
+            (pl.col("user_id") == search["user_id"]) & (pl.col("time") < search["time"])
+        ).sort("time")
+        rows = [row for rows in before["positives"].to_list() for row in reversed(rows)]
+        latest = list(dict.fromkeys(reversed(rows)))[:4]
+        assert shopper.history == tuple(catalog.item_ids[row] for row in reversed(latest))
+        female = search["user_id"] == "shopper-3"
+        assert shopper.profile == ((("gender", "female"),) if female else ())

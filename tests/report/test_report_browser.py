@@ -1,0 +1,123 @@
+"""The page in Chromium, which draws the charts, at the widths of a desk and of a phone."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+from report_data import measured
+
+from genrecall.report.page import render_report
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+WIDTHS = (1280, 375)
+
+LISTEN = """<script>
+window.told = [];
+const tell = (...words) => told.push(words.join(" "));
+console.error = console.warn = tell;
+addEventListener("error", (event) => tell(event.message));
+addEventListener("unhandledrejection", (event) => tell(event.reason));
+addEventListener("securitypolicyviolation", (event) => tell("policy", event.blockedURI));
+</script>"""
+
+# A frame as wide as a phone: the window of a headless Chromium cannot be so narrow.
+FRAME = """<!DOCTYPE html>
+<iframe style="border: 0; height: 900px"></iframe><pre id="result"></pre>
+<script id="work">
+(async () => {
+  const frame = document.querySelector("iframe"), widths = WIDTHS, found = [];
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+  frame.style.width = widths[0] + "px";
+  frame.srcdoc = PAGE;
+  const root = () => frame.contentDocument?.documentElement;
+  while (!root()?.hasAttribute("data-drawn")) await pause(50);
+  for (const width of widths) {
+    frame.style.width = width + "px";
+    const boxes = [...frame.contentDocument.querySelectorAll(".chart")];
+    const widthOf = (box) => box.querySelector("svg").clientWidth;
+    const settled = () => boxes.every((box) => widthOf(box) === box.clientWidth);
+    await pause(600);
+    for (let tries = 0; !settled() && tries < 300; tries++) await pause(50);  // a busy machine
+    for (const folded of frame.contentDocument.querySelectorAll("details")) folded.open = true;
+    await pause(100);
+    const right = (element) => Math.round(element.getBoundingClientRect().right);
+    const wide = [...root().querySelectorAll("body *")].filter(
+      (element) => right(element) > width && !element.closest(".scroll, .chart, pre"),
+    );
+    const charts = [...frame.contentDocument.querySelectorAll(".chart")];
+    found.push({
+      width,
+      page: root().scrollWidth,
+      wide: wide.map((element) => element.outerHTML.slice(0, 100)),
+      boxes: charts.map((box) => box.clientWidth),
+      drawn: charts.map((box) => box.querySelector("svg").clientWidth),
+      marks: charts.map((box) => box.querySelectorAll(".trace path, .trace .point").length),
+    });
+  }
+  const button = frame.contentDocument.querySelector(".legend button");
+  const lines = () => button.closest("figure").querySelectorAll(".trace path.js-line").length;
+  const before = lines();
+  button.click();
+  await pause(300);
+  const toggled = { before, after: lines(), pressed: button.getAttribute("aria-pressed") };
+  const result = { found, toggled, told: frame.contentWindow.told };
+  document.getElementById("result").textContent = JSON.stringify(result);
+  frame.remove();
+  document.getElementById("work").remove();
+})();
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """What Chromium measured at each width, and what it complained about."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed; scripts/install-test-tools installs it")
+    folder = tmp_path_factory.mktemp("browser")
+    page = render_report(*measured()).replace("<head>", f"<head>{LISTEN}", 1)
+    work = FRAME.replace("WIDTHS", json.dumps(WIDTHS))
+    work = work.replace("PAGE", json.dumps(page).replace("<", "\\u003c"))
+    (folder / "frame.html").write_text(work, "utf-8")
+    command = [
+        CHROMIUM,
+        "--headless=new",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        *(["--no-sandbox"] if os.geteuid() == 0 else []),
+        f"--user-data-dir={folder / 'profile'}",
+        "--window-size=1400,1000",
+        "--virtual-time-budget=60000",
+        "--dump-dom",
+        (folder / "frame.html").as_uri(),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    result = re.search(r'<pre id="result">(.+?)</pre>', done.stdout)
+    assert result, f"the page was not drawn: {done.stdout[-2000:]} {done.stderr[-2000:]}"
+    return json.loads(result[1])
+
+
+def test_the_browser_has_nothing_to_complain_about(opened):
+    assert opened["told"] == []
+
+
+@pytest.mark.parametrize("place", range(len(WIDTHS)), ids=[f"{width} px" for width in WIDTHS])
+def test_the_page_fits_its_width(opened, place):
+    found = opened["found"][place]
+    assert found["width"] == WIDTHS[place]
+    assert found["wide"] == []
+    assert found["page"] <= found["width"]
+    assert len(found["boxes"]) == 9
+    assert found["drawn"] == found["boxes"]
+    assert max(found["boxes"]) < found["width"]
+    assert min(found["marks"]) > 0
+
+
+def test_a_legend_entry_hides_its_series(opened):
+    toggled = opened["toggled"]
+    assert toggled["pressed"] == "false"
+    assert 0 < toggled["after"] < toggled["before"]

@@ -1,0 +1,172 @@
+"""What the generator learns from: which prompts, which targets, how often."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from trained import load_trained
+
+from genrecall.data.pairs import LoggedPairs
+from genrecall.foundation.ragged import ragged_offsets
+from genrecall.generator.config import GeneratorConfig
+from genrecall.supervised.prompt_sets import (
+    logged_prompts,
+    make_targets,
+    pseudo_prompts,
+    title_prompts,
+)
+
+DRAWS = 20_000
+
+
+@pytest.fixture(scope="module")
+def parts(shop_run):
+    return load_trained(shop_run).parts
+
+
+@pytest.fixture(scope="module")
+def titles(parts):
+    return parts.encoder.tokenizer.words(parts.catalog.titles)
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+def targets_of(targets, prompt):
+    """Weight of each item that a prompt should generate."""
+    span = slice(targets.offsets[prompt], targets.offsets[prompt + 1])
+    weights = np.diff(targets.cumulative)[span]
+    found = {}
+    for item, weight in zip(targets.items[span].tolist(), weights, strict=True):
+        found[item] = found.get(item, 0.0) + weight
+    return found
+
+
+def bag(bags, i):
+    return bags.ids[bags.offsets[i] : bags.offsets[i + 1]].tolist()
+
+
+def test_targets_are_drawn_by_weight():
+    targets = make_targets(
+        np.array([5, 7, 9, 4]), np.array([1.0, 3.0, 0.0, 2.0]), ragged_offsets([3, 1])
+    )
+    drawn = targets.draw(np.array([0, 1]), DRAWS, rng())
+    assert drawn.shape == (2, DRAWS)
+    assert set(drawn[1].tolist()) == {4}
+    assert set(drawn[0].tolist()) == {5, 7}
+    assert np.mean(drawn[0] == 7) == pytest.approx(0.75, abs=0.02)
+
+
+weights = st.lists(st.lists(st.floats(0.01, 10), min_size=1, max_size=5), min_size=1, max_size=6)
+
+
+@given(weights, st.integers(0, 2**32))
+def test_each_prompt_draws_its_own_targets(per_prompt, seed):
+    flat = [weight for part in per_prompt for weight in part]
+    counts = [len(part) for part in per_prompt]
+    targets = make_targets(np.arange(len(flat)), np.array(flat), ragged_offsets(counts))
+    drawn = targets.draw(np.arange(len(counts)), 50, np.random.default_rng(seed))
+    for prompt, items in enumerate(drawn):
+        assert items.min() >= targets.offsets[prompt]
+        assert items.max() < targets.offsets[prompt + 1]
+
+
+def test_a_title_generates_its_own_item(parts, titles):
+    prompts = title_prompts(parts.encoder.tokenizer, titles, texts=parts.catalog.titles)
+    assert len(prompts) == len(titles)
+    expected = parts.encoder.tokenizer.bags(parts.catalog.titles)
+    assert prompts.bags.ids.tolist() == expected.ids.tolist()
+    for row in range(len(titles)):
+        assert targets_of(prompts.targets, row) == {row: 1.0}
+    drawn = prompts.draw(DRAWS, rng())
+    shares = np.bincount(drawn, minlength=len(titles)) / DRAWS
+    assert shares == pytest.approx(1 / len(titles), rel=0.5)
+
+
+def test_a_query_generates_its_good_items_and_comes_by_the_root_of_its_gains(parts):
+    pairs = LoggedPairs(
+        query=np.array([1, 0, 1, 2]), item=np.array([3, 8, 4, 4]), weight=np.array([9.0, 1, 7, 4])
+    )
+    queries = ["drill", "red saw", "lamp"]
+    prompts = logged_prompts(parts.encoder.tokenizer, queries, pairs)
+    expected = parts.encoder.tokenizer.bags(queries)
+    assert prompts.bags.ids.tolist() == expected.ids.tolist()
+    assert targets_of(prompts.targets, 0) == {8: 1.0}
+    assert targets_of(prompts.targets, 1) == {3: 9.0, 4: 7.0}
+    drawn = np.bincount(prompts.draw(DRAWS, rng())) / DRAWS
+    assert drawn == pytest.approx([1 / 7, 4 / 7, 2 / 7], abs=0.02)
+
+
+def make_pseudo(parts, titles, seed=0, **settings):
+    config = GeneratorConfig(**({"pseudo_queries": 300, "teacher_items": 8} | settings))
+    return pseudo_prompts(
+        parts.encoder,
+        titles,
+        words=parts.encoder.tokenizer.known_words(parts.catalog.titles),
+        item_vectors=parts.vectors,
+        config=config,
+        rng=np.random.default_rng(seed),
+    )
+
+
+def test_targets_of_a_pseudo_query_sum_to_one_and_hold_its_own_item(parts, titles):
+    prompts = make_pseudo(parts, titles, own_item_weight=0.3)
+    alone = make_pseudo(parts, titles, own_item_weight=1.0)
+    for prompt in range(300):
+        targets = targets_of(prompts.targets, prompt)
+        assert sum(targets.values()) == pytest.approx(1.0)
+        own = [item for item, weight in targets_of(alone.targets, prompt).items() if weight > 0]
+        assert len(own) == 1
+        assert targets[own[0]] >= 0.3 - 1e-6
+        # All words are of the item's title, and neighbours in it or not: compare subwords only.
+        n_subwords = parts.encoder.tokenizer.n_subwords
+        title = parts.encoder.tokenizer.bags([parts.catalog.titles[own[0]]]).ids.tolist()
+        words = [feature for feature in bag(prompts.bags, prompt) if feature < n_subwords]
+        assert words
+        assert set(words) <= set(title)
+
+
+def test_soft_targets_are_a_softmax_over_the_nearest_items(parts, titles):
+    prompts = make_pseudo(parts, titles, own_item_weight=0.0, teacher_temperature=0.1)
+    vectors = parts.encoder.encode_bags(prompts.bags)
+    for prompt in range(0, 300, 7):
+        similarity = parts.vectors @ vectors[prompt]
+        best = np.argsort(-similarity)[:8]
+        soft = np.exp(similarity[best] / 0.1)
+        found = sorted(targets_of(prompts.targets, prompt).values(), reverse=True)
+        found = [weight for weight in found if weight > 0]
+        np.testing.assert_allclose(found, np.sort(soft / soft.sum())[::-1], rtol=1e-3)
+
+
+def test_pseudo_queries_are_spread_evenly_over_the_items(parts, titles):
+    prompts = make_pseudo(parts, titles, own_item_weight=1.0)
+    own = [max(targets_of(prompts.targets, p).items(), key=lambda t: t[1])[0] for p in range(300)]
+    assert set(np.bincount(own, minlength=120).tolist()) == {2, 3}
+    shares = np.bincount(prompts.draw(DRAWS, rng()), minlength=300) / DRAWS
+    assert shares.max() < 3 / 300
+
+
+def test_the_same_chance_gives_the_same_pseudo_queries(parts, titles):
+    one, again, other = (make_pseudo(parts, titles, seed=seed) for seed in (1, 1, 2))
+    assert one.bags.ids.tolist() == again.bags.ids.tolist() != other.bags.ids.tolist()
+    assert one.targets.cumulative.tolist() == again.targets.cumulative.tolist()
+
+
+def test_more_teacher_items_than_items_are_no_error(parts, titles):
+    prompts = make_pseudo(parts, titles, teacher_items=1000, pseudo_queries=5)
+    assert all(len(targets_of(prompts.targets, prompt)) == 120 for prompt in range(5))
+
+
+def test_bags_of_chosen_prompts_keep_their_features(parts, titles):
+    prompts = title_prompts(parts.encoder.tokenizer, titles, texts=parts.catalog.titles)
+    chosen = np.array([5, 0, 5, 119])
+    bags = prompts.bags_of(chosen)
+    assert [bag(bags, i) for i in range(4)] == [bag(prompts.bags, i) for i in chosen]
+
+
+def test_texts_of_pseudo_queries_have_the_features_of_their_bags(parts, titles):
+    prompts = make_pseudo(parts, titles, pseudo_queries=40)
+    bags = parts.encoder.tokenizer.bags(prompts.texts)
+    np.testing.assert_array_equal(bags.offsets, prompts.bags.offsets)
+    np.testing.assert_array_equal(bags.ids, prompts.bags.ids)

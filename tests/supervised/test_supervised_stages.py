@@ -1,0 +1,257 @@
+"""Training of the generator: the loss, reproducible weights, exact resume."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from trained import TEXTS, load_trained
+
+from genrecall.data.pairs import LoggedPairs
+from genrecall.data.tables import SEARCHES, Searches
+from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.progress import SilentLog
+from genrecall.foundation.sid import SidSpace, SidTable
+from genrecall.foundation.trie import Trie
+from genrecall.generator.compact.generator import CompactGenerator
+from genrecall.generator.compact.look_ahead import LookAhead
+from genrecall.generator.compact.model import CompactModel
+from genrecall.generator.compact.shopper import ShopItems
+from genrecall.generator.config import GeneratorConfig, StageConfig
+from genrecall.generator.prompts import Prompt
+from genrecall.supervised import stage
+from genrecall.supervised.compact import Batch, batch_loss
+
+CONFIG = GeneratorConfig(
+    width=16,
+    item_to_sid=StageConfig(steps=5, batch=16),
+    query_to_sid=StageConfig(steps=7, batch=16),
+    user_query_to_sid=StageConfig(steps=8, batch=16),
+    shopper_passes=100.0,
+    pseudo_queries=60,
+    teacher_items=4,
+    checkpoint_every=3,
+)
+QUERIES = ["red drill", "coffee", "lamp"]
+PAIRS = LoggedPairs(
+    query=np.array([0, 1, 2, 2]), item=np.array([0, 80, 100, 101]), weight=np.ones(4)
+)
+SEARCHES_MADE = Searches(
+    pl.DataFrame(
+        {
+            "search_id": [str(number) for number in range(12)],
+            "query": [QUERIES[number % 3] for number in range(12)],
+            "user_id": [f"u{number % 4}" for number in range(12)],
+            "time": list(range(12)),
+            "split": ["train"] * 12,
+            "impressions": [[]] * 12,
+            "positives": [[7 * number % 100] for number in range(12)],
+            "gains": [[1.0]] * 12,
+        },
+        schema=SEARCHES,
+    )
+)
+"""Four shoppers, each of whom searches three times."""
+NO_PAIRS = LoggedPairs(*[np.empty(0, dtype=np.int64)] * 2, np.empty(0))
+
+
+class Lines(SilentLog):
+    """Keeps what is said; stops the run, as a person would, when a line begins like `stop_at`."""
+
+    def __init__(self, stop_at=None):
+        self.said, self._stop_at = [], stop_at
+
+    def say(self, text):
+        self.said.append(text)
+        if self._stop_at and text.strip().startswith(self._stop_at):
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def parts(shop_run):
+    return load_trained(shop_run).parts
+
+
+@pytest.fixture
+def train(parts, tmp_path):
+    """Run the stage; returns the artifact's digest."""
+
+    def run(out="out", *, config=CONFIG, queries=QUERIES, pairs=PAIRS, seed=1, log=None, **options):
+        artifact = stage.run(
+            config,
+            parts.catalog,
+            queries=list(queries),
+            pairs=pairs,
+            encoder=parts.encoder,
+            item_vectors=parts.vectors,
+            table=parts.table,
+            seed=seed,
+            out=tmp_path / out,
+            checkpoints=tmp_path / options.get("checkpoints", f"checkpoints of {out}"),
+            inputs=options.get("inputs", "the same inputs"),
+            log=log or SilentLog(),
+            searches=options.get("searches", SEARCHES_MADE),
+        )
+        return artifact.digest
+
+    return run
+
+
+def test_the_loss_is_what_decoding_says_of_the_same_paths(parts):
+    """Where all SIDs are in use and all items alike, the look-ahead says nothing."""
+    space = SidSpace((3, 2, 2))
+    table = SidTable(space, space.unpack(np.arange(120) % 12))
+    trie = Trie(space, table.packed)
+    tokenizer = parts.encoder.tokenizer
+    torch.manual_seed(0)
+    model = CompactModel(space=space, n_features=tokenizer.n_features, width=16, dim=8)
+    for weight in model.parameters():
+        nn.init.normal_(weight, std=0.3)
+    means = np.zeros((12, parts.encoder.dim + 8), dtype=np.float32)
+    look_ahead = LookAhead(trie, means, table.sizes, temperature=0.05)
+    generator = CompactGenerator(
+        model,
+        parts.encoder,
+        look_ahead,
+        ShopItems(table.sid_of_item, parts.vectors),
+        head_weight=1.0,
+    )
+
+    leaves = np.arange(len(TEXTS) * 3).reshape(-1, 3) * 5 % 12  # (B, T)
+    rows = np.arange(len(TEXTS))
+    with torch.no_grad():
+        loss = batch_loss(
+            model,
+            trie,
+            Batch(
+                bags=tokenizer.bags(TEXTS),
+                leaves=torch.from_numpy(leaves),
+                titles=tokenizer.bags(parts.catalog.titles[: len(TEXTS)]),
+                prompt=torch.from_numpy(rows),
+                item=torch.from_numpy(rows),
+            ),
+            temperature=0.05,
+        )
+    found = []
+    for text, targets in zip(TEXTS, leaves, strict=True):
+        for c1, c2, c3 in table.sids[targets].tolist():
+            state, first = generator.prefill([Prompt(text)])
+            state, second = generator.advance(state, torch.tensor([0]), torch.tensor([c1]))
+            _, third = generator.advance(state, torch.tensor([0]), torch.tensor([c2]))
+            found.append([first[0, c1].item(), second[0, c2].item(), third[0, c3].item()])
+    expected = -np.mean(found, axis=0)
+    levels = [loss.level_1.item(), loss.level_2.item(), loss.level_3.item()]
+    np.testing.assert_allclose(levels, expected, atol=1e-5)
+    assert loss.total.item() == pytest.approx(sum(levels) + loss.match.item(), abs=1e-5)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(train):
+    first = train("one", seed=3)
+    torch.manual_seed(99)
+    assert train("again", seed=3) == first
+    assert train("other", seed=4) != first
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "resumed"),
+    [
+        ("item_to_sid", ["item_to_sid"]),
+        ("query_to_sid", ["item_to_sid", "query_to_sid"]),
+        ("user_query_to_sid", ["item_to_sid", "query_to_sid", "user_query_to_sid"]),
+    ],
+)
+def test_an_interrupted_run_resumes_exactly(train, tmp_path, stop_at, resumed):
+    """It stops after the last step of a stage, which is one or two steps after a checkpoint."""
+    whole = train("whole")
+    with pytest.raises(KeyboardInterrupt):
+        train("stopped", log=Lines(stop_at))
+    assert not (tmp_path / "stopped").exists()
+    log = Lines()
+    assert train("stopped", log=log) == whole
+    told = [line.strip() for line in log.said if "resumes" in line]
+    steps = {"item_to_sid": 3, "query_to_sid": 6, "user_query_to_sid": 6}
+    assert told == [f"{name}: resumes at step {steps[name]}" for name in resumed]
+
+
+def test_what_reads_the_shopper_is_trained_alone(train, tmp_path):
+    train("out")
+    general, personal = (
+        load_file(tmp_path / "out" / name / "compact.safetensors")
+        for name in ("query_to_sid", "user_query_to_sid")
+    )
+    assert all(torch.equal(weight, personal[name]) for name, weight in general.items())
+    added = personal.keys() - general.keys()
+    assert "shopper.pull" in added
+    assert all(name.startswith("shopper.") for name in added)
+
+
+def test_stage_3_ends_after_its_passes(train):
+    """12 searches, 16 prompts a step of which 80 % are searches: 4 passes are 4 steps."""
+    config = CONFIG.model_copy(update={"shopper_passes": 4.0})
+    log = Lines()
+    train("few", config=config, log=log)
+    assert "  user_query_to_sid ends after 4 of 8 steps: 4 passes over its searches" in log.said
+    ended = Lines()
+    train("enough", log=ended)
+    assert not [line for line in ended.said if "passes" in line]
+
+
+def test_a_finished_run_starts_again_from_its_checkpoints_to_the_same_end(train):
+    assert train("one", checkpoints="kept") == train("two", checkpoints="kept")
+
+
+def test_other_inputs_never_resume(train):
+    log = Lines()
+    train("one", checkpoints="kept", inputs="a")
+    train("two", checkpoints="kept", inputs="b", log=log)
+    assert not [line for line in log.said if "resumes" in line]
+
+
+def test_a_damaged_checkpoint_is_told(train, tmp_path):
+    train("one", checkpoints="kept")
+    (path,) = (tmp_path / "kept").rglob("item_to_sid.safetensors")
+    flipped = bytearray(path.read_bytes())
+    flipped[-10] ^= 1
+    path.write_bytes(flipped)
+    with pytest.raises(ArtifactError, match=r"item_to_sid\S* is damaged: .*Delete it; training"):
+        train("two", checkpoints="kept")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pseudo_queries": 0},
+        {"logged_share": 0.0},
+        {"logged_share": 1.0, "title_share": 0.0},
+        {"title_share": 0.0},
+        {"item_to_sid": StageConfig(steps=0)},
+        {"item_to_sid": StageConfig(steps=0), "query_to_sid": StageConfig(steps=0)},
+        {"query_to_sid": StageConfig(steps=2, batch=1)},
+        {"targets": 1, "teacher_items": 1},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("logged", [True, False])
+def test_every_mix_of_sources_trains(train, changes, logged):
+    config = GeneratorConfig.model_validate(CONFIG.model_dump() | changes)
+    queries, pairs = (QUERIES, PAIRS) if logged else ([], NO_PAIRS)
+    train(config=config, queries=queries, pairs=pairs)
+
+
+def test_training_lowers_the_loss(train):
+    class Losses(SilentLog):
+        def __init__(self):
+            self.found = []
+
+        def event(self, name, **figures):
+            if name == "progress" and figures["stage"] == "item_to_sid":
+                self.found.append(figures["loss"])
+
+    def final_loss(steps):
+        log = Losses()
+        one = StageConfig(steps=steps, batch=64)
+        train(f"{steps}", config=CONFIG.model_copy(update={"item_to_sid": one}), log=log)
+        return log.found[-1]
+
+    assert final_loss(60) < 0.7 * final_loss(1)
