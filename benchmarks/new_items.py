@@ -3,7 +3,7 @@
     python -m benchmarks.new_items CONFIG [--share 0.1] [--seeds N] [--oracle] [--out DIR]
 
 A share of the items is hidden from the tables, the pipeline runs on what is left, and the hidden
-items are added with `RecallParts.with_items`, which trains nothing. All channels then answer the
+items are added with `OpenBundle.with_items`, which trains nothing. All channels then answer the
 validation searches of the whole shop. For the rows `new items` only hidden items count as good, for
 `known items` only the others; the answers are the same. `--oracle` runs the pipeline on the whole
 shop, too, and says what share of its recall of the new items was reached without training.
@@ -35,7 +35,7 @@ from benchmarks.command import (
     write_figures,
 )
 from benchmarks.holdout import hide_items, is_hidden
-from genrecall.bundle import PARTS, RecallParts, assemble
+from genrecall.bundle import PARTS, OpenBundle, assemble
 from genrecall.channels.base import Channel, Ranking, Request
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
@@ -157,7 +157,7 @@ def repeat(config: Config, number: int, *, share: float, oracle: bool, out: Path
     return Repetition(found, counts)
 
 
-def _load(outputs: Outputs, config: Config) -> RecallParts:
+def _load(outputs: Outputs, config: Config) -> OpenBundle:
     stages = {name: open_artifact(outputs.stage(name), kind=name) for name in PARTS}
     return assemble(stages, channels=config.channels)
 
@@ -196,7 +196,7 @@ def _draw(good: Sequence[Rows], *, count: int, seed: int) -> list[Rows]:
     return [rows if place in drawn else rows[:0] for place, rows in enumerate(good)]
 
 
-def measure(parts: RecallParts, asked: Asked, *, whole: Catalog, seed: int) -> dict[str, Found]:
+def measure(parts: OpenBundle, asked: Asked, *, whole: Catalog, seed: int) -> dict[str, Found]:
     """Answer the searches and look where the good items stand.
 
     Args:
@@ -236,7 +236,7 @@ def measure(parts: RecallParts, asked: Asked, *, whole: Catalog, seed: int) -> d
 
 
 def _answer(
-    parts: RecallParts, asked: Sequence[str], row_in_whole: NDArray[np.int64]
+    parts: OpenBundle, asked: Sequence[str], row_in_whole: NDArray[np.int64]
 ) -> tuple[dict[str, list[Ranking]], NDArray[np.int64]]:
     """Rankings of rows of the whole shop by channel, and beams `[M, 100]`."""
     # A query that comes back is answered once.

@@ -27,7 +27,7 @@ from rich.table import Table
 
 from benchmarks.command import add_shop_arguments, positive, repetition, say_figure, write_figures
 from genrecall import __version__
-from genrecall.bundle import PARTS, RecallParts, assemble
+from genrecall.bundle import PARTS, OpenBundle, assemble
 from genrecall.channels.base import Request
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.channels.popularity import PopularityChannel
@@ -236,7 +236,7 @@ def cut(shopper: Shopper, known: Known) -> Shopper:
     return Shopper(shopper.profile if known.profile else (), shopper.history[untold:])
 
 
-def ask(parts: RecallParts, measured: Measured) -> dict[str, Measures]:
+def ask(parts: OpenBundle, measured: Measured) -> dict[str, Measures]:
     """What the generator finds, by how much it is told."""
     served = parts.generative(USER_QUERY_TO_SID)
     stage_2 = parts.generative(QUERY_TO_SID)
@@ -258,7 +258,7 @@ def _ask(channel: GenerativeChannel, searches: Searches, shoppers: Sequence[Shop
 
 
 def controls(
-    parts: RecallParts, measured: Measured, *, train: Searches, oracle: ExpectedClicks
+    parts: OpenBundle, measured: Measured, *, train: Searches, oracle: ExpectedClicks
 ) -> dict[str, Measures]:
     """What is found without the generator: by popularity, and by who knows the simulation."""
     sid_of_item, live = parts.table.sid_of_item, parts.eligible.live

@@ -58,7 +58,8 @@ from genrecall.foundation.errors import DataError
 from genrecall.foundation.progress import FileLog
 from genrecall.foundation.sid import SidTable
 from genrecall.foundation.trie import Trie
-from genrecall.generator.compact.look_ahead import LookAhead, mean_vectors
+from genrecall.generator.compact.look_ahead import LookAhead
+from genrecall.index.prefixes import mean_vectors
 from genrecall.pipeline.outputs import Outputs, find_artifact
 from genrecall.pipeline.run import run
 from genrecall.quantize import stage as quantize_stage

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from benchmarks.ablation.shops import Shop
 from genrecall import __version__
-from genrecall.bundle import RecallParts, assemble
+from genrecall.bundle import OpenBundle, assemble
 from genrecall.channels.base import Request
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.config import Config
@@ -160,7 +160,7 @@ def sample(searches: Searches) -> Searches:
     return sample_searches(searches.of("validation"), SEARCHES, seed=0)
 
 
-def _by_heads(served: GenerativeChannel, parts: RecallParts) -> GenerativeChannel:
+def _by_heads(served: GenerativeChannel, parts: OpenBundle) -> GenerativeChannel:
     """The same channel and weights, decoded without the look-ahead."""
     generator = served.generator
     assert isinstance(generator, CompactGenerator)

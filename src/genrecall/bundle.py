@@ -7,13 +7,12 @@ a bundle and the stage outputs of a running pipeline.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from genrecall.channels.config import ChannelsConfig
@@ -23,14 +22,11 @@ from genrecall.data.tables import Catalog
 from genrecall.embed.encoder import Encoder, load_encoder
 from genrecall.foundation.artifact import Artifact, open_artifact
 from genrecall.foundation.errors import ArtifactError
-from genrecall.foundation.sid import SidTable
+from genrecall.generator.base import Generator
 from genrecall.generator.load import load_generator, trained_stages
-from genrecall.index.adding import extend_catalog
-from genrecall.index.filters import ItemFilters
-from genrecall.index.live import Eligible
-from genrecall.index.postings import Postings
-from genrecall.quantize.load import load_sids, load_table
-from genrecall.text.normalize import normalize
+from genrecall.index.adding import add_items
+from genrecall.index.live import LiveItems
+from genrecall.quantize.load import FrozenSids, load_sids, load_table
 
 if TYPE_CHECKING:
     from genrecall.channels.lexical import LexicalChannel
@@ -41,33 +37,31 @@ PARTS: Final = ("data", "embed", "quantize", "generator")
 
 
 @dataclass(frozen=True, eq=False)
-class RecallParts:
-    """What the channels are made of.
+class OpenBundle:
+    """A bundle in memory: what can be answered with, and who answers.
 
     Attributes:
-        catalog: the item pool: the items of the stage outputs, and behind them those added later.
-        encoder: texts to vectors.
-        vectors: of the items, float32 `[N, D]`.
-        table: the SID of each item.
+        items: those of the stage outputs, and behind them those added later.
+        encoder: of stage `embed`.
         stages: the stage outputs by name.
         channels: settings of the channels.
     """
 
-    catalog: Catalog
+    items: LiveItems
     encoder: Encoder
-    vectors: NDArray[np.float32]
-    table: SidTable
     stages: Mapping[str, Artifact]
     channels: ChannelsConfig
+    _generators: dict[str, Generator[Any]] = field(default_factory=dict, init=False, repr=False)
+    _sids: list[FrozenSids] = field(default_factory=list, repr=False)
 
-    def with_items(self, items: pl.DataFrame) -> RecallParts:
-        """These parts over a catalog with more items; nothing is trained, nothing here changes.
+    def with_items(self, items: pl.DataFrame) -> OpenBundle:
+        """This bundle over a catalog with more items; nothing is trained, nothing here changes.
 
         Each new item takes the nearest SID that has items of the stage outputs, of its category or
         as near to it as the category penalty asks, so it never makes a new token, and what was
-        added before does not matter. All channels then
-        know all items: postings, BM25 statistics, dense vectors, and the look-ahead's means and
-        counts. Without items every answer stays the same.
+        added before does not matter. All channels then know all items: postings, BM25 statistics,
+        dense vectors, and the look-ahead's means and counts. Without items every answer stays the
+        same. What was read from disk is read no second time.
 
         Args:
             items: columns and types of `ITEMS`.
@@ -75,24 +69,13 @@ class RecallParts:
         Raises:
             DataError: unusable items, or such as are in the catalog already.
         """
-        catalog = extend_catalog(self.catalog, items)
-        first = len(self.catalog)
-        vectors = self.encoder.encode_items(catalog.titles[first:])
-        sids = load_sids(self.stages["quantize"])
-        codes = sids.assign_new(vectors, catalog.categories[first:])
-        return replace(
-            self,
-            catalog=catalog,
-            vectors=np.concatenate([self.vectors, vectors]),
-            table=SidTable(self.table.space, np.concatenate([self.table.codes, codes])),
-        )
-
-    @property
-    def eligible(self) -> Eligible:
-        """Which items may be answered with: those not marked as unavailable."""
-        available = self.catalog.frame["available"].fill_null(True)
-        live = None if available.all() else available.to_numpy()
-        return Eligible(ItemFilters(self.catalog.frame), live)
+        if not self._sids:
+            self._sids.append(load_sids(self.stages["quantize"]))
+        more = add_items(self.items, items, encoder=self.encoder, sids=self._sids[0])
+        grown = replace(self, items=more)
+        for stage, generator in self._generators.items():
+            grown._generators[stage] = generator.over(grown.items)
+        return grown
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -105,34 +88,15 @@ class RecallParts:
         Args:
             stage: one of `trained`; None for the last one.
         """
-        loaded = load_generator(
-            self.stages["generator"],
-            stage or self.trained[-1],
-            encoder=self.encoder,
-            titles=self.catalog.titles,
-            item_vectors=self.vectors,
-            table=self.table,
-            head_weight=self.channels.generative.head_weight,
-            temperature=self.channels.generative.look_ahead_temperature,
-        )
-        eligible = self.eligible
         return GenerativeChannel(
-            loaded.generator,
-            catalog=self.catalog,
-            postings=Postings(self.table, eligible.live),
-            vectors=loaded.vectors,
-            read=loaded.read,
-            encode=loaded.encode,
-            eligible=eligible,
-            config=self.channels.generative,
+            self._generator(stage or self.trained[-1]), self.channels.generative
         )
 
     def dense(self) -> DenseChannel:
-        """The dense channel over the same vectors."""
+        """The dense channel over the vectors of stage `embed`."""
         return DenseChannel(
-            self.vectors,
+            self.items,
             encode=lambda requests: self.encoder.encode([request.query for request in requests]),
-            eligible=self.eligible,
         )
 
     def lexical(self) -> LexicalChannel:
@@ -140,10 +104,19 @@ class RecallParts:
         # Recall with the generative channel alone does not wait for bm25s and scipy.
         from genrecall.channels.lexical import LexicalChannel
 
-        texts = [normalize(title) for title in self.catalog.titles]
-        return LexicalChannel(
-            texts, normalize=normalize, eligible=self.eligible, config=self.channels.lexical
-        )
+        return LexicalChannel(self.items, self.channels.lexical)
+
+    def _generator(self, stage: str) -> Generator[Any]:
+        if stage not in self._generators:
+            self._generators[stage] = load_generator(
+                self.stages["generator"],
+                stage,
+                encoder=self.encoder,
+                items=self.items,
+                head_weight=self.channels.generative.head_weight,
+                temperature=self.channels.generative.look_ahead_temperature,
+            )
+        return self._generators[stage]
 
 
 def load(path: str | Path) -> GenerativeChannel:
@@ -152,11 +125,11 @@ def load(path: str | Path) -> GenerativeChannel:
     Raises:
         ArtifactError: the bundle is missing, damaged or of another schema; the file is named.
     """
-    return load_parts(open_artifact(Path(path), kind=KIND)).generative()
+    return open_bundle(open_artifact(Path(path), kind=KIND)).generative()
 
 
-def load_parts(bundle: Artifact) -> RecallParts:
-    """Read the parts of a bundle.
+def open_bundle(bundle: Artifact) -> OpenBundle:
+    """Read a bundle.
 
     Raises:
         ArtifactError: a version with other settings made it.
@@ -172,13 +145,11 @@ def load_parts(bundle: Artifact) -> RecallParts:
     return assemble(parts, channels=channels)
 
 
-def assemble(stages: Mapping[str, Artifact], *, channels: ChannelsConfig) -> RecallParts:
-    """Read the parts from stage outputs."""
-    return RecallParts(
-        catalog=Catalog(pl.read_parquet(stages["data"].file("items.parquet"))),
-        encoder=load_encoder(stages["embed"]),
-        vectors=np.load(stages["embed"].file("item_vectors.npy"), allow_pickle=False),
-        table=load_table(stages["quantize"]),
-        stages=stages,
-        channels=channels,
+def assemble(stages: Mapping[str, Artifact], *, channels: ChannelsConfig) -> OpenBundle:
+    """Put stage outputs together as a bundle does."""
+    items = LiveItems.of(
+        Catalog(pl.read_parquet(stages["data"].file("items.parquet"))),
+        load_table(stages["quantize"]),
+        np.load(stages["embed"].file("item_vectors.npy"), allow_pickle=False),
     )
+    return OpenBundle(items, load_encoder(stages["embed"]), stages, channels)

@@ -2,31 +2,37 @@
 
 import numpy as np
 import pytest
-from channel_shop import encode, make_shop, normalize
+from channel_shop import encode, make_shop, normalize, searches_of
 from generative_shop import generative_channel
 
 from genrecall.channels.base import Channel, Request
 from genrecall.channels.config import LexicalConfig
 from genrecall.channels.dense import DenseChannel
 from genrecall.channels.lexical import LexicalChannel
+from genrecall.channels.popularity import PopularityChannel
 from genrecall.foundation.errors import FilterError, RequestError
 
 CHANNELS = {
-    "bm25": lambda shop: LexicalChannel(
-        [normalize(title) for title in shop.catalog.titles],
-        normalize=normalize,
-        eligible=shop.eligible,
-        config=LexicalConfig(),
-    ),
+    "bm25": lambda shop: LexicalChannel(shop, LexicalConfig()),
     "dense": lambda shop: DenseChannel(
-        encode(shop.catalog.titles),
-        encode=lambda requests: encode([request.query for request in requests]),
-        eligible=shop.eligible,
+        shop, encode=lambda requests: encode([request.query for request in requests])
     ),
-    "generative": lambda shop: generative_channel(shop.catalog, shop.live),
+    "generative": lambda shop: generative_channel(shop.catalog),
+    "popularity": lambda shop: PopularityChannel(log_of(shop), shop),
 }
 
 QUERIES = ("drill", "red drill", "blue Acme saw 3", "lamps", "green hammer bolt", "acme", "3")
+
+
+def log_of(shop):
+    """After every query each item was chosen that shares a word with it, and the best most."""
+    chosen = []
+    for query in QUERIES:
+        words = {word.rstrip("s") for word in normalize(query).split()}
+        shared = [len(words & set(normalize(title).split())) for title in shop.catalog.titles]
+        rows = np.flatnonzero(shared)
+        chosen.append((query, rows.tolist(), [float(shared[row]) for row in rows.tolist()]))
+    return searches_of(chosen)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +60,7 @@ def test_rankings_hold_at_most_k_items_once_best_first(channel, shop, k):
         assert len(set(ranking.rows.tolist())) == len(ranking.rows)
         assert (np.diff(ranking.scores) <= 0).all()
         assert np.isfinite(ranking.scores).all()
-        assert shop.live[ranking.rows].all()
+        assert shop.available[ranking.rows].all()
 
 
 def test_every_query_of_known_words_finds_something(channel):
@@ -97,7 +103,7 @@ def test_same_requests_have_the_same_answer(channel):
     ],
 )
 def test_answers_pass_the_filters(channel, shop, filters):
-    passing = shop.filters.mask(filters) & shop.live
+    passing = shop.mask(filters)
     for ranking in channel.rank(requests(filters), 1000):
         assert passing[ranking.rows].all()
 

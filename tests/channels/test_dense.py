@@ -1,14 +1,13 @@
 import numpy as np
-from channel_shop import make_shop
+from channel_shop import shop_of, with_vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genrecall.channels.base import Request
 from genrecall.channels.dense import DenseChannel
 from genrecall.channels.topk import top_k
-from genrecall.index.live import Eligible
 
-SHOP = make_shop()
+SHOP = shop_of(["drill"] * 60)
 
 
 def unit(vectors):
@@ -19,7 +18,7 @@ def channel(vectors, queries):
     def encode(requests):
         return queries[[int(request.query) for request in requests]]
 
-    return DenseChannel(vectors, encode=encode, eligible=Eligible(SHOP.filters))
+    return DenseChannel(with_vectors(SHOP, vectors), encode=encode)
 
 
 def test_order_is_that_of_the_exact_inner_products():

@@ -9,21 +9,23 @@ import polars as pl
 import pytest
 
 import genrecall
-from genrecall.bundle import KIND, load_parts
-from genrecall.channels.base import Request
+from genrecall.bundle import KIND, open_bundle
+from genrecall.channels.base import Ranking, Request
 from genrecall.channels.config import ChannelsConfig, GenerativeConfig
+from genrecall.channels.generative import GenerativeChannel
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import Catalog
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ArtifactError, FilterError, RequestError
 from genrecall.generator.load import STAGES
+from genrecall.index.live import LiveItems
 
 QUERIES = ["red cordless drill", "coffee maker", "shoes", "blue lamp", "Acme", "drill xyzzy"]
 
 
 @pytest.fixture(scope="module")
 def parts(shop_run):
-    return load_parts(open_artifact(shop_run.bundle, kind=KIND))
+    return open_bundle(open_artifact(shop_run.bundle, kind=KIND))
 
 
 @pytest.fixture(scope="module")
@@ -39,20 +41,31 @@ def with_settings(parts, **settings):
 
 def with_columns(parts, **columns):
     """The same bundle with other columns of the catalog."""
-    frame = parts.catalog.frame.with_columns(
+    items = parts.items
+    frame = items.catalog.frame.with_columns(
         **{name: pl.Series(name, values) for name, values in columns.items()}
     )
-    return dataclasses.replace(parts, catalog=Catalog(frame))
+    return dataclasses.replace(
+        parts, items=LiveItems.of(Catalog(frame), items.table, items.vectors)
+    )
+
+
+def explain(channel, query, *, beam=10, titles=3, filters=None):
+    """A search of so many beams, explained."""
+    beams = channel.generate([Request(query, filters=filters)], beam)
+    nothing = np.empty(0, dtype=np.int32)
+    ranking = Ranking(nothing, nothing.astype(np.float32), beams[0])
+    return channel.explain(ranking, filters, beams=beam, titles=titles)
 
 
 def available(channel):
-    return set(channel.catalog.frame.filter(pl.col("available"))["item_id"])
+    return set(channel.items.catalog.frame.filter(pl.col("available"))["item_id"])
 
 
 def logprob_of_sids(channel, query):
     """Log-probability of every valid SID, by its text."""
-    beams = channel.generate([Request(query)], beam=len(channel.trie))
-    texts = [beam.sid for beam in channel.explain(Request(query), beam=len(channel.trie))]
+    beams = channel.generate([Request(query)], beam=len(channel.items.trie))
+    texts = [beam.sid for beam in explain(channel, query, beam=len(channel.items.trie))]
     return dict(zip(texts, beams.logprob[0], strict=False))
 
 
@@ -61,9 +74,9 @@ class TestRecall:
         hits = channel.recall("red cordless drill", k=10)
         assert [hit.rank for hit in hits] == list(range(1, 11))
         for hit in hits:
-            row = channel.catalog.row_of[hit.item_id]
-            assert hit.title == channel.catalog.titles[row]
-            assert list(hit.sid) == channel.postings.table.codes[row].tolist()
+            row = channel.items.catalog.row_of[hit.item_id]
+            assert hit.title == channel.items.catalog.titles[row]
+            assert list(hit.sid) == channel.items.table.codes[row].tolist()
 
     def test_it_finds_what_is_asked_for(self, channel):
         hits = channel.recall("red cordless drill", k=4)
@@ -74,13 +87,13 @@ class TestRecall:
         (ranking,) = channel.rank([Request("coffee maker")], 10)
         hits = channel.recall("coffee maker", k=10)
         assert [hit.score for hit in hits] == ranking.scores.tolist()
-        assert [channel.catalog.row_of[hit.item_id] for hit in hits] == ranking.rows.tolist()
+        assert [channel.items.catalog.row_of[hit.item_id] for hit in hits] == ranking.rows.tolist()
 
     @pytest.mark.parametrize("query", QUERIES)
     def test_all_available_items_and_no_other_can_be_reached(self, channel, query):
         hits = channel.recall(query, k=1000)
         assert {hit.item_id for hit in hits} == available(channel)
-        assert len(hits) == len(available(channel)) < len(channel.catalog)
+        assert len(hits) == len(available(channel)) < len(channel.items.catalog)
 
     @pytest.mark.parametrize("query", ["", " \t"])
     def test_an_empty_query_is_refused(self, channel, query):
@@ -98,7 +111,7 @@ class TestRecall:
     def test_a_history_changes_the_answer_and_items_that_left_the_shop_do_not(self, channel):
         nobody = channel.recall("drill", k=30)
         assert channel.recall("drill", user=Shopper(), k=30) == nobody
-        ids = channel.catalog.item_ids
+        ids = channel.items.catalog.item_ids
         known = channel.recall("drill", user=Shopper(history=(ids[3], ids[50])), k=30)
         assert [hit.score for hit in known] != [hit.score for hit in nobody]
         gone = Shopper(history=("gone", ids[3], "gone too", ids[50]))
@@ -121,7 +134,7 @@ class TestFilters:
     def test_they_act_inside_decoding(self, parts):
         """One item, in whatever cluster, is found with a beam of one."""
         channel = with_settings(parts, beam=1, max_beam=1)
-        prices = channel.catalog.frame.filter(pl.col("available")).select("item_id", "price")
+        prices = channel.items.catalog.frame.filter(pl.col("available")).select("item_id", "price")
         for item_id, price in prices.iter_rows():
             hits = channel.recall("red cordless drill", k=5, filters={"price": price})
             assert [hit.item_id for hit in hits] == [item_id]
@@ -136,20 +149,21 @@ class TestFilters:
         assert len({tuple(leaves) for leaves in together}) == 4
 
     def test_what_is_filtered_away_is_not_generated(self, channel):
-        request = Request("red cordless drill", filters={"color": "green"})
-        for beam in channel.explain(request, beam=len(channel.trie)):
+        every = len(channel.items.trie)
+        filters = {"color": "green"}
+        for beam in explain(channel, "red cordless drill", beam=every, filters=filters):
             assert beam.items > 0
             assert all("green" in title for title in beam.titles)
 
     def test_they_leave_the_probabilities_alone(self, channel):
         everything = logprob_of_sids(channel, "red lamp")
-        some = channel.explain(Request("red lamp", filters={"color": "red"}), beam=50)
+        some = explain(channel, "red lamp", beam=50, filters={"color": "red"})
         assert len(some) < len(everything)
         for beam in some:
             assert beam.logprob == pytest.approx(everything[beam.sid], abs=1e-4)
 
     def test_an_unavailable_item_is_never_the_answer(self, channel):
-        gone = channel.catalog.frame.filter(~pl.col("available"))
+        gone = channel.items.catalog.frame.filter(~pl.col("available"))
         for price in gone["price"]:
             assert channel.recall("drill", filters={"price": price}) == []
         assert channel.recall("drill", filters={"available": False}) == []
@@ -157,7 +171,7 @@ class TestFilters:
     def test_a_shop_that_is_sold_out_has_an_empty_answer(self, parts):
         channel = with_columns(parts, available=[False] * 120).generative()
         assert channel.recall("drill") == []
-        assert channel.explain(Request("drill")) == []
+        assert explain(channel, "drill") == []
 
     def test_items_of_unknown_availability_are_available(self, parts):
         channel = with_columns(parts, available=pl.Series([None] * 120, dtype=pl.Boolean))
@@ -173,19 +187,19 @@ class TestWidth:
     def test_it_widens_no_further_than_allowed(self, parts):
         channel = with_settings(parts, beam=1, max_beam=2)
         hits = channel.recall("drill", k=1000)
-        behind_two = channel.explain(Request("drill"), beam=2)
+        behind_two = explain(channel, "drill", beam=2)
         assert len(hits) == sum(beam.items for beam in behind_two)
         assert {hit.sid for hit in hits} == {beam.sid for beam in behind_two}
 
     def test_a_most_that_is_below_the_least_does_not_narrow_it(self, parts):
         channel = with_settings(parts, beam=4, max_beam=1)
-        expected = sum(beam.items for beam in channel.explain(Request("drill"), beam=4))
+        expected = sum(beam.items for beam in explain(channel, "drill", beam=4))
         assert len(channel.recall("drill", k=1000)) == expected
 
     def test_ambiguous_queries_keep_several_categories(self, parts):
         def first_codes(min_level1):
             channel = with_settings(parts, beam=4, min_level1=min_level1)
-            return {beam.sid.c1 for beam in channel.explain(Request("coffee maker"), beam=4)}
+            return {beam.sid.c1 for beam in explain(channel, "coffee maker", beam=4)}
 
         assert len(first_codes(4)) == 4
         assert len(first_codes(1)) < 4
@@ -203,7 +217,7 @@ class TestOrder:
     def test_beam_orders_the_items_of_a_cluster_by_efficiency(self, parts):
         scored = with_columns(parts, score=[float(i * 7 % 120) for i in range(120)])
         channel = with_settings(scored, order="beam")
-        rows = {item_id: row for row, item_id in enumerate(channel.catalog.item_ids)}
+        rows = {item_id: row for row, item_id in enumerate(channel.items.catalog.item_ids)}
         hits = channel.recall("blue lamp", k=50)
         by_sid = {}
         for hit in hits:
@@ -215,7 +229,7 @@ class TestOrder:
         channel = with_settings(scored, order="score")
         hits = channel.recall("blue lamp", k=20)
         for hit in hits:
-            assert hit.score == channel.catalog.row_of[hit.item_id] * 7 % 120
+            assert hit.score == channel.items.catalog.row_of[hit.item_id] * 7 % 120
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
     def test_dense_adds_the_beam_by_its_weight(self, parts):
@@ -235,7 +249,7 @@ class TestOrder:
         kinds = [f"{i // 20}" for i in range(119)] + [None]
         grouped = with_columns(parts, group_id=kinds)
         plain = with_settings(grouped).recall("running shoes", k=1000)
-        group = dict(zip(grouped.catalog.item_ids, kinds, strict=True))
+        group = dict(zip(grouped.items.catalog.item_ids, kinds, strict=True))
         best = list({group[hit.item_id]: hit.item_id for hit in reversed(plain)}.values())[::-1]
         folded = with_settings(grouped, fold_variants=True).recall("running shoes", k=1000)
         assert [hit.item_id for hit in folded] == sorted(
@@ -253,37 +267,98 @@ class TestExplain:
     @pytest.mark.parametrize("query", QUERIES)
     def test_it_tells_of_the_generated_sids(self, channel, query):
         beams = channel.generate([Request(query)], 8)
-        explained = channel.explain(Request(query), beam=8)
+        explained = explain(channel, query, beam=8)
         assert [beam.logprob for beam in explained] == beams.logprob[0].tolist()
-        assert [list(b.sid) for b in explained] == channel.trie.sids[beams.leaves[0]].tolist()
+        assert [list(b.sid) for b in explained] == channel.items.trie.sids[beams.leaves[0]].tolist()
         assert sum(math.exp(beam.logprob) for beam in explained) <= 1.0 + 1e-5
 
     def test_it_tells_what_stands_behind_them(self, channel):
         by_sid = {}
-        for row, codes in enumerate(channel.postings.table.codes.tolist()):
-            if channel.catalog.frame["available"][row]:
+        for row, codes in enumerate(channel.items.table.codes.tolist()):
+            if channel.items.catalog.frame["available"][row]:
                 by_sid.setdefault(tuple(codes), []).append(row)
-        for beam in channel.explain(Request("red cordless drill"), beam=20, titles=2):
+        for beam in explain(channel, "red cordless drill", beam=20, titles=2):
             rows = by_sid[tuple(beam.sid)]
-            titles = [channel.catalog.titles[row] for row in rows]
-            paths = [channel.catalog.categories[row] for row in rows]
+            titles = [channel.items.catalog.titles[row] for row in rows]
+            paths = [channel.items.catalog.categories[row] for row in rows]
             assert beam.items == len(rows)
             assert set(beam.titles) <= set(titles)
             assert len(beam.titles) == min(2, len(rows))
             assert paths.count(beam.category) == max(map(paths.count, paths))
 
     def test_items_without_category_have_none(self, parts):
-        frame = parts.catalog.frame.with_columns(category=pl.lit(None, pl.List(pl.String)))
-        channel = dataclasses.replace(parts, catalog=Catalog(frame)).generative()
-        assert {beam.category for beam in channel.explain(Request("drill"))} == {None}
+        nothing = pl.Series([None] * 120, dtype=pl.List(pl.String))
+        channel = with_columns(parts, category=nothing).generative()
+        assert {beam.category for beam in explain(channel, "drill")} == {None}
+
+    @pytest.mark.parametrize("k", [3, 60])
+    def test_an_explained_answer_tells_of_the_search_that_answered(self, parts, k):
+        channel = with_settings(parts, beam=2, oversample=1.0)
+        answer = channel.answer(Request("red cordless drill"), k, beams=1000)
+        assert answer.hits == channel.recall("red cordless drill", k=k)
+        (ranking,) = channel.rank([Request("red cordless drill")], k)
+        leaves = ranking.beams.leaves
+        searched = channel.items.trie.sids[leaves[leaves >= 0]].tolist()
+        assert [list(beam.sid) for beam in answer.beams] == searched
+        assert {hit.sid for hit in answer.hits} <= {beam.sid for beam in answer.beams}
+        assert sum(beam.items for beam in answer.beams) >= k
+
+
+class CountedReads:
+    """A generator that counts the prompts that it reads."""
+
+    def __init__(self, generator):
+        self._generator, self.reads = generator, []
+
+    def __getattr__(self, name):
+        return getattr(self._generator, name)
+
+    def read(self, prompts):
+        self.reads += [prompt.text for prompt in prompts]
+        return self._generator.read(prompts)
+
+
+def counted(parts, **settings):
+    """A channel, and the texts that it reads and that its encoders encode."""
+    generator = CountedReads(with_settings(parts).generator)
+    return GenerativeChannel(generator, GenerativeConfig(**settings)), generator.reads
+
+
+class TestReading:
+    def test_a_request_is_read_once_however_wide_it_is_searched(self, parts):
+        channel, reads = counted(parts, beam=1, max_beam=1000)
+        (ranking,) = channel.rank([Request("red cordless drill")], 60)
+        assert ranking.beams.width >= 8
+        assert reads == ["red cordless drill"]
+
+    def test_an_explained_answer_reads_once(self, parts):
+        channel, reads = counted(parts)
+        channel.answer(Request("coffee maker"), 10)
+        assert reads == ["coffee maker"]
+
+    def test_each_request_of_a_batch_is_read_once(self, parts):
+        channel, reads = counted(parts, beam=1)
+        requests = [Request(f"{query} {n}") for query in QUERIES for n in range(20)]
+        channel.rank(requests, 40)
+        assert reads == [request.query for request in requests]
+
+    @pytest.mark.parametrize("stage", STAGES)
+    def test_reading_passes_every_encoder_once(self, parts, stage):
+        channel = parts.generative(stage)
+        passed = []
+        two_tower = channel.generator.encoder.model
+        for name, module in (("own", channel.generator.model.encoder), ("first", two_tower)):
+            module.register_forward_hook(lambda *_, name=name: passed.append(name))
+        channel.answer(Request("red cordless drill"), 60)
+        assert sorted(passed) == ["first", "own"]
 
 
 class TestValidity:
     def test_every_generated_sid_has_a_live_item(self, channel):
         beams = channel.generate([Request(query) for query in QUERIES], beam=30)
-        rows = np.flatnonzero(channel.catalog.frame["available"].to_numpy())
-        live = set(map(tuple, channel.postings.table.codes[rows].tolist()))
-        generated = channel.trie.sids[beams.leaves[beams.leaves >= 0]].tolist()
+        rows = np.flatnonzero(channel.items.catalog.frame["available"].to_numpy())
+        live = set(map(tuple, channel.items.table.codes[rows].tolist()))
+        generated = channel.items.trie.sids[beams.leaves[beams.leaves >= 0]].tolist()
         assert generated
         assert {tuple(sid) for sid in generated} <= live
 
@@ -329,9 +404,9 @@ class TestBundle:
     def test_the_other_channels_search_the_same_items(self, parts):
         for channel in (parts.dense(), parts.lexical()):
             (ranking,) = channel.rank([Request("coffee maker")], 1)
-            assert "coffee maker" in parts.catalog.titles[ranking.rows[0]]
+            assert "coffee maker" in parts.items.catalog.titles[ranking.rows[0]]
 
 
 def test_query_without_a_known_word_recalls_nothing(channel):
     assert channel.recall("☂☂☂", k=5) == []
-    assert channel.explain(Request("☂☂☂")) == []
+    assert explain(channel, "☂☂☂") == []

@@ -2,12 +2,11 @@ import math
 
 import numpy as np
 import pytest
-from channel_shop import make_shop, normalize
+from channel_shop import shop_of
 
 from genrecall.channels.base import Request
 from genrecall.channels.config import LexicalConfig
 from genrecall.channels.lexical import LexicalChannel
-from genrecall.index.live import Eligible
 from genrecall.text.normalize import strip_plural
 
 TITLES = [
@@ -21,12 +20,7 @@ TITLES = [
 
 
 def channel(titles=TITLES, **settings):
-    return LexicalChannel(
-        titles,
-        normalize=normalize,
-        eligible=Eligible(make_shop(len(titles)).filters),
-        config=LexicalConfig(**settings),
-    )
+    return LexicalChannel(shop_of(titles), LexicalConfig(**settings))
 
 
 def bm25(query, titles, *, k1, b):

@@ -1,13 +1,13 @@
+import dataclasses
+
 import numpy as np
-import polars as pl
 import pytest
-from channel_shop import make_shop
+from channel_shop import make_shop, searches_of
 
 from genrecall.channels.base import Request
 from genrecall.channels.popularity import PopularityChannel
-from genrecall.data.tables import SEARCHES, Searches
 from genrecall.foundation.errors import RequestError
-from genrecall.index.live import Eligible
+from genrecall.foundation.sid import SidSpace, SidTable
 
 SHOP = make_shop()
 CHOSEN = [("Drill", [3, 4], [1.0, 2.0]), ("drill ", [3], [2.0]), ("saw", [9], [1.0])]
@@ -15,12 +15,7 @@ CHOSEN = [("Drill", [3, 4], [1.0, 2.0]), ("drill ", [3], [2.0]), ("saw", [9], [1
 
 @pytest.fixture
 def channel():
-    rows = [
-        dict.fromkeys(SEARCHES) | {"query": query, "positives": items, "gains": gains}
-        for query, items, gains in CHOSEN
-    ]
-    searches = Searches(pl.DataFrame(rows, schema=SEARCHES))
-    return PopularityChannel(searches, eligible=Eligible(SHOP.filters))
+    return PopularityChannel(searches_of(CHOSEN), SHOP)
 
 
 def test_items_stand_by_their_gain_after_the_same_query_however_spelled(channel):
@@ -44,8 +39,10 @@ def test_filters_and_unusable_requests(channel):
         channel.rank([Request("")], 10)
 
 
-def test_sids_stand_by_the_gain_of_their_items(channel):
-    sid_of_item = np.zeros(60, dtype=np.int64)
-    sid_of_item[[3, 4, 9]] = [7, 5, 5]
-    leaves = channel.generate([Request("drill"), Request("lamp")], 3, sid_of_item)
-    assert leaves.tolist() == [[7, 5, -1], [-1, -1, -1]]
+def test_sids_stand_by_the_gain_of_their_items():
+    codes = np.zeros((60, 3), dtype=np.int32)
+    codes[[3, 4, 9], 2] = [2, 1, 1]
+    shop = dataclasses.replace(SHOP, table=SidTable(SidSpace((1, 1, 3)), codes))
+    channel = PopularityChannel(searches_of(CHOSEN), shop)
+    leaves = channel.generate([Request("drill"), Request("lamp")], 3)
+    assert leaves.tolist() == [[2, 1, -1], [-1, -1, -1]]

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from genrecall.decode.reference import search
+from genrecall.decode.reference import ReferenceEngine
 from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.foundation.trie import Trie
+from genrecall.generator.base import Reading
 from genrecall.generator.prompts import Prompt
 
 
@@ -28,10 +29,10 @@ class TableGenerator:
     space: SidSpace
     scores: tuple[np.ndarray, ...]
 
-    def prefill(self, prompts):
+    def read(self, prompts):
         """The state is the prompt number and the codes so far, one row a prefix."""
-        state = torch.tensor([[int(prompt.text)] for prompt in prompts]).reshape(len(prompts), 1)
-        return state, self._scores(state)
+        state = torch.tensor([int(prompt.text) for prompt in prompts], dtype=torch.long)[:, None]
+        return Reading(prompts, np.zeros((len(prompts), 1)), state, self._scores(state))
 
     def advance(self, state, rows, codes):
         grown = torch.cat([state[rows], codes[:, None]], dim=1)
@@ -56,7 +57,8 @@ class Case:
         return [Prompt(str(i)) for i in range(len(self.valid))]
 
     def search(self, beam, *, prompts=None, **options):
-        return search(self.generator, self.trie, prompts or self.prompts, beam=beam, **options)
+        reading = self.generator.read(self.prompts if prompts is None else prompts)
+        return ReferenceEngine(self.generator, self.trie).search(reading, beam=beam, **options)
 
     def logprob(self, prompt, prefix):
         """Score of a prefix, added up level by level in float32."""
@@ -154,6 +156,15 @@ def test_a_batch_is_answered_like_each_prompt_alone(case, beam):
         assert together.logprob[number].tolist() == alone.logprob[0].tolist()
 
 
+@given(cases(prompts=3), st.integers(1, 6), st.lists(st.integers(0, 2), max_size=4))
+def test_some_of_what_was_read_are_searched_like_each_alone(case, beam, rows):
+    chosen = np.array(rows, dtype=np.int64)
+    beams = case.search(beam, rows=chosen, valid=case.valid[chosen])
+    alone = case.search(beam, valid=case.valid)
+    assert beams.leaves.tolist() == alone.leaves[chosen].tolist()
+    assert beams.logprob.tolist() == alone.logprob[chosen].tolist()
+
+
 @given(cases(), st.integers(1, 6))
 def test_masks_do_not_change_the_scores_of_what_is_left(case, beam):
     everything = dict(found(case, case.search(max(case.trie.n_nodes)), 0))
@@ -207,7 +218,7 @@ def test_no_valid_sid_leaves_only_padding():
 
 def test_no_prompt_gives_no_beam():
     case = flat_case(sids=SIDS)
-    beams = search(case.generator, case.trie, [], beam=3)
+    beams = case.search(3, prompts=[])
     assert beams.leaves.shape == beams.logprob.shape == (0, 3)
 
 

@@ -19,9 +19,9 @@ from genrecall.data.shoppers import HISTORY, Shopper
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.progress import SilentLog
 from genrecall.generator.config import GeneratorConfig
-from genrecall.generator.history import RelatedCategories, make_bags, make_rule
+from genrecall.generator.history import RelatedCategories, ShopperSettings, make_bags
 from genrecall.generator.prompts import Prompt
-from genrecall.offline.asked import shoppers_of
+from genrecall.offline.requests import SearchLog, shoppers_of
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
 from genrecall.supervised import stage as generator_stage
@@ -39,27 +39,18 @@ QUERIES = {
 }
 
 
-class Compass:
-    """An encoder that knows four words."""
-
-    def encode(self, texts):
-        return np.array([QUERIES[text] for text in texts], dtype=np.float32)
+def encode(texts):
+    return np.array([QUERIES[text] for text in texts], dtype=np.float32)
 
 
 def rule(count, *, length=20, pairs=()):
-    return make_rule(
-        pairs=pairs,
-        history=length,
-        related_categories=count,
-        encoder=Compass(),
-        item_vectors=VECTORS,
-        category=CATEGORY,
-    )
+    settings = ShopperSettings(frozenset(pairs), history=length, related_categories=count)
+    return settings.over(VECTORS, CATEGORY)
 
 
 def read(count, query, history, **settings):
-    (prompt,) = rule(count, **settings).read([Prompt(query, history=tuple(history))])
-    return prompt.history
+    prompt = Prompt(query, history=tuple(history))
+    return rule(count, **settings).read([prompt], encode([query]))[0].history
 
 
 @pytest.mark.parametrize(
@@ -72,17 +63,17 @@ def read(count, query, history, **settings):
     ],
 )
 def test_the_nearest_categories_are_related(count, related):
-    found = RelatedCategories(VECTORS, CATEGORY, count=count).of(Compass().encode(list(related)))
+    found = RelatedCategories(VECTORS, CATEGORY, count=count).of(encode(list(related)))
     assert [np.flatnonzero(row).tolist() for row in found] == list(related.values())
 
 
 def test_more_categories_than_there_are_relate_all_that_have_items():
-    related = RelatedCategories(VECTORS, CATEGORY, count=99).of(Compass().encode(["east"]))
+    related = RelatedCategories(VECTORS, CATEGORY, count=99).of(encode(["east"]))
     assert related[0, CATEGORY].all()
 
 
 def test_a_query_without_a_known_word_is_related_to_all():
-    related = RelatedCategories(VECTORS, CATEGORY, count=1).of(Compass().encode(["unknown"]))
+    related = RelatedCategories(VECTORS, CATEGORY, count=1).of(encode(["unknown"]))
     assert related[0, CATEGORY].all()
 
 
@@ -109,9 +100,9 @@ def test_only_so_many_are_looked_through():
 def test_of_a_profile_is_read_what_was_taught():
     taught = [("member", "gold"), ("gender", "female")]
     told = [Prompt("east", profile=(("gender", "female"), ("city", "Bonn"), ("member", "gold")))]
-    (read,) = rule(0, pairs=taught).read(told)
+    (read,) = rule(0, pairs=taught).read(told, encode(["east"]))
     assert read.profile == (("gender", "female"), ("member", "gold"))
-    assert rule(0).read(told) == [Prompt("east")]
+    assert rule(0).read(told, encode(["east"])) == [Prompt("east")]
 
 
 @given(
@@ -124,22 +115,19 @@ def test_of_a_profile_is_read_what_was_taught():
 )
 def test_many_histories_are_cut_like_each_alone(searches, count, length):
     queries = [query for query, _ in searches]
-    chosen = rule(count, length=length).choose(make_bags([h for _, h in searches]), queries)
+    histories = make_bags([history for _, history in searches])
+    distinct = list(dict.fromkeys(queries))
+    place = np.array([distinct.index(query) for query in queries], dtype=np.int64)
+    vectors = encode(distinct).reshape(-1, 2)
+    chosen = rule(count, length=length).choose(histories, vectors, place)
     expected = [read(count, query, history, length=length) for query, history in searches]
     cuts = chosen.offsets.tolist()
     assert [tuple(chosen.ids[a:b].tolist()) for a, b in itertools.pairwise(cuts)] == expected
 
 
-class Overheard:
-    """A generator that tells which prompts it was given."""
-
-    def __init__(self, generator):
-        self.prompts, self._generator = [], generator
-        self.advance = generator.advance
-
-    def prefill(self, prompts):
-        self.prompts += prompts
-        return self._generator.prefill(prompts)
+def prompts_read(channel, requests):
+    """What the generator of a channel reads of requests."""
+    return [prompt for read in channel.read(requests) for prompt in read.reading.prompts]
 
 
 FAMILIES = {
@@ -216,15 +204,14 @@ def test_training_and_serving_read_the_same(trained):
     parts, known, _ = trained
     catalog, searches = data_stage.load(parts.stages["data"])
     table = data_stage.load_shoppers(parts.stages["data"]).users
-    made_by = shoppers_of(searches, "train", catalog=catalog, users=table, length=HISTORY)
+    log = SearchLog(searches, table)
+    made_by = shoppers_of(log, "train", catalog=catalog, length=HISTORY)
     told = [replace(shopper, profile=(*shopper.profile, ("city", "Bonn"))) for shopper in made_by]
     queries = searches.of("train").queries
-    channel = parts.generative()
-    channel.generator = overheard = Overheard(channel.generator)
-    channel.generate([Request(*asked) for asked in zip(queries, told, strict=True)], beam=1)
+    requests = [Request(*asked) for asked in zip(queries, told, strict=True)]
     asked = [Prompt(query) for query in queries]
     expected = known.tell(asked, known.histories, known.profiles)
-    assert overheard.prompts == expected
+    assert prompts_read(parts.generative(), requests) == expected
     assert {prompt.profile for prompt in expected} == {(), (GENDER,)}
     # The rule has chosen: some have read less than the latest, and few nothing.
     latest = [tuple(catalog.row_of[item] for item in shopper.history[-3:]) for shopper in told]
@@ -236,12 +223,10 @@ def test_training_and_serving_read_the_same(trained):
 def test_each_item_of_a_history_is_read_once_where_it_was_chosen_last(trained):
     parts, _, _ = trained
     channel = parts.generative()
-    channel.generator = overheard = Overheard(channel.generator)
     query = "xyzzy"  # no known word: related to all
     items = ("item-5", "item-3", "item-3", "gone", "item-8", "item-5")
-    channel.generate([Request(query, Shopper(history=items))], beam=1)
-    (prompt,) = overheard.prompts
-    row_of = channel.catalog.row_of
+    (prompt,) = prompts_read(channel, [Request(query, Shopper(history=items))])
+    row_of = channel.items.catalog.row_of
     assert prompt.history == (row_of["item-3"], row_of["item-8"], row_of["item-5"])
 
 
@@ -249,6 +234,4 @@ def test_before_stage_3_nothing_is_read(trained):
     parts, _, _ = trained
     request = Request("red table lamp", Shopper((GENDER,), ("item-1",)))
     channel = parts.generative("query_to_sid")
-    channel.generator = overheard = Overheard(channel.generator)
-    channel.generate([request], beam=1)
-    assert overheard.prompts == [Prompt("red table lamp")]
+    assert prompts_read(channel, [request]) == [Prompt("red table lamp")]

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.foundation.trie import Trie
-from genrecall.generator.compact.look_ahead import LookAhead, mean_vectors
+from genrecall.generator.compact.look_ahead import LookAhead
+from genrecall.index.prefixes import mean_vectors
 
 
 @st.composite

@@ -1,42 +1,22 @@
 """A small shop that channels are tried on."""
 
+import dataclasses
 import zlib
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from genrecall.data.tables import ITEMS, Catalog
-from genrecall.index.filters import ItemFilters
-from genrecall.index.live import Eligible
+from genrecall.data.tables import ITEMS, SEARCHES, Catalog, Searches
+from genrecall.foundation.sid import SidSpace, SidTable
+from genrecall.index.live import LiveItems
 
 KINDS = ("drill", "saw", "lamp", "hammer")
 COLORS = ("red", "blue", "green")
 BRANDS = ("Acme", "Bolt")
 
 
-@dataclass(frozen=True)
-class Shop:
-    """Sixty items in titles like `red Acme drill 7`; every seventh is not live.
-
-    Attributes:
-        catalog: the items.
-        live: which can be answered with, bool `[N]`.
-    """
-
-    catalog: Catalog
-    live: np.ndarray
-
-    @property
-    def filters(self):
-        return ItemFilters(self.catalog.frame)
-
-    @property
-    def eligible(self):
-        return Eligible(self.filters, self.live)
-
-
 def make_shop(n=60):
+    """Items in titles like `red Acme drill 7`; every seventh is not available."""
     rows = []
     for i in range(n):
         kind, color, brand = KINDS[i % 4], COLORS[i % 3], BRANDS[i // 4 % 2]
@@ -49,11 +29,37 @@ def make_shop(n=60):
                 "brand": brand,
                 "price": float(i),
                 "score": i / n,
-                "available": i % 5 > 0,
+                "available": i % 7 > 0,
                 "attributes": [{"key": "color", "value": [color]}],
             }
         )
-    return Shop(Catalog(pl.DataFrame(rows, schema=ITEMS)), live=np.arange(n) % 7 > 0)
+    return live_items(Catalog(pl.DataFrame(rows, schema=ITEMS)))
+
+
+def shop_of(titles):
+    """A shop of nothing but titles."""
+    rows = [dict.fromkeys(ITEMS) | {"item_id": str(i), "title": t} for i, t in enumerate(titles)]
+    return live_items(Catalog(pl.DataFrame(rows, schema=ITEMS)))
+
+
+def live_items(catalog):
+    """A catalog with hashed titles as vectors, and a SID for every item."""
+    n = len(catalog)
+    codes = np.column_stack([np.zeros((n, 2), dtype=np.int32), np.arange(n, dtype=np.int32)])
+    return LiveItems.of(catalog, SidTable(SidSpace((1, 1, n)), codes), encode(catalog.titles))
+
+
+def with_vectors(items, vectors):
+    return dataclasses.replace(items, vectors=vectors)
+
+
+def searches_of(chosen):
+    """Searches as `(query, positives, gains)`."""
+    rows = [
+        dict.fromkeys(SEARCHES) | {"query": query, "positives": items, "gains": gains}
+        for query, items, gains in chosen
+    ]
+    return Searches(pl.DataFrame(rows, schema=SEARCHES))
 
 
 def normalize(text):

@@ -1,29 +1,20 @@
 """A generative channel over any catalog, trained for a second."""
 
-import dataclasses
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tiny_shop import SETTINGS
 
-from genrecall.bundle import PARTS, RecallParts, assemble
+from genrecall.bundle import PARTS, assemble
 from genrecall.config import parse_config
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.progress import SilentLog
-from genrecall.index.filters import ItemFilters
-from genrecall.index.live import Eligible
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
 
 
-def generative_channel(catalog, live):
-    """The channel of a shop without a log, which says itself what is live, bool `[N]`."""
-
-    class Parts(RecallParts):
-        @property
-        def eligible(self):
-            return Eligible(ItemFilters(self.catalog.frame), live)
-
+def generative_channel(catalog):
+    """The channel of a shop without a log."""
     with TemporaryDirectory() as folder:
         catalog.frame.write_parquet(Path(folder) / "items.parquet")
         embed = SETTINGS["embed"] | {"width": 32, "dim": 16, "steps": 80, "batch": 64}
@@ -32,6 +23,4 @@ def generative_channel(catalog, live):
         outputs = Outputs(Path(folder) / "run")
         run(config, outputs, last="generator", log=SilentLog())
         stages = {name: open_artifact(outputs.stage(name), kind=name) for name in PARTS}
-        parts = assemble(stages, channels=config.channels)
-        fields = {field.name: getattr(parts, field.name) for field in dataclasses.fields(parts)}
-        return Parts(**fields).generative()
+        return assemble(stages, channels=config.channels).generative()

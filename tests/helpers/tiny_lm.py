@@ -1,10 +1,14 @@
 """A tiny shop of texts and SIDs, and language models small enough to train in a test."""
 
+import dataclasses
+
 import numpy as np
+from channel_shop import encode, shop_of
 
 from genrecall.foundation.artifact import open_artifact, writing
-from genrecall.foundation.sid import Sid, SidSpace
+from genrecall.foundation.sid import Sid, SidSpace, SidTable
 from genrecall.foundation.trie import Trie
+from genrecall.generator.history import ShopperSettings
 from genrecall.generator.lm.config import LmConfig
 from genrecall.generator.lm.generator import LmGenerator
 from genrecall.generator.lm.model import LmModel
@@ -61,8 +65,20 @@ def make_lm(seed=0, config=CONFIG, space=SPACE):
     return LmModel.make(config, texts=make_queries(200), space=space, seed=seed)
 
 
-def as_generator(lm):
-    return LmGenerator(lm, sids=sids_of_rows)
+class HashedWords:
+    """An encoder that has learned nothing."""
+
+    encode = staticmethod(encode)
+
+
+ITEMS = dataclasses.replace(
+    shop_of([" ".join(WORDS)] * len(TRIE)), table=SidTable(SPACE, TRIE.sids), trie=TRIE
+)
+SHOPPER = ShopperSettings(frozenset([("gender", "female"), ("gender", "male")]), history=20)
+
+
+def as_generator(lm, **settings):
+    return LmGenerator(lm, HashedWords(), ITEMS, shopper=SHOPPER, **settings)
 
 
 def make_draw(batch=8, n_targets=2):

@@ -3,11 +3,11 @@
 import copy
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import nn
 
-from genrecall.bundle import RecallParts, load_parts
+from genrecall.bundle import OpenBundle, open_bundle
+from genrecall.decode.reference import ReferenceEngine
 from genrecall.foundation.artifact import open_artifact
 from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.generator.load import QUERY_TO_SID, load_generator
@@ -17,19 +17,29 @@ TEXTS = ["red cordless drill", "coffee maker", "shoes", "", "日本", "Acme tabl
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A generator, what it was loaded from, and its item vectors, float32 `[N, D']`."""
+    """A generator, and what it was loaded from."""
 
-    parts: RecallParts
+    parts: OpenBundle
     generator: CompactGenerator
-    views: np.ndarray
 
     @property
     def trie(self):
-        return self.generator.look_ahead.trie
+        return self.generator.items.trie
+
+    @property
+    def views(self):
+        """Of the items, float32 `[N, D']`."""
+        return self.generator.items.views
+
+    def search(self, prompts, generator=None, **options):
+        """Beams of prompts by this generator or another one over the same items."""
+        generator = generator or self.generator
+        return ReferenceEngine(generator, self.trie).search(generator.read(prompts), **options)
 
     def with_random_weights(self, seed=0):
         """Heads that say something of their own, as after long training."""
-        generator = copy.deepcopy(self.generator)
+        generator = copy.copy(self.generator)
+        generator.model = copy.deepcopy(generator.model)
         torch.manual_seed(seed)
         for weight in generator.model.parameters():
             nn.init.normal_(weight, std=0.3)
@@ -38,14 +48,11 @@ class Trained:
 
 def load_trained(shop_run, stage=QUERY_TO_SID, **changes):
     """Load the generator of a run; `changes` replace what it is loaded with."""
-    parts = load_parts(open_artifact(shop_run.bundle, kind="bundle"))
+    parts = open_bundle(open_artifact(shop_run.bundle, kind="bundle"))
     inputs = {
         "encoder": parts.encoder,
-        "titles": parts.catalog.titles,
-        "item_vectors": parts.vectors,
-        "table": parts.table,
+        "items": parts.items,
         "head_weight": parts.channels.generative.head_weight,
         "temperature": parts.channels.generative.look_ahead_temperature,
     }
-    loaded = load_generator(parts.stages["generator"], stage, **(inputs | changes))
-    return Trained(parts, loaded.generator, loaded.vectors)
+    return Trained(parts, load_generator(parts.stages["generator"], stage, **(inputs | changes)))

@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from genrecall.bundle import load_parts
+from genrecall.bundle import open_bundle
 from genrecall.channels.base import Request
 from genrecall.data.tables import ITEMS
 from genrecall.foundation.artifact import open_artifact
@@ -23,7 +23,7 @@ NEW = [
 
 @pytest.fixture(scope="module")
 def parts(shop_run):
-    return load_parts(open_artifact(shop_run.bundle, kind="bundle"))
+    return open_bundle(open_artifact(shop_run.bundle, kind="bundle"))
 
 
 def frame(rows=NEW, **changes):
@@ -59,23 +59,23 @@ def assert_same_answers(one, other):
 
 def test_new_items_stand_behind_the_others_which_keep_their_place(parts):
     grown = parts.with_items(frame())
-    n = len(parts.catalog)
-    assert grown.catalog.item_ids == [*parts.catalog.item_ids, *(row[0] for row in NEW)]
-    assert_frame_equal(grown.catalog.frame[:n], parts.catalog.frame)
-    np.testing.assert_array_equal(grown.vectors[:n], parts.vectors)
-    np.testing.assert_array_equal(grown.table.codes[:n], parts.table.codes)
+    n = len(parts.items.catalog)
+    assert grown.items.catalog.item_ids == [*parts.items.catalog.item_ids, *(row[0] for row in NEW)]
+    assert_frame_equal(grown.items.catalog.frame[:n], parts.items.catalog.frame)
+    np.testing.assert_array_equal(grown.items.vectors[:n], parts.items.vectors)
+    np.testing.assert_array_equal(grown.items.table.codes[:n], parts.items.table.codes)
     np.testing.assert_allclose(
-        grown.vectors[n:], parts.encoder.encode([title for _, title, _ in NEW]), rtol=1e-6
+        grown.items.vectors[n:], parts.encoder.encode([title for _, title, _ in NEW]), rtol=1e-6
     )
-    assert len(parts.catalog) == len(parts.vectors) == len(parts.table.codes) == n
+    assert len(parts.items.catalog) == len(parts.items.vectors) == len(parts.items.table.codes) == n
 
 
 def test_new_items_take_populated_sids_of_their_category(parts):
     grown = parts.with_items(frame())
-    np.testing.assert_array_equal(grown.table.packed, parts.table.packed)
-    assert grown.table.space == parts.table.space
+    np.testing.assert_array_equal(grown.items.table.packed, parts.items.table.packed)
+    assert grown.items.table.space == parts.items.table.space
     categories = load_sids(parts.stages["quantize"]).categories
-    first = grown.table.codes[len(parts.catalog) :, 0]
+    first = grown.items.table.codes[len(parts.items.catalog) :, 0]
     for code, (_, _, path) in zip(first, NEW, strict=True):
         known = categories.code(None if path is None else tuple(path))
         assert known in (-1, code)  # an unknown category takes the nearest SID of all
@@ -84,7 +84,7 @@ def test_new_items_take_populated_sids_of_their_category(parts):
 
 def test_all_channels_answer_with_new_items(parts):
     grown = parts.with_items(frame())
-    n = len(parts.catalog)
+    n = len(parts.items.catalog)
     for channel in channels(grown):
         rows = channel.rank([Request("violet table lamp")], 30)[0].rows
         assert n + 1 in rows, channel.name
@@ -96,13 +96,13 @@ def test_filters_know_new_items(parts):
     grown = parts.with_items(frame())
     for channel in channels(grown):
         request = Request("violet table lamp", filters={"category": "Lamps", "price": 7.5})
-        assert channel.rank([request], 10)[0].rows.tolist() == [len(parts.catalog) + 1]
+        assert channel.rank([request], 10)[0].rows.tolist() == [len(parts.items.catalog) + 1]
 
 
 def test_unavailable_new_items_are_not_answered(parts):
     grown = parts.with_items(frame(available=False))
     for rows, _ in answers(grown, k=200):
-        assert max(rows, default=0) < len(parts.catalog)
+        assert max(rows, default=0) < len(parts.items.catalog)
 
 
 def test_no_new_item_changes_no_answer(parts):
@@ -115,15 +115,15 @@ def test_no_new_item_changes_no_answer(parts):
 def test_items_may_come_in_several_parts(parts):
     at_once = parts.with_items(frame())
     in_parts = parts.with_items(frame(NEW[:2])).with_items(frame([])).with_items(frame(NEW[2:]))
-    assert in_parts.catalog.item_ids == at_once.catalog.item_ids
-    np.testing.assert_array_equal(in_parts.table.codes, at_once.table.codes)
+    assert in_parts.items.catalog.item_ids == at_once.items.catalog.item_ids
+    np.testing.assert_array_equal(in_parts.items.table.codes, at_once.items.table.codes)
     assert_same_answers(answers(at_once), answers(in_parts))
 
 
 def test_the_look_ahead_follows_the_catalog(parts):
     titles = [(f"lamp-{i}", NEW[1][1], NEW[1][2]) for i in range(40)]
     grown = parts.with_items(frame(titles))
-    sid = grown.table.sid_of_item[-1]
+    sid = grown.items.table.sid_of_item[-1]
     before, after = (p.generative().generate([Request("lamp")], 10) for p in (parts, grown))
     place = [beams.leaves[0].tolist().index(sid) for beams in (before, after)]
     assert after.logprob[0, place[1]] > before.logprob[0, place[0]]
@@ -131,8 +131,8 @@ def test_the_look_ahead_follows_the_catalog(parts):
 
 def test_columns_may_stand_in_any_order(parts):
     grown = parts.with_items(frame().select(*reversed(ITEMS)))
-    assert grown.catalog.frame.columns == list(ITEMS)
-    assert grown.catalog.item_ids[-1] == NEW[-1][0]
+    assert grown.items.catalog.frame.columns == list(ITEMS)
+    assert grown.items.catalog.item_ids[-1] == NEW[-1][0]
 
 
 @pytest.mark.parametrize(

@@ -35,10 +35,10 @@ def test_its_bundle_answers_and_reads_the_shopper(outputs):
     channel = load(outputs.bundle)
     hits = channel.recall("red cordless drill", k=20)
     assert len({hit.item_id for hit in hits}) == 20
-    beams = channel.explain(nobody := Request("red cordless drill"))
-    assert -8 < max(beam.logprob for beam in beams) < 0
+    nobody = channel.answer(Request("red cordless drill"), 20)
+    assert -8 < max(beam.logprob for beam in nobody.beams) < 0
     known = Request("red cordless drill", Shopper(history=(hits[0].item_id,)))
-    assert channel.explain(known) != channel.explain(nobody)
+    assert channel.answer(known, 20).beams != nobody.beams
 
 
 def test_it_decodes_on_a_gpu_of_its_own_where_there_is_one(outputs, monkeypatch):

@@ -7,9 +7,10 @@ import torch
 from genrecall.foundation.ragged import Bags
 from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.trie import Trie
-from genrecall.generator.compact.look_ahead import LookAhead, mean_vectors
+from genrecall.generator.compact.look_ahead import LookAhead
 from genrecall.generator.compact.shopper import ShopItems
 from genrecall.generator.prompts import Prompt
+from genrecall.index.prefixes import mean_vectors
 from genrecall.supervised import compact_shopper as personal
 from genrecall.supervised.compact_shopper import SidDistribution
 from genrecall.supervised.shoppers import KnownShoppers

@@ -26,7 +26,7 @@ def parts(shop_run):
 
 @pytest.fixture(scope="module")
 def titles(parts):
-    return parts.encoder.tokenizer.words(parts.catalog.titles)
+    return parts.encoder.tokenizer.words(parts.items.catalog.titles)
 
 
 def rng():
@@ -73,9 +73,9 @@ def test_each_prompt_draws_its_own_targets(per_prompt, seed):
 
 
 def test_a_title_generates_its_own_item(parts, titles):
-    prompts = title_prompts(parts.encoder.tokenizer, titles, texts=parts.catalog.titles)
+    prompts = title_prompts(parts.encoder.tokenizer, titles, texts=parts.items.catalog.titles)
     assert len(prompts) == len(titles)
-    expected = parts.encoder.tokenizer.bags(parts.catalog.titles)
+    expected = parts.encoder.tokenizer.bags(parts.items.catalog.titles)
     assert prompts.bags.ids.tolist() == expected.ids.tolist()
     for row in range(len(titles)):
         assert targets_of(prompts.targets, row) == {row: 1.0}
@@ -103,8 +103,8 @@ def make_pseudo(parts, titles, seed=0, **settings):
     return pseudo_prompts(
         parts.encoder,
         titles,
-        words=parts.encoder.tokenizer.known_words(parts.catalog.titles),
-        item_vectors=parts.vectors,
+        words=parts.encoder.tokenizer.known_words(parts.items.catalog.titles),
+        item_vectors=parts.items.vectors,
         config=config,
         rng=np.random.default_rng(seed),
     )
@@ -121,7 +121,7 @@ def test_targets_of_a_pseudo_query_sum_to_one_and_hold_its_own_item(parts, title
         assert targets[own[0]] >= 0.3 - 1e-6
         # All words are of the item's title, and neighbours in it or not: compare subwords only.
         n_subwords = parts.encoder.tokenizer.n_subwords
-        title = parts.encoder.tokenizer.bags([parts.catalog.titles[own[0]]]).ids.tolist()
+        title = parts.encoder.tokenizer.bags([parts.items.catalog.titles[own[0]]]).ids.tolist()
         words = [feature for feature in bag(prompts.bags, prompt) if feature < n_subwords]
         assert words
         assert set(words) <= set(title)
@@ -131,7 +131,7 @@ def test_soft_targets_are_a_softmax_over_the_nearest_items(parts, titles):
     prompts = make_pseudo(parts, titles, own_item_weight=0.0, teacher_temperature=0.1)
     vectors = parts.encoder.encode_bags(prompts.bags)
     for prompt in range(0, 300, 7):
-        similarity = parts.vectors @ vectors[prompt]
+        similarity = parts.items.vectors @ vectors[prompt]
         best = np.argsort(-similarity)[:8]
         soft = np.exp(similarity[best] / 0.1)
         found = sorted(targets_of(prompts.targets, prompt).values(), reverse=True)
@@ -159,7 +159,7 @@ def test_more_teacher_items_than_items_are_no_error(parts, titles):
 
 
 def test_bags_of_chosen_prompts_keep_their_features(parts, titles):
-    prompts = title_prompts(parts.encoder.tokenizer, titles, texts=parts.catalog.titles)
+    prompts = title_prompts(parts.encoder.tokenizer, titles, texts=parts.items.catalog.titles)
     chosen = np.array([5, 0, 5, 119])
     bags = prompts.bags_of(chosen)
     assert [bag(bags, i) for i in range(4)] == [bag(prompts.bags, i) for i in chosen]

@@ -14,12 +14,12 @@ from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.progress import SilentLog
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.foundation.trie import Trie
-from genrecall.generator.compact.generator import CompactGenerator
-from genrecall.generator.compact.look_ahead import LookAhead
+from genrecall.generator.compact.generator import CompactGenerator, CompactServing
 from genrecall.generator.compact.model import CompactModel
-from genrecall.generator.compact.shopper import ShopItems
 from genrecall.generator.config import GeneratorConfig, StageConfig
+from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import Prompt
+from genrecall.index.live import LiveItems
 from genrecall.supervised import stage
 from genrecall.supervised.compact import Batch, batch_loss
 
@@ -80,12 +80,12 @@ def train(parts, tmp_path):
     def run(out="out", *, config=CONFIG, queries=QUERIES, pairs=PAIRS, seed=1, log=None, **options):
         artifact = stage.run(
             config,
-            parts.catalog,
+            parts.items.catalog,
             queries=list(queries),
             pairs=pairs,
             encoder=parts.encoder,
-            item_vectors=parts.vectors,
-            table=parts.table,
+            item_vectors=parts.items.vectors,
+            table=parts.items.table,
             seed=seed,
             out=tmp_path / out,
             checkpoints=tmp_path / options.get("checkpoints", f"checkpoints of {out}"),
@@ -108,15 +108,10 @@ def test_the_loss_is_what_decoding_says_of_the_same_paths(parts):
     model = CompactModel(space=space, n_features=tokenizer.n_features, width=16, dim=8)
     for weight in model.parameters():
         nn.init.normal_(weight, std=0.3)
-    means = np.zeros((12, parts.encoder.dim + 8), dtype=np.float32)
-    look_ahead = LookAhead(trie, means, table.sizes, temperature=0.05)
-    generator = CompactGenerator(
-        model,
-        parts.encoder,
-        look_ahead,
-        ShopItems(table.sid_of_item, parts.vectors),
-        head_weight=1.0,
-    )
+    items = LiveItems.of(parts.items.catalog, table, parts.items.vectors)
+    nothing = np.zeros((120, parts.encoder.dim + 8), dtype=np.float32)
+    serving = CompactServing(head_weight=1.0, temperature=0.05, shopper=ShopperSettings())
+    generator = CompactGenerator(model, parts.encoder, items.seen_as(nothing), serving)
 
     leaves = np.arange(len(TEXTS) * 3).reshape(-1, 3) * 5 % 12  # (B, T)
     rows = np.arange(len(TEXTS))
@@ -127,7 +122,7 @@ def test_the_loss_is_what_decoding_says_of_the_same_paths(parts):
             Batch(
                 bags=tokenizer.bags(TEXTS),
                 leaves=torch.from_numpy(leaves),
-                titles=tokenizer.bags(parts.catalog.titles[: len(TEXTS)]),
+                titles=tokenizer.bags(parts.items.catalog.titles[: len(TEXTS)]),
                 prompt=torch.from_numpy(rows),
                 item=torch.from_numpy(rows),
             ),
@@ -136,8 +131,9 @@ def test_the_loss_is_what_decoding_says_of_the_same_paths(parts):
     found = []
     for text, targets in zip(TEXTS, leaves, strict=True):
         for c1, c2, c3 in table.sids[targets].tolist():
-            state, first = generator.prefill([Prompt(text)])
-            state, second = generator.advance(state, torch.tensor([0]), torch.tensor([c1]))
+            reading = generator.read([Prompt(text)])
+            first = reading.step
+            state, second = generator.advance(reading.state, torch.tensor([0]), torch.tensor([c1]))
             _, third = generator.advance(state, torch.tensor([0]), torch.tensor([c2]))
             found.append([first[0, c1].item(), second[0, c2].item(), third[0, c3].item()])
     expected = -np.mean(found, axis=0)

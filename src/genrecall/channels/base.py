@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.data.shoppers import Shopper
+from genrecall.decode.base import Beams
 from genrecall.foundation.errors import RequestError
 from genrecall.index.filters import Filters
 
@@ -36,12 +37,12 @@ class Ranking:
     Attributes:
         rows: catalog rows, int32 `[n]`, `n <= k`.
         scores: not increasing, float32 `[n]`; comparable within one ranking only.
-        beams: how many beams were searched for it; 0 for a channel without beams.
+        beams: the SIDs that were searched for it, `[B]`; None for a channel without beams.
     """
 
     rows: NDArray[np.int32]
     scores: NDArray[np.float32]
-    beams: int = 0
+    beams: Beams | None = None
 
 
 class Channel(Protocol):

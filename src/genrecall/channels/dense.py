@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from genrecall.channels.base import Ranking, Request, check_requests
 from genrecall.channels.topk import kth_largest, top_k
-from genrecall.index.live import Eligible
+from genrecall.index.live import LiveItems
 
 Vectors = NDArray[np.float32]
 
@@ -32,24 +32,24 @@ class DenseChannel:
     have equal scores, and a batch answers as single requests do.
 
     Args:
-        vectors: of the items, float32 `[N, D]`, L2-normalized.
+        items: what can be answered with.
         encode: requests to L2-normalized vectors, float32 `[Q, D]`.
-        eligible: which items may be answered with.
+        vectors: of the items in the same space, float32 `[N, D]`; None for `items.vectors`.
         name: in metrics and logs.
     """
 
     def __init__(
         self,
-        vectors: Vectors,
+        items: LiveItems,
         *,
         encode: Callable[[Sequence[Request]], Vectors],
-        eligible: Eligible,
+        vectors: Vectors | None = None,
         name: str = "dense",
     ) -> None:
         self._name = name
-        self._vectors = vectors
+        self._items = items
+        self._vectors = items.vectors if vectors is None else vectors
         self._encode = encode
-        self._eligible = eligible
 
     @property
     def name(self) -> str:
@@ -65,7 +65,7 @@ class DenseChannel:
             queries = self._encode(part)  # (Q, D)
             rough = queries @ self._vectors.T  # (Q, N)
             for request, query, scores in zip(part, queries, rough, strict=True):
-                rankings.append(self._rank(query, scores, self._eligible.mask(request.filters), k))
+                rankings.append(self._rank(query, scores, self._items.mask(request.filters), k))
         return rankings
 
     def _rank(

@@ -1,76 +1,72 @@
 """The generative channel: query → SIDs by constrained beam search → the live items behind them.
 
-Shapes: `Q` requests, `B` beams, `N` items, `S` SIDs, `D` vector size.
+A request is read once. What its answer needs is made of that reading: the beams, wider beams where
+they hold too few items, the order of the items, and the explanation.
+
+Shapes: `Q` requests, `B` beams, `N` items, `D` size of the views.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.channels.answer import Beam, Hit
+from genrecall.channels.answer import Answer, Beam, Hit
 from genrecall.channels.base import Ranking, Request, check_requests
 from genrecall.channels.config import GenerativeConfig
 from genrecall.data.shoppers import Shopper
-from genrecall.data.tables import Catalog
 from genrecall.decode.base import Beams
-from genrecall.decode.reference import search
+from genrecall.decode.reference import ReferenceEngine
 from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import Sid
-from genrecall.foundation.trie import Trie
-from genrecall.generator.base import Generator
+from genrecall.generator.base import Generator, Reading
 from genrecall.generator.prompts import Prompt
 from genrecall.index.filters import Filters
-from genrecall.index.live import Eligible
-from genrecall.index.order import Ordered, fold_variants, group_numbers, order_items
-from genrecall.index.postings import Postings
+from genrecall.index.order import Ordered, fold_variants, order_items
 
-_AT_ONCE: Final = 64  # requests searched together: bounds the memory of the beams
+_AT_ONCE: Final = 64  # requests read and searched together: bounds the memory of the beams
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class ReadRequests:
+    """Requests that were read, ready for any number of searches.
+
+    Attributes:
+        reading: of the generator, `Q` prompts.
+        masks: items that each may be answered with, bool `[N]`; None for all.
+    """
+
+    reading: Reading[Any]
+    masks: Sequence[Mask | None]
+
+    def __len__(self) -> int:
+        return len(self.masks)
 
 
 class GenerativeChannel:
     """Recall by generated SIDs.
 
     Args:
-        generator: scores SIDs.
-        catalog: the items.
-        postings: SID → live items.
-        vectors: of the items, float32 `[N, D]`.
-        read: prompts to those with what the generator reads of their shoppers.
-        encode: such prompts to unit vectors, float32 `[Q, D]`.
-        eligible: which items may be answered with.
+        generator: scores SIDs of its items.
         config: beam widths and item order.
+
+    Attributes:
+        items: what can be answered with, as the generator sees it.
     """
 
     name: Final = "generative"
 
-    def __init__(
-        self,
-        generator: Generator[Any],
-        *,
-        catalog: Catalog,
-        postings: Postings,
-        vectors: NDArray[np.float32],
-        read: Callable[[Sequence[Prompt]], list[Prompt]],
-        encode: Callable[[Sequence[Prompt]], NDArray[np.float32]],
-        eligible: Eligible,
-        config: GenerativeConfig,
-    ) -> None:
-        table = postings.table
-        self.catalog = catalog
-        self.postings = postings
-        self.trie = Trie(table.space, table.packed)
+    def __init__(self, generator: Generator[Any], config: GenerativeConfig) -> None:
         self.generator = generator
-        self.vectors = vectors
-        self.read = read
-        self._encode_prompts = encode
-        self._eligible = eligible
+        self.items = generator.items
+        self._engine = ReferenceEngine(generator, self.items.trie)
         self._config = config
-        self._efficiency = catalog.frame["score"].to_numpy().astype(np.float64)
-        self._groups = group_numbers(catalog.frame["group_id"]) if config.fold_variants else None
 
     def recall(
         self,
@@ -93,65 +89,56 @@ class GenerativeChannel:
             RequestError: an empty query, or `k < 1`.
             FilterError: an unknown field or unusable condition.
         """
-        ranking = self.rank([Request(query, shopper=user, filters=filters)], k)[0]
-        codes = self.postings.table.codes
+        (ranking,) = self.rank([Request(query, shopper=user, filters=filters)], k)
+        return self._hits(ranking)
+
+    def answer(self, request: Request, k: int = 100, *, beams: int = 10, titles: int = 3) -> Answer:
+        """The best `k` live items, and the SIDs that they were found behind, of one search.
+
+        Args:
+            request: what was searched.
+            k: items at most.
+            beams: SIDs to explain at most, the most probable ones.
+            titles: of an explained SID.
+
+        Raises:
+            RequestError: an empty query, or `k < 1`.
+            FilterError: an unknown field or unusable condition.
+        """
+        (ranking,) = self.rank([request], k)
+        explained = self.explain(ranking, request.filters, beams=beams, titles=titles)
+        return Answer(request.query, self._hits(ranking), explained)
+
+    def explain(
+        self, ranking: Ranking, filters: Filters | None = None, *, beams: int = 10, titles: int = 3
+    ) -> list[Beam]:
+        """The SIDs behind a ranking of this channel, most probable first.
+
+        Args:
+            ranking: as answered.
+            filters: of its request.
+            beams: SIDs at most.
+            titles: of each SID at most.
+        """
+        if ranking.beams is None:
+            return []
+        mask = self.items.mask(filters)
+        leaves, logprob = ranking.beams.leaves[:beams], ranking.beams.logprob[:beams]
         return [
-            Hit(
-                item_id=self.catalog.item_ids[row],
-                title=self.catalog.titles[row],
-                score=score,
-                rank=rank,
-                sid=Sid(*codes[row].tolist()),
-            )
-            for rank, (row, score) in enumerate(
-                zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True), start=1
-            )
+            self._explain_beam(leaf, nats, mask, titles)
+            for leaf, nats in zip(leaves.tolist(), logprob.tolist(), strict=True)
+            if leaf >= 0
         ]
-
-    def encode(self, requests: Sequence[Request]) -> NDArray[np.float32]:
-        """Unit vectors of requests in the space of `vectors`, float32 `[Q, D]`."""
-        return self._encode_prompts(self.prompts(requests))
-
-    def prompts(self, requests: Sequence[Request]) -> list[Prompt]:
-        """What the generator reads of requests: item ids of histories become catalog rows."""
-        row_of = self.catalog.row_of
-        prompts = []
-        for request in requests:
-            shopper = request.shopper or Shopper()
-            # Each item once, at its latest choice, as in training.
-            latest_first = dict.fromkeys(reversed(shopper.history))
-            history = tuple(row_of[item] for item in reversed(latest_first) if item in row_of)
-            prompts.append(Prompt(request.query, profile=shopper.profile, history=history))
-        return self.read(prompts)
 
     def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
         """See `Channel.rank`. A request whose beams hold too few items is searched wider.
 
-        The widest is `max_beam`; each ranking says how many beams were searched for it.
+        The widest is `max_beam`; each ranking carries the beams that were searched for it.
 
         A query without a known word has an empty answer.
         """
         check_requests(requests, k)
-        masks = [self._eligible.mask(request.filters) for request in requests]
-        rankings: list[Ranking | None] = [None] * len(requests)
-        open_requests, beam = list(range(len(requests))), self._first_beam(k)
-        while open_requests:
-            still_open: list[int] = []
-            for start in range(0, len(open_requests), _AT_ONCE):
-                part = open_requests[start : start + _AT_ONCE]
-                prompts = self.prompts([requests[i] for i in part])
-                queries = self._encode_prompts(prompts)
-                beams = self._search(prompts, queries, [masks[i] for i in part], beam)
-                for row, i in enumerate(part):
-                    leaves, logprob = beams.leaves[row], beams.logprob[row]
-                    ordered = self.answer(queries[row], leaves, logprob, masks[i])
-                    ranking = Ranking(ordered.rows[:k], ordered.scores[:k], beams=beam)
-                    exhausted = leaves[-1] < 0 or beam >= self._config.max_beam
-                    if len(ranking.rows) < k and not exhausted:
-                        still_open.append(i)
-                    rankings[i] = ranking
-            open_requests, beam = still_open, min(2 * beam, self._config.max_beam)
-        return [ranking for ranking in rankings if ranking is not None]
+        return [ranking for read in self.read(requests) for ranking in self.rank_read(read, k)]
 
     def generate(self, requests: Sequence[Request], beam: int) -> Beams:
         """The most probable valid SIDs of each request.
@@ -163,100 +150,126 @@ class GenerativeChannel:
         check_requests(requests, 1)
         if beam < 1:
             raise RequestError(f"beam={beam} generates no SID; give a beam of at least 1.")
-        parts = []
+        return Beams.join([self.search(read, beam) for read in self.read(requests)], beam)
+
+    def read(self, requests: Sequence[Request]) -> Iterator[ReadRequests]:
+        """Read requests, a part of them at a time, in their order.
+
+        Raises:
+            FilterError: an unknown field or unusable condition.
+        """
+        masks = [self.items.mask(request.filters) for request in requests]
         for start in range(0, len(requests), _AT_ONCE):
-            part = requests[start : start + _AT_ONCE]
-            prompts = self.prompts(part)
-            queries = self._encode_prompts(prompts)
-            masks = [self._eligible.mask(request.filters) for request in part]
-            parts.append(self._search(prompts, queries, masks, beam))
-        return Beams(
-            leaves=np.concatenate([np.empty((0, beam), np.int64), *(b.leaves for b in parts)]),
-            logprob=np.concatenate([np.empty((0, beam), np.float32), *(b.logprob for b in parts)]),
-        )
+            part = slice(start, start + _AT_ONCE)
+            reading = self.generator.read([self._prompt(request) for request in requests[part]])
+            yield ReadRequests(reading, masks[part])
 
-    def explain(self, request: Request, *, beam: int = 10, titles: int = 3) -> list[Beam]:
-        """What the generator thinks of a query: its best SIDs with what stands behind them."""
-        beams = self.generate([request], beam)
-        mask = self._eligible.mask(request.filters)
-        explained = []
-        for leaf, logprob in zip(beams.leaves[0], beams.logprob[0], strict=True):
-            if leaf >= 0:
-                rows = self.postings.items(np.array([leaf]), mask).rows
-                explained.append(self._explain_beam(int(leaf), float(logprob), rows, titles))
-        return explained
+    def rank_read(self, read: ReadRequests, k: int) -> list[Ranking]:
+        """See `rank`, of requests that were read."""
+        rankings: dict[int, Ranking] = {}
+        rows, beam = np.arange(len(read)), self._first_beam(k)
+        while len(rows):
+            narrow = []
+            found = self.search(read, beam, rows)
+            for row, beams in zip(rows.tolist(), (found[i] for i in range(len(rows))), strict=True):
+                ordered = self.order(read.reading.queries[row], beams, read.masks[row])
+                rankings[row] = Ranking(ordered.rows[:k], ordered.scores[:k], beams)
+                exhausted = beams.leaves[-1] < 0 or beam >= self._config.max_beam
+                if len(ordered.rows) < k and not exhausted:
+                    narrow.append(row)
+            rows, beam = np.array(narrow, dtype=np.int64), min(2 * beam, self._config.max_beam)
+        return [rankings[row] for row in range(len(read))]
 
-    def _explain_beam(
-        self, leaf: int, logprob: float, rows: NDArray[np.int32], titles: int
-    ) -> Beam:
-        vectors = self.vectors[rows]
-        central = np.argsort(-(vectors @ vectors.mean(axis=0)), kind="stable")[:titles]
-        listed = self.catalog.frame["category"][rows].to_list()
-        paths = [tuple(path) for path in listed if path]
-        return Beam(
-            sid=Sid(*self.trie.sids[leaf].tolist()),
-            logprob=logprob,
-            items=len(rows),
-            category=max(sorted(set(paths)), key=paths.count) if paths else None,
-            titles=tuple(self.catalog.titles[row] for row in rows[central].tolist()),
-        )
+    def search(self, read: ReadRequests, beam: int, rows: NDArray[np.int64] | None = None) -> Beams:
+        """The most probable valid SIDs of requests that were read.
 
-    def _first_beam(self, k: int) -> int:
-        """Beams that hold `oversample · k` items if their clusters are of the usual size."""
-        live = self.postings.sizes[self.postings.sizes > 0]
-        usual = float(live.mean()) if len(live) else 1.0
-        wanted = max(self._config.beam, int(np.ceil(self._config.oversample * k / usual)))
-        return min(wanted, max(self._config.max_beam, self._config.beam))
-
-    def _search(
-        self,
-        prompts: Sequence[Prompt],
-        queries: NDArray[np.float32],
-        masks: Sequence[NDArray[np.bool_] | None],
-        beam: int,
-    ) -> Beams:
-        known: NDArray[np.bool_] = np.any(queries, axis=1)
+        Args:
+            read: the requests.
+            beam: beams `B`.
+            rows: which of them, int64 `[Q]`; None for all.
+        """
+        searched = np.arange(len(read)) if rows is None else rows
+        masks = [read.masks[row] for row in searched.tolist()]
+        known: Mask = np.any(read.reading.queries[searched], axis=1)
+        postings = self.items.postings
         if known.all() and all(mask is masks[0] for mask in masks):
-            valid = self.postings.valid(masks[0])
+            valid = postings.valid(masks[0])
         else:
             # A query without a known word means nothing: it generates no SID, not the usual ones.
-            valid = np.stack([self.postings.valid(mask) for mask in masks]) & known[:, None]
-        return search(
-            self.generator,
-            self.trie,
-            prompts,
+            valid = np.stack([postings.valid(mask) for mask in masks]) & known[:, None]
+        return self._engine.search(
+            read.reading,
             beam=beam,
+            rows=rows,
             valid=valid,
             min_level1=min(self._config.min_level1, beam),
         )
 
-    def answer(
-        self,
-        query: NDArray[np.float32],
-        leaves: NDArray[np.int64],
-        logprob: NDArray[np.float32],
-        mask: NDArray[np.bool_] | None,
-    ) -> Ordered:
+    def order(self, query: NDArray[np.float32], beams: Beams, mask: Mask | None) -> Ordered:
         """All items behind the beams of one query, in the order of the answer.
 
         Args:
-            query: its vector, from `encode`, `[D]`.
-            leaves: positions of the SIDs, negative ones are padding, `[B]`.
-            logprob: of the SIDs, `[B]`.
+            query: its vector as it was read, `[D]`.
+            beams: of this query, `[B]`.
             mask: items that may be answered with, bool `[N]`; None for all.
         """
-        posted = self.postings.items(leaves, mask)
+        posted = self.items.postings.items(beams.leaves, mask)
         similarity = None
         if self._config.order == "dense":
-            similarity = (self.vectors[posted.rows] * query).sum(axis=1)
+            similarity = (self.items.views[posted.rows] * query).sum(axis=1)
         ordered = order_items(
             self._config.order,
             posted.rows,
-            logprob=logprob[posted.beam],
-            score=self._efficiency[posted.rows],
+            logprob=beams.logprob[posted.beam],
+            score=self.items.efficiency[posted.rows],
             similarity=similarity,
             beam_weight=self._config.beam_weight,
         )
-        if self._groups is not None:
-            ordered = fold_variants(ordered, self._groups)
-        return ordered
+        return fold_variants(ordered, self.items.groups) if self._config.fold_variants else ordered
+
+    def _prompt(self, request: Request) -> Prompt:
+        """What the generator is given: item ids of the history become catalog rows."""
+        row_of = self.items.catalog.row_of
+        shopper = request.shopper or Shopper()
+        # Each item once, at its latest choice, as in training.
+        latest_first = dict.fromkeys(reversed(shopper.history))
+        history = tuple(row_of[item] for item in reversed(latest_first) if item in row_of)
+        return Prompt(request.query, profile=shopper.profile, history=history)
+
+    def _first_beam(self, k: int) -> int:
+        """Beams that hold `oversample · k` items if their clusters are of the usual size."""
+        sizes = self.items.postings.sizes
+        live = sizes[sizes > 0]
+        usual = float(live.mean()) if len(live) else 1.0
+        wanted = max(self._config.beam, int(np.ceil(self._config.oversample * k / usual)))
+        return min(wanted, max(self._config.max_beam, self._config.beam))
+
+    def _hits(self, ranking: Ranking) -> list[Hit]:
+        catalog, codes = self.items.catalog, self.items.table.codes
+        return [
+            Hit(
+                item_id=catalog.item_ids[row],
+                title=catalog.titles[row],
+                score=score,
+                rank=rank,
+                sid=Sid(*codes[row].tolist()),
+            )
+            for rank, (row, score) in enumerate(
+                zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True), start=1
+            )
+        ]
+
+    def _explain_beam(self, leaf: int, logprob: float, mask: Mask | None, titles: int) -> Beam:
+        items = self.items
+        rows = items.postings.items(np.array([leaf]), mask).rows
+        views = items.views[rows]
+        central = np.argsort(-(views @ views.mean(axis=0)), kind="stable")[:titles]
+        listed = items.catalog.frame["category"][rows].to_list()
+        paths = [tuple(path) for path in listed if path]
+        return Beam(
+            sid=Sid(*items.trie.sids[leaf].tolist()),
+            logprob=logprob,
+            items=len(rows),
+            category=max(sorted(set(paths)), key=paths.count) if paths else None,
+            titles=tuple(items.catalog.titles[row] for row in rows[central].tolist()),
+        )

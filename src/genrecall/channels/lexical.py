@@ -5,7 +5,7 @@ Shapes: `N` items, `V` distinct words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import bm25s
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from genrecall.channels.base import Ranking, Request, check_requests
 from genrecall.channels.config import LexicalConfig
 from genrecall.channels.topk import top_k
-from genrecall.index.live import Eligible
-from genrecall.text.normalize import stem
+from genrecall.index.live import LiveItems
+from genrecall.text.normalize import normalize, stem
 
 
 class LexicalChannel:
@@ -25,9 +25,7 @@ class LexicalChannel:
     A query without a word of the catalog has an empty answer.
 
     Args:
-        texts: normalized text of each item, `[N]`: its title.
-        normalize: brings a query into the spelling of `texts`.
-        eligible: which items may be answered with.
+        items: what can be answered with; their titles are searched.
         config: parameters of BM25.
     """
 
@@ -35,19 +33,15 @@ class LexicalChannel:
 
     def __init__(
         self,
-        texts: Sequence[str],
-        *,
-        normalize: Callable[[str], str],
-        eligible: Eligible,
+        items: LiveItems,
         config: LexicalConfig,
     ) -> None:
-        self._normalize = normalize
-        self._eligible = eligible
+        self._items = items
         self._stemmer = config.stemmer
         self._number: dict[str, int] = {}  # of each word, in order of appearance
         documents = [
-            [self._number.setdefault(word, len(self._number)) for word in self._words(text)]
-            for text in texts
+            [self._number.setdefault(word, len(self._number)) for word in self._words(title)]
+            for title in items.catalog.titles
         ]
         self._scores = bm25s.BM25(k1=config.k1, b=config.b, method="lucene", backend="numpy")
         if self._number:
@@ -59,8 +53,8 @@ class LexicalChannel:
         return [self._rank(request, k) for request in requests]
 
     def _rank(self, request: Request, k: int) -> Ranking:
-        mask = self._eligible.mask(request.filters)
-        words = self._words(self._normalize(request.query))
+        mask = self._items.mask(request.filters)
+        words = self._words(request.query)
         numbers = [self._number[word] for word in words if word in self._number]
         if not numbers:
             return Ranking(rows=np.empty(0, np.int32), scores=np.empty(0, np.float32))
@@ -70,4 +64,4 @@ class LexicalChannel:
         return top_k(rows, scores[rows], k)
 
     def _words(self, text: str) -> list[str]:
-        return [stem(word, self._stemmer) for word in text.split()]
+        return [stem(word, self._stemmer) for word in normalize(text).split()]

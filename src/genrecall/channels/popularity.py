@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from genrecall.channels.base import Ranking, Request, check_requests
 from genrecall.data.tables import Searches
-from genrecall.index.live import Eligible
+from genrecall.index.live import LiveItems
 from genrecall.text.normalize import normalize
 
 
@@ -26,13 +26,13 @@ class PopularityChannel:
 
     Args:
         searches: of the training split.
-        eligible: which items may be answered with.
+        items: what can be answered with.
     """
 
     name: Final = "popularity"
 
-    def __init__(self, searches: Searches, *, eligible: Eligible) -> None:
-        self._eligible = eligible
+    def __init__(self, searches: Searches, items: LiveItems) -> None:
+        self._items = items
         spelled = {query: normalize(query) for query in set(searches.queries)}
         gains: dict[str, dict[int, float]] = {}
         for query, rows, of_rows in zip(
@@ -59,18 +59,17 @@ class PopularityChannel:
 
     def _rank(self, request: Request, k: int) -> Ranking:
         rows, gains = self._of(request.query)
-        mask = self._eligible.mask(request.filters)
+        mask = self._items.mask(request.filters)
         if mask is not None:
             passing = mask[rows]
             rows, gains = rows[passing], gains[passing]
         order = np.lexsort((rows, -gains))[:k]
         return Ranking(rows[order], gains[order])
 
-    def generate(
-        self, requests: Sequence[Request], beam: int, sid_of_item: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
+    def generate(self, requests: Sequence[Request], beam: int) -> NDArray[np.int64]:
         """SIDs by the summed gain of their items: int64 `[Q, B]`, -1 where there are no more."""
         leaves = np.full((len(requests), beam), -1, dtype=np.int64)
+        sid_of_item = self._items.table.sid_of_item
         for place, request in enumerate(requests):
             rows, gains = self._of(request.query)
             sids, of_row = np.unique(sid_of_item[rows], return_inverse=True)

@@ -42,8 +42,9 @@ def answer(
     shopper = None if user is None else _find_shopper(bundle, user)
     request = Request(query, shopper, filters=parse_filters(filters) or None)
     channel = load(bundle)
-    hits = channel.recall(query, user=shopper, k=k, filters=request.filters)
-    return Answer(query, hits, channel.explain(request, titles=_TITLES) if explain else None)
+    if explain:
+        return channel.answer(request, k, titles=_TITLES)
+    return Answer(query, channel.recall(query, user=shopper, k=k, filters=request.filters))
 
 
 def _find_shopper(bundle: Path, user: str) -> Shopper:
@@ -80,7 +81,7 @@ def answer_file(
     write_run(
         run_file,
         search_ids=[str(number) for number in range(1, len(lines) + 1)],
-        item_ids=channel.catalog.item_ids,
+        item_ids=channel.items.catalog.item_ids,
         rows=[ranking.rows for ranking in rankings],
         scores=[ranking.scores for ranking in rankings],
     )

@@ -10,8 +10,7 @@ Shapes: `Q` prompts, `B` beams, `K_l` codes of level `l`, `R` live prefixes of a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple
 
 import numpy as np
 import torch
@@ -21,10 +20,7 @@ from genrecall.decode.base import Beams
 from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import LEVELS
 from genrecall.foundation.trie import Trie
-from genrecall.generator.base import Generator
-from genrecall.generator.prompts import Prompt
-
-State = TypeVar("State")
+from genrecall.generator.base import Generator, Reading, State
 
 
 class _Prefixes(NamedTuple):
@@ -48,57 +44,58 @@ class _Prefixes(NamedTuple):
         )
 
 
-def search(
-    generator: Generator[State],
-    trie: Trie,
-    prompts: Sequence[Prompt],
-    *,
-    beam: int,
-    valid: NDArray[np.bool_] | None = None,
-    min_level1: int = 1,
-) -> Beams:
-    """Generate the `beam` most probable valid SIDs of each prompt.
+class ReferenceEngine(Generic[State]):
+    """Plain and exact; see `Engine`.
 
     Args:
         generator: scores codes level by level.
         trie: the SIDs in use.
-        prompts: what to read, `Q` of them.
-        beam: beams `B` kept per prompt and level.
-        valid: SIDs that may be generated, bool `[S]`, or `[Q, S]` for one set a prompt; None for
-            all.
-        min_level1: of how many first codes the best prefix stays alive whatever its score, so that
-            an ambiguous query keeps several categories.
-
-    Raises:
-        RequestError: `beam` or `min_level1` is below 1, or `min_level1` above `beam`.
-        ValueError: `valid` does not fit the trie and the prompts.
     """
-    if not 1 <= min_level1 <= beam:
-        raise RequestError(
-            f"beam={beam}, min_level1={min_level1}; needed is 1 <= min_level1 <= beam. "
-            "Widen the beam or keep fewer first codes."
+
+    def __init__(self, generator: Generator[State], trie: Trie) -> None:
+        self._generator = generator
+        self._trie = trie
+
+    def search(
+        self,
+        reading: Reading[State],
+        *,
+        beam: int,
+        rows: NDArray[np.int64] | None = None,
+        valid: NDArray[np.bool_] | None = None,
+        min_level1: int = 1,
+    ) -> Beams:
+        """See `Engine.search`."""
+        if not 1 <= min_level1 <= beam:
+            raise RequestError(
+                f"beam={beam}, min_level1={min_level1}; needed is 1 <= min_level1 <= beam. "
+                "Widen the beam or keep fewer first codes."
+            )
+        searched = np.arange(len(reading)) if rows is None else rows  # (Q,)
+        n_prompts = len(searched)
+        if n_prompts == 0:
+            return _as_beams(None, n_prompts, beam)
+        alive = _alive(self._trie, valid, n_prompts)
+        roots = np.zeros(n_prompts, dtype=np.int64)
+        prefixes = _Prefixes(
+            prompt=np.arange(n_prompts),
+            first=roots,
+            node=roots,
+            logprob=roots.astype(np.float32),
+            parent=roots,
+            code=roots,
         )
-    n_prompts = len(prompts)
-    if n_prompts == 0:
-        return _as_beams(None, n_prompts, beam)
-    alive = _alive(trie, valid, n_prompts)
-    roots = np.zeros(n_prompts, dtype=np.int64)
-    prefixes = _Prefixes(
-        prompt=np.arange(n_prompts),
-        first=roots,
-        node=roots,
-        logprob=roots.astype(np.float32),
-        parent=roots,
-        code=roots,
-    )
-    state, step = generator.prefill(prompts)
-    for level in range(LEVELS):
-        prefixes = _expand(prefixes, trie, level, alive[level], step.numpy())
-        prefixes = _best(prefixes, beam=beam, min_level1=min_level1)
-        if level < LEVELS - 1:
-            rows, codes = torch.from_numpy(prefixes.parent), torch.from_numpy(prefixes.code)
-            state, step = generator.advance(state, rows, codes)
-    return _as_beams(prefixes, n_prompts, beam)
+        state, step = reading.state, reading.step if rows is None else reading.step[rows]
+        for level in range(LEVELS):
+            prefixes = _expand(prefixes, self._trie, level, alive[level], step.numpy())
+            prefixes = _best(prefixes, beam=beam, min_level1=min_level1)
+            if level < LEVELS - 1:
+                # What is searched may be a part of what was read.
+                parent = prefixes.parent if level else searched[prefixes.parent]
+                state, step = self._generator.advance(
+                    state, torch.from_numpy(parent), torch.from_numpy(prefixes.code)
+                )
+        return _as_beams(prefixes, n_prompts, beam)
 
 
 def _alive(trie: Trie, valid: NDArray[np.bool_] | None, n_prompts: int) -> list[NDArray[np.bool_]]:

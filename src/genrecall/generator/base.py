@@ -4,37 +4,64 @@ Scores are a log-softmax over all codes of a level; the decoder masks what the c
 and does not renormalize. So a beam's log-probability is the same
 whatever else is in the catalog or excluded by a filter.
 
-Shapes: `Q` prompts, `R` prefixes (beams of all prompts), `K_l` codes of level `l`.
+Shapes: `Q` prompts, `R` prefixes (beams of all prompts), `K_l` codes of level `l`, `D` vector size.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from genrecall.foundation.sid import SidSpace
 from genrecall.generator.prompts import Prompt
+from genrecall.index.live import LiveItems
 
 State = TypeVar("State")
 """What a family carries along a prefix, such as hidden states; opaque to the decoder."""
 
 
+@dataclass(frozen=True, eq=False)
+class Reading(Generic[State]):
+    """Prompts as a generator has read them, once for all that is made of them.
+
+    Attributes:
+        prompts: with what was read of their shoppers, and no more, `[Q]`.
+        queries: unit vectors in the space of the items' views, float32 `[Q, D]`; zeros for a
+            prompt without a known word.
+        state: one row per prompt.
+        step: log-probabilities of the first codes, float32 `[Q, K_1]`.
+    """
+
+    prompts: Sequence[Prompt]
+    queries: NDArray[np.float32]
+    state: State
+    step: Tensor
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+
 class Generator(Protocol[State]):
-    """A family of generators. A query costs one `prefill` and two `advance`."""
+    """A family of generators over the items of a shop.
+
+    A query costs one `read`, however often it is searched, and two `advance` a search.
+    """
 
     @property
     def space(self) -> SidSpace:
         """The SID space it was trained for."""
 
-    def prefill(self, prompts: Sequence[Prompt]) -> tuple[State, Tensor]:
-        """Read the prompts.
+    @property
+    def items(self) -> LiveItems:
+        """The items that it generates SIDs of, seen as it sees them."""
 
-        Returns:
-            The state with one row per prompt, and log-probabilities of the first codes,
-            float32 `[Q, K_1]`.
-        """
+    def read(self, prompts: Sequence[Prompt]) -> Reading[State]:
+        """Read prompts with their shoppers."""
 
     def advance(self, state: State, rows: Tensor, codes: Tensor) -> tuple[State, Tensor]:
         """Append one code to each of `R` chosen prefixes.
@@ -48,3 +75,6 @@ class Generator(Protocol[State]):
             The state with one row per new prefix, and log-probabilities of the next codes,
             float32 `[R, K_next]`.
         """
+
+    def over(self, items: LiveItems) -> Generator[State]:
+        """The same weights over more items: those of `self.items` first, in their order."""

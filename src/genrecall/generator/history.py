@@ -14,7 +14,7 @@ Shapes: `Q` queries, `N` items, `K` categories, `D` vector size.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -22,10 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.data.shoppers import HISTORY, Pair
-from genrecall.embed.encoder import Encoder
 from genrecall.foundation.ragged import Bags, ragged_offsets, ragged_ranges
-from genrecall.generator.compact.look_ahead import mean_vectors
 from genrecall.generator.prompts import Prompt
+from genrecall.index.prefixes import mean_vectors
 
 _AT_ONCE: Final = 4096  # queries compared with all categories together: bounds the memory
 
@@ -64,91 +63,103 @@ class RelatedCategories:
         return related
 
 
+@dataclass(frozen=True)
+class ShopperSettings:
+    """What a generator was taught to read of shoppers.
+
+    Attributes:
+        pairs: of profiles.
+        history: most items of a history; see `GeneratorConfig`.
+        related_categories: likewise; 0 for all.
+    """
+
+    pairs: frozenset[Pair] = frozenset()
+    history: int = 0
+    related_categories: int = 0
+
+    def over(self, vectors: NDArray[np.float32], category: NDArray[np.integer[Any]]) -> ShopperRule:
+        """The rule in a shop.
+
+        Args:
+            vectors: of the items by stage `embed`, float32 `[N, D]`.
+            category: of each item, the first code of its SID, `[N]`.
+        """
+        related = None
+        if self.related_categories and self.history:
+            related = RelatedCategories(vectors, category, count=self.related_categories)
+        return ShopperRule(self, related)
+
+
 @dataclass(frozen=True, eq=False)
 class ShopperRule:
     """What a generator reads of the shoppers in prompts.
 
     Attributes:
-        pairs: of profiles, those that it was taught.
-        length: most items of a history.
+        settings: what it was taught.
         related: chooses among the categories; None where every category counts.
-        encoder: of stage `embed`, for the vectors of queries.
     """
 
-    pairs: frozenset[Pair]
-    length: int
+    settings: ShopperSettings
     related: RelatedCategories | None
-    encoder: Encoder
 
-    def choose(self, histories: Bags, queries: Sequence[str]) -> Bags:
+    def choose(
+        self,
+        histories: Bags,
+        vectors: NDArray[np.float32],
+        place: NDArray[np.int64] | None = None,
+    ) -> Bags:
         """Of each history the latest items in categories that its query is related to.
 
         Only the latest `HISTORY` items are looked through.
 
         Args:
             histories: catalog rows, oldest first, `Q` lists.
-            queries: what was searched with each of them, `[Q]`.
+            vectors: of the queries by stage `embed`, float32 `[n, D]`; not read where every
+                category counts.
+            place: whose vector each history goes with, int64 `[Q]`; None for one each, in order.
         """
         histories = _latest(histories, HISTORY)
         if self.related is not None and len(histories.ids):
-            histories = self._in_related(self.related, histories, queries)
-        return _latest(histories, self.length)
+            asked = np.arange(len(vectors)) if place is None else place
+            histories = _in_related(self.related, histories, vectors, asked)
+        return _latest(histories, self.settings.history)
 
-    def read(self, prompts: Sequence[Prompt]) -> list[Prompt]:
-        """The prompts with what is read of their shoppers, and no more."""
+    def read(self, prompts: Sequence[Prompt], vectors: NDArray[np.float32]) -> list[Prompt]:
+        """The prompts with what is read of their shoppers, and no more.
+
+        Args:
+            prompts: `[Q]`.
+            vectors: of their texts by stage `embed`, float32 `[Q, D]`.
+        """
         histories = make_bags([prompt.history for prompt in prompts])
-        chosen = self.choose(histories, [prompt.text for prompt in prompts])
+        chosen = self.choose(histories, vectors)
         rows, cuts = chosen.ids.tolist(), chosen.offsets.tolist()
         return [
             replace(
                 prompt,
-                profile=tuple(pair for pair in prompt.profile if pair in self.pairs),
+                profile=tuple(pair for pair in prompt.profile if pair in self.settings.pairs),
                 history=tuple(rows[first:end]),
             )
             for prompt, first, end in zip(prompts, cuts, cuts[1:], strict=False)
         ]
 
-    def _in_related(
-        self, related: RelatedCategories, histories: Bags, queries: Sequence[str]
-    ) -> Bags:
-        number = {query: place for place, query in enumerate(dict.fromkeys(queries))}
-        vectors = self.encoder.encode(list(number))
-        asked = np.array([number[query] for query in queries])
-        counts = np.diff(histories.offsets)
-        place = np.repeat(np.arange(len(counts)), counts)
-        kept = np.empty(len(place), dtype=np.bool_)
-        for first in range(0, len(asked), _AT_ONCE):
-            categories = related.of(vectors[asked[first : first + _AT_ONCE]])
-            end = first + len(categories)
-            part = slice(histories.offsets[first], histories.offsets[end])
-            kept[part] = categories[place[part] - first, related.category[histories.ids[part]]]
-        left = np.bincount(place[kept], minlength=len(counts))
-        return Bags(histories.ids[kept], ragged_offsets(left))
 
-
-def make_rule(
-    *,
-    pairs: Iterable[Pair],
-    history: int,
-    related_categories: int,
-    encoder: Encoder,
-    item_vectors: NDArray[np.float32],
-    category: NDArray[np.integer[Any]],
-) -> ShopperRule:
-    """The rule of the generator's settings.
-
-    Args:
-        pairs: of profiles, those that the generator was taught.
-        history: see `GeneratorConfig`.
-        related_categories: likewise; 0 for all.
-        encoder: of stage `embed`.
-        item_vectors: its vectors of the items, float32 `[N, D]`.
-        category: of each item, the first code of its SID, `[N]`.
-    """
-    related = None
-    if related_categories and history:
-        related = RelatedCategories(item_vectors, category, count=related_categories)
-    return ShopperRule(frozenset(pairs), length=history, related=related, encoder=encoder)
+def _in_related(
+    related: RelatedCategories,
+    histories: Bags,
+    vectors: NDArray[np.float32],
+    asked: NDArray[np.int64],
+) -> Bags:
+    counts = np.diff(histories.offsets)
+    place = np.repeat(np.arange(len(counts)), counts)
+    kept = np.empty(len(place), dtype=np.bool_)
+    for first in range(0, len(asked), _AT_ONCE):
+        categories = related.of(vectors[asked[first : first + _AT_ONCE]])
+        end = first + len(categories)
+        part = slice(histories.offsets[first], histories.offsets[end])
+        kept[part] = categories[place[part] - first, related.category[histories.ids[part]]]
+    left = np.bincount(place[kept], minlength=len(counts))
+    return Bags(histories.ids[kept], ragged_offsets(left))
 
 
 def make_bags(lists: Sequence[Sequence[int]]) -> Bags:

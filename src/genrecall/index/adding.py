@@ -1,4 +1,4 @@
-"""Items that enter after the models were trained: what they must look like.
+"""Items that enter after the models were trained: what they must look like, and how they enter.
 
 They come as a frame in the columns and types of `ITEMS`, as the data stage writes it.
 """
@@ -8,13 +8,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from genrecall.data.tables import ITEMS, Catalog
 from genrecall.data.validate import ITEMS_SCHEMA
+from genrecall.embed.encoder import Encoder
 from genrecall.foundation.errors import DataError
+from genrecall.foundation.sid import SidTable
+from genrecall.index.live import LiveItems
+from genrecall.quantize.load import FrozenSids
 
 _EXAMPLES: Final = 3
+
+
+def add_items(
+    live: LiveItems, items: pl.DataFrame, *, encoder: Encoder, sids: FrozenSids
+) -> LiveItems:
+    """What can be answered with once more items are there; a generator has not yet seen it.
+
+    Args:
+        live: the items so far.
+        items: columns and types of `ITEMS`, the columns in any order; may be empty.
+        encoder: of stage `embed`.
+        sids: those in use, of which each new item takes the nearest.
+
+    Raises:
+        DataError: see `extend_catalog`.
+    """
+    catalog = extend_catalog(live.catalog, items)
+    vectors = encoder.encode_items(catalog.titles[len(live) :])
+    codes = sids.assign_new(vectors, catalog.categories[len(live) :])
+    return LiveItems.of(
+        catalog,
+        SidTable(live.table.space, np.concatenate([live.table.codes, codes])),
+        np.concatenate([live.vectors, vectors]),
+    )
 
 
 def extend_catalog(catalog: Catalog, items: pl.DataFrame) -> Catalog:

@@ -1,20 +1,21 @@
-"""Who answers the searches of an evaluation."""
+"""Who answers the searches of an evaluation: a record each, so a new channel is one line."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from genrecall.bundle import RecallParts
-from genrecall.channels.base import Channel
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.bundle import OpenBundle
+from genrecall.channels.base import Channel, Request
 from genrecall.channels.dense import DenseChannel
 from genrecall.channels.popularity import PopularityChannel
 from genrecall.data.tables import Searches
-from genrecall.evaluate.metrics import (
-    ANONYMOUS,
-    POPULARITY,
-    TWO_VIEWS,
-)
-from genrecall.offline.asked import Asked
+from genrecall.evaluate.metrics import ANONYMOUS, GENERATIVE, POPULARITY, TWO_VIEWS
+from genrecall.offline.generated import GeneratedAnswers
+from genrecall.offline.requests import DistinctRequests, Questions
 
 FUSIONS: Final = (
     ("bm25", "dense"),
@@ -24,30 +25,65 @@ FUSIONS: Final = (
 """Channels that are fused: without and with the generative one, and with its control."""
 
 
-class _Asking(NamedTuple):
+class Contestant(NamedTuple):
+    """Somebody who answers the searches.
+
+    Attributes:
+        name: in metrics and logs.
+        channel: ranks items.
+        requests: what it is asked.
+        generate: requests to SIDs, best first, int64 `[n, B]`; None where it has none.
+    """
+
     name: str
     channel: Channel
-    requests: Asked
+    requests: DistinctRequests
+    generate: Callable[[Sequence[Request]], NDArray[np.int64]] | None = None
+
+    def sids(self) -> NDArray[np.int64] | None:
+        """SIDs for each search, best first, int64 `[M, B]`."""
+        if self.generate is None:
+            return None
+        return self.generate(self.requests.distinct)[self.requests.place]
 
 
-def _channels(
-    parts: RecallParts, searches: Searches, *, asked: Asked, told: Asked
-) -> list[_Asking]:
-    """The generative channel first, then all that it is compared with."""
-    generative = parts.generative()
+def contestants(
+    bundle: OpenBundle,
+    searches: Searches,
+    questions: Questions,
+    generated: GeneratedAnswers,
+    *,
+    beam: int,
+) -> list[Contestant]:
+    """The generative channel first, then all that it is compared with.
+
+    Args:
+        bundle: the channels.
+        searches: of all splits; popularity is that of the training searches.
+        questions: what is asked.
+        generated: what the generative channel says of both forms of the questions.
+        beam: SIDs of a control at most.
+    """
+    anonymous, personalised = questions
     # The control: an exact search with the generator's own vectors, without SIDs.
-    two_views = DenseChannel(
-        generative.vectors, encode=generative.encode, eligible=parts.eligible, name=TWO_VIEWS
-    )
-    popularity = PopularityChannel(searches.of("train"), eligible=parts.eligible)
-    channels = [
-        _Asking(generative.name, generative, told),
-        _Asking("bm25", parts.lexical(), asked),
-        _Asking("dense", parts.dense(), asked),
-        _Asking(TWO_VIEWS, two_views, told),
+    seen = generated.channel.items
+    two_views = DenseChannel(seen, encode=generated.encode, vectors=seen.views, name=TWO_VIEWS)
+    popularity = PopularityChannel(searches.of("train"), bundle.items)
+
+    def without_shopper(requests: Sequence[Request]) -> NDArray[np.int64]:
+        return generated.generate(requests, beam).leaves
+
+    def popular(requests: Sequence[Request]) -> NDArray[np.int64]:
+        return popularity.generate(requests, beam)
+
+    found = [
+        Contestant(GENERATIVE, generated, personalised),
+        Contestant("bm25", bundle.lexical(), anonymous),
+        Contestant("dense", bundle.dense(), anonymous),
+        Contestant(TWO_VIEWS, two_views, personalised),
     ]
-    if told is not asked:
-        channels.append(_Asking(ANONYMOUS, generative, asked))
-    if any(request.query in popularity for request in asked.distinct):
-        channels.append(_Asking(POPULARITY, popularity, asked))
-    return channels
+    if questions.tell_shoppers:
+        found.append(Contestant(ANONYMOUS, generated, anonymous, without_shopper))
+    if any(request.query in popularity for request in anonymous.distinct):
+        found.append(Contestant(POPULARITY, popularity, anonymous, popular))
+    return found

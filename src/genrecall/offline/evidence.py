@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,15 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall import __version__
-from genrecall.bundle import RecallParts
-from genrecall.channels.base import Ranking, Request
-from genrecall.channels.generative import GenerativeChannel
+from genrecall.bundle import OpenBundle
+from genrecall.channels.base import Ranking
 from genrecall.data.tables import Rows, Searches
 from genrecall.decode.base import Beams
 from genrecall.evaluate.measures import recall, target_ranks
 from genrecall.evaluate.metrics import EvaluationInputs
 from genrecall.foundation.sid import Sid
 from genrecall.generator.prompts import Prompt
+from genrecall.offline.generated import GeneratedAnswers
+from genrecall.offline.requests import DistinctRequests
 from genrecall.quantize.health.examples import EXAMPLES, with_titles
 from genrecall.quantize.load import HEALTH
 from genrecall.report.clusters import Clusters, shorten
@@ -48,26 +50,27 @@ class Evidence:
 
     Attributes:
         inputs: what the metrics were computed from.
-        channel: the generative channel.
-        requests: the distinct ones.
-        request_of_search: which of them each search made, int64 `[M]`.
+        generated: what the generative channel says of the distinct requests.
+        requests: these, and which of them each search made.
         rankings: the generative channel's answer to each search.
         stages: by training stage the SIDs generated for each search, best first, int64 `[M, B]`;
             the last stage's are the widest.
-        served: the last stage's beams of each distinct request.
     """
 
     inputs: EvaluationInputs
-    channel: GenerativeChannel
-    requests: Sequence[Request]
-    request_of_search: NDArray[np.int64]
+    generated: GeneratedAnswers
+    requests: DistinctRequests
     rankings: Sequence[Ranking]
     stages: Mapping[str, NDArray[np.int64]]
-    served: Beams
+
+    @cached_property
+    def served(self) -> Beams:
+        """The last stage's beams of each distinct request, the widest."""
+        return self.generated.generate(self.requests.distinct, self.generated.widest)
 
 
 def gather(
-    parts: RecallParts,
+    parts: OpenBundle,
     searches: Searches,
     *,
     evidence: Evidence | None,
@@ -85,7 +88,8 @@ def gather(
         log_file: `log.jsonl` of the run; may be missing.
         seed: of the map and the choice of examples.
     """
-    clusters = Clusters(parts.catalog, parts.table, parts.vectors, live=parts.eligible.live)
+    items = parts.items
+    clusters = Clusters(items.catalog, items.table, items.vectors, live=items.available)
     data: ReportData = {
         "version": __version__,
         "inputs": inputs,
@@ -93,7 +97,7 @@ def gather(
         "shop": _shop(parts, searches),
         "health": parts.stages["quantize"].read_json(HEALTH),
         "health_examples": _health_examples(parts),
-        "codebook": describe_codebook(parts.table),
+        "codebook": describe_codebook(items.table),
         "map": _map(clusters, seed=seed),
         "training": _training(log_file),
     }
@@ -107,23 +111,23 @@ def gather(
     return data
 
 
-def _shop(parts: RecallParts, searches: Searches) -> dict[str, Any]:
-    live = parts.eligible.live
+def _shop(parts: OpenBundle, searches: Searches) -> dict[str, Any]:
+    catalog, live = parts.items.catalog, parts.items.available
     usable = searches.frame["positives"].list.len() > 0
     counts = {}
     for split in ("train", "validation", "test"):
         of_split = searches.frame["split"] == split
         counts[split] = {"all": int(of_split.sum()), "usable": int((of_split & usable).sum())}
     return {
-        "items": len(parts.catalog),
-        "available": len(parts.catalog) if live is None else int(live.sum()),
-        "categories": len({path for path in parts.catalog.categories if path}),
+        "items": len(catalog),
+        "available": len(catalog) if live is None else int(live.sum()),
+        "categories": len({path for path in catalog.categories if path}),
         "searches": counts,
     }
 
 
-def _health_examples(parts: RecallParts) -> dict[str, Any]:
-    titles = [shorten(title) for title in parts.catalog.titles]
+def _health_examples(parts: OpenBundle) -> dict[str, Any]:
+    titles = [shorten(title) for title in parts.items.catalog.titles]
     examples = with_titles(parts.stages["quantize"].read_json(EXAMPLES), titles)
     return {
         name: [one | {"sid": list(Sid.parse(one["sid"]))} for one in found]
@@ -151,35 +155,36 @@ def _map(clusters: Clusters, *, seed: int) -> dict[str, Any]:
 
 def _cut(evidence: Evidence) -> dict[str, Any]:
     """Answers of more and more beams, cut to as many items as every channel may give."""
-    beams, channel = evidence.served, evidence.channel
-    vectors = channel.encode(evidence.requests)
-    sid_of_item = channel.postings.table.sid_of_item
-    place = np.empty(len(channel.postings.sizes), dtype=np.int64)
+    beams, channel = evidence.served, evidence.generated.channel
+    vectors = evidence.generated.encode(evidence.requests.distinct)
+    sid_of_item = channel.items.table.sid_of_item
+    place = np.empty(len(channel.items.trie), dtype=np.int64)
     answers = []
-    for vector, leaves, logprob in zip(vectors, beams.leaves, beams.logprob, strict=True):
-        rows = channel.answer(vector, leaves, logprob, None).rows
+    for request, vector in enumerate(vectors):
+        rows = channel.order(vector, beams[request], None).rows
+        leaves = beams.leaves[request]
         filled = leaves[leaves >= 0]
         place[filled] = np.arange(len(filled))
         answers.append((rows, place[sid_of_item[rows]]))
     widths = steps(max(int((beams.leaves >= 0).sum(axis=1).max(initial=0)), 1))
     return cut_curve(
-        evidence.inputs, [answers[i] for i in evidence.request_of_search.tolist()], widths
+        evidence.inputs, [answers[i] for i in evidence.requests.place.tolist()], widths
     )
 
 
 def _examples(clusters: Clusters, evidence: Evidence, *, seed: int) -> dict[str, Any]:
-    n = len(evidence.requests)
-    searches_of = np.bincount(evidence.request_of_search, minlength=n)
+    asked = evidence.requests.distinct
+    n = len(evidence.requests.distinct)
+    searches_of = np.bincount(evidence.requests.place, minlength=n)
     rows = [ranking.rows for ranking in evidence.rankings]
     found = recall(target_ranks(rows, evidence.inputs.positives), SHOWN_ITEMS)
-    mean = np.bincount(evidence.request_of_search, weights=found, minlength=n) / searches_of
+    mean = np.bincount(evidence.requests.place, weights=found, minlength=n) / searches_of
     chosen = choose(mean, seed=seed)
-    prompts = evidence.channel.prompts(evidence.requests)
     shown = {
         name: [
             {
-                "query": shorten(evidence.requests[query].query),
-                "shopper": _shopper(clusters, prompts[query]),
+                "query": shorten(asked[query].query),
+                "shopper": _shopper(clusters, evidence.generated.prompt(asked[query])),
                 "searches": int(searches_of[query]),
                 "recall": float(mean[query]),
                 **_example(clusters, evidence, query),
@@ -205,7 +210,7 @@ def _shopper(clusters: Clusters, prompt: Prompt) -> dict[str, Any] | None:
 
 def _example(clusters: Clusters, evidence: Evidence, query: int) -> dict[str, Any]:
     """What one query generated, answered and missed."""
-    asked = np.flatnonzero(evidence.request_of_search == query).tolist()
+    asked = np.flatnonzero(evidence.requests.place == query).tolist()
     good = np.unique(np.concatenate([evidence.inputs.positives[search] for search in asked]))
     rows = evidence.rankings[asked[0]].rows
     beams = evidence.served

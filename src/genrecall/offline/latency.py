@@ -10,24 +10,35 @@ import torch
 from numpy.typing import NDArray
 
 from genrecall.channels.base import Channel, Request
-from genrecall.channels.generative import GenerativeChannel
-from genrecall.evaluate.config import EvaluateConfig
+
+_WARM_UP = 10
 
 
-def _latencies(
-    channel: GenerativeChannel, requests: Sequence[Request], config: EvaluateConfig, seed: int
+def measure_latency(
+    channel: Channel, requests: Sequence[Request], *, count: int, k: int, seed: int
 ) -> NDArray[np.float64] | None:
-    """Milliseconds of single requests on one thread, after a warm-up."""
-    if not requests or not config.latency_searches:
+    """Milliseconds of single requests on one thread, after a warm-up.
+
+    Args:
+        channel: is asked.
+        requests: some of them are asked.
+        count: how many at most.
+        k: items of an answer at most.
+        seed: which of them.
+
+    Returns:
+        Float64 `[count]`; None where there is nothing to ask.
+    """
+    if not requests or not count:
         return None
-    drawn = np.random.default_rng(seed).permutation(len(requests))[: config.latency_searches]
+    drawn = np.random.default_rng(seed).permutation(len(requests))[:count]
     chosen = [requests[i] for i in drawn.tolist()]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        for request in chosen[:10]:
-            channel.rank([request], config.latency_k)
-        return np.array([_milliseconds(channel, request, config.latency_k) for request in chosen])
+        for request in chosen[:_WARM_UP]:
+            channel.rank([request], k)
+        return np.array([_milliseconds(channel, request, k) for request in chosen])
     finally:
         torch.set_num_threads(threads)
 

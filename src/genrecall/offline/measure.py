@@ -13,34 +13,43 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from genrecall.bundle import RecallParts
-from genrecall.channels.base import Ranking, Request
-from genrecall.channels.generative import GenerativeChannel
-from genrecall.channels.popularity import PopularityChannel
-from genrecall.data.shoppers import HISTORY
+from genrecall.bundle import OpenBundle
+from genrecall.channels.base import Ranking
 from genrecall.data.tables import Rows, Searches, SplitName
 from genrecall.evaluate.config import EvaluateConfig
-from genrecall.evaluate.metrics import (
-    ANONYMOUS,
-    EvaluationInputs,
-    K,
-    Metrics,
-    build_metrics,
-)
+from genrecall.evaluate.metrics import GENERATIVE, EvaluationInputs, K, Metrics, build_metrics
 from genrecall.foundation.progress import RunLog
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.fusion import fuse
 from genrecall.funnel.weights import Weights, cross_fitted_fusion, fit_weights
 from genrecall.generator.load import USER_QUERY_TO_SID
-from genrecall.offline.asked import Asked, shoppers_of
-from genrecall.offline.contestants import FUSIONS, _channels
+from genrecall.offline.contestants import FUSIONS, Contestant, contestants
 from genrecall.offline.evidence import Evidence
-from genrecall.offline.latency import _latencies
-from genrecall.offline.slices import _item_slices, _slices, _units
+from genrecall.offline.generated import GeneratedAnswers
+from genrecall.offline.latency import measure_latency
+from genrecall.offline.requests import Questions, SearchLog, make_questions
+from genrecall.offline.slices import bootstrap_units, item_slices, query_slices
 from genrecall.text.normalize import normalize
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How an evaluation is made.
+
+    Attributes:
+        config: how much to measure.
+        fusion: how lists become one.
+        weights: by fusion; one that is not there weighs its channels equally. None fits them on the
+            measured searches, with cross-fitting.
+        seed: of the sample, the folds and the bootstrap.
+    """
+
+    config: EvaluateConfig
+    fusion: FusionConfig
+    weights: Mapping[str, Weights] | None = None
+    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,109 +72,79 @@ class Offline:
 
 
 def evaluate(
-    parts: RecallParts,
-    searches: Searches,
+    bundle: OpenBundle,
+    shop: SearchLog,
     *,
     split: SplitName,
-    users: pl.DataFrame | None = None,
-    config: EvaluateConfig,
-    fusion: FusionConfig,
+    plan: Plan,
     health: Mapping[str, Any],
     log: RunLog,
-    weights: Mapping[str, Weights] | None = None,
-    seed: int = 0,
 ) -> Offline:
     """Measure all channels on one split.
 
     Args:
-        parts: what the channels are made of.
-        searches: of all splits; training searches decide what is head and tail.
+        bundle: the channels.
+        shop: searches of all splits, and their shoppers; training searches decide what is head and
+            tail.
         split: which part to measure.
-        users: columns of `USERS`, for a generator that reads shoppers.
-        config: how much to measure.
-        fusion: how lists become one.
+        plan: how.
         health: figures of the SIDs, passed on into the metrics.
         log: where to report.
-        weights: by fusion; one that is not there weighs its channels equally. None fits them on the
-            measured searches, with cross-fitting.
-        seed: of the sample, the folds and the bootstrap.
 
     Raises:
-        DataError: the split has no search with a good item.
+        DataError: the split has no search with a relevant item.
     """
-    every = searches.of(split)
-    chosen = _sample_rows(len(every), config.searches, seed)
+    searches, every = shop.searches, shop.searches.of(split)
+    chosen = _sample_rows(len(every), plan.config.searches, plan.seed)
     measured = Searches(every.frame[chosen])
-    log.say(f"  {len(measured):,} of {len(every):,} {split} searches with a good item")
-    # A popular query is answered once, and once for each shopper who is told from others.
-    asked = told = Asked([Request(query) for query in measured.queries])
-    if parts.trained[-1] == USER_QUERY_TO_SID:
-        shoppers = shoppers_of(searches, split, catalog=parts.catalog, users=users, length=HISTORY)
-        made_by = [shoppers[place] for place in chosen.tolist()]
-        told = Asked([Request(*made) for made in zip(measured.queries, made_by, strict=True)])
-    channels = _channels(parts, searches, asked=asked, told=told)
-    rankings: dict[str, list[Ranking]] = {}
-    for name, channel, requests in channels:
-        start = time.monotonic()
-        answers = channel.rank(requests.distinct, K) if requests.distinct else []
-        seconds = time.monotonic() - start
-        log.say(f"  {name}: {len(requests.distinct):,} requests in {seconds:.1f} s")
-        rankings[name] = requests.spread(answers)
-    spelled = [normalize(query) for query in measured.queries]
-    units = _units(measured, searches, spelled)
-    fitted = _fuse(
-        rankings, measured.positives, units=units, config=fusion, weights=weights, seed=seed
+    log.say(f"  {len(measured):,} of {len(every):,} {split} searches with a relevant item")
+    questions = make_questions(
+        shop,
+        split,
+        chosen,
+        catalog=bundle.items.catalog,
+        tell=bundle.trained[-1] == USER_QUERY_TO_SID,
     )
-    generative = channels[0].channel
-    assert isinstance(generative, GenerativeChannel)
-    served = generative.generate(told.distinct, max(config.beam, config.curve_beam))
-    stages = {
-        stage: parts.generative(stage).generate(asked.distinct, config.beam).leaves[asked.place]
-        for stage in parts.trained[:-1]
-    } | {parts.trained[-1]: served.leaves[told.place]}
-    controls: dict[str, NDArray[np.int64]] = {}
-    for name, channel, _ in channels:
-        if name == ANONYMOUS:
-            controls[name] = generative.generate(asked.distinct, config.beam).leaves[asked.place]
-        if isinstance(channel, PopularityChannel):
-            sid_of_item = parts.table.sid_of_item
-            controls[name] = channel.generate(asked.distinct, config.beam, sid_of_item)[asked.place]
+    start = time.monotonic()
+    generated = _generate(bundle, questions, plan.config)
+    log.say(f"  read: {len(generated):,} requests in {time.monotonic() - start:.1f} s")
+    asked = contestants(bundle, searches, questions, generated, beam=plan.config.beam)
+    rankings = {contestant.name: _rank(contestant, log) for contestant in asked}
+    queries = [normalize(query) for query in measured.queries]
+    units = bootstrap_units(measured, searches, queries)
+    weights = _fuse(rankings, measured.positives, units=units, plan=plan)
+    stages = _sids_of_stages(bundle, questions, generated, plan.config)
+    controls = {c.name: sids for c in asked if (sids := c.sids()) is not None}
+    personalised = questions.personalised
     inputs = EvaluationInputs(
         split=split,
         positives=measured.positives,
         channels={name: [r.rows for r in lists] for name, lists in rankings.items()},
-        beams={name: leaves[:, : config.beam] for name, leaves in (stages | controls).items()},
-        sid_of_item=parts.table.sid_of_item,
-        items_per_sid=generative.postings.sizes,
-        slices=_slices(spelled, searches),
-        item_slices=_item_slices(parts, searches),
-        latencies_ms=_latencies(generative, told.distinct, config, seed),
-        latency_k=config.latency_k,
+        beams={name: sids[:, : plan.config.beam] for name, sids in (stages | controls).items()},
+        sid_of_item=bundle.items.table.sid_of_item,
+        items_per_sid=bundle.items.postings.sizes,
+        slices=query_slices(queries, searches),
+        item_slices=item_slices(bundle.items.catalog, searches),
+        latencies_ms=measure_latency(
+            generated.channel,
+            personalised.distinct,
+            count=plan.config.latency_searches,
+            k=plan.config.latency_k,
+            seed=plan.seed,
+        ),
+        latency_k=plan.config.latency_k,
         units=units,
-        beam_widths=np.array([r.beams for r in rankings["generative"]], dtype=np.int64),
+        beam_widths=np.array([r.beams.width for r in rankings[GENERATIVE] if r.beams], np.int64),
         quantize=health,
         excluded=_excluded(searches, split, len(every), len(measured)),
-        seed=seed,
+        seed=plan.seed,
     )
-    return Offline(
-        metrics=build_metrics(inputs),
-        weights=fitted,
-        searches=measured,
-        rankings=rankings,
-        evidence=Evidence(
-            inputs=inputs,
-            channel=generative,
-            requests=told.distinct,
-            request_of_search=told.place,
-            rankings=rankings[generative.name],
-            stages=stages,
-            served=served,
-        ),
-    )
+    evidence = Evidence(inputs, generated, personalised, rankings[GENERATIVE], stages)
+    return Offline(build_metrics(inputs), weights, measured, rankings, evidence)
 
 
 def unmeasured(searches: Searches, *, split: SplitName, health: Mapping[str, Any]) -> Offline:
-    """What stands in for an evaluation where no search of the split has a good item.
+    """What stands in for an evaluation where no search of the split has a relevant item.
 
     A shop without a log has none; its channel works all the same.
     """
@@ -192,14 +171,51 @@ def _sample_rows(n: int, count: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(n, size=count, replace=False))
 
 
+def _widest(config: EvaluateConfig) -> int:
+    return max(config.beam, config.curve_beam)
+
+
+def _generate(bundle: OpenBundle, questions: Questions, config: EvaluateConfig) -> GeneratedAnswers:
+    """Let the last training stage read every distinct request."""
+    widths = {_widest(config): questions.personalised.distinct}
+    if questions.tell_shoppers:
+        anonymous = questions.anonymous.distinct
+        widths[config.beam] = [*widths.get(config.beam, []), *anonymous]
+    return GeneratedAnswers(bundle.generative(), K, widths)
+
+
+def _rank(contestant: Contestant, log: RunLog) -> list[Ranking]:
+    """Answers to the measured searches."""
+    requests = contestant.requests
+    start = time.monotonic()
+    answers = contestant.channel.rank(requests.distinct, K) if requests.distinct else []
+    seconds = time.monotonic() - start
+    log.say(f"  {contestant.name}: {len(requests.distinct):,} requests in {seconds:.1f} s")
+    return requests.spread(answers)
+
+
+def _sids_of_stages(
+    bundle: OpenBundle, questions: Questions, generated: GeneratedAnswers, config: EvaluateConfig
+) -> dict[str, NDArray[np.int64]]:
+    """SIDs of each search by training stage, the last one's the widest, int64 `[M, B]`."""
+    *earlier, last = bundle.trained
+    anonymous, personalised = questions
+    sids = {
+        stage: bundle.generative(stage).generate(anonymous.distinct, config.beam).leaves
+        for stage in earlier
+    }
+    served = generated.generate(personalised.distinct, _widest(config)).leaves
+    return {stage: leaves[anonymous.place] for stage, leaves in sids.items()} | {
+        last: served[personalised.place]
+    }
+
+
 def _fuse(
     rankings: dict[str, list[Ranking]],
     positives: Sequence[Rows],
     *,
     units: Sequence[str],
-    config: FusionConfig,
-    weights: Mapping[str, Weights] | None,
-    seed: int,
+    plan: Plan,
 ) -> dict[str, Weights]:
     """Add the fusions to `rankings`; returns the weights to serve with."""
     fitted = {}
@@ -208,13 +224,13 @@ def _fuse(
     for names in FUSIONS:
         fusion = "+".join(names)
         lists = {name: rankings[name] for name in names}
-        if weights is not None:
-            fitted[fusion] = dict(weights.get(fusion) or dict.fromkeys(names, 1.0))
-            rankings[fusion] = fuse(lists, K, config=config, weights=fitted[fusion])
+        if plan.weights is not None:
+            fitted[fusion] = dict(plan.weights.get(fusion) or dict.fromkeys(names, 1.0))
+            rankings[fusion] = fuse(lists, K, config=plan.fusion, weights=fitted[fusion])
         else:
-            fitted[fusion] = fit_weights(lists, positives, K, config=config)
+            fitted[fusion] = fit_weights(lists, positives, K, config=plan.fusion)
             crossed = cross_fitted_fusion(
-                lists, positives, K, config=config, groups=groups, seed=seed
+                lists, positives, K, config=plan.fusion, groups=groups, seed=plan.seed
             )
             rankings[fusion] = crossed.rankings
     return fitted

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genrecall.bundle import RecallParts
-from genrecall.data.tables import Rows, Searches
+from genrecall.data.tables import Catalog, Rows, Searches
 from genrecall.evaluate.slices import Masks, frequency_slices
 from genrecall.text.normalize import normalize
 
 
-def _units(measured: Searches, searches: Searches, queries: Sequence[str]) -> list[str]:
+def bootstrap_units(measured: Searches, searches: Searches, queries: Sequence[str]) -> list[str]:
     """Of which the searches are drawn: intervals and folds are over these.
 
     They are queries; but where all queries are known from training and only the shoppers tell
@@ -25,14 +24,14 @@ def _units(measured: Searches, searches: Searches, queries: Sequence[str]) -> li
     return users.to_list() if train.issuperset(queries) else list(queries)
 
 
-def _slices(queries: Sequence[str], searches: Searches) -> Masks:
+def query_slices(queries: Sequence[str], searches: Searches) -> Masks:
     """Slices of normalized queries."""
     train = searches.frame.filter(searches.frame["split"] == "train")["query"].to_list()
     spelled = {query: normalize(query) for query in set(train)}
     return frequency_slices(queries, [spelled[query] for query in train])
 
 
-def _item_slices(parts: RecallParts, searches: Searches) -> dict[str, Rows]:
+def item_slices(catalog: Catalog, searches: Searches) -> dict[str, Rows]:
     """Parts of the items, by what training saw of them.
 
     `new_items` are dated after the last training search and were never shown or chosen in training;
@@ -44,12 +43,12 @@ def _item_slices(parts: RecallParts, searches: Searches) -> dict[str, Rows]:
     last = train["time"].max()
     if not isinstance(last, int):
         return {}
-    unseen = np.ones(len(parts.catalog), dtype=np.bool_)
+    unseen = np.ones(len(catalog), dtype=np.bool_)
     for column in ("impressions", "positives"):
         unseen[train[column].explode().drop_nulls().unique().to_numpy()] = False
-    entered = parts.catalog.frame["updated_at"]
+    entered = catalog.frame["updated_at"]
     if entered.null_count() == len(entered):
-        parts_of = {"cold_items": unseen, "known_items": ~unseen}
+        found = {"cold_items": unseen, "known_items": ~unseen}
     else:
-        parts_of = {"new_items": unseen & (entered > last).fill_null(False).to_numpy()}
-    return {name: np.flatnonzero(mask).astype(np.int32) for name, mask in parts_of.items()}
+        found = {"new_items": unseen & (entered > last).fill_null(False).to_numpy()}
+    return {name: np.flatnonzero(mask).astype(np.int32) for name, mask in found.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from genrecall.bundle import KIND, load_parts
+from genrecall.bundle import KIND, open_bundle
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
 from genrecall.evaluate.metrics import (
@@ -16,7 +16,8 @@ from genrecall.foundation.errors import ArtifactError, ConfigError, unknown_name
 from genrecall.foundation.progress import FileLog
 from genrecall.learning.threads import set_threads
 from genrecall.offline.evidence import gather
-from genrecall.offline.measure import evaluate
+from genrecall.offline.measure import Plan, evaluate
+from genrecall.offline.requests import SearchLog
 from genrecall.pipeline.outputs import Outputs
 from genrecall.report.page import render_report
 
@@ -47,7 +48,7 @@ def evaluate_bundle(
     outputs = Outputs(bundle.parent)
     read = open_artifact(data or outputs.stage("data"), kind=data_stage.KIND)
     _, searches = data_stage.load(read)
-    parts = load_parts(opened)
+    parts = open_bundle(opened)
     if read.digest != opened.meta.get("data"):
         raise ArtifactError(
             f"{read.path} holds other items, searches or splits than {bundle} was made of, so it "
@@ -55,7 +56,7 @@ def evaluate_bundle(
             "run with --data, or run the pipeline again."
         )
     shoppers = data_stage.load_shoppers(read)
-    config = Config.model_validate(opened.meta["config"])  # `load_parts` has seen that it is ours
+    config = Config.model_validate(opened.meta["config"])  # `open_bundle` has seen that it is ours
     set_threads(config.threads)
     log = FileLog(outputs.log)
     log.event("evaluate", bundle=str(bundle), digest=opened.digest, split=split)
@@ -63,15 +64,16 @@ def evaluate_bundle(
         log.say("  this is the test split: tune nothing on what it says")
     offline = evaluate(
         parts,
-        searches,
+        SearchLog(searches, None if shoppers is None else shoppers.users),
         split=cast("_Measurable", split),
-        users=None if shoppers is None else shoppers.users,
-        config=config.evaluate,
-        fusion=config.funnel.fusion,
+        plan=Plan(
+            config.evaluate,
+            config.funnel.fusion,
+            weights=opened.meta["fusion"] if split == "test" else None,
+            seed=config.seed,
+        ),
         health=opened.meta["metrics"]["quantize"],
         log=log,
-        weights=opened.meta["fusion"] if split == "test" else None,
-        seed=config.seed,
     )
     if report is not None:
         gathered = gather(

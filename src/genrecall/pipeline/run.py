@@ -36,7 +36,8 @@ from genrecall.foundation.progress import FileLog, RunLog, SilentLog
 from genrecall.learning.processes import Launch, is_main, launched, sharing_cores
 from genrecall.learning.threads import set_threads
 from genrecall.offline.evidence import gather
-from genrecall.offline.measure import evaluate, unmeasured
+from genrecall.offline.measure import Plan, evaluate, unmeasured
+from genrecall.offline.requests import SearchLog
 from genrecall.offline.runs import write_trec
 from genrecall.pipeline.outputs import Outputs, find_artifact
 from genrecall.pipeline.publish import publish
@@ -301,14 +302,11 @@ class _Runner:
         else:
             offline = evaluate(
                 parts,
-                searches,
+                SearchLog(searches, self._users),
                 split="validation",
-                users=self._users,
-                config=self.config.evaluate,
-                fusion=self.config.funnel.fusion,
+                plan=Plan(self.config.evaluate, self.config.funnel.fusion, seed=self.config.seed),
                 health=health,
                 log=self.log,
-                seed=self.config.seed,
             )
         start = time.monotonic()
         report = gather(

@@ -27,10 +27,10 @@ from torch import Tensor
 
 from genrecall.embed.encoder import Encoder
 from genrecall.foundation.ragged import Bags, join_bags
-from genrecall.generator.compact.look_ahead import mean_vectors
 from genrecall.generator.compact.model import CompactModel, join_views, read_bags
 from genrecall.generator.compact.shopper import Context, ShopItems, make_context
 from genrecall.generator.config import GeneratorConfig
+from genrecall.index.prefixes import mean_vectors
 from genrecall.supervised.prompt_sets import PromptSet
 from genrecall.supervised.sources import Draw, Source
 

@@ -15,8 +15,8 @@ from typing import Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.bundle import load_parts
-from genrecall.decode.reference import search
+from genrecall.bundle import open_bundle
+from genrecall.decode.reference import ReferenceEngine
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import Progress, RunLog
@@ -116,8 +116,8 @@ def open_teacher(bundle: Artifact, table: SidTable, log: RunLog) -> Teacher:
         ArtifactError: the bundle is damaged or of other settings.
         ConfigError: the bundle has other SIDs.
     """
-    parts = load_parts(bundle)
-    theirs = parts.table
+    parts = open_bundle(bundle)
+    theirs = parts.items.table
     if theirs.space != table.space or not np.array_equal(theirs.codes, table.codes):
         raise ConfigError(
             f"generator.distill.teacher: {bundle.path} has other SIDs "
@@ -125,14 +125,15 @@ def open_teacher(bundle: Artifact, table: SidTable, log: RunLog) -> Teacher:
             f"({len(table.packed):,} in {table.space.sizes}). Make both from the same data with "
             "the same settings up to the generator."
         )
-    channel = parts.generative()
+    generator = parts.generative().generator
+    engine = ReferenceEngine(generator, generator.items.trie)
 
     def answer(prompts: Sequence[Prompt], beam: int) -> Taught:
         progress = Progress(log, "teacher", total=len(prompts), unit="prompts")
         answers = []
         for start in range(0, len(prompts), _AT_ONCE):
             part = prompts[start : start + _AT_ONCE]
-            answers.append(search(channel.generator, channel.trie, part, beam=beam))
+            answers.append(engine.search(generator.read(part), beam=beam))
             progress.update(len(part))
         progress.finish()
         return Taught(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -100,6 +100,7 @@ def known_shoppers(
     users: pl.DataFrame | None,
     rule: ShopperRule,
     *,
+    encode: Callable[[Sequence[str]], NDArray[np.float32]],
     profile_shoppers: int,
 ) -> KnownShoppers | None:
     """Cut what each training search could know of its shopper.
@@ -108,6 +109,7 @@ def known_shoppers(
         searches: of all splits; of those that train, the ones that tell who and when are kept.
         users: columns of `USERS`; None where nothing is known of them, or is to be read.
         rule: what is read of histories.
+        encode: queries to their vectors by stage `embed`, float32 `[n, D]`.
         profile_shoppers: a pair of a profile is read if at least so many shoppers of these searches
             have it.
 
@@ -122,9 +124,15 @@ def known_shoppers(
     train = usable.of("train")
     if not len(train):
         return None
-    cut = histories_of(usable, "train", limit=rule.length if rule.related is None else HISTORY)
+    limit = rule.settings.history if rule.related is None else HISTORY
+    cut = histories_of(usable, "train", limit=limit)
     check_histories(cut, train.frame["time"])
-    histories = rule.choose(Bags(cut.rows.astype(np.int64), cut.offsets), train.queries)
+    distinct = {query: place for place, query in enumerate(dict.fromkeys(train.queries))}
+    histories = rule.choose(
+        Bags(cut.rows.astype(np.int64), cut.offsets),
+        np.empty((0, 0), dtype=np.float32) if rule.related is None else encode(list(distinct)),
+        np.array([distinct[query] for query in train.queries]),
+    )
     profiles = profiles_of(users, train.frame["user_id"], least=profile_shoppers)
     return KnownShoppers(
         searches=train,

@@ -18,7 +18,7 @@ from genrecall.foundation.progress import RunLog
 from genrecall.foundation.sid import SidTable
 from genrecall.foundation.trie import Trie
 from genrecall.generator.config import GeneratorConfig
-from genrecall.generator.history import make_rule
+from genrecall.generator.history import ShopperSettings
 from genrecall.generator.load import SHOPPER_FILE, STAGES_FILE, USER_QUERY_TO_SID
 from genrecall.learning.checkpoint import Checkpoints
 from genrecall.learning.processes import is_main, part_processes
@@ -77,15 +77,16 @@ def run(
     known = None
     reads = config.model_dump(include={"history", "related_categories"})
     if searches is not None and config.user_query_to_sid.steps:
-        rule = make_rule(
-            **reads,
-            pairs=(),  # which ones are taught is seen below
-            encoder=encoder,
-            item_vectors=item_vectors,
-            category=table.codes[:, 0],
-        )
+        # Which pairs of profiles are taught is seen below.
+        rule = ShopperSettings(**reads).over(item_vectors, table.codes[:, 0])
         users = users if config.profile else None
-        known = known_shoppers(searches, users, rule, profile_shoppers=config.profile_shoppers)
+        known = known_shoppers(
+            searches,
+            users,
+            rule,
+            encode=encoder.encode,
+            profile_shoppers=config.profile_shoppers,
+        )
     if known is not None:
         log.say(f"  {known.describe()}")
         config = _end_early(config, len(known.searches), log)

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from tiny_lm import CONFIG, SPACE, TRIE, as_generator, make_prompts, save, sids_of_rows, write
+from decoding import search
+from tiny_lm import CONFIG, SPACE, TRIE, as_generator, make_prompts, save, write
 
-from genrecall.decode.reference import search
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.libraries import no_progress_bars
 from genrecall.foundation.sid import LEVELS, Sid, SidSpace
-from genrecall.generator.lm.generator import LmGenerator
 from genrecall.generator.lm.model import LmModel
 from genrecall.generator.lm.tokens import START
 from genrecall.generator.prompts import ITEM, Prompt
@@ -20,51 +19,9 @@ def saved(trained, tmp_path_factory):
     return save(trained, tmp_path_factory.mktemp("saved") / "generator")
 
 
-def every_sid_of(generator, prompt):
-    """Log-probability of each SID of the trie, one by one, along its own codes."""
-    total = []
-    for codes in TRIE.sids:
-        state, step = generator.prefill([prompt])
-        logprob = step[0, codes[0]]
-        for level in range(LEVELS - 1):
-            code = torch.tensor([codes[level]], dtype=torch.long)
-            state, step = generator.advance(state, torch.tensor([0]), code)
-            logprob = logprob + step[0, codes[level + 1]]
-        total.append(logprob.item())
-    return np.array(total)
-
-
-def test_beams_equal_exhaustive_scoring(trained):
-    generator, prompts = as_generator(trained), make_prompts(3)
-    beams = search(generator, TRIE, prompts, beam=len(TRIE))
-    for row, prompt in enumerate(prompts):
-        scores = every_sid_of(generator, prompt)
-        np.testing.assert_allclose(beams.logprob[row], -np.sort(-scores), atol=2e-5)
-        np.testing.assert_allclose(scores[beams.leaves[row]], beams.logprob[row], atol=2e-5)
-
-
-def test_codes_of_a_level_share_the_whole_probability(trained):
-    generator = as_generator(trained)
-    state, first = generator.prefill(make_prompts(4))
-    state, second = generator.advance(state, torch.tensor([3, 0, 0]), torch.tensor([1, 2, 4]))
-    _, third = generator.advance(state, torch.tensor([2, 2, 1]), torch.tensor([0, 3, 3]))
-    for level, step in enumerate((first, second, third)):
-        assert step.shape[1] == SPACE.sizes[level]
-        torch.testing.assert_close(step.exp().sum(1), torch.ones(len(step)))
-
-
-def test_a_batch_equals_its_prompts_one_by_one(trained):
-    generator, prompts = as_generator(trained), make_prompts(12)
-    together = search(generator, TRIE, prompts, beam=6)
-    for row, prompt in enumerate(prompts):
-        alone = search(generator, TRIE, [prompt], beam=6)
-        np.testing.assert_array_equal(together.leaves[row], alone.leaves[0])
-        np.testing.assert_allclose(together.logprob[row], alone.logprob[0], atol=1e-5)
-
-
 def test_a_state_can_be_continued_twice(trained):
     generator = as_generator(trained)
-    state, _ = generator.prefill(make_prompts(2))
+    state = generator.read(make_prompts(2)).state
     rows, codes = torch.tensor([0, 1, 0]), torch.tensor([1, 2, 3])
     first = generator.advance(state, rows, codes)[1]
     generator.advance(state, rows[:1], codes[:1])
@@ -73,7 +30,7 @@ def test_a_state_can_be_continued_twice(trained):
 
 def test_no_prefix_is_continued_to_no_score(trained):
     generator, none = as_generator(trained), torch.zeros(0, dtype=torch.long)
-    state, step = generator.advance(generator.prefill(make_prompts(2))[0], none, none)
+    state, step = generator.advance(generator.read(make_prompts(2)).state, none, none)
     assert step.shape == (0, SPACE.sizes[1])
     assert generator.advance(state, none, none)[1].shape == (0, SPACE.sizes[2])
 
@@ -85,8 +42,8 @@ def test_history_profile_and_kind_of_prompt_are_read(trained):
         Prompt("blue lamp", history=(9, 3)),
         Prompt("blue lamp", profile=(("gender", "male"),)),
     ]
-    titles = LmGenerator(trained, sids=sids_of_rows, kind=ITEM)
-    scores = torch.cat([plain.prefill([query, *known])[1], titles.prefill([query])[1]])
+    titles = as_generator(trained, kind=ITEM)
+    scores = torch.cat([plain.read([query, *known]).step, titles.read([query]).step])
     differ = (scores[:, None] - scores[None, :]).abs().amax(dim=2) > 1e-5
     assert (differ | torch.eye(len(scores), dtype=torch.bool)).all()
 
@@ -97,19 +54,10 @@ def test_the_head_over_the_whole_vocabulary_is_never_called(trained):
         lambda *call: calls.append(call)
     )
     try:
-        search(as_generator(trained), TRIE, make_prompts(2), beam=4)
+        search(as_generator(trained), make_prompts(2), beam=4)
     finally:
         hook.remove()
     assert not calls
-
-
-def test_save_and_load_give_the_same_beams(trained, saved):
-    prompts = make_prompts(10)
-    loaded = LmModel.load(saved, space=SPACE)
-    before = search(as_generator(trained), TRIE, prompts, beam=8)
-    after = search(as_generator(loaded), TRIE, prompts, beam=8)
-    np.testing.assert_array_equal(before.leaves, after.leaves)
-    np.testing.assert_array_equal(before.logprob, after.logprob)
 
 
 def test_another_sid_space_is_refused(saved):
@@ -146,7 +94,7 @@ def test_beams_equal_those_of_transformers(trained, saved):
             return masked
 
     beam, prompts = 6, make_prompts(10)
-    ours = search(as_generator(trained), TRIE, prompts, beam=beam)
+    ours = search(as_generator(trained), prompts, beam=beam)
     for row, text in enumerate(write(prompts)):
         ids = tokenizer.encode(text + START, add_special_tokens=False)
         ids = torch.tensor([ids[-CONFIG.max_tokens - 1 :]])

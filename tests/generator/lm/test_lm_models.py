@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 import torch
-from tiny_lm import CONFIG, SPACE, TRIE, as_generator, make_lm, make_prompts, make_queries, save
+from decoding import search
+from tiny_lm import CONFIG, SPACE, as_generator, make_lm, make_prompts, make_queries, save
 
-from genrecall.decode.reference import search
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.libraries import lm_library, no_progress_bars
 from genrecall.foundation.sid import Sid
@@ -41,7 +41,7 @@ def test_a_pretrained_directory_gets_sid_tokens(pretrained):
 def test_a_pretrained_model_is_saved_and_loaded(pretrained, tmp_path):
     lm, prompts = make_lm(config=config_of(pretrained)), make_prompts(5)
     loaded = LmModel.load(save(lm, tmp_path / "generator"), space=SPACE)
-    before, after = (search(as_generator(m), TRIE, prompts, beam=5) for m in (lm, loaded))
+    before, after = (search(as_generator(m), prompts, beam=5) for m in (lm, loaded))
     np.testing.assert_array_equal(before.leaves, after.leaves)
     np.testing.assert_array_equal(before.logprob, after.logprob)
     assert not any("bin" in path.suffix for path in (tmp_path / "generator").rglob("*"))

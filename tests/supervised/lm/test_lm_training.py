@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from decoding import search
 from safetensors import safe_open
 from tiny_lm import CONFIG, NOUNS, SPACE, TRIE, as_generator, make_draw, make_lm, make_prompts
 
-from genrecall.decode.reference import search
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import SilentLog
 from genrecall.generator.config import StageConfig
@@ -68,7 +68,7 @@ def lora_config(pretrained):
 
 def test_a_trained_model_finds_what_it_was_shown(trained):
     prompts = make_prompts(20, seed=77)
-    beams = search(as_generator(trained), TRIE, prompts, beam=3)
+    beams = search(as_generator(trained), prompts, beam=3)
     nouns = [prompt.text.split()[-1] for prompt in prompts]
     right = beams.leaves[:, 0] // 5 == [NOUNS.index(noun) for noun in nouns]
     assert right.mean() > 0.8

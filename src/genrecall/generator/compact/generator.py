@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -12,10 +13,15 @@ from torch import Tensor
 
 from genrecall.embed.encoder import Encoder
 from genrecall.foundation.sid import SidSpace
+from genrecall.generator.base import Reading
 from genrecall.generator.compact.look_ahead import LookAhead
 from genrecall.generator.compact.model import CompactModel, child_features, join_views, read_bags
 from genrecall.generator.compact.shopper import ShopItems, context_of_prompts
+from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import Prompt
+from genrecall.index.live import LiveItems
+
+_AT_ONCE: Final = 8192  # titles encoded together: bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,44 +43,65 @@ class CompactState:
     features: tuple[Tensor, ...]
 
 
+@dataclass(frozen=True)
+class CompactServing:
+    """How trained weights are served.
+
+    Attributes:
+        head_weight: weight of the heads against the look-ahead.
+        temperature: of the look-ahead, in units of cosine similarity.
+        shopper: what is read of shoppers.
+    """
+
+    head_weight: float
+    temperature: float
+    shopper: ShopperSettings
+
+
 class CompactGenerator:
-    """The compact family behind the `Generator` protocol.
+    """The compact family over the items of a shop.
+
+    The views of a text are the encoder's vector and the generator's own, joined.
 
     Args:
         model: the weights.
         encoder: of stage `embed`, for subwords and the first view of a text.
-        look_ahead: features of the SID tree, over both views.
-        items: what histories are made of.
-        head_weight: weight of the heads against the look-ahead.
+        items: with both views of each item, float32 `[N, 2D]`.
+        serving: weights and temperature of what is scored.
     """
 
     def __init__(
-        self,
-        model: CompactModel,
-        encoder: Encoder,
-        look_ahead: LookAhead,
-        items: ShopItems,
-        *,
-        head_weight: float,
+        self, model: CompactModel, encoder: Encoder, items: LiveItems, serving: CompactServing
     ) -> None:
         self.model = model.eval()
         self.encoder = encoder
-        self.look_ahead = look_ahead
         self.items = items
-        self.head_weight = head_weight
+        self.serving = serving
+        self.look_ahead = LookAhead(
+            items.trie, items.means, items.table.sizes, temperature=serving.temperature
+        )
+        self._rule = serving.shopper.over(items.vectors, items.table.codes[:, 0])
+        self._chosen = ShopItems(items.table.sid_of_item, items.views)
 
     @property
     def space(self) -> SidSpace:
         """The SID space it was trained for."""
-        return self.look_ahead.trie.space
+        return self.items.table.space
 
-    def encode(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
-        """Both views of prompts, as their shoppers mean them, as one unit vector, `[n, 2D]`."""
-        return self._read(prompts)[1]
+    def over(self, items: LiveItems) -> CompactGenerator:
+        """The same weights over more items; see `Generator.over`. Only the new ones are encoded."""
+        added = see_items(self.model, self.encoder, items, first=len(self.items))
+        views = np.concatenate([self.items.views, added])
+        return CompactGenerator(self.model, self.encoder, items.seen_as(views), self.serving)
 
-    def prefill(self, prompts: Sequence[Prompt]) -> tuple[CompactState, Tensor]:
-        """Read the prompts; see `Generator.prefill`."""
-        hidden, views = self._read(prompts)
+    def read(self, prompts: Sequence[Prompt]) -> Reading[CompactState]:
+        """Read prompts; see `Generator.read`."""
+        texts = [prompt.text for prompt in prompts]
+        bags = self.encoder.tokenizer.bags(texts)
+        hidden, own = read_bags(self.model, bags)
+        first = self.encoder.encode_cut(texts, bags)
+        prompts = self._rule.read(prompts, first)
+        hidden, views = self._personalise(prompts, hidden, join_views(first, own))
         with torch.inference_mode():
             state = CompactState(
                 level=0,
@@ -83,7 +110,7 @@ class CompactGenerator:
                 node=torch.zeros(len(prompts), dtype=torch.long),
                 features=self.look_ahead(torch.from_numpy(views)),
             )
-            return state, self._logprobs(state)
+            return Reading(prompts, views, state, self._logprobs(state))
 
     def advance(
         self, state: CompactState, rows: Tensor, codes: Tensor
@@ -101,16 +128,14 @@ class CompactGenerator:
             )
             return grown, self._logprobs(grown)
 
-    def _read(self, prompts: Sequence[Prompt]) -> tuple[Tensor, NDArray[np.float32]]:
-        """Hidden states `[n, W]` and both views `[n, 2D]` of prompts."""
-        texts = [prompt.text for prompt in prompts]
-        bags = self.encoder.tokenizer.bags(texts)
-        hidden, own = read_bags(self.model, bags)
-        views = join_views(self.encoder.encode_cut(texts, bags), own)
+    def _personalise(
+        self, prompts: Sequence[Prompt], hidden: Tensor, views: NDArray[np.float32]
+    ) -> tuple[Tensor, NDArray[np.float32]]:
+        """Hidden states `[Q, W]` and views `[Q, 2D]` of queries, as their shoppers mean them."""
         shopper = self.model.shopper
         if shopper is None:
             return hidden, views
-        context = context_of_prompts(prompts, self.items, self.model.pairs, length=shopper.length)
+        context = context_of_prompts(prompts, self._chosen, self.model.pairs, length=shopper.length)
         with torch.inference_mode():
             hidden, moved = shopper(hidden, torch.from_numpy(views), context)
         # A query without a known word means nothing, whoever asks.
@@ -125,5 +150,33 @@ class CompactGenerator:
             prompt=state.prompt,
         )
         return self.model.logprobs(
-            state.level, state.hidden, features, head_weight=self.head_weight
+            state.level, state.hidden, features, head_weight=self.serving.head_weight
         )
+
+
+def see_items(
+    model: CompactModel,
+    encoder: Encoder,
+    items: LiveItems,
+    *,
+    first: int = 0,
+    own: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Both views of items, float32 `[N - first, 2D]`.
+
+    Args:
+        model: makes the second view.
+        encoder: cuts their titles.
+        items: of the shop; `items.vectors` are the first view.
+        first: row of the first item to be seen.
+        own: second views of the first of these items, float32 `[n, D]`; None to make them all.
+    """
+    known = [] if own is None else [own]
+    titles = items.catalog.titles
+    starts = range(first + sum(map(len, known)), len(titles), _AT_ONCE)
+    made = [
+        read_bags(model, encoder.tokenizer.bags(titles[start : start + _AT_ONCE]))[1]
+        for start in starts
+    ]
+    nothing = np.empty((0, model.project.out_features), dtype=np.float32)
+    return join_views(items.vectors[first:], np.concatenate([nothing, *known, *made]))

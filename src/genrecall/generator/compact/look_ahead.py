@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genrecall.foundation.trie import Trie
+from genrecall.index.prefixes import sum_runs
 
 EMPTY = -30.0
 """Logit of a code that continues no SID; finite, so that the softmax stays over all codes."""
@@ -57,22 +58,6 @@ class LookAhead:
             leaves = torch.addmm(self._bias, self.means, queries.T / self.temperature)  # (S, Q)
             leaves -= leaves.amax(0)
             mass = leaves.exp()
-            middle = _sum_runs(mass, self._lengths[1])
-            first = _sum_runs(middle, self._lengths[0])
+            middle = sum_runs(mass, self._lengths[1])
+            first = sum_runs(middle, self._lengths[0])
             return first.log().T, middle.log().T, leaves.T
-
-
-def _sum_runs(mass: Tensor, lengths: Tensor) -> Tensor:
-    """Sum runs of rows of the given lengths: `[n, Q]` to `[len(lengths), Q]`."""
-    return torch.segment_reduce(mass, "sum", lengths=lengths, axis=0, unsafe=True)
-
-
-def mean_vectors(
-    sid_of_item: NDArray[np.int64], vectors: NDArray[np.float32], n_sids: int
-) -> NDArray[np.float32]:
-    """Normalized mean item vector of each SID: `[N]`, `[N, D]` to `[S, D]`."""
-    order = np.argsort(sid_of_item, kind="stable")
-    lengths = torch.from_numpy(np.bincount(sid_of_item, minlength=n_sids))
-    sums = _sum_runs(torch.from_numpy(vectors[order]), lengths).numpy()  # (S, D)
-    means: NDArray[np.float32] = sums / np.maximum(np.linalg.norm(sums, axis=1)[:, None], 1e-12)
-    return means

@@ -10,17 +10,21 @@ the prompt that has the most, `K_l` codes of level `l`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from genrecall.embed.encoder import Encoder
 from genrecall.foundation.libraries import lm_library
 from genrecall.foundation.sid import SidSpace
+from genrecall.generator.base import Reading
+from genrecall.generator.history import ShopperSettings
 from genrecall.generator.lm.model import LmModel
 from genrecall.generator.prompts import QUERY, Prompt, write_prompt
+from genrecall.index.live import LiveItems
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,23 +51,32 @@ class LmState:
 
 
 class LmGenerator:
-    """A language model as a generator.
+    """A language model as a generator over the items of a shop.
+
+    Items and queries are compared by the vectors of stage `embed`.
 
     Args:
         lm: the weights.
-        sids: the SIDs of catalog rows as strings, for the shopper's history.
+        encoder: of stage `embed`.
+        items: of the shop.
+        shopper: what is read of shoppers.
         kind: how prompts are written: `QUERY`, or `ITEM` for titles.
     """
 
     def __init__(
         self,
         lm: LmModel,
+        encoder: Encoder,
+        items: LiveItems,
         *,
-        sids: Callable[[Sequence[int]], Sequence[str]],
+        shopper: ShopperSettings,
         kind: str = QUERY,
     ) -> None:
         self.lm = lm.eval()
-        self._sids = sids
+        self.items = items
+        self._encoder = encoder
+        self._shopper = shopper
+        self._rule = shopper.over(items.vectors, items.table.codes[:, 0])
         self._kind = kind
 
     @property
@@ -71,11 +84,21 @@ class LmGenerator:
         """The SID space it was trained for."""
         return self.lm.space
 
+    def over(self, items: LiveItems) -> LmGenerator:
+        """The same weights over more items; see `Generator.over`."""
+        return LmGenerator(self.lm, self._encoder, items, shopper=self._shopper, kind=self._kind)
+
+    def read(self, prompts: Sequence[Prompt]) -> Reading[LmState]:
+        """Read prompts; see `Generator.read`."""
+        queries = self._encoder.encode([prompt.text for prompt in prompts])
+        prompts = self._rule.read(prompts, queries)
+        sids = self.items.table.names
+        texts = [write_prompt(prompt, kind=self._kind, sids=sids) for prompt in prompts]
+        return Reading(prompts, queries, *self._prefill(texts))
+
     @torch.inference_mode()
-    def prefill(self, prompts: Sequence[Prompt]) -> tuple[LmState, Tensor]:
-        """Read the prompts; see `Generator.prefill`."""
+    def _prefill(self, texts: Sequence[str]) -> tuple[LmState, Tensor]:
         lm = self.lm
-        texts = [write_prompt(prompt, kind=self._kind, sids=self._sids) for prompt in prompts]
         tokens = [torch.tensor(ids) for ids in lm.encode(texts)]
         lengths = torch.tensor([len(ids) for ids in tokens], device=lm.device)
         # Padding stands behind a prompt, where none of its own tokens sees it.
@@ -100,14 +123,18 @@ class LmGenerator:
         """Append one code to each chosen prefix; see `Generator.advance`."""
         lm, device = self.lm, self.lm.device
         rows, codes = rows.to(device), codes.to(device)
-        prompt = state.prompt[rows]
+        # Prompts that are not searched any further take no part.
+        present, prompt = torch.unique(state.prompt[rows], return_inverse=True)
+        lengths, cache = state.lengths[present], _copy(state.cache)
+        if len(present) < len(state.lengths):
+            cache.batch_select_indices(present)
         slot = _rank_in_group(prompt)
-        n_prompts, beams = len(state.lengths), int(slot.max()) + 1 if len(slot) else 0
+        n_prompts, beams = len(lengths), int(slot.max()) + 1 if len(slot) else 0
         grown = LmState(
             level=state.level + 1,
             prompt=prompt,
-            lengths=state.lengths,
-            cache=_copy(state.cache),
+            lengths=lengths,
+            cache=cache,
             starts=(*state.starts, state.width),
             slots=(*(earlier[rows] for earlier in state.slots), slot),
             width=state.width + beams,
@@ -116,7 +143,7 @@ class LmGenerator:
             return grown, torch.zeros(0, self.space.sizes[grown.level])
         ids = torch.full((n_prompts, beams), lm.start, device=device)
         ids[prompt, slot] = lm.token(state.level, codes)
-        positions = (state.lengths + state.level)[:, None].expand_as(ids)
+        positions = (lengths + state.level)[:, None].expand_as(ids)
         hidden = lm.hidden(ids, positions, mask=_sees(grown, beams), cache=grown.cache)
         return grown, lm.logprobs(grown.level, hidden[prompt, slot]).cpu()
 

@@ -8,14 +8,14 @@ from genrecall.data import stage as data_stage
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import USERS
 from genrecall.foundation.artifact import open_artifact
-from genrecall.offline.asked import Asked, shoppers_of
+from genrecall.offline.requests import DistinctRequests, SearchLog, shoppers_of
 
 MIA, TOM = Shopper(history=("a",)), Shopper(profile=(("gender", "male"),))
 
 
 def test_each_distinct_request_is_asked_once():
     given = [("saw", MIA), ("saw", None), ("saw", MIA), ("drill", MIA), ("saw", TOM)]
-    asked = Asked([Request(query, shopper) for query, shopper in given])
+    asked = DistinctRequests([Request(query, shopper) for query, shopper in given])
     assert [(r.query, r.shopper) for r in asked.distinct] == [*given[:2], *given[3:]]
     answers = [f"{r.query} {r.shopper}" for r in asked.distinct]
     assert asked.spread(answers) == [f"{query} {shopper}" for query, shopper in given]
@@ -32,7 +32,7 @@ def test_a_shopper_is_known_by_what_came_before(tables, split):
     users = pl.DataFrame(
         [dict.fromkeys(USERS) | {"user_id": "shopper-3", "gender": "female"}], schema=USERS
     )
-    shoppers = shoppers_of(searches, split, catalog=catalog, users=users, length=4)
+    shoppers = shoppers_of(SearchLog(searches, users), split, catalog=catalog, length=4)
     frame = searches.of(split).frame
     assert len(shoppers) == frame.height > 10
     seen = {"train": ["train"], "validation": ["train", "validation"]}.get(split)

@@ -1,0 +1,27 @@
+"""Prefix vectors: what the items under a prefix of the SID tree have in common.
+
+Shapes: `N` items, `S` SIDs, `D` vector size.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def mean_vectors(
+    sid_of_item: NDArray[np.int64], vectors: NDArray[np.float32], n_sids: int
+) -> NDArray[np.float32]:
+    """Normalized mean item vector of each SID: `[N]`, `[N, D]` to `[S, D]`."""
+    order = np.argsort(sid_of_item, kind="stable")
+    lengths = torch.from_numpy(np.bincount(sid_of_item, minlength=n_sids))
+    sums = sum_runs(torch.from_numpy(vectors[order]), lengths).numpy()  # (S, D)
+    means: NDArray[np.float32] = sums / np.maximum(np.linalg.norm(sums, axis=1)[:, None], 1e-12)
+    return means
+
+
+def sum_runs(rows: Tensor, lengths: Tensor) -> Tensor:
+    """Sum runs of rows of the given lengths: `[n, D]` to `[len(lengths), D]`."""
+    return torch.segment_reduce(rows, "sum", lengths=lengths, axis=0, unsafe=True)
