@@ -206,6 +206,18 @@ def test_file_tree_is_complete():
         assert (ROOT / name).exists(), name
 
 
+def test_file_tree_stands_in_the_order_of_imports():
+    """A folder imports only what stands above it in the README's tree."""
+    (tree,) = [block for block in blocks(README) if block.startswith("src/genrecall/")]
+    inside = [line.split()[0] for line in tree.splitlines() if line.startswith("  ")]
+    place = {name.removesuffix(".py").rstrip("/"): line for line, name in enumerate(inside)}
+    package = ROOT / "src/genrecall"
+    for path in package.rglob("*.py"):
+        room = path.relative_to(package).parts[0].removesuffix(".py")
+        for other in re.findall(r"^ *from genrecall\.(\w+)", path.read_text("utf-8"), re.M):
+            assert room == "__init__" or place[other] <= place[room], (relative(path), other)
+
+
 @pytest.mark.parametrize(
     ("path", "text"),
     [(path, text) for path in DOCUMENTS for text in blocks(path, "yaml")],
