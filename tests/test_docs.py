@@ -1,5 +1,6 @@
 """What the documents show is there: commands, options, files, links, config and code."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -10,16 +11,26 @@ import yaml
 
 import genrecall
 from genrecall.cli.app import app
-from genrecall.config import parse_config
+from genrecall.config import Config, parse_config
+from genrecall.data.tables import ITEMS, JUDGMENTS, SEARCH_LOG, SEQUENCES, USERS
+from genrecall.evaluate.metrics import build_metrics
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+REFERENCE = ROOT / "docs/reference.md"
 DOCUMENTS = [
     *ROOT.glob("*.md"),
     *(ROOT / "docs").rglob("*.md"),
     ROOT / "benchmarks/README.md",
 ]
 SHOWN = [*DOCUMENTS, ROOT / "Makefile", *(ROOT / "examples").iterdir()]
+TABLES = {
+    "items": ITEMS,
+    "searches": SEARCH_LOG,
+    "users": USERS,
+    "sequences": SEQUENCES,
+    "judgments": JUDGMENTS,
+}
 COMMANDS = typer.main.get_command(app).commands
 
 
@@ -61,10 +72,65 @@ def test_shown_benchmarks_exist(path):
         assert place.with_suffix(".py").exists() or (place / "__main__.py").exists(), name
 
 
-def test_readme_shows_every_command():
-    text = README.read_text("utf-8")
-    for command in COMMANDS:
-        assert f"genrecall {command}" in text, command
+def rows(path, heading):
+    """The rows of the first table under a heading by their first cell."""
+    section = path.read_text("utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    table = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+    return {first.strip(): " | ".join(others) for first, *others in table[2:]}
+
+
+def named(cell):
+    """What stands in a cell between backticks."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_readme_is_short():
+    assert len(README.read_text("utf-8").splitlines()) <= 160
+
+
+def test_readme_walks_from_a_log_to_an_answer():
+    shown = [
+        line.split()[1]
+        for block in blocks(README)
+        for line in block.splitlines()
+        if line.startswith("genrecall ")
+    ]
+    assert shown[-5:] == ["import", "init", "validate", "run", "recall"]
+
+
+def test_reference_shows_every_command_and_option():
+    shown = {
+        named(first)[0].split()[1]: cells for first, cells in rows(REFERENCE, "Commands").items()
+    }
+    assert set(shown) == set(COMMANDS)
+    for name, command in COMMANDS.items():
+        options = {
+            option for param in command.params for option in param.opts if option.startswith("-")
+        }
+        last = shown[name].split(" | ")[-1]
+        assert set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", last)) == options, name
+
+
+def test_reference_shows_every_section_of_the_config():
+    shown = [name for first in rows(REFERENCE, "Config") for name in named(first)]
+    assert sorted(shown) == sorted(Config.model_fields)
+
+
+def test_reference_shows_every_column():
+    """Of our tables, but two that only a shop with experiments has."""
+    for table, cells in rows(REFERENCE, "Tables").items():
+        columns = {name.rstrip("?") for name in named(cells) if re.fullmatch(r"[a-z_]+\??", name)}
+        rare = {"impression_channels", "variant"}
+        assert columns == set(TABLES[named(table)[0]]) - rare, table
+
+
+def test_reference_shows_every_key_of_the_metrics(shop_run):
+    shown = {name for first in rows(REFERENCE, "Metrics") for name in named(first)}
+    metrics = json.loads(shop_run.metrics.read_text("utf-8"))
+    assert metrics.keys() <= shown
+    source = build_metrics.__doc__
+    for name in shown:
+        assert f"`{name}`" in source, name
 
 
 @pytest.mark.parametrize("path", SHOWN, ids=relative)
@@ -101,6 +167,32 @@ def test_every_decision_is_listed():
     assert listed == {path.name for path in folder.glob("*.md")} - {"README.md"}
 
 
+def test_every_page_is_listed():
+    folder = ROOT / "docs"
+    listed = set(re.findall(r"\]\(([\w-]+\.md)\)", (folder / "README.md").read_text("utf-8")))
+    assert listed == {path.name for path in folder.glob("*.md")} - {"README.md"}
+
+
+def test_glossary_explains_each_term_once():
+    text = (ROOT / "docs/glossary.md").read_text("utf-8")
+    terms = [
+        term
+        for entry in re.findall(r"^- (\*\*.+?): ", text, re.M)
+        for term in re.findall(r"\*\*(.+?)\*\*", entry)
+    ]
+    assert len(terms) > 50
+    assert len(terms) == len(set(terms))
+
+
+@pytest.mark.parametrize("path", [p for p in DOCUMENTS if p.name != "log.md"], ids=relative)
+def test_named_modules_exist(path):
+    """A module is named by its path in the package, or with the folder that it lies in."""
+    homes = (ROOT, ROOT / "src/genrecall", ROOT / "benchmarks")
+    for name in re.findall(r"`([\w/]+(?:\.py|/))`", path.read_text("utf-8")):
+        if not name.startswith(("runs/", "rejects/")):  # what a run writes
+            assert any((home / name).exists() for home in homes), name
+
+
 def test_file_tree_is_complete():
     """Every module and room of the package stands in the README's tree, and nothing else."""
     (tree,) = [block for block in blocks(README) if block.startswith("src/genrecall/")]
@@ -112,6 +204,18 @@ def test_file_tree_is_complete():
     assert set(inside) == files | rooms
     for name in set(names) - set(inside):
         assert (ROOT / name).exists(), name
+
+
+def test_file_tree_stands_in_the_order_of_imports():
+    """A folder imports only what stands above it in the README's tree."""
+    (tree,) = [block for block in blocks(README) if block.startswith("src/genrecall/")]
+    inside = [line.split()[0] for line in tree.splitlines() if line.startswith("  ")]
+    place = {name.removesuffix(".py").rstrip("/"): line for line, name in enumerate(inside)}
+    package = ROOT / "src/genrecall"
+    for path in package.rglob("*.py"):
+        room = path.relative_to(package).parts[0].removesuffix(".py")
+        for other in re.findall(r"^ *from genrecall\.(\w+)", path.read_text("utf-8"), re.M):
+            assert room == "__init__" or place[other] <= place[room], (relative(path), other)
 
 
 @pytest.mark.parametrize(
@@ -129,8 +233,12 @@ def test_code_in_the_package_docstring_runs(shop_run, capsys):
     assert capsys.readouterr().out.startswith("item-")
 
 
-@pytest.mark.parametrize("number", range(len(blocks(README, "python"))))
-def test_shown_code_runs(number, shop_run, capsys):
-    code = blocks(README, "python")[number].replace("runs/demo/bundle", str(shop_run.bundle))
-    exec(compile(code, "README.md", "exec"), {})
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [(path, code) for path in (README, REFERENCE) for code in blocks(path, "python")],
+    ids=lambda given: relative(given) if isinstance(given, Path) else "",
+)
+def test_shown_code_runs(path, code, shop_run, capsys):
+    code = code.replace("runs/demo/bundle", str(shop_run.bundle))
+    exec(compile(code, path.name, "exec"), {})
     assert len(capsys.readouterr().out.splitlines()) == 3
