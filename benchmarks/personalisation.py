@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
+from genrecall.offline.asked import Asked, shoppers_of
 from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -43,7 +44,6 @@ from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import DataError
 from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.load import QUERY_TO_SID, USER_QUERY_TO_SID
-from genrecall.offline.asked import Asked, shoppers_of
 from genrecall.pipeline.demo import SHOPPERS, make_demo
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run

@@ -112,8 +112,8 @@ def test_a_run_says_what_it_kept_and_what_it_did_not(shop, tmp_path, capsys):
     stage.run(config(shop), tmp_path / "data", log)
     said = capsys.readouterr().err
     assert "items: 20 of 22 rows; 2 rejected: line has the wrong number of fields (1)" in said
-    assert "searches: 14 train, 4 validation, 4 test; 5 of them without a good item" in said
-    assert "not in the catalog: 2 good items and 0 impressions, such as i20, i21" in said
+    assert "searches: 14 train, 4 validation, 4 test; 5 of them without a relevant item" in said
+    assert "not in the catalog: 2 relevant items and 0 impressions, such as i20, i21" in said
     events = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert events[-1]["event"] == "data"
     assert events[-1]["searches"]["train"] == 14
@@ -143,8 +143,8 @@ def test_judgments_take_the_place_of_a_log(shop, tmp_path):
     assert searches.queries == ["lamp", "light"]
     assert [rows.tolist() for rows in searches.positives] == [[1], []]
     said = "\n".join(stage.describe(stage.validate(judged)))
-    assert "2 train, 0 validation, 0 test; 1 of them without a good item" in said
-    assert "no validation search has a good item" in said
+    assert "2 train, 0 validation, 0 test; 1 of them without a relevant item" in said
+    assert "no validation search has a relevant item" in said
 
 
 def with_shoppers(shop, **changes):

@@ -87,7 +87,7 @@ def test_a_log_without_a_click_is_refused():
 
 def test_a_log_of_another_catalog_is_refused():
     rows = [{"search_id": "s1", "query": "lamp", "clicks": ["00a", "00b"]}]
-    with pytest.raises(DataError, match=r"none of its 2 good items is in the catalog.*'00a'.*'a'"):
+    with pytest.raises(DataError, match=r"none of its 2 relevant items is in .*'00a'.*'a'"):
         from_log(rows)
 
 

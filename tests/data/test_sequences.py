@@ -68,7 +68,7 @@ def test_choices_without_an_item_or_a_category_give_no_search_but_keep_their_tim
 def test_sequences_that_teach_nothing_are_refused():
     with pytest.raises(DataError, match=r"users.jsonl: no shopper chose anything.*column `items`"):
         built([("u", [], None)])
-    with pytest.raises(DataError, match=r"none of its 1 good items is in the catalog.*'x'.*'a'"):
+    with pytest.raises(DataError, match=r"none of its 1 relevant items is in .*'x'.*'a'"):
         built([("u", ["x", "d"], None)])
     with pytest.raises(DataError, match=r"none of the 2 items .* has a category.*`category`"):
         built([("u", ["d", "e"], None)])

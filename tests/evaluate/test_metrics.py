@@ -35,9 +35,9 @@ def value(figure):
 
 
 def test_figures_by_hand():
-    metrics = build_metrics(inputs(excluded={"no good item": 4}))
+    metrics = build_metrics(inputs(excluded={"no relevant item": 4}))
     assert metrics["searches"] == 3
-    assert metrics["excluded"] == {"no good item": 4}
+    assert metrics["excluded"] == {"no relevant item": 4}
     channels = metrics["channels"]
     assert value(channels["generative"]["recall@10"]) == 2 / 3
     assert value(channels["generative"]["hit@10"]) == 2 / 3

@@ -36,7 +36,7 @@ def printed(**changes):
         "latencies_ms": random.exponential(20, 90),
         "latency_k": 1000,
         "quantize": {"sids": 50, "items_per_sid": {"mean": 4.0, "weighted": 4.0, "max": 4}},
-        "excluded": {"no good item": 1200},
+        "excluded": {"no relevant item": 1200},
     }
     out = io.StringIO()
     metrics = build_metrics(EvaluationInputs(**(given | changes)))
@@ -69,7 +69,7 @@ def test_figures_stand_with_their_intervals():
     figure = metrics["channels"]["dense"]["recall@100"]
     lo, hi = (f"{end:.3f}".removeprefix("0") for end in figure["ci"])
     assert f"{figure['value']:.3f} [{lo}–{hi}]" in text
-    assert "1,200 left out: no good item" in text
+    assert "1,200 left out: no relevant item" in text
     assert "50 SIDs; items per SID: mean 4, weighted 4, max 4." in text
     assert "to bm25+dense" in text
     change = metrics["paired"]["bm25+dense+generative - bm25+dense+two_views"]["hit@10"]

@@ -76,8 +76,8 @@ def test_examples_hold_what_was_generated_answered_and_missed(stored):
         assert 0 < sum(beam["probability"] for beam in example["beams"]) <= 1 + 1e-6
         assert example["beams"] == sorted(example["beams"], key=lambda b: -b["probability"])
         assert {title for beam in example["beams"] for title in beam["titles"]} <= titles
-        found = sum(item["good"] for item in example["items"])
-        assert found + len(example["missed"]) + example["missed_more"] == example["good"]
+        found = sum(item["relevant"] for item in example["items"])
+        assert found + len(example["missed"]) + example["missed_more"] == example["relevant"]
         assert not {i["title"] for i in example["missed"]} & {i["title"] for i in example["items"]}
         for item in example["missed"]:
             assert item["rank"] is None or item["rank"] > 10

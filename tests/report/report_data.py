@@ -54,7 +54,7 @@ def inputs():
         latencies_ms=np.array([5.0, 7.0]),
         latency_k=100,
         quantize=HEALTH,
-        excluded={"without a good item": 3},
+        excluded={"without a relevant item": 3},
     )
 
 
@@ -76,14 +76,15 @@ def cluster(number, items=2):
 
 def example(query, *, good):
     item = {"item_id": "item-1", "title": EVIL, "sid": [0, 0, 1]}
+    other = item | {"title": "Lamp", "relevant": False}
     return {
         "query": query,
         "shopper": None,
         "searches": 2,
         "recall": 1.0 if good else 0.0,
         "beams": [cluster(1) | {"probability": 0.75}] if good else [],
-        "items": [item | {"good": True}, item | {"title": "Lamp", "good": False}] if good else [],
-        "good": 3,
+        "items": [item | {"relevant": True}, other] if good else [],
+        "relevant": 3,
         "missed": [item | {"rank": 17, "beam": 2}, item | {"rank": None, "beam": None}],
         "missed_more": 4,
     }

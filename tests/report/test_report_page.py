@@ -174,7 +174,7 @@ def test_figures_are_those_of_the_metrics(read):
 def test_headlines_say_what_was_found(read):
     text = words(read.text.replace("\xa0", " "))
     assert "Adding the generative channel to BM25 + dense shows no clear change" in text
-    assert "of the good items stand behind 10 beams" in text
+    assert "of the relevant items stand behind 10 beams" in text
     assert "5.0 ms for a request of 100 items at the median" in text
 
 
@@ -257,7 +257,7 @@ def test_a_shop_that_was_not_measured_has_a_page():
         "glossary",
         "next",
     ]
-    assert "No search of the validation split has a good item" in words(read.text)
+    assert "No search of the validation split has a relevant item" in words(read.text)
 
 
 def test_a_part_that_holds_every_search_is_not_shown():

@@ -41,8 +41,8 @@ def test_beams_that_find_nothing_have_a_curve():
     assert (curve["beams"], values(curve["hit@beam"])) == ([1], [0.0])
 
 
-def test_more_beams_push_good_items_out_of_a_cut_answer():
-    """The good item of the first beam stands behind 1,000 items of the second."""
+def test_more_beams_push_relevant_items_out_of_a_cut_answer():
+    """The relevant item of the first beam stands behind 1,000 items of the second."""
     many = np.arange(2000, 3000, dtype=np.int32)
     answer = (np.concatenate([many, rows(0)]), np.repeat([1, 0], [1000, 1]))
     nothing = (rows(), np.array([], dtype=np.int64))

@@ -162,7 +162,7 @@ def init(
     judgments: Annotated[Path | None, typer.Option(help="Judged queries, if any.")] = None,
     positive_from: Annotated[
         float | None,
-        typer.Option(help="Relevance of a good answer; 1.0 by default.", show_default=False),
+        typer.Option(help="Relevance of a relevant item; 1.0 by default.", show_default=False),
     ] = None,
     out: Annotated[Path, typer.Option(help="The config to write.")] = Path("genrecall.yaml"),
     json_file: JsonFile = None,

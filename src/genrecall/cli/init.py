@@ -145,7 +145,7 @@ def write_template(
         searches: the search log, if any.
         users: the shoppers, if known.
         judgments: judged queries, if any.
-        positive_from: relevance of a good answer; None for the default.
+        positive_from: relevance of a relevant item; None for the default.
 
     Raises:
         ConfigError: both a log and judgments were given, a relevance without judgments, a table is
@@ -154,12 +154,12 @@ def write_template(
     """
     if searches and judgments:
         raise ConfigError(
-            "both a search log and judgments were given; good items come from one of them. Give "
-            "--searches or --judgments."
+            "both a search log and judgments were given; relevant items come from one of them. "
+            "Give --searches or --judgments."
         )
     if positive_from is not None and not judgments:
         raise ConfigError(
-            "--positive-from is the relevance of a good answer: give --judgments too."
+            "--positive-from is the relevance of a relevant item: give --judgments too."
         )
     given = {
         schema: file
@@ -190,7 +190,7 @@ def write_template(
     if judgments:
         if positive_from is None:
             positive_from = DataConfig.model_fields["positive_from"].default
-        text += f"  positive_from: {positive_from}              # relevance of a good answer\n"
+        text += f"  positive_from: {positive_from}              # relevance of a relevant item\n"
     if searches or judgments:
         # A log without times cannot be split by time.
         timed = "timestamp" in found.columns.get("searches", {})
@@ -213,7 +213,7 @@ def _table(schema: TableSchema, file: Path, config: Path, found: Template) -> st
     guess = guess_columns(source, schema)
     needed = list(schema.required)
     if schema is SEARCHES_SCHEMA and not guess.theirs.keys() & {"clicks", "purchases"}:
-        needed.append("clicks")  # a log without a good item teaches nothing
+        needed.append("clicks")  # a log without a relevant item teaches nothing
     found.columns[schema.name] = dict(guess.theirs)
     found.missing[schema.name] = [name for name in needed if name not in guess.theirs]
     found.unused[schema.name] = list(guess.unused)

@@ -21,7 +21,7 @@ _ENDINGS: Final[dict[str, Format]] = {
 }
 
 _GOOD_ITEMS: Final = ("searches", "judgments", "sequences")
-"""Tables that say what is good for a search."""
+"""Tables that say what is relevant to a search."""
 
 
 class TableSource(Section):
@@ -86,7 +86,7 @@ class SequenceSource(TableSource):
 
 
 class Gains(Section):
-    """How good an item is that a shopper chose, in any unit: only the ratio counts."""
+    """How relevant an item is that a shopper chose, in any unit: only the ratio counts."""
 
     click: float = Field(1.0, gt=0)
     """Gain of a clicked item."""
@@ -155,7 +155,7 @@ class DataConfig(Section):
     `held_out` is the test split."""
 
     positive_from: float = 1.0
-    """Relevance from which a judged item is a good answer to its query, on the scale of the
+    """Relevance from which a judged item is a relevant item to its query, on the scale of the
     judgments. Several judgments of a pair are averaged first."""
 
     gains: Gains = Gains()
@@ -173,8 +173,8 @@ class DataConfig(Section):
         given = [name for name in _GOOD_ITEMS if getattr(self, name)]
         if len(given) > 1:
             raise ValueError(
-                f"{' and '.join(f'`{name}`' for name in given)} are given; good items come from "
-                "one of these tables. Leave the others out."
+                f"{' and '.join(f'`{name}`' for name in given)} are given; relevant items come "
+                "from one of these tables. Leave the others out."
             )
         if self.judgments and self.split.by == "time":
             raise ValueError("judgments have no time to split by. Set `split: {by: query}`.")

@@ -11,7 +11,7 @@ from genrecall.data.tables import Searches
 
 
 class LoggedPairs(NamedTuple):
-    """Good items of training queries.
+    """Relevant items of training queries.
 
     Attributes:
         query: position of the query among the distinct ones, int64 `[P]`.
@@ -25,7 +25,7 @@ class LoggedPairs(NamedTuple):
 
 
 def logged_pairs(searches: Searches) -> tuple[list[str], LoggedPairs]:
-    """Distinct queries and their good items.
+    """Distinct queries and their relevant items.
 
     A pair weighs its summed gain over the square root of the query's searches, so that a few head
     queries do not crowd out the tail.

@@ -1,4 +1,4 @@
-"""Searches with their good items, from a search log, from judgments or from sequences.
+"""Searches with their relevant items, from a search log, from judgments or from sequences.
 
 Items become catalog rows. Ids that the catalog does not have are counted and named.
 Shapes: `M` searches.
@@ -25,7 +25,7 @@ class UnknownItems(NamedTuple):
 
     Attributes:
         impressions: how often one was shown.
-        positives: how often one was clicked, purchased or judged good.
+        positives: how often one was clicked, purchased or judged relevant.
         examples: the first few of their ids.
     """
 
@@ -54,7 +54,7 @@ def no_searches() -> BuiltSearches:
 
 
 def searches_from_log(read: TableRead, catalog: Catalog, config: DataConfig) -> BuiltSearches:
-    """Build a search from each row of a log: its good items are those clicked or purchased.
+    """Build a search from each row of a log: its relevant items are those clicked or purchased.
 
     Args:
         read: columns and types of `SEARCH_LOG`.
@@ -80,7 +80,7 @@ def searches_from_log(read: TableRead, catalog: Catalog, config: DataConfig) -> 
 
 
 def searches_from_judgments(read: TableRead, catalog: Catalog, config: DataConfig) -> BuiltSearches:
-    """Build a search from each distinct query; gains are the relevance of its good items.
+    """Build a search from each distinct query; gains are the relevance of its relevant items.
 
     The `search_id` is a hash of the query's text, so it stays when judgments are added.
 
@@ -100,8 +100,8 @@ def searches_from_judgments(read: TableRead, catalog: Catalog, config: DataConfi
         .agg(pl.col("relevance").mean().round(6).alias("gain"))
         .join(frame, on="query", maintain_order="left")
     )
-    good = judged.filter(pl.col("gain") >= config.positive_from)
-    if good.height == 0:
+    relevant = judged.filter(pl.col("gain") >= config.positive_from)
+    if relevant.height == 0:
         raise DataError(
             f"{read.file}: no judgment reaches positive_from {config.positive_from:g}; the highest "
             f"relevance is {max(judged['gain'].to_list()):g}. Lower `positive_from`."
@@ -113,7 +113,7 @@ def searches_from_judgments(read: TableRead, catalog: Catalog, config: DataConfi
         pl.lit(None, pl.String).alias("user_id"),
         pl.lit(None, pl.Int64).alias("time"),
     )
-    return build_searches(frame, good.clear(), good, catalog, read)
+    return build_searches(frame, relevant.clear(), relevant, catalog, read)
 
 
 def _split_log(log: pl.DataFrame, split: SplitConfig) -> pl.Series:
@@ -146,12 +146,12 @@ def build_searches(
     Args:
         frame: `search` (a number), `search_id`, `query`, `user_id`, `time` and `split`.
         shown: `(search, item_id, gain)` of the impressions, by search in the order of the page.
-        chosen: the same of the good items.
+        chosen: the same of the relevant items.
         catalog: the items.
         read: where the searches come from.
 
     Raises:
-        DataError: the catalog has none of the good items.
+        DataError: the catalog has none of the relevant items.
     """
     rows = catalog.frame.select("item_id").with_row_index("row")
     shown, chosen = (
@@ -160,8 +160,8 @@ def build_searches(
     )
     if chosen["row"].null_count() == chosen.height:
         raise DataError(
-            f"{read.file}: none of its {chosen.height:,} good items is in the catalog; it names "
-            f"items like {chosen['item_id'][0]!r}, the catalog has {catalog.item_ids[0]!r}. "
+            f"{read.file}: none of its {chosen.height:,} relevant items is in the catalog; it "
+            f"names items like {chosen['item_id'][0]!r}, the catalog has {catalog.item_ids[0]!r}. "
             "Map `item_id` of the items to the column with these ids."
         )
     lost = [items.filter(pl.col("row").is_null())["item_id"] for items in (shown, chosen)]

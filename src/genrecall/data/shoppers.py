@@ -141,7 +141,7 @@ def choices_of(searches: Searches, catalog: Catalog) -> pl.DataFrame:
 
 
 def long_choices(searches: Searches) -> pl.DataFrame:
-    """One row `(user_id, time, row)` per good item of the searches that tell who and when.
+    """One row `(user_id, time, row)` per relevant item of the searches that tell who and when.
 
     In the order of the searches; of one search the best last.
     """

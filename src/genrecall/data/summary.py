@@ -21,7 +21,7 @@ Summary = Mapping[str, Any]
 """Counts of one reading, as in `summary.json`:
 
 - `tables`: for each table `rows`, `kept`, `rejected` and `causes` {cause: rows}.
-- `searches`: how many in each split; `without_positives`: how many of them have no good item.
+- `searches`: how many in each split; `without_positives`: how many of them have no relevant item.
 - `unknown_items`: `impressions`, `positives`, and `examples` of ids that the catalog lacks.
 - `category_path_queries`, of sequences only: `levels` of the path that make a query, and how many
   choices `without_category` gave no search.
@@ -41,10 +41,10 @@ def describe(summary: Summary) -> list[str]:
     if any(searches.values()):
         splits = ", ".join(f"{n:,} {name}" for name, n in searches.items())
         lonely = sum(without.values())
-        lines.append(f"  searches: {splits}; {lonely:,} of them without a good item")
+        lines.append(f"  searches: {splits}; {lonely:,} of them without a relevant item")
         if searches["validation"] == without["validation"]:
             lines.append(
-                "  no validation search has a good item, so quality cannot be measured: "
+                "  no validation search has a relevant item, so quality cannot be measured: "
                 "raise `split: validation`, or give more searches"
             )
     else:
@@ -61,7 +61,7 @@ def describe(summary: Summary) -> list[str]:
     unknown = summary["unknown_items"]
     if unknown["examples"]:
         lines.append(
-            f"  not in the catalog: {unknown['positives']:,} good items and "
+            f"  not in the catalog: {unknown['positives']:,} relevant items and "
             f"{unknown['impressions']:,} impressions, such as {', '.join(unknown['examples'])}"
         )
     return lines

@@ -84,7 +84,7 @@ SEARCHES: Final[dict[str, pl.DataType]] = {
     "gains": pl.List(pl.Float32()),
 }
 """Searches as the stages see them, from a log, judgments or sequences: items are catalog rows,
-`positives` the good ones, `gains` how good (a purchase counts more than a click)."""
+`positives` the relevant ones, `gains` how relevant (a purchase counts more than a click)."""
 
 CHOICES: Final[dict[str, pl.DataType]] = {
     "user_id": pl.String(),
@@ -131,7 +131,7 @@ class Catalog:
 
 @dataclass(frozen=True, eq=False)
 class Searches:
-    """Searches with their good items.
+    """Searches with their relevant items.
 
     Args:
         frame: columns and types of `SEARCHES`.
@@ -154,10 +154,10 @@ class Searches:
 
     @cached_property
     def positives(self) -> list[Rows]:
-        """Catalog rows of each search's good items."""
+        """Catalog rows of each search's relevant items."""
         return [rows.to_numpy().astype(np.int32) for rows in self.frame["positives"]]
 
     @cached_property
     def gains(self) -> list[NDArray[np.float32]]:
-        """Gain of each good item, aligned with `positives`."""
+        """Gain of each relevant item, aligned with `positives`."""
         return [gains.to_numpy().astype(np.float32) for gains in self.frame["gains"]]

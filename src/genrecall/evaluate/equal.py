@@ -33,7 +33,7 @@ def beam_curve(beams: IntArray, targets: Sequence[IntArray], items_per_sid: IntA
 
     Args:
         beams: SID positions, best first and none twice, `[M, B]`; negative entries are padding.
-        targets: SID positions of each search's good items, at least one.
+        targets: SID positions of each search's relevant items, at least one.
         items_per_sid: how many items each SID has, `[S]`.
 
     Raises:

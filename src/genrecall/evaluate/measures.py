@@ -1,4 +1,4 @@
-"""Recall, hit rate and what one channel alone finds: pure functions of rankings and good items.
+"""Recall, hit rate and what one channel alone finds: pure functions of rankings and relevant items.
 
 Everything follows from one thing, the rank of each target in its search's list (`target_ranks`);
 lists of catalog rows give item recall, lists of SID positions (beams) give the hit rate of CQ-SID,
@@ -51,8 +51,8 @@ def target_ranks(lists: Sequence[IntArray], targets: Sequence[IntArray]) -> Targ
     Args:
         lists: catalog rows or SID positions of each search, best first; negative entries are
             padding. A value that stands twice counts at its first place.
-        targets: the good ones of each search, in the same terms, not negative. A value that stands
-            twice counts twice: two good items with one SID are two targets.
+        targets: the relevant ones of each search, in the same terms, not negative. A value that
+            stands twice counts twice: two relevant items with one SID are two targets.
 
     Raises:
         ValueError: another number of lists than of targets, or a search without a target.

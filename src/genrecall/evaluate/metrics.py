@@ -1,4 +1,4 @@
-"""`metrics.json`: every figure of an evaluation with its interval, from rankings and good items.
+"""`metrics.json`: every figure of an evaluation with its interval.
 
 The keys are a contract that others read; see `build_metrics`. Shapes: `M` searches, `N` items, `B`
 beams, `S` distinct SIDs.
@@ -38,7 +38,7 @@ GENERATIVE: Final = "generative"
 TWO_VIEWS: Final = "two_views"
 """A control, not a channel to serve: exact search over the generator's vectors, without SIDs."""
 ANONYMOUS: Final = "anonymous"
-"""A control: the same generator, told nothing of the shopper."""
+"""A control: the same generator, without the shopper."""
 POPULARITY: Final = "popularity"
 """A baseline, not a channel to serve: what was chosen most often after the same query."""
 CONTROLS: Final = (TWO_VIEWS, ANONYMOUS, POPULARITY)
@@ -58,7 +58,7 @@ class EvaluationInputs:
 
     Attributes:
         split: which part of the searches this is.
-        positives: catalog rows of the good items of each search, at least one each.
+        positives: catalog rows of the relevant items of each search, at least one each.
         channels: by channel name the catalog rows that it gave each search, best first, at most
             `K`. A fusion is named after its channels, joined by `+`.
         units: the query of each search, or its shopper; intervals are over the distinct ones. None:
@@ -69,7 +69,7 @@ class EvaluationInputs:
         items_per_sid: live items behind each SID, `[S]`; all items when None.
         slices: further parts of the searches, bool `[M]` by name; empty ones are left out.
         item_slices: parts of the items, catalog rows by name, such as those that training never
-            saw; each adds a slice in which only these count as good. Empty ones are left out.
+            saw; each adds a slice in which only these count as relevant. Empty ones are left out.
         beam_widths: how many beams the generative channel used for each search, `[M]`.
         latencies_ms: milliseconds that single requests took.
         latency_k: how many items these requests asked for.
@@ -105,14 +105,15 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
     - `split`, `searches`, `excluded` (by cause), `bootstrap` {resamples, seed}
     - `quantize`: passed on
     - `hit@beam`, `hit_micro@beam`, `candidates@beam`: stage → number of beams → figure. `hit@beam`
-      is the share of a search's good items whose SID is among the beams, averaged over searches;
-      `hit_micro@beam` averages over good items, as CQ-SID, arXiv 2605.14434, §4 counts;
+      is the share of a search's relevant items whose SID is among the beams, averaged over
+      searches;
+      `hit_micro@beam` averages over relevant items, as CQ-SID, arXiv 2605.14434, §4 counts;
       `candidates@beam` is the number of items behind the beams.
     - `channels`: channel → `recall@10`, `recall@100`, `recall@1000`, `hit@10`, `candidates`
     - `generative`: `beams`, mean number a search; `filled`, share of the searches answered with
       all `K` items
-    - `only_generative@1000`: share of the good items that no other single channel has, controls and
-      the baseline not counted
+    - `only_generative@1000`: share of the relevant items that no other single channel has, controls
+      and the baseline not counted
     - `slices`: slice → channel → as in `channels`
     - `paired`: `with - without` → measure → difference, for each fusion with the generative channel
       and each one where that is left out or replaced by one other channel
@@ -189,7 +190,7 @@ def _check(inputs: EvaluationInputs) -> None:
     n = len(inputs.positives)
     if n == 0:
         raise DataError(
-            f"the {inputs.split} split has no search with a good item, so there is nothing to "
+            f"the {inputs.split} split has no search with a relevant item, so there is nothing to "
             "measure. Give searches with clicks, purchases or judgments, or another split."
         )
     if inputs.units is not None and len(inputs.units) != n:
@@ -251,10 +252,10 @@ def _slices(
             bootstrap = Bootstrap(int(mask.sum()), groups=groups[mask], seed=inputs.seed)
             table[name] = _channels(inputs.channels, ranks, bootstrap, mask)
     for name, items in inputs.item_slices.items():
-        good = [rows[np.isin(rows, items)] for rows in inputs.positives]
-        kept = [search for search, rows in enumerate(good) if len(rows)]
+        relevant = [rows[np.isin(rows, items)] for rows in inputs.positives]
+        kept = [search for search, rows in enumerate(relevant) if len(rows)]
         if kept:
-            positives = [good[search] for search in kept]
+            positives = [relevant[search] for search in kept]
             channels = {
                 channel: [lists[search] for search in kept]
                 for channel, lists in inputs.channels.items()

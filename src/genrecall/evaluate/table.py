@@ -90,8 +90,8 @@ def _latency(metrics: Metrics) -> str:
         for name, figure in latency.items()
         if name != "k"
     )
-    asked = f", {latency['k']:,} items" if "k" in latency else ""
-    return f"{GENERATIVE.capitalize()} channel{asked}, one thread: {shown}."
+    size = f", {latency['k']:,} items" if "k" in latency else ""
+    return f"{GENERATIVE.capitalize()} channel{size}, one thread: {shown}."
 
 
 def _beam_table(metrics: Metrics) -> Table | None:
@@ -147,9 +147,11 @@ def _shopper_table(metrics: Metrics) -> Table | None:
     if not metrics.get("paired_shopper"):
         return None
     columns = [*(f"hit@beam {width}" for width in _SHOPPER_BEAMS), *_SHOPPER_MEASURES]
-    told = f"{GENERATIVE} - {ANONYMOUS}" in metrics["paired_shopper"]
+    personalised = f"{GENERATIVE} - {ANONYMOUS}" in metrics["paired_shopper"]
     title = (
-        "What knowing the shopper adds" if told else f"{GENERATIVE.capitalize()} beside popularity"
+        "What knowing the shopper adds"
+        if personalised
+        else f"{GENERATIVE.capitalize()} beside popularity"
     )
     table = _table(title, columns)
     compared = {names.split(" - ")[1]: hits for names, hits in metrics["paired_hit@beam"].items()}
@@ -158,7 +160,7 @@ def _shopper_table(metrics: Metrics) -> Table | None:
         answers = metrics["paired_shopper"].get(f"{GENERATIVE} - {without}")
         cells = [_change(hits[width]) if width in hits else "" for width in _SHOPPER_BEAMS]
         cells += [_change(answers[m]) if answers else "" for m in _SHOPPER_MEASURES]
-        if without != "item_to_sid" and (told or without == POPULARITY):
+        if without != "item_to_sid" and (personalised or without == POPULARITY):
             table.add_row(f"to {without}", *cells)
     return table
 

@@ -103,7 +103,7 @@ def read_run(path: Path) -> dict[str, dict[str, float]]:
 def write_qrels(
     path: Path, *, search_ids: Sequence[str], item_ids: Sequence[str], positives: Sequence[Rows]
 ) -> None:
-    """Write the good items of searches, each with relevance 1.
+    """Write the relevant items of searches, each with relevance 1.
 
     Args:
         path: the file, replaced if it exists.

@@ -81,7 +81,7 @@ class GeneratorConfig(Section):
     """Stage 1: a title generates its item's SID."""
 
     query_to_sid: StageConfig = Field(default=StageConfig(steps=2000), validate_default=True)
-    """Stage 2: a query generates the SIDs of its good items."""
+    """Stage 2: a query generates the SIDs of its relevant items."""
 
     user_query_to_sid: StageConfig = Field(default=StageConfig(steps=2000), validate_default=True)
     """Stage 3: a query and its shopper's profile and history generate the SIDs of what this shopper
@@ -124,8 +124,8 @@ class GeneratorConfig(Section):
     less, up to twice as many. Whole histories would be learned by heart."""
 
     targets: int = Field(default=2, ge=1)
-    """SIDs drawn per prompt and step from its good items. Paper: up to three; a prompt that comes
-    back draws others."""
+    """SIDs drawn per prompt and step from its relevant items. Paper: up to three; a prompt that
+    comes back draws others."""
 
     logged_share: float = Field(default=0.5, ge=0, le=1)
     """Share of stage-2 prompts that are logged or judged queries; pseudo-queries take their place

@@ -120,8 +120,8 @@ class ShopperRule:
         """
         histories = _latest(histories, HISTORY)
         if self.related is not None and len(histories.ids):
-            asked = np.arange(len(vectors)) if place is None else place
-            histories = _in_related(self.related, histories, vectors, asked)
+            of_query = np.arange(len(vectors)) if place is None else place
+            histories = _in_related(self.related, histories, vectors, of_query)
         return _latest(histories, self.settings.history)
 
     def read(self, prompts: Sequence[Prompt], vectors: NDArray[np.float32]) -> list[Prompt]:
@@ -148,13 +148,13 @@ def _in_related(
     related: RelatedCategories,
     histories: Bags,
     vectors: NDArray[np.float32],
-    asked: NDArray[np.int64],
+    of_query: NDArray[np.int64],
 ) -> Bags:
     counts = np.diff(histories.offsets)
     place = np.repeat(np.arange(len(counts)), counts)
     kept = np.empty(len(place), dtype=np.bool_)
-    for first in range(0, len(asked), _AT_ONCE):
-        categories = related.of(vectors[asked[first : first + _AT_ONCE]])
+    for first in range(0, len(of_query), _AT_ONCE):
+        categories = related.of(vectors[of_query[first : first + _AT_ONCE]])
         end = first + len(categories)
         part = slice(histories.offsets[first], histories.offsets[end])
         kept[part] = categories[place[part] - first, related.category[histories.ids[part]]]

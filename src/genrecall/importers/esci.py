@@ -2,7 +2,7 @@
 
 Reddy et al. 2022, Shopping Queries Dataset (arXiv:2206.06588). Relevance is the publisher's gain
 of each label: Exact 1.0, Substitute 0.1, Complement 0.01, Irrelevant 0. So with the default
-`positive_from: 1.0` only exact matches are good answers. The publisher's train and test queries
+`positive_from: 1.0` only exact matches are relevant items. The publisher's train and test queries
 come together; queries are split as the config says.
 """
 
@@ -42,7 +42,7 @@ def import_files(source: Path, tables: Tables) -> None:
     gains = ", ".join(f"{label} {gain:g}" for label, gain in GAINS.items())
     tables.notes.append(
         f"relevance is the publisher's gain of each label ({gains}); by default only exact matches "
-        "are good answers. The publisher's split is not kept"
+        "are relevant items. The publisher's split is not kept"
     )
 
 

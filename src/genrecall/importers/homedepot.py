@@ -25,7 +25,7 @@ LAYOUT: Final = """\
     solution.csv     id, relevance (optional: judgments of the pairs in test.csv)"""
 
 POSITIVE_FROM: Final = 2.33
-"""Relevance of a good answer: at least one of three raters found it perfect, none irrelevant."""
+"""Relevance of a relevant item: at least one of three raters found it perfect, none irrelevant."""
 
 _TEST: Final = TableSchema(
     "test.csv",

@@ -35,7 +35,7 @@ class Imported:
         rows: rows of each table.
         rejects: how often each cause occurs, by file.
         notes: what the user should know about the tables.
-        positive_from: relevance from which a judged item is a good answer; None: the default.
+        positive_from: relevance from which a judged item is a relevant item; None: the default.
     """
 
     folder: Path

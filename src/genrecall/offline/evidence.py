@@ -211,11 +211,11 @@ def _shopper(clusters: Clusters, prompt: Prompt) -> dict[str, Any] | None:
 def _example(clusters: Clusters, evidence: Evidence, query: int) -> dict[str, Any]:
     """What one query generated, answered and missed."""
     asked = np.flatnonzero(evidence.requests.place == query).tolist()
-    good = np.unique(np.concatenate([evidence.inputs.positives[search] for search in asked]))
+    relevant = np.unique(np.concatenate([evidence.inputs.positives[search] for search in asked]))
     rows = evidence.rankings[asked[0]].rows
     beams = evidence.served
     leaves, logprob = beams.leaves[query], beams.logprob[query]
-    missed = np.setdiff1d(good, rows[:SHOWN_ITEMS])
+    missed = np.setdiff1d(relevant, rows[:SHOWN_ITEMS])
     missed = np.concatenate([rows[np.isin(rows, missed)], np.setdiff1d(missed, rows)])  # by rank
     return {
         "beams": [
@@ -224,10 +224,10 @@ def _example(clusters: Clusters, evidence: Evidence, query: int) -> dict[str, An
             if leaf >= 0
         ][:SHOWN_BEAMS],
         "items": [
-            _item(clusters, row) | {"good": bool(row in good)}
+            _item(clusters, row) | {"relevant": bool(row in relevant)}
             for row in rows[:SHOWN_ITEMS].tolist()
         ],
-        "good": len(good),
+        "relevant": len(relevant),
         "missed": [
             _item(clusters, row) | _place(clusters, row, rows=rows, leaves=leaves)
             for row in missed[:SHOWN_MISSED].tolist()

@@ -108,13 +108,13 @@ def evaluate(
     start = time.monotonic()
     generated = _generate(bundle, questions, plan.config)
     log.say(f"  read: {len(generated):,} requests in {time.monotonic() - start:.1f} s")
-    asked = contestants(bundle, searches, questions, generated, beam=plan.config.beam)
-    rankings = {contestant.name: _rank(contestant, log) for contestant in asked}
+    answering = contestants(bundle, searches, questions, generated, beam=plan.config.beam)
+    rankings = {contestant.name: _rank(contestant, log) for contestant in answering}
     queries = [normalize(query) for query in measured.queries]
     units = bootstrap_units(measured, searches, queries)
     weights = _fuse(rankings, measured.positives, units=units, plan=plan)
     stages = _sids_of_stages(bundle, questions, generated, plan.config)
-    controls = {c.name: sids for c in asked if (sids := c.sids()) is not None}
+    controls = {c.name: sids for c in answering if (sids := c.sids()) is not None}
     personalised = questions.personalised
     inputs = EvaluationInputs(
         split=split,
@@ -238,4 +238,4 @@ def _fuse(
 
 def _excluded(searches: Searches, split: str, usable: int, measured: int) -> dict[str, int]:
     in_split = int((searches.frame["split"] == split).sum())
-    return {"without a good item": in_split - usable, "not sampled": usable - measured}
+    return {"without a relevant item": in_split - usable, "not sampled": usable - measured}

@@ -94,12 +94,12 @@ def make_questions(
         return Questions(anonymous, anonymous)
     shoppers = shoppers_of(log, split, catalog=catalog, length=HISTORY)
     made_by = [shoppers[row] for row in rows.tolist()]
-    # Nobody is told of a shopper of whom nothing is known.
-    told = [
+    # A shopper of whom nothing is known is nobody: such a search is anonymous.
+    personalised = [
         Request(query, shopper if shopper != Shopper() else None)
         for query, shopper in zip(queries, made_by, strict=True)
     ]
-    return Questions(anonymous, DistinctRequests(told))
+    return Questions(anonymous, DistinctRequests(personalised))
 
 
 def shoppers_of(

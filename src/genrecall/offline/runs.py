@@ -14,7 +14,7 @@ TREC_DEPTH: Final = 100
 
 
 def write_trec(offline: Offline, catalog: Catalog, folder: Path) -> None:
-    """Write the head of the rankings, and the good items: `<channel>.run` and `qrels.txt`."""
+    """Write the head of the rankings, and the relevant items: `<channel>.run` and `qrels.txt`."""
     folder.mkdir()
     search_ids = offline.searches.frame["search_id"].to_list()
     for name, rankings in offline.rankings.items():

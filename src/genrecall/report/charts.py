@@ -53,9 +53,9 @@ def hit_chart(curves: Sequence[Json], cut: Json | None) -> Chart:
     widest = max(curve["beams"][-1] for curve in curves)
     layout = make_layout(
         make_axis("beams", log=True, upto=widest),
-        make_axis("share of good items", rangemode="tozero", tickformat=".2f"),
+        make_axis("share of relevant items", rangemode="tozero", tickformat=".2f"),
     )
-    label = "Line chart: share of good items found by the number of beams, by training stage."
+    label = "Line chart: share of relevant items found by the number of beams, by training stage."
     return make_chart("hit", label, parts, layout)
 
 

@@ -1,6 +1,7 @@
 """What the report draws of an evaluation: beams, budgets, and what the channels share.
 
-Shapes: `M` searches, `P` good items of all searches together, `B` beams, `n` items of an answer.
+Shapes: `M` searches, `P` relevant items of all searches together, `B` beams, `n` items of an
+answer.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def steps(most: int) -> list[int]:
 
 
 def beam_curves(inputs: EvaluationInputs, beams: Mapping[str, IntArray]) -> list[dict[str, Any]]:
-    """Follow the beams of every stage: good items found, and items behind them.
+    """Follow the beams of every stage: relevant items found, and items behind them.
 
     Args:
         inputs: of the evaluation.
@@ -74,7 +75,7 @@ def cut_curve(
 ) -> dict[str, Any]:
     """Recall of answers that are cut to `K` items, by the number of beams they are made of.
 
-    More beams bring more items, and the cut falls on all of them alike: beyond some width good
+    More beams bring more items, and the cut falls on all of them alike: beyond some width relevant
     items are pushed out (CQ-SID, arXiv 2605.14434, §5).
 
     Args:
@@ -111,7 +112,7 @@ def budget_curves(inputs: EvaluationInputs) -> dict[str, Any]:
 
 
 def overlap(inputs: EvaluationInputs) -> dict[str, Any]:
-    """Share of the good items that exactly these channels have among their first `K`.
+    """Share of the relevant items that exactly these channels have among their first `K`.
 
     Fusions and the control have no items of their own and do not count. The shares sum to 1.
 

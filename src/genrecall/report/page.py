@@ -29,7 +29,7 @@ ReportData = dict[str, Any]
 and only where searches were measured:
 
 - `beams`, `cut`, `budgets`, `overlap`: see `curves`
-- `examples`: `rule`, `good`, `bad` [query, recall, beams, items, missed good items]
+- `examples`: `rule`, `good`, `bad` [query, recall, beams, items, missed relevant items]
 """
 
 

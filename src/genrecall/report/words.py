@@ -23,7 +23,7 @@ Figure = Mapping[str, Any]
 _CHANNELS: Final = {
     "bm25": "BM25",
     TWO_VIEWS: "two views (control)",
-    ANONYMOUS: "shopper withheld (control)",
+    ANONYMOUS: "anonymous (control)",
     POPULARITY: "popularity (baseline)",
 }
 _STAGES: Final = {
@@ -33,7 +33,7 @@ _STAGES: Final = {
     "query_to_sid": "query → SID",
     "user_query_to_sid": "shopper and query → SID",
     "align": "alignment",
-    ANONYMOUS: "shopper withheld (control)",
+    ANONYMOUS: "anonymous (control)",
     POPULARITY: "popularity (baseline)",
 }
 _HEALTH_EXAMPLES: Final = {
@@ -203,7 +203,7 @@ def _beams(metrics: Metrics) -> Headline | None:
     width = max(widths, key=int)
     items = metrics["candidates@beam"][last][width]["value"]
     beams = "1 beam" if width == "1" else f"{width} beams"
-    text = f"of the good items stand behind {beams}, with {count(items)} items on average."
+    text = f"of the relevant items stand behind {beams}, with {count(items)} items on average."
     return Headline(percent(widths[width]["value"]), text)
 
 
@@ -214,7 +214,7 @@ def _alone(metrics: Metrics) -> Headline | None:
     lo, hi = (f"{100 * end:.1f}" for end in figure["ci"])
     return Headline(
         percent(figure["value"]),
-        f"of the good items [{lo}–{hi}\xa0%] are among the {K:,} of the {GENERATIVE} channel "
+        f"of the relevant items [{lo}–{hi}\xa0%] are among the {K:,} of the {GENERATIVE} channel "
         "and of no other.",
     )
 

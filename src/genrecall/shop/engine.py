@@ -1,8 +1,8 @@
 """The search engine that the shop already has: words in common, and what sells.
 
 It matches stems of the query with titles and category names, understands some but not all
-synonyms and misspellings, and orders by match, score and chance. So it misses some good items and
-shows some bad ones, and the log that it leaves is biased as real logs are.
+synonyms and misspellings, and orders by match, score and chance. So it misses some relevant items
+and shows some others, and the log that it leaves is biased as real logs are.
 """
 
 from __future__ import annotations

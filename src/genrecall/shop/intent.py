@@ -55,7 +55,7 @@ class Query:
 
 
 def relevance(catalog: ShopCatalog, intent: Intent, rows: Numbers) -> Floats:
-    """How good items are for an intent: 1 is just what was wanted, 0 something else altogether.
+    """How relevant items are for an intent: 1 is just what was wanted, 0 something else altogether.
 
     Any of the intent's types counts as the right one.
 
