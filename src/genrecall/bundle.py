@@ -21,7 +21,7 @@ from genrecall.channels.dense import DenseChannel
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.data.tables import Catalog
 from genrecall.embed.encoder import Encoder, load_encoder
-from genrecall.foundation.artifact import Artifact, open_artifact
+from genrecall.foundation.artifact import BUNDLE, Artifact, open_artifact
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.sid import SidTable
 from genrecall.generator.load import load_generator, trained_stages
@@ -35,9 +35,7 @@ from genrecall.text.normalize import normalize
 if TYPE_CHECKING:
     from genrecall.channels.lexical import LexicalChannel
 
-KIND: Final = "bundle"
-PARTS: Final = ("data", "embed", "quantize", "generator")
-"""Stages whose files make a bundle."""
+KIND: Final = BUNDLE
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +111,6 @@ class RecallParts:
             item_vectors=self.vectors,
             table=self.table,
             head_weight=self.channels.generative.head_weight,
-            temperature=self.channels.generative.look_ahead_temperature,
         )
         eligible = self.eligible
         return GenerativeChannel(
@@ -168,8 +165,7 @@ def load_parts(bundle: Artifact) -> RecallParts:
             f"{bundle.path} was made by version {bundle.meta.get('version')}, which has other "
             "settings. Run the pipeline again with this version."
         ) from error
-    parts = {name: bundle.part(name) for name in PARTS}
-    return assemble(parts, channels=channels)
+    return assemble(bundle.parts, channels=channels)
 
 
 def assemble(stages: Mapping[str, Artifact], *, channels: ChannelsConfig) -> RecallParts:

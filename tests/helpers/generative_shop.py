@@ -6,14 +6,14 @@ from tempfile import TemporaryDirectory
 
 from tiny_shop import SETTINGS
 
-from genrecall.bundle import PARTS, RecallParts, assemble
+from genrecall.bundle import RecallParts, assemble
 from genrecall.config import parse_config
-from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.progress import SilentLog
 from genrecall.index.filters import ItemFilters
 from genrecall.index.live import Eligible
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
+from genrecall.pipeline.stages import open_served
 
 
 def generative_channel(catalog, live):
@@ -31,7 +31,7 @@ def generative_channel(catalog, live):
         config = parse_config(settings, folder=Path(folder), name="the test's config")
         outputs = Outputs(Path(folder) / "run")
         run(config, outputs, last="generator", log=SilentLog())
-        stages = {name: open_artifact(outputs.stage(name), kind=name) for name in PARTS}
+        stages = open_served(outputs)
         parts = assemble(stages, channels=config.channels)
         fields = {field.name: getattr(parts, field.name) for field in dataclasses.fields(parts)}
         return Parts(**fields).generative()

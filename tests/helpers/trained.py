@@ -45,7 +45,6 @@ def load_trained(shop_run, stage=QUERY_TO_SID, **changes):
         "item_vectors": parts.vectors,
         "table": parts.table,
         "head_weight": parts.channels.generative.head_weight,
-        "temperature": parts.channels.generative.look_ahead_temperature,
     }
     loaded = load_generator(parts.stages["generator"], stage, **(inputs | changes))
     return Trained(parts, loaded.generator, loaded.vectors)

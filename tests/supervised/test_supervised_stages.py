@@ -8,12 +8,14 @@ from safetensors.torch import load_file
 from torch import nn
 from trained import TEXTS, load_trained
 
-from genrecall.data.pairs import LoggedPairs
 from genrecall.data.tables import SEARCHES, Searches
+from genrecall.data.training_data import TrainingData
+from genrecall.embed.load import Embedded
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.progress import SilentLog
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.foundation.trie import Trie
+from genrecall.foundation.work import Work
 from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.generator.compact.look_ahead import LookAhead
 from genrecall.generator.compact.model import CompactModel
@@ -34,9 +36,6 @@ CONFIG = GeneratorConfig(
     checkpoint_every=3,
 )
 QUERIES = ["red drill", "coffee", "lamp"]
-PAIRS = LoggedPairs(
-    query=np.array([0, 1, 2, 2]), item=np.array([0, 80, 100, 101]), weight=np.ones(4)
-)
 SEARCHES_MADE = Searches(
     pl.DataFrame(
         {
@@ -53,7 +52,7 @@ SEARCHES_MADE = Searches(
     )
 )
 """Four shoppers, each of whom searches three times."""
-NO_PAIRS = LoggedPairs(*[np.empty(0, dtype=np.int64)] * 2, np.empty(0))
+NO_SEARCHES = Searches(pl.DataFrame(schema=SEARCHES))
 
 
 class Lines(SilentLog):
@@ -77,22 +76,17 @@ def parts(shop_run):
 def train(parts, tmp_path):
     """Run the stage; returns the artifact's digest."""
 
-    def run(out="out", *, config=CONFIG, queries=QUERIES, pairs=PAIRS, seed=1, log=None, **options):
-        artifact = stage.run(
-            config,
-            parts.catalog,
-            queries=list(queries),
-            pairs=pairs,
-            encoder=parts.encoder,
-            item_vectors=parts.vectors,
-            table=parts.table,
-            seed=seed,
+    def run(out="out", *, config=CONFIG, searches=SEARCHES_MADE, seed=1, log=None, **options):
+        work = Work(
             out=tmp_path / out,
-            checkpoints=tmp_path / options.get("checkpoints", f"checkpoints of {out}"),
             inputs=options.get("inputs", "the same inputs"),
+            seed=seed,
             log=log or SilentLog(),
-            searches=options.get("searches", SEARCHES_MADE),
+            checkpoints=tmp_path / options.get("checkpoints", f"checkpoints of {out}"),
         )
+        data = TrainingData(parts.catalog, searches)
+        embedded = Embedded(parts.encoder, parts.vectors)
+        artifact = stage.run(config, data, embedded, parts.table, work)
         return artifact.digest
 
     return run
@@ -235,8 +229,7 @@ def test_a_damaged_checkpoint_is_told(train, tmp_path):
 @pytest.mark.parametrize("logged", [True, False])
 def test_every_mix_of_sources_trains(train, changes, logged):
     config = GeneratorConfig.model_validate(CONFIG.model_dump() | changes)
-    queries, pairs = (QUERIES, PAIRS) if logged else ([], NO_PAIRS)
-    train(config=config, queries=queries, pairs=pairs)
+    train(config=config, searches=SEARCHES_MADE if logged else NO_SEARCHES)
 
 
 def test_training_lowers_the_loss(train):

@@ -29,7 +29,7 @@ STAGES: Final = (ITEM_TO_SID, QUERY_TO_SID, USER_QUERY_TO_SID)
 """Supervised stages in order."""
 
 STAGES_FILE: Final = "stages.json"
-"""Which family and stages an artifact holds."""
+"""Which family and stages an artifact holds, and the temperature that it was trained at."""
 
 SHOPPER_FILE: Final = "shopper.json"
 """What stage 3 reads of shoppers: `history` and `related_categories` of its settings, and `pairs`,
@@ -72,7 +72,6 @@ def load_generator(
     item_vectors: NDArray[np.float32],
     table: SidTable,
     head_weight: float,
-    temperature: float,
 ) -> Loaded:
     """The generator as it was after a stage.
 
@@ -85,7 +84,6 @@ def load_generator(
         item_vectors: its vectors of the items, float32 `[N, D]`.
         table: the SID of each item.
         head_weight: of the learned heads against the look-ahead; only for family `compact`.
-        temperature: of the look-ahead, in units of cosine similarity; only for family `compact`.
 
     Returns:
         For `compact` the vectors are both views of a text, the encoder's and the generator's own;
@@ -104,7 +102,8 @@ def load_generator(
     rule = make_rule(
         **reads, encoder=encoder, item_vectors=item_vectors, category=table.codes[:, 0]
     )
-    if artifact.read_json(STAGES_FILE)["family"] == "lm":
+    settings = artifact.read_json(STAGES_FILE)
+    if settings["family"] == "lm":
         return Loaded(
             _load_lm(part, stage, table),
             item_vectors,
@@ -122,7 +121,7 @@ def load_generator(
         Trie(table.space, table.packed),
         mean_vectors(table.sid_of_item, views, len(table.packed)),
         table.sizes,
-        temperature=temperature,
+        temperature=settings["temperature"],
     )
     items = ShopItems(table.sid_of_item, views)
     generator = CompactGenerator(model, encoder, look_ahead, items, head_weight=head_weight)

@@ -65,6 +65,10 @@ class Outputs:
         """From where an interrupted training resumes."""
         return self.folder / "work" / "checkpoints"
 
+    def holds(self, path: Path) -> bool:
+        """Whether a path lies in the folder, which a run replaces."""
+        return path.resolve().is_relative_to(self.folder.resolve())
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Keep other runs out of the folder, until the block or the process ends.
