@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from genrecall import __version__
@@ -98,7 +98,7 @@ class Stage:
         return [
             file
             for file in artifact.files
-            if any(fnmatch(file, pattern) for pattern in self.served)
+            if any(fnmatchcase(file, pattern) for pattern in self.served)
         ]
 
 
