@@ -202,7 +202,7 @@ def _hash(bench: Bench, name: str, generator: GeneratorConfig) -> str:
     settings: dict[str, Any] = {
         "version": __version__,
         "base": {stage: _open(bench, stage).digest for stage in SHARED},
-        "generator": generator.model_dump(mode="json", exclude={"distill": {"teacher"}}),
+        "generator": generator.content(),
         "channels": config.channels.model_dump(mode="json"),
         "evaluate": config.evaluate.model_dump(mode="json"),
         "seeds": [config.seed, bench.sample_seed],
@@ -210,8 +210,6 @@ def _hash(bench: Bench, name: str, generator: GeneratorConfig) -> str:
     }
     if name in (LM, EQUAL):
         settings["seconds"] = bench.seconds
-    if generator.distill is not None:
-        settings["teacher"] = open_artifact(generator.distill.teacher, kind=BUNDLE).digest
     return content_hash(settings)
 
 
@@ -262,7 +260,7 @@ def _calibrate(bench: Bench, generator: GeneratorConfig, folder: Path) -> dict[s
 
 def _keep_teacher(path: Path, config: Config, stages: Mapping[str, Artifact]) -> None:
     """What a student opens: a bundle without figures."""
-    meta = {"version": __version__, "config": config.model_dump(mode="json")}
+    meta = {"version": __version__, "config": config.portable()}
     with writing(path, kind=BUNDLE, meta=meta) as folder:
         copy_served(stages, folder)
 
