@@ -8,9 +8,7 @@ from typing import Literal, cast, get_args
 from genrecall.bundle import KIND, load_parts
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
-from genrecall.evaluate.metrics import (
-    Metrics,
-)
+from genrecall.evaluate.metrics import Metrics
 from genrecall.foundation.artifact import open_artifact, write_text
 from genrecall.foundation.errors import ArtifactError, ConfigError, unknown_name
 from genrecall.foundation.progress import FileLog
@@ -46,7 +44,7 @@ def evaluate_bundle(
     opened = open_artifact(bundle, kind=KIND)
     outputs = Outputs(bundle.parent)
     read = open_artifact(data or outputs.stage("data"), kind=data_stage.KIND)
-    _, searches = data_stage.load(read)
+    tables = data_stage.load_training(read)
     parts = load_parts(opened)
     if read.digest != opened.meta.get("data"):
         raise ArtifactError(
@@ -54,7 +52,6 @@ def evaluate_bundle(
             "might measure what the bundle was trained on. Give the data stage of the bundle's own "
             "run with --data, or run the pipeline again."
         )
-    shoppers = data_stage.load_shoppers(read)
     config = Config.model_validate(opened.meta["config"])  # `load_parts` has seen that it is ours
     set_threads(config.threads)
     log = FileLog(outputs.log)
@@ -63,9 +60,9 @@ def evaluate_bundle(
         log.say("  this is the test split: tune nothing on what it says")
     offline = evaluate(
         parts,
-        searches,
+        tables.searches,
         split=cast("_Measurable", split),
-        users=None if shoppers is None else shoppers.users,
+        users=tables.users,
         config=config.evaluate,
         fusion=config.funnel.fusion,
         health=opened.meta["metrics"]["quantize"],
@@ -76,7 +73,7 @@ def evaluate_bundle(
     if report is not None:
         gathered = gather(
             parts,
-            searches,
+            tables.searches,
             evidence=offline.evidence,
             inputs=opened.digest,
             log_file=outputs.log,

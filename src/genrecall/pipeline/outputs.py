@@ -8,11 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from genrecall.foundation.artifact import (
-    MANIFEST,
-    Artifact,
-    open_artifact,
-)
+from genrecall.foundation.artifact import MANIFEST, Artifact, open_artifact
 from genrecall.foundation.errors import ArtifactError
 
 
