@@ -35,7 +35,7 @@ from benchmarks.command import (
     write_figures,
 )
 from benchmarks.holdout import hide_items, is_hidden
-from genrecall.bundle import PARTS, OpenBundle, assemble
+from genrecall.bundle import OpenBundle, assemble
 from genrecall.channels.base import Channel, Ranking, Request
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
@@ -49,6 +49,7 @@ from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.weights import cross_fitted_fusion
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
+from genrecall.pipeline.stages import open_served
 from genrecall.text.normalize import normalize
 
 _FUSIONS: Final = (("bm25", "dense"), ("bm25", "dense", "generative"))
@@ -158,7 +159,7 @@ def repeat(config: Config, number: int, *, share: float, oracle: bool, out: Path
 
 
 def _load(outputs: Outputs, config: Config) -> OpenBundle:
-    stages = {name: open_artifact(outputs.stage(name), kind=name) for name in PARTS}
+    stages = open_served(outputs)
     return assemble(stages, channels=config.channels)
 
 

@@ -28,7 +28,7 @@ from rich.table import Table
 
 from benchmarks.command import add_shop_arguments, positive, repetition, say_figure, write_figures
 from genrecall import __version__
-from genrecall.bundle import PARTS, OpenBundle, assemble
+from genrecall.bundle import OpenBundle, assemble
 from genrecall.channels.base import Request
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.channels.popularity import PopularityChannel
@@ -47,6 +47,7 @@ from genrecall.generator.load import QUERY_TO_SID, USER_QUERY_TO_SID
 from genrecall.pipeline.demo import SHOPPERS, make_demo
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
+from genrecall.pipeline.stages import open_served
 from genrecall.shop.config import ShopConfig
 from genrecall.shop.make import Shop, make_shop
 from genrecall.shop.oracle import ExpectedClicks, expected_clicks
@@ -184,7 +185,7 @@ def study(config: Config, shop_config: ShopConfig, *, seeds: int, out: Path) -> 
     for number in range(seeds):
         outputs = Outputs(out / f"seed-{number}")
         run(repetition(config, number), outputs, last="generator")
-        stages = {name: open_artifact(outputs.stage(name), kind=name) for name in PARTS}
+        stages = open_served(outputs)
         parts = assemble(stages, channels=config.channels)
         of_controls = controls(parts, measured, train=searches.of("train"), oracle=oracle)
         runs.append(ask(parts, measured) | of_controls)

@@ -48,7 +48,6 @@ from benchmarks.holdout import hide_items, is_hidden
 from genrecall import __version__
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
-from genrecall.data.pairs import logged_pairs
 from genrecall.data.tables import Searches
 from genrecall.embed.encoder import load_encoder
 from genrecall.evaluate.bootstrap import Bootstrap
@@ -145,7 +144,8 @@ def repeat(
     encoder = load_encoder(open_artifact(reduced.stage("embed"), kind="embed"))
 
     data = open_artifact(whole.stage("data"), kind="data")
-    catalog, searches = data_stage.load(data)
+    tables_of_whole = data_stage.load_training(data)
+    catalog, searches = tables_of_whole.catalog, tables_of_whole.searches
     vectors = encoder.encode_items(catalog.titles)
     known = ~is_hidden(catalog.item_ids, share=share, seed=number)
     measured = _sample(searches, config.evaluate.searches)
@@ -155,11 +155,10 @@ def repeat(
         old=sids.table,
         measured=measured,
         queries=encoder.encode(measured.queries),
-        temperature=config.channels.generative.look_ahead_temperature,
+        temperature=config.generator.temperature,
     )
 
-    train, pairs = logged_pairs(searches.of("train"))
-    train_vectors = encoder.encode(train)
+    query_vectors = encoder.encode(tables_of_whole.queries)
     settings = config.quantize.model_dump(mode="json")
     inputs = content_hash([__version__, data.digest, before.digest, settings])
 
@@ -169,15 +168,10 @@ def repeat(
         if found is None or found.inputs != inputs:
             found = quantize_stage.run(
                 config.quantize,
-                vectors,
-                catalog.categories,
-                query_vectors=train_vectors,
-                pairs=pairs,
-                seed=config.seed + number,
-                out=path,
-                inputs=inputs,
-                log=FileLog(folder / "log.jsonl"),
-                previous=previous,
+                quantize_stage.QuantizeInputs(
+                    vectors, catalog.categories, query_vectors, tables_of_whole.pairs, previous
+                ),
+                Work(path, inputs, seed=config.seed + number, log=FileLog(folder / "log.jsonl")),
             )
         return load_table(found)
 

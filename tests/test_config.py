@@ -118,6 +118,27 @@ def test_an_unusable_setting_is_named_with_what_is_allowed(tmp_path, changes, ex
     assert expected in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "given", "now"),
+    [
+        ({"channels": {"fusion": {}}}, "channels.fusion", "funnel.fusion"),
+        (
+            {"channels": {"generative": {"look_ahead_temperature": 0.1}}},
+            "channels.generative.look_ahead_temperature",
+            "generator.temperature",
+        ),
+        (
+            {"generator": {"match_temperature": 0.1}},
+            "generator.match_temperature",
+            "generator.temperature",
+        ),
+    ],
+)
+def test_a_setting_that_moved_is_named_with_its_place(tmp_path, changes, given, now):
+    with pytest.raises(ConfigError, match=rf"{given}: this setting is now {now}; move it there"):
+        parse_config(MINIMAL | changes, folder=tmp_path, name="c.yaml")
+
+
 def test_all_problems_are_told_at_once(tmp_path):
     with pytest.raises(ConfigError) as error:
         parse_config(MINIMAL | {"embed": {"steps": 0, "dim": 1}}, folder=tmp_path, name="c")

@@ -31,8 +31,10 @@ from genrecall.evaluate.equal import BeamCurve, beam_curve
 from genrecall.evaluate.measures import recall, target_ranks
 from genrecall.foundation.artifact import Artifact, content_hash
 from genrecall.foundation.progress import RunLog
+from genrecall.foundation.work import Work
 from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.generator.compact.look_ahead import LookAhead
+from genrecall.generator.config import GeneratorConfig
 from genrecall.offline.measure import sample_searches
 from genrecall.quantize import stage as quantize_stage
 from genrecall.quantize.load import HEALTH, load_table
@@ -116,43 +118,41 @@ def run_cell(shop: Shop, config: Config, seed: int, *, scratch: Path, log: RunLo
         scratch: a folder for the stage outputs, emptied at the end.
         log: where to report.
     """
-    catalog, searches = shop.tables
-    queries, pairs = shop.training
+    data, embedded = shop.tables, shop.embedded
     inputs = settings_hash(shop, config, seed)
+
+    def work(stage: str) -> Work:
+        checkpoints = scratch / "checkpoints"
+        return Work(scratch / stage, inputs=inputs, seed=seed, log=log, checkpoints=checkpoints)
+
     quantize = quantize_stage.run(
         config.quantize,
-        shop.vectors,
-        catalog.categories,
-        query_vectors=shop.query_vectors,
-        pairs=pairs,
-        seed=seed,
-        out=scratch / "quantize",
-        inputs=inputs,
-        log=log,
+        quantize_stage.QuantizeInputs(
+            item_vectors=embedded.item_vectors,
+            categories=data.catalog.categories,
+            query_vectors=shop.query_vectors,
+            pairs=data.pairs,
+        ),
+        work("quantize"),
     )
     stages: dict[str, Artifact] = {"data": shop.data, "embed": shop.embed, "quantize": quantize}
     table = load_table(quantize)
     stages["generator"] = generator_stage.run(
-        config.generator,
-        catalog,
-        queries=queries,
-        pairs=pairs,
-        encoder=shop.encoder,
-        item_vectors=shop.vectors,
-        table=table,
-        seed=seed,
-        out=scratch / "generator",
-        checkpoints=scratch / "checkpoints",
-        inputs=inputs,
-        log=log,
+        _without_shoppers(config.generator), data, embedded, table, work("generator")
     )
     parts = assemble(stages, channels=config.channels)
     served = parts.generative()
     channels = {"heads": _by_heads(served, parts), "default": served}
-    measured = _measure(channels, sample(searches), table.sid_of_item)
+    measured = _measure(channels, sample(data.searches), table.sid_of_item)
     health = dict(quantize.read_json(HEALTH))
     shutil.rmtree(scratch)
     return Measured(**measured, health=health, sizes=table.sizes)
+
+
+def _without_shoppers(config: GeneratorConfig) -> GeneratorConfig:
+    """A cell asks what a SID space is worth; who searches has no part in it."""
+    skipped = config.user_query_to_sid.model_copy(update={"steps": 0})
+    return config.model_copy(update={"user_query_to_sid": skipped})
 
 
 def sample(searches: Searches) -> Searches:

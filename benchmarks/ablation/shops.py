@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 from genrecall.config import Config, load_config
 from genrecall.data import stage as data_stage
-from genrecall.data.pairs import LoggedPairs, logged_pairs
-from genrecall.data.tables import Catalog, Searches
-from genrecall.embed import stage as embed_stage
-from genrecall.embed.encoder import Encoder, load_encoder
+from genrecall.data.training_data import TrainingData
+from genrecall.embed.load import Embedded, load_embedded
 from genrecall.foundation.artifact import Artifact, open_artifact
 from genrecall.pipeline.demo import make_demo
 from genrecall.pipeline.outputs import Outputs
@@ -54,29 +52,19 @@ class Shop:
     embed: Artifact
 
     @cached_property
-    def tables(self) -> tuple[Catalog, Searches]:
+    def tables(self) -> TrainingData:
         """Catalog and searches."""
-        return data_stage.load(self.data)
+        return data_stage.load_training(self.data)
 
     @cached_property
-    def training(self) -> tuple[list[str], LoggedPairs]:
-        """Distinct queries of the training searches, and their good items."""
-        return logged_pairs(self.tables[1].of("train"))
-
-    @cached_property
-    def vectors(self) -> NDArray[np.float32]:
-        """Of the items, `[N, D]`."""
-        return embed_stage.load_vectors(self.embed)
-
-    @cached_property
-    def encoder(self) -> Encoder:
-        """The encoder of titles and queries."""
-        return load_encoder(self.embed)
+    def embedded(self) -> Embedded:
+        """The encoder of titles and queries, and the vectors of the items."""
+        return load_embedded(self.embed)
 
     @cached_property
     def query_vectors(self) -> NDArray[np.float32]:
         """Of the training queries, `[Q, D]`."""
-        return self.encoder.encode(self.training[0])
+        return self.embedded.encoder.encode(self.tables.queries)
 
 
 def make_shop(name: str, out: Path, *, threads: int, full: bool) -> Shop:

@@ -56,7 +56,7 @@ def build_tables(shop: Shop, cells: Sequence[Cell], results: Results) -> dict[st
             f"cell {REFERENCE} is not measured with these settings, and its candidates are those "
             f"that the others are compared at. Run it, or add {REFERENCE} to --cells."
         )
-    searches = sample(shop.tables[1])
+    searches = sample(shop.tables.searches)
     spelled = np.array([normalize(query) for query in searches.queries], dtype=object)
     groups = np.unique(spelled, return_inverse=True)[1]
     bootstrap = Bootstrap(len(searches), groups=groups, seed=0)

@@ -40,7 +40,7 @@ from benchmarks.families.pace import (
 )
 from genrecall import __version__
 from genrecall.bundle import KIND as BUNDLE
-from genrecall.bundle import PARTS, assemble
+from genrecall.bundle import assemble
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
 from genrecall.evaluate.measures import recall, target_ranks
@@ -61,6 +61,7 @@ from genrecall.offline.measure import evaluate
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.publish import copy_served
 from genrecall.pipeline.run import run
+from genrecall.pipeline.stages import open_served
 from genrecall.quantize.load import HEALTH
 
 SHARED: Final = ("data", "embed", "quantize")
@@ -169,7 +170,7 @@ def finish(bench: Bench, name: str, finished: Mapping[str, Finished]) -> Finishe
     config = bench.config.model_copy(update={"generator": generator})
     outputs = CellOutputs(folder, bench.base)
     run(config, outputs, last="generator")
-    stages = {part: open_artifact(outputs.stage(part), kind=part) for part in PARTS}
+    stages = open_served(outputs)
     if name == LM:
         _keep_teacher(folder / "teacher", config, stages)
     values, units = _measure(bench, config, stages, outputs)
@@ -201,7 +202,7 @@ def _hash(bench: Bench, name: str, generator: GeneratorConfig) -> str:
     settings: dict[str, Any] = {
         "version": __version__,
         "base": {stage: _open(bench, stage).digest for stage in SHARED},
-        "generator": generator.model_dump(mode="json", exclude={"distill": {"teacher"}}),
+        "generator": generator.content(),
         "channels": config.channels.model_dump(mode="json"),
         "evaluate": config.evaluate.model_dump(mode="json"),
         "seeds": [config.seed, bench.sample_seed],
@@ -209,8 +210,6 @@ def _hash(bench: Bench, name: str, generator: GeneratorConfig) -> str:
     }
     if name in (LM, EQUAL):
         settings["seconds"] = bench.seconds
-    if generator.distill is not None:
-        settings["teacher"] = open_artifact(generator.distill.teacher, kind=BUNDLE).digest
     return content_hash(settings)
 
 
@@ -261,7 +260,7 @@ def _calibrate(bench: Bench, generator: GeneratorConfig, folder: Path) -> dict[s
 
 def _keep_teacher(path: Path, config: Config, stages: Mapping[str, Artifact]) -> None:
     """What a student opens: a bundle without figures."""
-    meta = {"version": __version__, "config": config.model_dump(mode="json")}
+    meta = {"version": __version__, "config": config.portable()}
     with writing(path, kind=BUNDLE, meta=meta) as folder:
         copy_served(stages, folder)
 

@@ -20,7 +20,7 @@ from genrecall.channels.dense import DenseChannel
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.data.tables import Catalog
 from genrecall.embed.encoder import Encoder, load_encoder
-from genrecall.foundation.artifact import Artifact, open_artifact
+from genrecall.foundation.artifact import BUNDLE, Artifact, open_artifact
 from genrecall.foundation.errors import ArtifactError
 from genrecall.generator.base import Generator
 from genrecall.generator.load import load_generator, trained_stages
@@ -31,9 +31,7 @@ from genrecall.quantize.load import FrozenSids, load_sids, load_table
 if TYPE_CHECKING:
     from genrecall.channels.lexical import LexicalChannel
 
-KIND: Final = "bundle"
-PARTS: Final = ("data", "embed", "quantize", "generator")
-"""Stages whose files make a bundle."""
+KIND: Final = BUNDLE
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +112,6 @@ class OpenBundle:
                 encoder=self.encoder,
                 items=self.items,
                 head_weight=self.channels.generative.head_weight,
-                temperature=self.channels.generative.look_ahead_temperature,
             )
         return self._generators[stage]
 
@@ -141,8 +138,7 @@ def open_bundle(bundle: Artifact) -> OpenBundle:
             f"{bundle.path} was made by version {bundle.meta.get('version')}, which has other "
             "settings. Run the pipeline again with this version."
         ) from error
-    parts = {name: bundle.part(name) for name in PARTS}
-    return assemble(parts, channels=channels)
+    return assemble(bundle.parts, channels=channels)
 
 
 def assemble(stages: Mapping[str, Artifact], *, channels: ChannelsConfig) -> OpenBundle:

@@ -20,7 +20,7 @@ from genrecall.data.config import DataConfig
 from genrecall.embed.config import EmbedConfig
 from genrecall.evaluate.config import EvaluateConfig
 from genrecall.foundation.errors import ConfigError, unknown_name
-from genrecall.foundation.settings import Section
+from genrecall.foundation.settings import FOLDER, Section
 from genrecall.funnel.config import FunnelConfig
 from genrecall.generator.config import GeneratorConfig
 from genrecall.quantize.config import QuantizeConfig
@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _VARIABLE: Final = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
-_MOVED: Final = {"channels.fusion": "funnel.fusion"}
+_MOVED: Final = {
+    "channels.fusion": "funnel.fusion",
+    "channels.generative.look_ahead_temperature": "generator.temperature",
+    "generator.match_temperature": "generator.temperature",
+}
 """Settings of earlier versions, and where they stand now."""
-_TABLES: Final = ("items", "searches", "users", "judgments", "sequences")
 
 
 class Config(Section):
@@ -96,9 +99,8 @@ def parse_config(values: Mapping[str, Any], *, folder: Path, name: str) -> Confi
     Raises:
         ConfigError: unknown or unusable settings; `name` says whose.
     """
-    values = _resolve_paths(values, folder.resolve())
     try:
-        return Config.model_validate(values)
+        return Config.model_validate(values, context={FOLDER: folder.resolve()})
     except ValidationError as error:
         problems = "\n".join(f"  {_describe(problem)}" for problem in error.errors())
         raise ConfigError(f"{name} cannot be used:\n{problems}") from error
@@ -123,34 +125,6 @@ def _expand(value: Any, path: Path) -> Any:
         return found
 
     return _VARIABLE.sub(replace, value)
-
-
-def _resolve_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    def resolve(section: Any, name: str) -> Any:
-        if not isinstance(section, dict) or not isinstance(section.get(name), str):
-            return section
-        return section | {name: (folder / section[name]).resolve()}  # an absolute path stays
-
-    def resolve_model(section: Any) -> Any:
-        found = resolve(section, "pretrained")
-        # A name that is no folder here is one of the model hub.
-        if found is section or not section["pretrained"] or not found["pretrained"].is_dir():
-            return section
-        return found | {"pretrained": str(found["pretrained"])}
-
-    resolved = dict(values)
-    if isinstance(data := values.get("data"), dict):
-        tables = {table: resolve(data[table], "file") for table in _TABLES if table in data}
-        resolved["data"] = data | tables
-    if "embed" in values:
-        resolved["embed"] = resolve_model(values["embed"])
-    if isinstance(generator := values.get("generator"), dict) and "lm" in generator:
-        resolved["generator"] = generator | {"lm": resolve_model(generator["lm"])}
-    if isinstance(generator := resolved.get("generator"), dict) and "distill" in generator:
-        resolved["generator"] = generator | {"distill": resolve(generator["distill"], "teacher")}
-    if "quantize" in values:
-        resolved["quantize"] = resolve(values["quantize"], "warm_start")
-    return resolved
 
 
 def _yaml_problem(error: yaml.YAMLError) -> str:

@@ -61,7 +61,7 @@ def _shop() -> Any:
     stage = SimpleNamespace(digest="0")
     return SimpleNamespace(
         name="synthetic",
-        tables=(None, searches),
+        tables=SimpleNamespace(searches=searches),
         config=_config(Path("shop")),
         data=stage,
         embed=stage,

@@ -13,13 +13,14 @@ from genrecall.data import stage as data_stage
 from genrecall.data.tables import ITEMS
 from genrecall.foundation.errors import DataError
 from genrecall.foundation.progress import SilentLog
+from genrecall.foundation.work import Work
 
 SHARE = 0.25
 
 
 def read(data, out):
     """What the data stage makes of the tables."""
-    return data_stage.load(data_stage.run(data, out, SilentLog(), inputs=""))
+    return data_stage.load(data_stage.run(data, Work(out, inputs="", seed=0, log=SilentLog())))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from genrecall.cli.app import main
 from genrecall.evaluate.trec import read_run
 from genrecall.foundation.artifact import MANIFEST
 from genrecall.pipeline.outputs import Outputs
+from genrecall.pipeline.stages import STAGES
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +101,12 @@ def test_every_command_has_help(genrecall):
     for command in ("demo", "import", "init", "validate", "run", "evaluate", "recall"):
         assert command in genrecall("--help")
         assert "Usage" in genrecall(command, "--help")
+
+
+def test_the_help_of_run_names_the_stages_in_order(genrecall):
+    *others, last = [stage.name for stage in STAGES]
+    told = " ".join(genrecall("run", "--help").split())
+    assert f"The stages are {', '.join(others)} and {last}." in told
 
 
 def test_wrong_usage_is_refused(capsys):

@@ -7,9 +7,10 @@ from genrecall.data import stage
 from genrecall.data.config import DataConfig
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import CHOICES, ITEMS, SEARCHES, USERS
-from genrecall.foundation.artifact import open_artifact
+from genrecall.foundation.artifact import content_hash, open_artifact
 from genrecall.foundation.errors import ArtifactError, DataError
 from genrecall.foundation.progress import FileLog, SilentLog
+from genrecall.foundation.work import Work
 
 
 @pytest.fixture
@@ -41,8 +42,14 @@ def config(folder, **settings):
     return DataConfig(**settings)
 
 
+def read(config, out, log=None):
+    """Run the stage as the pipeline does."""
+    inputs = content_hash(config.content())
+    return stage.run(config, Work(out, inputs=inputs, seed=0, log=log or SilentLog()))
+
+
 def test_the_stage_writes_what_it_loads(shop, tmp_path):
-    artifact = stage.run(config(shop), tmp_path / "data", SilentLog())
+    artifact = read(config(shop), tmp_path / "data")
     catalog, searches = stage.load(artifact)
     assert catalog.frame.schema == pl.Schema(ITEMS)
     assert len(catalog) == 20
@@ -56,7 +63,7 @@ def test_the_stage_writes_what_it_loads(shop, tmp_path):
 
 
 def test_the_summary_counts_everything(shop, tmp_path):
-    artifact = stage.run(config(shop), tmp_path / "data", SilentLog())
+    artifact = read(config(shop), tmp_path / "data")
     summary = artifact.read_json("summary.json")
     assert summary["tables"]["items"] == {
         "rows": 22,
@@ -73,7 +80,7 @@ def test_the_summary_counts_everything(shop, tmp_path):
 
 
 def test_rejects_are_kept_beside_the_tables(shop, tmp_path):
-    artifact = stage.run(config(shop), tmp_path / "data", SilentLog())
+    artifact = read(config(shop), tmp_path / "data")
     kept = [name for name in artifact.files if name.startswith("rejects/")]
     assert kept == ["rejects/items.jsonl", "rejects/searches.jsonl"]
     lines = artifact.file("rejects/items.jsonl").read_text().splitlines()
@@ -86,30 +93,36 @@ def test_rejects_are_kept_beside_the_tables(shop, tmp_path):
 
 
 def test_equal_inputs_give_equal_bytes(shop, tmp_path):
-    first = stage.run(config(shop), tmp_path / "first", SilentLog())
+    first = read(config(shop), tmp_path / "first")
     moved = shop.rename(tmp_path / "elsewhere")
-    second = stage.run(config(moved), tmp_path / "second", SilentLog())
+    second = read(config(moved), tmp_path / "second")
     assert (first.files, first.inputs) == (second.files, second.inputs)
 
 
-def test_the_input_hash_follows_files_and_settings(shop):
-    before = stage.input_hash(config(shop))
-    assert stage.input_hash(config(shop, max_rejects=0.3)) != before
-    hashes = stage.source_hashes(config(shop))
-    assert sorted(hashes) == ["items", "searches", "users"]
+def test_the_content_follows_files_and_settings(shop):
+    before = config(shop).content()
+    assert config(shop, max_rejects=0.3).content() != before
     with (shop / "searches.jsonl").open("a") as stream:
         stream.write("\n")
-    changed = stage.source_hashes(config(shop))
-    assert [name for name in hashes if hashes[name] != changed[name]] == ["searches"]
-    assert stage.input_hash(config(shop)) != before
+    changed = config(shop).content()
+    assert [name for name in before if before[name] != changed[name]] == ["searches"]
     (shop / "users.parquet").unlink()
     with pytest.raises(DataError, match=r"does not exist. Correct `users: file`"):
-        stage.source_hashes(config(shop))
+        config(shop).content()
+
+
+def test_a_format_counts_alike_whether_given_or_guessed(shop):
+    columns = {"item_id": "sku"}
+    guessed = config(shop, items={"file": shop / "items.csv", "columns": columns})
+    given = config(shop, items={"file": shop / "items.csv", "columns": columns, "format": "csv"})
+    assert given.content() == guessed.content()
+    other = config(shop, items={"file": shop / "items.csv", "columns": columns, "format": "jsonl"})
+    assert other.content() != guessed.content()
 
 
 def test_a_run_says_what_it_kept_and_what_it_did_not(shop, tmp_path, capsys):
     log = FileLog(tmp_path / "log.jsonl")
-    stage.run(config(shop), tmp_path / "data", log)
+    read(config(shop), tmp_path / "data", log)
     said = capsys.readouterr().err
     assert "items: 20 of 22 rows; 2 rejected: line has the wrong number of fields (1)" in said
     assert "searches: 14 train, 4 validation, 4 test; 5 of them without a relevant item" in said
@@ -121,7 +134,7 @@ def test_a_run_says_what_it_kept_and_what_it_did_not(shop, tmp_path, capsys):
 
 def test_a_catalog_alone_is_enough(shop, tmp_path):
     alone = config(shop, searches=None, users=None, split={})
-    artifact = stage.run(alone, tmp_path / "data", SilentLog())
+    artifact = read(alone, tmp_path / "data")
     assert sorted(artifact.files) == [
         "items.parquet", "rejects/items.jsonl", "searches.parquet", "summary.json"
     ]  # fmt: skip
@@ -139,7 +152,7 @@ def test_judgments_take_the_place_of_a_log(shop, tmp_path):
         positive_from=2.5,
         split={"validation": 0.0, "test": 0.0},
     )
-    _, searches = stage.load(stage.run(judged, tmp_path / "data", SilentLog()))
+    _, searches = stage.load(read(judged, tmp_path / "data"))
     assert searches.queries == ["lamp", "light"]
     assert [rows.tolist() for rows in searches.positives] == [[1], []]
     said = "\n".join(stage.describe(stage.validate(judged)))
@@ -160,7 +173,7 @@ def with_shoppers(shop, **changes):
 
 
 def test_choices_of_all_splits_are_kept_by_shopper(shop, tmp_path):
-    artifact = stage.run(with_shoppers(shop), tmp_path / "data", SilentLog())
+    artifact = read(with_shoppers(shop), tmp_path / "data")
     choices = pl.read_parquet(artifact.file("choices.parquet"))
     assert choices.schema == pl.Schema(CHOICES)
     assert choices.height == 20
@@ -173,14 +186,14 @@ def test_choices_of_all_splits_are_kept_by_shopper(shop, tmp_path):
 
 def test_a_shop_that_knows_no_shopper(shop, tmp_path):
     nobody = config(shop, users=None)
-    artifact = stage.run(nobody, tmp_path / "data", SilentLog())
+    artifact = read(nobody, tmp_path / "data")
     assert not {"users.parquet", "choices.parquet"} & artifact.files.keys()
     assert stage.load_shoppers(artifact) is None
 
 
 def test_the_part_shoppers_follows_what_training_reads_of_them(shop, tmp_path):
     def part(config):
-        return stage.run(config, tmp_path / "data", SilentLog()).meta["parts"]["shoppers"]
+        return read(config, tmp_path / "data").meta["parts"]["shoppers"]
 
     before = part(with_shoppers(shop))
     items = (shop / "items.csv").read_text()
@@ -210,7 +223,7 @@ def test_sequences_take_the_place_of_a_log(shop, tmp_path):
         split={},
         sequences={"file": shop / "chosen.jsonl", "columns": columns},
     )
-    artifact = stage.run(chosen, tmp_path / "data", SilentLog())
+    artifact = read(chosen, tmp_path / "data")
     _, searches = stage.load(artifact)
     assert searches.frame.select("search_id", "query", "split").rows() == [
         ("1-0", "home lamps", "train"), ("1-1", "home lamps", "train"),
@@ -226,15 +239,15 @@ def test_sequences_take_the_place_of_a_log(shop, tmp_path):
 
 
 def test_a_refused_table_leaves_the_last_run_alone(shop, tmp_path):
-    artifact = stage.run(config(shop), tmp_path / "data", SilentLog())
+    artifact = read(config(shop), tmp_path / "data")
     (shop / "items.csv").write_text("sku,title\n")
     with pytest.raises(DataError, match=r"no usable row of `items`"):
-        stage.run(config(shop), tmp_path / "data", SilentLog())
+        read(config(shop), tmp_path / "data")
     assert open_artifact(tmp_path / "data", kind="data").digest == artifact.digest
 
 
 def test_a_flipped_byte_is_found(shop, tmp_path):
-    artifact = stage.run(config(shop), tmp_path / "data", SilentLog())
+    artifact = read(config(shop), tmp_path / "data")
     damaged = bytearray(artifact.file("items.parquet").read_bytes())
     damaged[len(damaged) // 2] ^= 1
     artifact.file("items.parquet").write_bytes(damaged)

@@ -14,7 +14,6 @@ from tiny_shop import items, write_shop
 import genrecall
 from genrecall.config import load_config
 from genrecall.embed.pretrained import PretrainedEncoder, find_model
-from genrecall.embed.stage import input_hash
 from genrecall.embed.training import train_tokenizer
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ConfigError
@@ -161,9 +160,9 @@ def test_opening_and_encoding_print_nothing(model, tmp_path, capfd):
 
 def test_inputs_change_with_the_models_bytes_and_not_with_its_place(model, copied):
     def hashed(folder, **settings):
-        return input_hash(CONFIG.model_copy(update={"pretrained": str(folder), **settings}))
+        return CONFIG.model_copy(update={"pretrained": str(folder), **settings}).content()
 
-    assert hashed(model) == hashed(copied) != input_hash(CONFIG)
+    assert hashed(model) == hashed(copied) != CONFIG.content()
     assert hashed(model, query_prefix="query: ") != hashed(model)
     (copied / "README.md").write_text("no vector depends on this")
     assert hashed(model) == hashed(copied)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tiny_shop import SETTINGS, write_jsonl, write_shop
 
-from genrecall.bundle import PARTS, assemble
+from genrecall.bundle import assemble
 from genrecall.channels.base import Request
 from genrecall.channels.config import ChannelsConfig
 from genrecall.config import load_config
@@ -24,6 +24,7 @@ from genrecall.generator.prompts import Prompt
 from genrecall.offline.requests import SearchLog, shoppers_of
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
+from genrecall.pipeline.stages import open_served
 from genrecall.supervised import stage as generator_stage
 from genrecall.supervised.shoppers import known_shoppers
 
@@ -177,7 +178,7 @@ def trained(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(generator_stage, "known_shoppers", keep)
         run(config_of(folder, generator), outputs, log=SilentLog())
-    parts = {name: open_artifact(outputs.stage(name), kind=name) for name in PARTS}
+    parts = open_served(outputs)
     return assemble(parts, channels=ChannelsConfig()), taught[0], outputs
 
 

@@ -53,6 +53,5 @@ def load_trained(shop_run, stage=QUERY_TO_SID, **changes):
         "encoder": parts.encoder,
         "items": parts.items,
         "head_weight": parts.channels.generative.head_weight,
-        "temperature": parts.channels.generative.look_ahead_temperature,
     }
     return Trained(parts, load_generator(parts.stages["generator"], stage, **(inputs | changes)))

@@ -122,7 +122,7 @@ def as_second(monkeypatch):
 
 
 def tell(store, task):
-    PrefixStore("genrecall/run 0", store).set("task", task)
+    PrefixStore("genrecall/run 0", store).set("task 1", task)
 
 
 def test_a_second_process_ends_when_nothing_is_trained(as_second, shop, tmp_path):
@@ -140,7 +140,7 @@ def test_a_second_process_ends_with_the_main_one(as_second):
 
 def test_a_second_process_trains_nothing_else(as_second, shop, tmp_path, monkeypatch):
     outputs = Outputs(tmp_path / "run")
-    tell(as_second[0], "inputs of another config")
+    tell(as_second[0], "generator inputs-of-another-config")
     with pytest.raises(ArtifactError, match="data is not a GenRecall data"):
         run(shop, outputs)
     monkeypatch.setattr(processes, "_runs", iter([0]))

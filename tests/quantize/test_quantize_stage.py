@@ -10,9 +10,10 @@ from genrecall.data.pairs import LoggedPairs
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ArtifactError, ConfigError, DataError
 from genrecall.foundation.progress import SilentLog
+from genrecall.foundation.work import Work
 from genrecall.quantize.config import ClusterConfig, QuantizeConfig, TrainingConfig
 from genrecall.quantize.load import load_sids
-from genrecall.quantize.stage import run
+from genrecall.quantize.stage import QuantizeInputs, run
 
 torch.set_num_threads(1)
 N, D = 400, 8
@@ -42,14 +43,13 @@ def logged(n: int) -> LoggedPairs:
 def quantize(out, config=QUICK, *, items=None, paths=None, pairs=None, queries=None, log=None):
     return run(
         config,
-        unit(0, N) if items is None else items,
-        PATHS if paths is None else paths,
-        query_vectors=unit(1, 20) if queries is None else queries,
-        pairs=logged(50) if pairs is None else pairs,
-        seed=0,
-        out=out / "quantize",
-        inputs="hash",
-        log=log or SilentLog(),
+        QuantizeInputs(
+            item_vectors=unit(0, N) if items is None else items,
+            categories=PATHS if paths is None else paths,
+            query_vectors=unit(1, 20) if queries is None else queries,
+            pairs=logged(50) if pairs is None else pairs,
+        ),
+        Work(out / "quantize", inputs="hash", seed=0, log=log or SilentLog()),
     )
 
 

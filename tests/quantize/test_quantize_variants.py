@@ -9,9 +9,10 @@ import torch
 
 from genrecall.data.pairs import LoggedPairs
 from genrecall.foundation.progress import SilentLog
+from genrecall.foundation.work import Work
 from genrecall.quantize.config import ClusterConfig, QuantizeConfig, TrainingConfig
 from genrecall.quantize.load import FrozenSids, load_sids
-from genrecall.quantize.stage import run
+from genrecall.quantize.stage import QuantizeInputs, run
 from genrecall.quantize.training.train import train_quantizer
 
 torch.set_num_threads(1)
@@ -65,14 +66,13 @@ def quantize(out, **changes) -> FrozenSids:
     config = QuantizeConfig(min_items=10, training=QUICK).model_copy(update=changes)
     artifact = run(
         config,
-        ITEMS,
-        PATHS,
-        query_vectors=ITEMS[:40],
-        pairs=LoggedPairs(query=np.arange(40), item=np.arange(40), weight=np.ones(40)),
-        seed=0,
-        out=out,
-        inputs="hash",
-        log=SilentLog(),
+        QuantizeInputs(
+            item_vectors=ITEMS,
+            categories=PATHS,
+            query_vectors=ITEMS[:40],
+            pairs=LoggedPairs(query=np.arange(40), item=np.arange(40), weight=np.ones(40)),
+        ),
+        Work(out, inputs="hash", seed=0, log=SilentLog()),
     )
     return load_sids(artifact)
 

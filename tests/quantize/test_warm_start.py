@@ -11,11 +11,12 @@ import torch
 from genrecall.data.pairs import LoggedPairs
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import SilentLog
+from genrecall.foundation.work import Work
 from genrecall.quantize.config import ClusterConfig, QuantizeConfig, TrainingConfig, WarmConfig
 from genrecall.quantize.load import FrozenSids, Previous, load_sids
 from genrecall.quantize.quantizer import group_means
 from genrecall.quantize.stability import sid_stability
-from genrecall.quantize.stage import run
+from genrecall.quantize.stage import QuantizeInputs, run
 
 torch.set_num_threads(1)
 N, D = 2000, 16
@@ -66,15 +67,8 @@ def quantize(out, shop, *, previous=None, config=QUICK, log=None) -> FrozenSids:
     pairs = LoggedPairs(query=np.arange(100), item=np.arange(100), weight=np.ones(100))
     artifact = run(
         config,
-        shop.vectors,
-        shop.paths,
-        query_vectors=shop.vectors[:100],
-        pairs=pairs,
-        seed=0,
-        out=out,
-        inputs="",
-        log=log or SilentLog(),
-        previous=previous,
+        QuantizeInputs(shop.vectors, shop.paths, shop.vectors[:100], pairs, previous),
+        Work(out, inputs="", seed=0, log=log or SilentLog()),
     )
     return load_sids(artifact)
 

@@ -8,7 +8,6 @@ from safetensors.torch import load_file
 from torch import nn
 from trained import TEXTS, load_trained
 
-from genrecall.data.pairs import LoggedPairs
 from genrecall.data.tables import SEARCHES, Searches
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.progress import SilentLog
@@ -34,9 +33,6 @@ CONFIG = GeneratorConfig(
     checkpoint_every=3,
 )
 QUERIES = ["red drill", "coffee", "lamp"]
-PAIRS = LoggedPairs(
-    query=np.array([0, 1, 2, 2]), item=np.array([0, 80, 100, 101]), weight=np.ones(4)
-)
 SEARCHES_MADE = Searches(
     pl.DataFrame(
         {
@@ -53,7 +49,7 @@ SEARCHES_MADE = Searches(
     )
 )
 """Four shoppers, each of whom searches three times."""
-NO_PAIRS = LoggedPairs(*[np.empty(0, dtype=np.int64)] * 2, np.empty(0))
+NO_SEARCHES = Searches(pl.DataFrame(schema=SEARCHES))
 
 
 class Lines(SilentLog):
@@ -231,8 +227,7 @@ def test_a_damaged_checkpoint_is_told(train, tmp_path):
 @pytest.mark.parametrize("logged", [True, False])
 def test_every_mix_of_sources_trains(train, changes, logged):
     config = GeneratorConfig.model_validate(CONFIG.model_dump() | changes)
-    queries, pairs = (QUERIES, PAIRS) if logged else ([], NO_PAIRS)
-    train(config=config, queries=queries, pairs=pairs)
+    train(config=config, searches=SEARCHES_MADE if logged else NO_SEARCHES)
 
 
 def test_training_lowers_the_loss(train):

@@ -37,9 +37,6 @@ class GenerativeConfig(Section):
     head_weight: float = Field(default=0.3, ge=0)
     """Weight of the generator's learned heads against the look-ahead, whose weight is 1. The heads
     are trained alone; together with it the look-ahead would leave them little to learn."""
-    look_ahead_temperature: float = Field(default=0.05, gt=0)
-    """Temperature of the look-ahead features, in units of cosine similarity; that of the encoders'
-    training is the natural choice."""
     order: Literal["score", "beam", "dense"] = "dense"
     """In which order the items behind the beams are answered: by efficiency score as in the paper,
     by the beam's probability, or by query–item similarity and the beam's probability together."""

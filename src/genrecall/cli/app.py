@@ -209,7 +209,9 @@ def run(
         str | None,
         typer.Option("--from", help="Run this stage and those after it even if up to date."),
     ] = None,
-    last: Annotated[str, typer.Option("--to", help="The last stage to run.")] = "evaluate",
+    last: Annotated[
+        str | None, typer.Option("--to", help="The last stage to run; all by default.")
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Run all stages that are not up to date.

@@ -8,7 +8,8 @@ from typing import Final, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from genrecall.data.category_queries import LEVELS
-from genrecall.foundation.settings import Section
+from genrecall.foundation.artifact import Json
+from genrecall.foundation.settings import InputFile, Section
 
 Format = Literal["parquet", "csv", "jsonl"]
 
@@ -27,7 +28,7 @@ _GOOD_ITEMS: Final = ("searches", "judgments", "sequences")
 class TableSource(Section):
     """One table of the shop: a file and what our columns are called in it."""
 
-    file: Path
+    file: InputFile
     """The table's file. CSV and JSONL may be gzipped, which is seen by their first bytes. CSV has a
     header line, commas, and quotes doubled inside quotes; text is UTF-8."""
 
@@ -184,6 +185,13 @@ class DataConfig(Section):
                 "validation, `held_out` the test. Leave `split` out."
             )
         return self
+
+    def content(self) -> dict[str, Json]:
+        """As in every section; a table's format counts alike whether it was given or guessed."""
+        values = super().content()
+        for name, source in self.sources.items():
+            values[name]["format"] = source.kind
+        return values
 
     @property
     def sources(self) -> dict[str, TableSource]:

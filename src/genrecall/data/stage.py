@@ -21,6 +21,7 @@ from genrecall.data.sequences import searches_from_sequences
 from genrecall.data.shoppers import CHOICES_FILE, USERS_FILE, Shoppers, choices_of
 from genrecall.data.summary import Summary, _summarize, describe
 from genrecall.data.tables import Catalog, Searches
+from genrecall.data.training_data import TrainingData
 from genrecall.data.validate import (
     ITEMS_SCHEMA,
     JUDGMENTS_SCHEMA,
@@ -34,13 +35,11 @@ from genrecall.data.validate import (
 from genrecall.foundation.artifact import (
     Artifact,
     content_hash,
-    file_hash,
     open_artifact,
     write_json,
     writing,
 )
-from genrecall.foundation.errors import DataError
-from genrecall.foundation.progress import RunLog
+from genrecall.foundation.work import Work
 
 KIND: Final = "data"
 
@@ -52,16 +51,15 @@ class _Shop(NamedTuple):
     summary: Summary
 
 
-def run(config: DataConfig, out: Path, log: RunLog, *, inputs: str | None = None) -> Artifact:
-    """Read, check and split the shop's tables, and publish them at `out`.
+def run(config: DataConfig, work: Work) -> Artifact:
+    """Read, check and split the shop's tables, and publish them at `work.out`.
 
     The folder holds `items.parquet`, `searches.parquet`, `users.parquet` if there are users,
     `choices.parquet` if searches tell who chose what and when, `summary.json` and
     `rejects/<table>.jsonl` for each table with rejects. Equal files and config give equal bytes.
 
     The manifest's `parts` hold a hash of what later stages read, `titles`, `categories`, `training`
-    searches and `shoppers`, so that a new price trains nothing. Its `inputs` are those given, by
-    default `input_hash`.
+    searches and `shoppers`, so that a new price trains nothing.
 
     Raises:
         ConfigError: a mapping names a column that a table does not have.
@@ -70,7 +68,7 @@ def run(config: DataConfig, out: Path, log: RunLog, *, inputs: str | None = None
     shop = _read(config)
     items, searches = shop.reads["items"].frame, shop.searches.frame
     meta = {"parts": _digest_parts(items, searches, shop.shoppers.users)}
-    with writing(out, kind=KIND, inputs=inputs or input_hash(config), meta=meta) as folder:
+    with writing(work.out, kind=KIND, inputs=work.inputs, meta=meta) as folder:
         _write(items, folder / "items.parquet")
         _write(searches, folder / "searches.parquet")
         shop.shoppers.write(folder)
@@ -79,9 +77,9 @@ def run(config: DataConfig, out: Path, log: RunLog, *, inputs: str | None = None
                 write_rejects(read.rejects, folder / "rejects" / f"{name}.jsonl", file=read.file)
         write_json(folder / "summary.json", shop.summary)
     for line in describe(shop.summary):
-        log.say(line)
-    log.event("data", **shop.summary)
-    return open_artifact(out, kind=KIND)
+        work.log.say(line)
+    work.log.event("data", **shop.summary)
+    return open_artifact(work.out, kind=KIND)
 
 
 def _digest_parts(
@@ -116,6 +114,13 @@ def load_shoppers(artifact: Artifact) -> Shoppers | None:
     return Shoppers.load(artifact) if known else None
 
 
+def load_training(artifact: Artifact) -> TrainingData:
+    """Read back what models are trained on."""
+    catalog, searches = load(artifact)
+    shoppers = load_shoppers(artifact)
+    return TrainingData(catalog, searches, None if shoppers is None else shoppers.users)
+
+
 def validate(config: DataConfig) -> Summary:
     """Read and check everything as `run` does, and write nothing.
 
@@ -123,29 +128,6 @@ def validate(config: DataConfig) -> Summary:
         ConfigError, DataError: as `run` does.
     """
     return _read(config).summary
-
-
-def source_hashes(config: DataConfig) -> dict[str, str]:
-    """SHA-256 of each table's file, by the table's name.
-
-    Raises:
-        DataError: a file is missing.
-    """
-    for name, source in config.sources.items():
-        if not source.file.is_file():
-            raise DataError(f"{source.file} does not exist. Correct `{name}: file` in the config.")
-    return {name: file_hash(source.file) for name, source in config.sources.items()}
-
-
-def input_hash(config: DataConfig) -> str:
-    """Hash of everything that decides what `run` writes: the config and the files' bytes.
-
-    Where the files lie does not count, so that a shop can be moved.
-    """
-    settings = config.model_dump(mode="json")
-    for name, source in config.sources.items():
-        settings[name] |= {"file": source.file.name, "format": source.kind}
-    return content_hash({"config": settings, "sources": source_hashes(config)})
 
 
 def _read(config: DataConfig) -> _Shop:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from genrecall.foundation.settings import Section
+from genrecall.foundation.settings import ModelName, Section
 
 
 class EmbedConfig(Section):
@@ -16,7 +16,7 @@ class EmbedConfig(Section):
     shop needs no pretrained model.
     """
 
-    pretrained: str | None = Field(default=None, min_length=1)
+    pretrained: ModelName | None = None
     """Directory of a sentence-transformers model, or its name on the model hub, from which it is
     then downloaded once: it encodes titles and queries, on a GPU where there is one. Null trains
     the in-domain encoder. With a pretrained one, only the settings of the subwords (`vocabulary`,

@@ -20,9 +20,17 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from genrecall.embed.config import EmbedConfig
-from genrecall.foundation.artifact import Artifact, file_hash, write_json
+from genrecall.foundation.artifact import Artifact, write_json
 from genrecall.foundation.errors import ConfigError
-from genrecall.foundation.libraries import HUB_NAME, library, no_progress_bars, quiet
+from genrecall.foundation.libraries import (
+    HUB_NAME,
+    MODEL_SUFFIXES,
+    OTHER_BACKENDS,
+    library,
+    model_files,
+    no_progress_bars,
+    quiet,
+)
 from genrecall.foundation.progress import Progress, RunLog, SilentLog
 from genrecall.foundation.ragged import Bags
 from genrecall.text.subwords import SUBWORDS, SubwordTokenizer
@@ -32,8 +40,6 @@ SETTINGS: Final = "pretrained.json"
 
 _MODEL: Final = "model"
 _LAYOUT: Final = "modules.json"
-_READ: Final = (".jinja", ".json", ".model", ".safetensors", ".txt")
-_OTHER_BACKENDS: Final = ("onnx", "openvino")
 _OWNER: Final = "sentence-transformers"  # of the models whose names have no owner
 _AT_ONCE: Final = 16  # batches between two reports; texts of like length go into one batch
 _KEPT: Final = 1024  # queries at most whose vectors are kept for the next call
@@ -223,26 +229,6 @@ def find_model(name: str, log: RunLog) -> Path:
     return folder
 
 
-def model_files(folder: Path) -> list[str]:
-    """The files of a model that are copied, by their paths inside its folder, sorted."""
-    inside = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(
-        path.as_posix()
-        for path in inside
-        if path.suffix in _READ
-        and path.parts[0] not in _OTHER_BACKENDS
-        and not any(part.startswith(".") for part in path.parts)
-    )
-
-
-def model_hashes(name: str) -> dict[str, str] | str:
-    """What a model's vectors depend on: its files by their hashes; of one on the hub, its name."""
-    folder = Path(name)
-    if not folder.is_dir():
-        return name
-    return {file: file_hash(folder / file) for file in model_files(folder)}
-
-
 def _download(name: str, log: RunLog) -> Path:
     """Files of a model on the hub, those of the cache where nothing else can be reached."""
     hub = library(
@@ -253,8 +239,8 @@ def _download(name: str, log: RunLog) -> Path:
         with no_progress_bars():
             found = hub.snapshot_download(
                 name,
-                allow_patterns=[f"*{suffix}" for suffix in _READ],
-                ignore_patterns=[f"{backend}/*" for backend in _OTHER_BACKENDS],
+                allow_patterns=[f"*{suffix}" for suffix in MODEL_SUFFIXES],
+                ignore_patterns=[f"{backend}/*" for backend in OTHER_BACKENDS],
             )
     except (OSError, ValueError) as error:
         cause = " ".join(str(error).split())

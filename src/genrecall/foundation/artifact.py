@@ -24,6 +24,9 @@ from genrecall.foundation.errors import ArtifactError
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
 
+BUNDLE: Final = "bundle"
+"""Kind of the folder that is served."""
+
 Json = Any
 """A value that `json` can write: the manifest's `meta` is free-form."""
 
@@ -72,6 +75,12 @@ class Artifact:
             if file.startswith(f"{name}/")
         }
         return Artifact(self.path / name, kind=name, inputs="", meta={}, files=inside)
+
+    @property
+    def parts(self) -> dict[str, Artifact]:
+        """All subfolders, by name."""
+        names = {file.partition("/")[0] for file in self.files if "/" in file}
+        return {name: self.part(name) for name in sorted(names)}
 
     def read_json(self, name: str) -> Json:
         """Read one JSON file."""

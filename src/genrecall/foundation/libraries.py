@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Final
 
@@ -14,6 +15,12 @@ from genrecall.foundation.errors import ConfigError
 
 HUB_NAME: Final = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
 """What the name of a model on the hub looks like."""
+
+MODEL_SUFFIXES: Final = (".jinja", ".json", ".model", ".safetensors", ".txt")
+"""Files of a model that are read: settings, vocabularies and weights, and no code."""
+
+OTHER_BACKENDS: Final = ("onnx", "openvino")
+"""Folders of a model with weights that are not read."""
 
 _TALKATIVE: Final = ("huggingface_hub", "sentence_transformers", "transformers")
 
@@ -79,3 +86,15 @@ def quiet() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
+
+
+def model_files(folder: Path) -> list[str]:
+    """The files of a model that are read, by their paths inside its folder, sorted."""
+    inside = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(
+        path.as_posix()
+        for path in inside
+        if path.suffix in MODEL_SUFFIXES
+        and path.parts[0] not in OTHER_BACKENDS
+        and not any(part.startswith(".") for part in path.parts)
+    )

@@ -1,11 +1,191 @@
-"""The base of every config section: frozen, strict about names, documented field by field."""
+"""The base of every config section: frozen, strict about names, documented field by field.
+
+A setting that names a file, a bundle or a model says so by its type. From the type follows how it
+resolves against the config's folder, what of it may stand in a bundle that goes to other machines,
+and what a hash of inputs takes in its place: what lies there, not where it lies.
+"""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationInfo
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, core_schema
+
+from genrecall.foundation.artifact import BUNDLE, Json, file_hash, open_artifact
+from genrecall.foundation.errors import DataError
+from genrecall.foundation.libraries import model_files
+
+FOLDER: Final = "folder"
+"""Key of the validation context: the folder that paths resolve against. Without it they stay."""
+
+
+class PathKind(ABC):
+    """What a setting names; stands in the annotation of its type."""
+
+    @abstractmethod
+    def resolve(self, value: Any, folder: Path) -> Any:
+        """The setting as it counts for a config in `folder`."""
+
+    @abstractmethod
+    def portable(self, value: Any) -> str:
+        """The setting without the paths of this machine."""
+
+    @abstractmethod
+    def content(self, value: Any, setting: str) -> Json:
+        """What lies there; `setting` is its name, for errors."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        def resolved(value: Any, info: ValidationInfo) -> Any:
+            folder = (info.context or {}).get(FOLDER)
+            return value if folder is None else self.resolve(value, folder)
+
+        return core_schema.with_info_after_validator_function(resolved, handler(source))
+
+
+@dataclass(frozen=True)
+class FileKind(PathKind):
+    """A file: its name and its bytes count."""
+
+    def resolve(self, value: Path, folder: Path) -> Path:
+        """An absolute path stays."""
+        return (folder / value).resolve()
+
+    def portable(self, value: Path) -> str:
+        """The file's name."""
+        return value.name
+
+    def content(self, value: Path, setting: str) -> Json:
+        """Name and SHA-256.
+
+        Raises:
+            DataError: there is no such file.
+        """
+        if not value.is_file():
+            raise DataError(f"{value} does not exist. Correct `{setting}` in the config.")
+        return {"name": value.name, "sha256": file_hash(value)}
+
+
+@dataclass(frozen=True)
+class BundleKind(PathKind):
+    """A bundle.
+
+    Attributes:
+        parts: those that count, by the names of their stages; () for the whole.
+    """
+
+    parts: tuple[str, ...] = ()
+
+    def resolve(self, value: Path, folder: Path) -> Path:
+        """An absolute path stays."""
+        return (folder / value).resolve()
+
+    def portable(self, value: Path) -> str:
+        """The folder's name."""
+        return value.name
+
+    def content(self, value: Path, setting: str) -> Json:  # noqa: ARG002
+        """Digest of the bundle, or of each of the parts.
+
+        Raises:
+            ArtifactError: it is missing or damaged.
+        """
+        bundle = open_artifact(value, kind=BUNDLE)
+        if not self.parts:
+            return bundle.digest
+        return {part: bundle.part(part).digest for part in self.parts}
+
+
+@dataclass(frozen=True)
+class ModelKind(PathKind):
+    """A model: a directory if there is one of that name, else a name on the model hub."""
+
+    def resolve(self, value: str, folder: Path) -> str:
+        """A name that is no folder here stays."""
+        found = (folder / value).resolve()
+        return str(found) if found.is_dir() else value
+
+    def portable(self, value: str) -> str:
+        """The name of the hub, or of the directory."""
+        return Path(value).name if Path(value).is_absolute() else value
+
+    def content(self, value: str, setting: str) -> Json:  # noqa: ARG002
+        """The files of a directory by their hashes; of a model on the hub, its name."""
+        folder = Path(value)
+        if not folder.is_dir():
+            return value
+        return {file: file_hash(folder / file) for file in model_files(folder)}
+
+
+InputFile = Annotated[Path, FileKind()]
+"""A file that is read."""
+
+BundleFolder = Annotated[Path, BundleKind()]
+"""A bundle, all of which counts."""
+
+ModelName = Annotated[str, Field(min_length=1), ModelKind()]
+"""A directory with a model, or the name of one on the model hub."""
+
+
+class NamedPath(NamedTuple):
+    """A setting that names a path.
+
+    Attributes:
+        where: its name and those of the sections around it, from the outside.
+        kind: of what it names.
+        value: as it was given and resolved.
+    """
+
+    where: tuple[str, ...]
+    kind: PathKind
+    value: Any
 
 
 class Section(BaseModel):
     """A part of the config. The docstring under a field says what it does and its unit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    def paths(self) -> Iterator[NamedPath]:
+        """The settings that name paths, those of inner sections too."""
+        for name, value in self:
+            if isinstance(value, Section):
+                for inner in value.paths():
+                    yield inner._replace(where=(name, *inner.where))
+            elif value is not None and (kind := _kind_of(type(self).model_fields[name])):
+                yield NamedPath((name,), kind, value)
+
+    def portable(self) -> dict[str, Json]:
+        """All settings as JSON, without the paths of this machine."""
+        return self._written(lambda path: path.kind.portable(path.value))
+
+    def content(self) -> dict[str, Json]:
+        """All settings as JSON, with what lies at a path in its place: what a hash of inputs takes.
+
+        Raises:
+            DataError: a file is missing.
+            ArtifactError: a bundle is missing or damaged.
+        """
+        return self._written(lambda path: path.kind.content(path.value, ": ".join(path.where)))
+
+    def _written(self, form: Callable[[NamedPath], Json]) -> dict[str, Json]:
+        values = self.model_dump(mode="json")
+        for path in self.paths():
+            *outer, name = path.where
+            reduce(getitem, outer, values)[name] = form(path)
+        return values
+
+
+def _kind_of(field: FieldInfo) -> PathKind | None:
+    """What a setting names; None if it is no path."""
+    inner = [mark for part in get_args(field.annotation) for mark in get_args(part)[1:]]
+    return next((mark for mark in [*field.metadata, *inner] if isinstance(mark, PathKind)), None)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from genrecall.data.shoppers import HISTORY
-from genrecall.foundation.settings import Section
+from genrecall.foundation.settings import BundleFolder, Section
 from genrecall.generator.lm.config import LmConfig
 
 
@@ -49,7 +48,7 @@ _COMPACT: Final[Mapping[str, Mapping[str, Any]]] = {
 class DistillConfig(Section):
     """A teacher whose distribution over SIDs is learned beside the log."""
 
-    teacher: Path
+    teacher: BundleFolder
     """A bundle with the same SIDs, as a rule of family `lm`: made from the same data with the same
     settings up to the generator."""
 
@@ -138,10 +137,10 @@ class GeneratorConfig(Section):
     word_dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of a title's words left out where it is matched with a prompt."""
 
-    match_temperature: float = Field(default=0.05, gt=0)
-    """Temperature of the softmax that matches prompts and titles, and of the one over SIDs in stage
-    3 of `compact`, in units of cosine similarity. What stage 3 learns is served at
-    `channels.generative.look_ahead_temperature`: change both alike."""
+    temperature: float = Field(default=0.05, gt=0)
+    """Only for family `compact`: temperature of the softmax that matches prompts and titles, of the
+    one over SIDs in stage 3, and of the look-ahead that serves what they learn; in units of cosine
+    similarity. That of the encoder's training is the natural choice."""
 
     pseudo_queries: int = Field(default=200_000, ge=0)
     """Pseudo-queries made once before stage 2, spread evenly over the items."""

@@ -46,7 +46,6 @@ def load_generator(
     encoder: Encoder,
     items: LiveItems,
     head_weight: float,
-    temperature: float,
 ) -> Generator[Any]:
     """The generator as it was after a stage.
 
@@ -56,7 +55,6 @@ def load_generator(
         encoder: of stage `embed`.
         items: those that the stage has read, and behind them others, which are encoded now.
         head_weight: of the learned heads against the look-ahead; only for family `compact`.
-        temperature: of the look-ahead, in units of cosine similarity; only for family `compact`.
 
     Returns:
         A `compact` generator sees items and queries twice, by the encoder and by vectors of its
@@ -68,12 +66,13 @@ def load_generator(
     """
     part = artifact.part(stage)
     shopper = _shopper_settings(artifact, stage)
-    if artifact.read_json(STAGES_FILE)["family"] == "lm":
+    settings = artifact.read_json(STAGES_FILE)
+    if settings["family"] == "lm":
         return _load_lm(part, stage, encoder, items, shopper)
     model = CompactModel.load(part, space=items.table.space)
     own = np.load(part.file(OWN_VECTORS), allow_pickle=False)
     views = see_items(model, encoder, items, own=own)
-    serving = CompactServing(head_weight, temperature, shopper)
+    serving = CompactServing(head_weight, settings["temperature"], shopper)
     return CompactGenerator(model, encoder, items.seen_as(views), serving)
 
 

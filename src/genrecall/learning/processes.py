@@ -23,7 +23,6 @@ from torch.distributed import DistError, PrefixStore, Store  # type: ignore[attr
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.libraries import lm_library
 
-_TASK: Final = "task"
 _LOOK_EVERY: Final = 0.2  # seconds
 _PATIENCE: Final = timedelta(hours=2)
 """How long a process in training waits for one that still reads, or writes a checkpoint."""
@@ -48,7 +47,7 @@ def is_main() -> bool:
 class Launch:
     """What the main process lets the others do in one run; nothing where it is alone.
 
-    A context: when the main process leaves it, for an error too, those not called may end.
+    A context: when the main process leaves it, for an error too, those that wait may end.
 
     Args:
         store: where all processes read and write; None for one process.
@@ -56,7 +55,8 @@ class Launch:
 
     def __init__(self, store: Store | None) -> None:
         self._store = store
-        self._told = False
+        self._tasks = 0
+        self._dismissed = False
 
     @classmethod
     def join(cls) -> Self:
@@ -82,24 +82,29 @@ class Launch:
         self.dismiss()
 
     def call(self, task: str) -> None:
-        """In the main process: let the others do something, unless they were told before."""
-        if self._store is not None and is_main() and not self._told:
-            self._store.set(_TASK, task)
-            self._told = True
+        """In the main process: let the others do something, unless they were dismissed."""
+        if self._store is not None and is_main() and not self._dismissed:
+            self._store.set(self._next_task(), task)
+            self._dismissed = not task
 
     def dismiss(self) -> None:
-        """Let the others end, unless they were called."""
+        """Let the others end when they have done what they were called to."""
         self.call("")
 
     def wait(self) -> str:
-        """What the main process calls this one to; "" when it may end."""
+        """What the main process calls this one to next; "" when it may end."""
         assert self._store is not None
+        task = self._next_task()
         try:
-            while not self._store.check([_TASK]):
+            while not self._store.check([task]):
                 time.sleep(_LOOK_EVERY)  # Ctrl-C comes through
-            return self._store.get(_TASK).decode()
+            return self._store.get(task).decode()
         except DistError:
             return ""  # the main process has ended, and the store with it
+
+    def _next_task(self) -> str:
+        self._tasks += 1
+        return f"task {self._tasks}"
 
 
 @cache

@@ -8,9 +8,7 @@ from typing import Literal, cast, get_args
 from genrecall.bundle import KIND, open_bundle
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
-from genrecall.evaluate.metrics import (
-    Metrics,
-)
+from genrecall.evaluate.metrics import Metrics
 from genrecall.foundation.artifact import open_artifact, write_text
 from genrecall.foundation.errors import ArtifactError, ConfigError, unknown_name
 from genrecall.foundation.progress import FileLog
@@ -40,22 +38,21 @@ def evaluate_bundle(
     Raises:
         ArtifactError: bundle or data stage are missing or damaged, or do not belong together.
         ConfigError: another split.
-        DataError: no search of the split has a good item.
+        DataError: no search of the split has a relevant item.
     """
     if split not in get_args(_Measurable):
         raise ConfigError(unknown_name("split", split, get_args(_Measurable)))
     opened = open_artifact(bundle, kind=KIND)
     outputs = Outputs(bundle.parent)
     read = open_artifact(data or outputs.stage("data"), kind=data_stage.KIND)
-    _, searches = data_stage.load(read)
-    parts = open_bundle(opened)
+    tables = data_stage.load_training(read)
+    loaded = open_bundle(opened)
     if read.digest != opened.meta.get("data"):
         raise ArtifactError(
             f"{read.path} holds other items, searches or splits than {bundle} was made of, so it "
             "might measure what the bundle was trained on. Give the data stage of the bundle's own "
             "run with --data, or run the pipeline again."
         )
-    shoppers = data_stage.load_shoppers(read)
     config = Config.model_validate(opened.meta["config"])  # `open_bundle` has seen that it is ours
     set_threads(config.threads)
     log = FileLog(outputs.log)
@@ -63,8 +60,8 @@ def evaluate_bundle(
     if split == "test":
         log.say("  this is the test split: tune nothing on what it says")
     offline = evaluate(
-        parts,
-        SearchLog(searches, None if shoppers is None else shoppers.users),
+        loaded,
+        SearchLog(tables.searches, tables.users),
         split=cast("_Measurable", split),
         plan=Plan(
             config.evaluate,
@@ -77,8 +74,8 @@ def evaluate_bundle(
     )
     if report is not None:
         gathered = gather(
-            parts,
-            searches,
+            loaded,
+            tables.searches,
             evidence=offline.evidence,
             inputs=opened.digest,
             log_file=outputs.log,

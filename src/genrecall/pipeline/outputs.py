@@ -8,11 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from genrecall.foundation.artifact import (
-    MANIFEST,
-    Artifact,
-    open_artifact,
-)
+from genrecall.foundation.artifact import MANIFEST, Artifact, open_artifact
 from genrecall.foundation.errors import ArtifactError
 
 
@@ -64,6 +60,10 @@ class Outputs:
     def checkpoints(self) -> Path:
         """From where an interrupted training resumes."""
         return self.folder / "work" / "checkpoints"
+
+    def holds(self, path: Path) -> bool:
+        """Whether a path lies in the folder, which a run replaces."""
+        return path.resolve().is_relative_to(self.folder.resolve())
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
 
 from genrecall import __version__
-from genrecall.bundle import KIND as BUNDLE
-from genrecall.bundle import PARTS
 from genrecall.config import Config
 from genrecall.evaluate.metrics import Metrics
 from genrecall.foundation.artifact import (
+    BUNDLE,
     Artifact,
     content_hash,
     write_json,
@@ -20,60 +18,44 @@ from genrecall.foundation.artifact import (
     writing,
 )
 from genrecall.pipeline.outputs import Outputs, find_artifact
+from genrecall.pipeline.stages import STAGES, Stage
 from genrecall.report.page import render_report
 
-_SERVED: Final[Mapping[str, tuple[str, ...]]] = {"data": ("items.parquet",)}
-"""Of the stages not named here all files are served. Searches, users and rejects tell of single
-shoppers and stay behind."""
 
-
-def publish(outputs: Outputs, config: Config, stages: Mapping[str, Artifact]) -> Metrics:
+def publish(
+    outputs: Outputs, config: Config, stages: Sequence[Stage], done: Mapping[str, Artifact]
+) -> Metrics:
     """Write the bundle, the figures, the page and the rejects where their readers look.
 
     Args:
         outputs: where to.
         config: what the stages were made with.
-        stages: all of them, by name.
+        stages: of the pipeline.
+        done: what each of them has made, by name.
 
     Returns:
         The figures of the validation split.
     """
-    evaluated = stages["evaluate"]
+    evaluated = done["evaluate"]
     metrics: Metrics = evaluated.read_json("metrics.json")
     meta = {
         "version": __version__,
-        "config": _portable(config),
+        "config": config.portable(),
         "metrics": metrics,
-        "data": stages["data"].digest,
+        "data": done["data"].digest,
         "fusion": evaluated.read_json("fusion.json"),
-        "sid_space": stages["quantize"].read_json("space.json"),
+        "sid_space": done["quantize"].read_json("space.json"),
     }
-    digests = {name: stages[name].digest for name in PARTS}
+    digests = {stage.name: done[stage.name].digest for stage in stages if stage.served}
     inputs = content_hash({"stages": digests, "meta": meta})
     found, _ = find_artifact(outputs.bundle, kind=BUNDLE)
     if found is None or found.inputs != inputs:
         with writing(outputs.bundle, kind=BUNDLE, inputs=inputs, meta=meta) as folder:
-            copy_served(stages, folder)
+            copy_served(done, folder, stages=stages)
     write_json(outputs.metrics, metrics)
     write_text(outputs.report, render_report(metrics, evaluated.read_json("report.json")))
-    _copy_rejects(stages["data"].path / "rejects", outputs.rejects)
+    _copy_rejects(done["data"].path / "rejects", outputs.rejects)
     return metrics
-
-
-def _portable(config: Config) -> dict[str, Any]:
-    """The config without the paths of this machine."""
-    values = config.model_dump(mode="json")
-    for name, source in config.data.sources.items():
-        values["data"][name]["file"] = source.file.name
-    if (model := config.embed.pretrained) and Path(model).is_absolute():
-        values["embed"]["pretrained"] = Path(model).name
-    if (model := config.generator.lm.pretrained) and Path(model).is_absolute():
-        values["generator"]["lm"]["pretrained"] = Path(model).name
-    if distill := config.generator.distill:
-        values["generator"]["distill"]["teacher"] = distill.teacher.name
-    if kept := config.quantize.warm_start:
-        values["quantize"]["warm_start"] = kept.name
-    return values
 
 
 def _copy_rejects(rejects: Path, target: Path) -> None:
@@ -86,10 +68,20 @@ def _copy_rejects(rejects: Path, target: Path) -> None:
         target.rmdir()
 
 
-def copy_served(stages: Mapping[str, Artifact], folder: Path) -> None:
-    """Copy what a bundle holds of the stages, by name, into its folder."""
-    for part in PARTS:
-        for name in _SERVED.get(part, stages[part].files):
-            target = folder / part / name
+def copy_served(
+    done: Mapping[str, Artifact], folder: Path, *, stages: Sequence[Stage] = STAGES
+) -> None:
+    """Copy what a bundle holds of the stages into its folder.
+
+    Args:
+        done: what the stages have made, by name; at least those of which something is served.
+        folder: of the bundle.
+        stages: of the pipeline.
+    """
+    for stage in stages:
+        if not stage.served:
+            continue
+        for name in stage.served_files(done[stage.name]):
+            target = folder / stage.name / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(stages[part].file(name), target)
+            shutil.copyfile(done[stage.name].file(name), target)

@@ -1,19 +1,213 @@
-"""The stages in order."""
+"""The stages as values, in order.
+
+```
+data → embed → quantize → generator → evaluate → bundle
+```
+
+What each one is made with, what it reads and what of it is served stands in its entry of `STAGES`;
+names, order, the hash of inputs and the contents of a bundle follow from the list. A new stage is
+one entry, and a function that hands its room what it needs.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Final
 
-STAGES: Final = ("data", "embed", "quantize", "generator", "evaluate")
+from genrecall import __version__
+from genrecall.bundle import assemble
+from genrecall.config import Config
+from genrecall.data import stage as data_stage
+from genrecall.embed import stage as embed_stage
+from genrecall.foundation.artifact import BUNDLE, Artifact, Json, content_hash, open_artifact
+from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.settings import Section
+from genrecall.foundation.work import Work
+from genrecall.learning.processes import launched
+from genrecall.offline import stage as evaluate_stage
+from genrecall.pipeline.made import Made
+from genrecall.pipeline.outputs import Outputs
+from genrecall.quantize import stage as quantize_stage
+from genrecall.quantize.load import HEALTH, load_previous
+from genrecall.supervised import stage as generator_stage
+from genrecall.supervised.distill import open_teacher
+
+Asks = Callable[[Config], Any]
+"""Whether some settings ask for something."""
 
 
-_READS: Final = {
-    "embed": ("titles", "training"),
-    "quantize": ("categories", "training"),
-    "generator": ("titles", "training"),
-}
-"""What each training stage reads of the tables."""
+def _accept(config: Config) -> None:
+    """Refuse nothing."""
 
 
-_PATHS: Final = {"warm_start": True, "distill": {"teacher"}}
-"""Settings that name bundles: what these hold counts, not where they lie."""
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One step of the pipeline, which publishes a folder.
+
+    The folder's manifest names the hash of what it was made from, and the stage runs again only if
+    that has changed.
+
+    Attributes:
+        name: of the stage and the kind of its folder.
+        settings: what of the config it is made with: sections, and `seed` where chance takes part.
+        run: makes the folder.
+        reads: what it reads of the stages before: a name for all files of a stage, or
+            `stage.part` for one of the `parts` in the manifest of a stage.
+        reads_if: the same for what it reads with some settings only.
+        served: patterns of the files that a bundle holds under the stage's name.
+        shared: whether all processes of a launch take part in it; the main one writes.
+        check: refuses settings before any stage runs.
+    """
+
+    name: str
+    settings: tuple[str, ...]
+    run: Callable[[Made, Work], Artifact]
+    reads: tuple[str, ...] = ()
+    reads_if: Mapping[str, Asks] = field(default_factory=dict)
+    served: tuple[str, ...] = ()
+    shared: bool = False
+    check: Callable[[Config], None] = _accept
+
+    def content(self, config: Config) -> dict[str, Json]:
+        """The settings, with what lies at a path in its place.
+
+        Raises:
+            DataError, ArtifactError: something that they name is missing or damaged.
+        """
+        return {name: _content(getattr(config, name)) for name in self.settings}
+
+    def inputs(
+        self, content: Mapping[str, Json], config: Config, done: Mapping[str, Artifact]
+    ) -> str:
+        """Hash of everything that decides what `run` makes.
+
+        Args:
+            content: of the settings.
+            config: of the run.
+            done: the stages before, by name.
+        """
+        asked = [read for read, asks in self.reads_if.items() if asks(config)]
+        read = {name: _digest(name, done) for name in (*self.reads, *asked)}
+        # Another version may make other things of the same inputs.
+        return content_hash({"version": __version__, "settings": content, "read": read})
+
+    def served_files(self, artifact: Artifact) -> list[str]:
+        """What a bundle holds of the folder."""
+        return [
+            file
+            for file in artifact.files
+            if any(fnmatchcase(file, pattern) for pattern in self.served)
+        ]
+
+
+def _content(value: Any) -> Json:
+    return value.content() if isinstance(value, Section) else value
+
+
+def _digest(read: str, done: Mapping[str, Artifact]) -> str:
+    stage, _, part = read.partition(".")
+    return str(done[stage].meta["parts"][part]) if part else done[stage].digest
+
+
+def _data(made: Made, work: Work) -> Artifact:
+    return data_stage.run(made.config.data, work)
+
+
+def _embed(made: Made, work: Work) -> Artifact:
+    return embed_stage.run(made.config.embed, made.data, work)
+
+
+def _quantize(made: Made, work: Work) -> Artifact:
+    data, embedded, previous = made.data, made.embedded(), None
+    if kept := made.config.quantize.warm_start:
+        previous = load_previous(open_artifact(kept, kind=BUNDLE), data.catalog.item_ids)
+    inputs = quantize_stage.QuantizeInputs(
+        item_vectors=embedded.item_vectors,
+        categories=data.catalog.categories,
+        query_vectors=embedded.encoder.encode(data.queries),
+        pairs=data.pairs,
+        previous=previous,
+    )
+    return quantize_stage.run(made.config.quantize, inputs, work)
+
+
+def _generator(made: Made, work: Work) -> Artifact:
+    config, table, teacher = made.config.generator, made.table(), None
+    if config.distill is not None:
+        teacher = open_teacher(open_artifact(config.distill.teacher, kind=BUNDLE), table, work.log)
+    return generator_stage.run(config, made.data, made.embedded(), table, work, teacher=teacher)
+
+
+def _check_processes(config: Config) -> None:
+    if launched() > 1 and config.generator.family != "lm":
+        raise ConfigError(
+            f"{launched()} processes were started, and generator.family is "
+            f"{config.generator.family!r}, which one process trains; several train 'lm'. Start one "
+            "by `genrecall run`, or say family: lm."
+        )
+
+
+def _evaluate(made: Made, work: Work) -> Artifact:
+    return evaluate_stage.run(
+        made.config,
+        assemble(made.stages, channels=made.config.channels),
+        made.data,
+        work,
+        health=made.stages["quantize"].read_json(HEALTH),
+        log_file=made.outputs.log,
+    )
+
+
+STAGES: Final = (
+    Stage(
+        "data",
+        settings=("data",),
+        run=_data,
+        # Searches, users and rejects tell of single shoppers and stay behind.
+        served=("items.parquet",),
+    ),
+    Stage(
+        "embed",
+        settings=("embed", "seed"),
+        run=_embed,
+        reads=("data.titles", "data.training"),
+        served=("*",),
+    ),
+    Stage(
+        "quantize",
+        settings=("quantize", "seed"),
+        run=_quantize,
+        reads=("data.categories", "data.training", "embed"),
+        # Which of today's items the kept bundle holds.
+        reads_if={"data.titles": lambda config: config.quantize.warm_start},
+        served=("*",),
+    ),
+    Stage(
+        "generator",
+        settings=("generator", "seed"),
+        run=_generator,
+        reads=("data.titles", "data.training", "embed", "quantize"),
+        reads_if={"data.shoppers": lambda config: config.generator.user_query_to_sid.steps},
+        served=("*",),
+        shared=True,
+        check=_check_processes,
+    ),
+    Stage(
+        "evaluate",
+        settings=("evaluate", "channels", "funnel", "seed"),
+        run=_evaluate,
+        reads=("data", "embed", "quantize", "generator"),
+    ),
+)
+
+
+def open_served(outputs: Outputs, stages: Sequence[Stage] = STAGES) -> dict[str, Artifact]:
+    """What the stages whose files make a bundle have left in a run's folder, by name.
+
+    Raises:
+        ArtifactError: one of them has not run, or is damaged.
+    """
+    names = [stage.name for stage in stages if stage.served]
+    return {name: open_artifact(outputs.stage(name), kind=name) for name in names}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from genrecall.foundation.settings import Section
+from genrecall.foundation.settings import BundleKind, Section
 
 
 class TrainingConfig(Section):
@@ -139,7 +139,7 @@ class QuantizeConfig(Section):
     clusters: ClusterConfig = ClusterConfig()
     """Cluster size control."""
 
-    warm_start: Path | None = None
+    warm_start: Annotated[Path, BundleKind(("data", "quantize"))] | None = None
     """A bundle of an earlier catalog whose SIDs are to be kept: items that it holds keep theirs,
     new items take those that are there, and the SID space only grows. It must not lie in the folder
     that the run replaces. The text encoder may have been trained anew, with the same `dim`: a SID

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from genrecall.foundation.artifact import Artifact, open_artifact, write_json, w
 from genrecall.foundation.errors import DataError
 from genrecall.foundation.progress import RunLog
 from genrecall.foundation.sid import SidTable
+from genrecall.foundation.work import Work
 from genrecall.quantize.categories import (
     UNKNOWN,
     Categories,
@@ -32,38 +33,39 @@ from genrecall.quantize.training.train import train_quantizer
 from genrecall.quantize.training.warm import continued, keep_sids
 
 
-def run(
-    config: QuantizeConfig,
-    item_vectors: Vectors,
-    categories: Sequence[CategoryPath | None],
-    *,
-    query_vectors: Vectors,
-    pairs: LoggedPairs,
-    seed: int,
-    out: Path,
-    inputs: str,
-    log: RunLog,
-    previous: Previous | None = None,
-) -> Artifact:
-    """Train the quantizer, assign and freeze the SIDs, write them to `out`.
+class QuantizeInputs(NamedTuple):
+    """What SIDs are made of.
 
-    Args:
-        config: the section `quantize`.
+    Attributes:
         item_vectors: float32 `[N, D]`, L2-normalized, in the order of the catalog.
         categories: category path of each item, root first; None when unknown.
         query_vectors: float32 `[Q, D]`, L2-normalized, of the training searches.
         pairs: which item was good for which query; may be empty.
-        seed: the same seed gives the same SIDs.
-        out: where the artifact appears.
-        inputs: hash of what this stage depends on.
-        log: where to report.
-        previous: SIDs to keep; None makes them anew. `config.warm_start` is not read here.
+        previous: SIDs to keep; None makes them anew.
+    """
+
+    item_vectors: Vectors
+    categories: Sequence[CategoryPath | None]
+    query_vectors: Vectors
+    pairs: LoggedPairs
+    previous: Previous | None = None
+
+
+def run(config: QuantizeConfig, inputs: QuantizeInputs, work: Work) -> Artifact:
+    """Train the quantizer, assign and freeze the SIDs, write them to `work.out`.
+
+    Args:
+        config: the section `quantize`; `warm_start` is not read here.
+        inputs: what the SIDs are made of.
+        work: where to write and to report.
 
     Raises:
         ConfigError: more categories than `max_categories`, or vectors of another width than those
             of `previous`.
         DataError: no item, or arrays that do not fit each other.
     """
+    item_vectors, categories, query_vectors, pairs, previous = inputs
+    seed, log = work.seed, work.log
     _check(item_vectors, categories, query_vectors, pairs)
     found, frozen, forced = _categorize(config, categories, previous)
     log.say(f"  categories: {found.report()}")
@@ -118,7 +120,8 @@ def run(
     for warning in health.warnings():
         log.say(f"  warning: {warning}")
     log.event("quantize", **health.as_json())
-    with writing(out, kind=KIND, inputs=inputs, meta={"space": table.space.digest}) as folder:
+    meta = {"space": table.space.digest}
+    with writing(work.out, kind=KIND, inputs=work.inputs, meta=meta) as folder:
         quantizer.save(folder)
         write_json(folder / CATEGORIES, {**frozen.as_json(), "rolled_up": found.rolled_up})
         write_json(folder / SPACE, {"sizes": table.space.sizes, "digest": table.space.digest})
@@ -126,7 +129,7 @@ def run(
         write_json(folder / EXAMPLES, examples)
         np.save(folder / SIDS, table.codes, allow_pickle=False)
         np.save(folder / CENTROIDS, quantizer.centroids(item_vectors, table), allow_pickle=False)
-    return open_artifact(out, kind=KIND)
+    return open_artifact(work.out, kind=KIND)
 
 
 def _categorize(

@@ -170,7 +170,7 @@ class CompactTrainer:
 
         def losses(rng: np.random.Generator) -> dict[str, Tensor]:
             batch = draw_batch(self._shop, sources, size, self._config, rng)
-            temperature = self._config.match_temperature
+            temperature = self._config.temperature
             loss = batch_loss(self.model, self._shop.trie, batch, temperature=temperature)
             return {"loss": loss.total, "match": loss.match}
 
@@ -191,7 +191,7 @@ class CompactTrainer:
             length=config.history,
         )
         first_views = FirstViews(shop.encoder, sources)
-        sids = SidDistribution(items, len(shop.trie), temperature=config.match_temperature)
+        sids = SidDistribution(items, len(shop.trie), temperature=config.temperature)
 
         def losses(rng: np.random.Generator) -> dict[str, Tensor]:
             drawn = list(draw(sources, size, targets=config.targets, rng=rng))

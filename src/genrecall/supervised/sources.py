@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.data.pairs import LoggedPairs
-from genrecall.data.tables import Catalog
-from genrecall.embed.encoder import Encoder
+from genrecall.data.training_data import TrainingData
+from genrecall.embed.load import Embedded
 from genrecall.foundation.errors import ConfigError
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.load import ITEM_TO_SID, QUERY_TO_SID, USER_QUERY_TO_SID
@@ -69,13 +68,10 @@ def draw(
 
 def stage_sources(
     config: GeneratorConfig,
-    catalog: Catalog,
-    titles: Words,
+    data: TrainingData,
+    embedded: Embedded,
     *,
-    queries: list[str],
-    pairs: LoggedPairs,
-    encoder: Encoder,
-    item_vectors: NDArray[np.float32],
+    titles: Words,
     sid_of_item: NDArray[np.int64],
     known: KnownShoppers | None,
     teacher: Teacher | None,
@@ -85,12 +81,9 @@ def stage_sources(
 
     Args:
         config: shares and numbers.
-        catalog: the items.
+        data: the items and the training queries.
+        embedded: for features and the targets of pseudo-queries.
         titles: of the items, cut into words.
-        queries: distinct training queries.
-        pairs: which item was good for which query.
-        encoder: for features and the targets of pseudo-queries.
-        item_vectors: float32 `[N, D]`.
         sid_of_item: position of each item's SID in the trie, int64 `[N]`.
         known: searches with their shoppers; None for no stage 3.
         teacher: whose answers stage 2 learns from, too; None for nobody's.
@@ -99,14 +92,14 @@ def stage_sources(
     Raises:
         ConfigError: the shares leave nothing to learn from.
     """
-    tokenizer = encoder.tokenizer
-    of_titles = title_prompts(tokenizer, titles, texts=catalog.titles)
-    logged = logged_prompts(tokenizer, queries, pairs) if queries else None
+    tokenizer, texts = embedded.encoder.tokenizer, data.catalog.titles
+    of_titles = title_prompts(tokenizer, titles, texts=texts)
+    logged = logged_prompts(tokenizer, data.queries, data.pairs) if data.queries else None
     pseudo = pseudo_prompts(
-        encoder,
+        embedded.encoder,
         titles,
-        words=tokenizer.known_words(catalog.titles),
-        item_vectors=item_vectors,
+        words=tokenizer.known_words(texts),
+        item_vectors=embedded.item_vectors,
         config=config,
         rng=rng,
     )

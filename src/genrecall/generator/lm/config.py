@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from genrecall.foundation.settings import Section
+from genrecall.foundation.settings import ModelName, Section
 
 Size = Literal["nano", "tiny", "small", "base", "large"]
 
@@ -83,7 +83,7 @@ class LoraConfig(Section):
 class LmConfig(Section):
     """A causal language model as the generator."""
 
-    pretrained: str | None = None
+    pretrained: ModelName | None = None
     """Where the backbone comes from: a local directory, or a name on the model hub, which
     transformers downloads unless it is in its cache. Paper: Qwen2.5-0.5B. None, our default, starts
     from scratch, with a vocabulary of the shop's own words: no download, and small enough for a

@@ -1,0 +1,40 @@
+"""What is learned from: the catalog, the searches, and who made them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from genrecall.data.pairs import LoggedPairs, logged_pairs
+from genrecall.data.tables import Catalog, Searches
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """A shop's tables, as its models are trained on them.
+
+    Attributes:
+        catalog: all items.
+        searches: of all splits; those of the training split are learned from.
+        users: columns of `USERS`; None where nothing is known of them.
+    """
+
+    catalog: Catalog
+    searches: Searches
+    users: pl.DataFrame | None = None
+
+    @property
+    def queries(self) -> list[str]:
+        """Distinct queries of the training searches."""
+        return self._logged[0]
+
+    @property
+    def pairs(self) -> LoggedPairs:
+        """Which item was good for which of those queries; may be empty."""
+        return self._logged[1]
+
+    @cached_property
+    def _logged(self) -> tuple[list[str], LoggedPairs]:
+        return logged_pairs(self.searches.of("train"))

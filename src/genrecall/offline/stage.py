@@ -1,0 +1,66 @@
+"""Stage `evaluate`: figures of the validation split, and what the report shows."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from genrecall.bundle import OpenBundle
+from genrecall.config import Config
+from genrecall.data.training_data import TrainingData
+from genrecall.foundation.artifact import Artifact, Json, open_artifact, write_json, writing
+from genrecall.foundation.work import Work
+from genrecall.offline.evidence import gather
+from genrecall.offline.measure import Plan, evaluate, unmeasured
+from genrecall.offline.requests import SearchLog
+from genrecall.offline.runs import write_trec
+
+
+def run(
+    config: Config,
+    bundle: OpenBundle,
+    data: TrainingData,
+    work: Work,
+    *,
+    health: Json,
+    log_file: Path,
+) -> Artifact:
+    """Measure on the validation split what a run has made, and gather evidence for its report.
+
+    Args:
+        config: of the run; its sections `evaluate` and `funnel` are read.
+        bundle: what the run has made.
+        data: the searches, and who made them.
+        work: where to write and to report.
+        health: figures of the SIDs.
+        log_file: events of the run, for the curves of training.
+    """
+    log = work.log
+    if not len(data.searches.of("validation")):
+        log.say("  no validation search has a relevant item: nothing is measured")
+        offline = unmeasured(data.searches, split="validation", health=health)
+    else:
+        offline = evaluate(
+            bundle,
+            SearchLog(data.searches, data.users),
+            split="validation",
+            plan=Plan(config.evaluate, config.funnel.fusion, seed=work.seed),
+            health=health,
+            log=log,
+        )
+    start = time.monotonic()
+    report = gather(
+        bundle,
+        data.searches,
+        evidence=offline.evidence,
+        inputs=work.inputs,
+        log_file=log_file,
+        seed=work.seed,
+    )
+    log.say(f"  report: {time.monotonic() - start:.1f} s")
+    with writing(work.out, kind="evaluate", inputs=work.inputs) as folder:
+        write_json(folder / "metrics.json", offline.metrics)
+        write_json(folder / "report.json", report)
+        write_json(folder / "fusion.json", offline.weights)
+        write_trec(offline, data.catalog, folder / "trec")
+    return open_artifact(work.out, kind="evaluate")
