@@ -57,6 +57,7 @@ from genrecall.foundation.errors import DataError
 from genrecall.foundation.progress import FileLog
 from genrecall.foundation.sid import SidTable
 from genrecall.foundation.trie import Trie
+from genrecall.foundation.work import Work
 from genrecall.generator.compact.look_ahead import LookAhead
 from genrecall.index.prefixes import mean_vectors
 from genrecall.pipeline.outputs import Outputs, find_artifact

@@ -9,10 +9,13 @@ from torch import nn
 from trained import TEXTS, load_trained
 
 from genrecall.data.tables import SEARCHES, Searches
+from genrecall.data.training_data import TrainingData
+from genrecall.embed.load import Embedded
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.progress import SilentLog
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.foundation.trie import Trie
+from genrecall.foundation.work import Work
 from genrecall.generator.compact.generator import CompactGenerator, CompactServing
 from genrecall.generator.compact.model import CompactModel
 from genrecall.generator.config import GeneratorConfig, StageConfig
@@ -73,23 +76,17 @@ def parts(shop_run):
 def train(parts, tmp_path):
     """Run the stage; returns the artifact's digest."""
 
-    def run(out="out", *, config=CONFIG, queries=QUERIES, pairs=PAIRS, seed=1, log=None, **options):
-        artifact = stage.run(
-            config,
-            parts.items.catalog,
-            queries=list(queries),
-            pairs=pairs,
-            encoder=parts.encoder,
-            item_vectors=parts.items.vectors,
-            table=parts.items.table,
-            seed=seed,
+    def run(out="out", *, config=CONFIG, searches=SEARCHES_MADE, seed=1, log=None, **options):
+        work = Work(
             out=tmp_path / out,
-            checkpoints=tmp_path / options.get("checkpoints", f"checkpoints of {out}"),
             inputs=options.get("inputs", "the same inputs"),
+            seed=seed,
             log=log or SilentLog(),
-            searches=options.get("searches", SEARCHES_MADE),
+            checkpoints=tmp_path / options.get("checkpoints", f"checkpoints of {out}"),
         )
-        return artifact.digest
+        data = TrainingData(parts.items.catalog, searches)
+        embedded = Embedded(parts.encoder, parts.items.vectors)
+        return stage.run(config, data, embedded, parts.items.table, work).digest
 
     return run
 
