@@ -120,17 +120,21 @@ def _embed(made: Made, work: Work) -> Artifact:
 
 
 def _quantize(made: Made, work: Work) -> Artifact:
+    return quantize_stage.run(made.config.quantize, _quantize_inputs(made), work)
+
+
+def _quantize_inputs(made: Made) -> quantize_stage.QuantizeInputs:
+    """What the stage reads; the encoder, which may be large, ends with this function."""
     data, embedded, previous = made.data, made.embedded(), None
     if kept := made.config.quantize.warm_start:
         previous = load_previous(open_artifact(kept, kind=BUNDLE), data.catalog.item_ids)
-    inputs = quantize_stage.QuantizeInputs(
+    return quantize_stage.QuantizeInputs(
         item_vectors=embedded.item_vectors,
         categories=data.catalog.categories,
         query_vectors=embedded.encoder.encode(data.queries),
         pairs=data.pairs,
         previous=previous,
     )
-    return quantize_stage.run(made.config.quantize, inputs, work)
 
 
 def _generator(made: Made, work: Work) -> Artifact:
