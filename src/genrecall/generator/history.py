@@ -23,7 +23,13 @@ from numpy.typing import NDArray
 
 from genrecall.data.shoppers import HISTORY, Pair
 from genrecall.embed.encoder import Encoder
-from genrecall.foundation.ragged import Bags, ragged_offsets, ragged_ranges
+from genrecall.foundation.ragged import (
+    Bags,
+    filter_bags,
+    ragged_offsets,
+    ragged_owners,
+    ragged_ranges,
+)
 from genrecall.generator.compact.look_ahead import mean_vectors
 from genrecall.generator.prompts import Prompt
 
@@ -114,16 +120,14 @@ class ShopperRule:
         number = {query: place for place, query in enumerate(dict.fromkeys(queries))}
         vectors = self.encoder.encode(list(number))
         asked = np.array([number[query] for query in queries])
-        counts = np.diff(histories.offsets)
-        place = np.repeat(np.arange(len(counts)), counts)
+        place = ragged_owners(np.diff(histories.offsets))
         kept = np.empty(len(place), dtype=np.bool_)
         for first in range(0, len(asked), _AT_ONCE):
             categories = related.of(vectors[asked[first : first + _AT_ONCE]])
             end = first + len(categories)
             part = slice(histories.offsets[first], histories.offsets[end])
             kept[part] = categories[place[part] - first, related.category[histories.ids[part]]]
-        left = np.bincount(place[kept], minlength=len(counts))
-        return Bags(histories.ids[kept], ragged_offsets(left))
+        return filter_bags(histories, kept)
 
 
 def make_rule(

@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from genrecall.foundation.errors import ArtifactError, DataError
+from genrecall.foundation.ragged import ragged_offsets
 from genrecall.foundation.sid import LEVELS, Codes, SidTable
 
 WEIGHTS: Final = "quantizer.safetensors"
@@ -306,7 +307,7 @@ def group_means(points: Vectors, groups: NDArray[np.int64], n_groups: int) -> Ve
     """Mean of the points of each group, float32 `[n_groups, d]`; zero for an empty group."""
     order = np.argsort(groups, kind="stable")
     counts = np.bincount(groups, minlength=n_groups)
-    starts = np.cumsum(counts) - counts
+    starts = ragged_offsets(counts)[:-1]
     means = np.zeros((n_groups, points.shape[1]), dtype=np.float32)
     filled = counts > 0
     if filled.any():

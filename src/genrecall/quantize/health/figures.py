@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.foundation.artifact import Json
+from genrecall.foundation.ragged import run_starts
 from genrecall.foundation.sid import LEVELS, SidTable
 from genrecall.quantize.health.warnings import find_warnings
 from genrecall.quantize.quantizer import Vectors, group_means
@@ -233,7 +234,7 @@ def purity_of_sids(
     )
     if not len(counts):
         return counts, counts, counts
-    starts = np.flatnonzero(np.diff(pairs[0], prepend=-1))
+    starts = run_starts(pairs[0])
     return pairs[0, starts], np.add.reduceat(counts, starts), np.maximum.reduceat(counts, starts)
 
 

@@ -15,7 +15,7 @@ from genrecall.data.pairs import LoggedPairs
 from genrecall.foundation.progress import Progress, RunLog
 from genrecall.foundation.ragged import ragged_offsets
 from genrecall.foundation.sid import LEVELS
-from genrecall.learning.sampling import draw_in_runs
+from genrecall.learning.sampling import draw_in_runs, running_sums
 from genrecall.quantize.config import TrainingConfig
 from genrecall.quantize.quantizer import (
     Quantized,
@@ -285,7 +285,7 @@ class _QuerySampler:
         order = np.argsort(pairs.item, kind="stable")
         self._query = pairs.query[order]
         self._offsets = ragged_offsets(np.bincount(pairs.item, minlength=n_items))
-        self._cumulative = np.concatenate([[0.0], np.cumsum(pairs.weight[order])])
+        self._cumulative = running_sums(pairs.weight[order])
 
     def draw(self, rows: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
         """A query of each item, -1 for items without one: int64 `[B]`."""

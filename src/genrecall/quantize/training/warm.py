@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.ragged import ragged_offsets
 from genrecall.foundation.sid import LEVELS, Codes, SidSpace, SidTable
 from genrecall.quantize.categories import UNKNOWN, CategoryCodes
 from genrecall.quantize.config import QuantizeConfig
@@ -222,7 +223,7 @@ def _split_outgrown(
     """Give new items that a SID has no room for third codes of their own."""
     new = codes.copy()
     sids, at, size = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
-    members = np.split(np.argsort(at, kind="stable"), np.cumsum(size)[:-1])
+    members = np.split(np.argsort(at, kind="stable"), ragged_offsets(size)[1:-1])
     taken = {tuple(sid) for sid in [*before.sids.tolist(), *sids.tolist()]}
     for sid in np.flatnonzero(size > t_max).tolist():
         rows, (c1, c2, c3) = members[sid], sids[sid].tolist()
