@@ -15,7 +15,7 @@ from genrecall.foundation.artifact import Json
 from genrecall.foundation.ragged import run_starts
 from genrecall.foundation.sid import LEVELS, SidTable
 from genrecall.quantize.health.warnings import find_warnings
-from genrecall.quantize.quantizer import Vectors, group_means
+from genrecall.quantize.quantizer import Vectors, group_means, sid_centroids
 
 
 class Wanted(NamedTuple):
@@ -216,7 +216,7 @@ def distances(table: SidTable, latents: Vectors) -> NDArray[np.float64]:
     """
     sid = table.sid_of_item
     n = table.sizes[sid]
-    means = group_means(latents, sid, len(table.packed))
+    means = sid_centroids(latents, table)
     # The mean without the item itself is farther from it by c / (c − 1).
     leave_out = np.where(n > 1, n / np.maximum(n - 1, 1), 0.0)
     squared = np.square(latents - means[sid]).sum(1, dtype=np.float64) * np.square(leave_out)

@@ -6,6 +6,8 @@ latents, `Q` queries, `P` (query, item) pairs, `B` items of a batch, `K_l` codes
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -189,18 +191,43 @@ class RqVae(nn.Module):
         return loss, quantized
 
 
+class Examples(NamedTuple):
+    """What a quantizer is trained on.
+
+    Attributes:
+        vectors: item vectors of length 1, float32 `[N, D]`.
+        categories: category code of each item, int32 `[N]`, -1 where unknown.
+        queries: query vectors, float32 `[Q, D]`.
+        pairs: which item was good for which query; none turns the InfoNCE off.
+    """
+
+    vectors: Vectors
+    categories: NDArray[np.int32]
+    queries: Vectors
+    pairs: LoggedPairs
+
+
+class CodeLayout(NamedTuple):
+    """Which codes a quantizer has.
+
+    Attributes:
+        sizes: codes per level.
+        n_categories: how many codes of level 1 belong to categories, the first.
+        category_penalty: of the quantizer.
+    """
+
+    sizes: tuple[int, int, int]
+    n_categories: int
+    category_penalty: float | None = None
+
+
 def train_quantizer(
-    vectors: Vectors,
-    categories: NDArray[np.int32],
+    examples: Examples,
+    layout: CodeLayout,
     *,
-    queries: Vectors,
-    pairs: LoggedPairs,
-    sizes: tuple[int, int, int],
-    n_categories: int,
     config: TrainingConfig,
     seed: int,
     log: RunLog,
-    category_penalty: float | None = None,
     start: Quantizer | None = None,
 ) -> Quantizer:
     """Train a quantizer; the same arguments give the same quantizer.
@@ -209,19 +236,15 @@ def train_quantizer(
     codebooks follow the catalog and not the popularity of its items.
 
     Args:
-        vectors: item vectors of length 1, float32 `[N, D]`.
-        categories: category codes, int `[N]`, -1 where unknown.
-        queries: query vectors, float32 `[Q, D]`.
-        pairs: which item was good for which query; none turns the InfoNCE off.
-        sizes: codes per level.
-        n_categories: how many codes of level 1 belong to categories.
-        config: everything else.
+        examples: items, queries and their pairs.
+        layout: the codes.
+        config: widths, rates and weights.
         seed: of every random choice.
         log: where progress is reported.
-        category_penalty: of the quantizer.
-        start: a quantizer of these sizes to go on from, with its widths; None starts anew. It is
+        start: a quantizer of this layout to go on from, with its widths; None starts anew. It is
             left as it is, and no code of it restarts, so that codes keep their meaning.
     """
+    vectors, categories, queries, pairs = examples
     n_items, dim = vectors.shape
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -229,12 +252,12 @@ def train_quantizer(
             dim=dim,
             hidden=start.hidden if start else config.hidden,
             latent=start.latent if start else config.latent or dim,
-            sizes=sizes,
-            category_penalty=category_penalty,
+            sizes=layout.sizes,
+            category_penalty=layout.category_penalty,
         )
         model = RqVae(
             quantizer,
-            n_categories=n_categories,
+            n_categories=layout.n_categories,
             ema_decay=config.ema_decay,
             restart_share=0.0 if start else config.restart_below / n_items,
         )
