@@ -64,6 +64,8 @@ def test_what_is_written_reads_back_and_repeats(tmp_path):
     assert frozen.table.sizes.max() <= QUICK.t_max
     assert frozen.centroids.shape == (len(frozen.table.packed), D)
     assert frozen.health["sids"] == len(frozen.table.packed)
+    warned = [line for line in log.lines if line.startswith("  warning: ")]
+    assert [f"  warning: {text}" for text in frozen.health["warnings"]] == warned
     known = frozen.categories.encode(PATHS)
     assert (frozen.table.codes[known >= 0, 0] == known[known >= 0]).all()
     text = "\n".join(log.lines)

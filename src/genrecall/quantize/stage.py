@@ -24,6 +24,7 @@ from genrecall.quantize.categories import (
 from genrecall.quantize.config import QuantizeConfig
 from genrecall.quantize.health.examples import EXAMPLES, find_examples
 from genrecall.quantize.health.figures import Wanted, measure_health
+from genrecall.quantize.health.warnings import find_warnings
 from genrecall.quantize.load import CATEGORIES, CENTROIDS, HEALTH, KIND, SIDS, SPACE, Previous
 from genrecall.quantize.quantizer import Quantizer, Vectors, sid_centroids
 from genrecall.quantize.stability import sid_stability
@@ -108,14 +109,16 @@ def run(
         f"  {health.sids:,} SIDs in {sizes_text} codes, {health.items_per_sid.mean:.1f} items per "
         f"SID ({health.items_per_sid.weighted:.1f} weighted, at most {health.items_per_sid.max:,})"
     )
-    for warning in health.warnings():
+    warnings = find_warnings(health)
+    for warning in warnings:
         log.say(f"  warning: {warning}")
-    log.event("quantize", **health.as_json())
+    figures = {**health.as_json(), "warnings": warnings}
+    log.event("quantize", **figures)
     with writing(out, kind=KIND, inputs=inputs, meta={"space": table.space.digest}) as folder:
         quantizer.save(folder)
         write_json(folder / CATEGORIES, {**frozen.as_json(), "rolled_up": found.rolled_up})
         write_json(folder / SPACE, {"sizes": table.space.sizes, "digest": table.space.digest})
-        write_json(folder / HEALTH, health.as_json())
+        write_json(folder / HEALTH, figures)
         write_json(folder / EXAMPLES, examples)
         np.save(folder / SIDS, table.codes, allow_pickle=False)
         np.save(folder / CENTROIDS, sid_centroids(latents, table), allow_pickle=False)

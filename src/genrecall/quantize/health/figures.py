@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from genrecall.foundation.artifact import Json
 from genrecall.foundation.ragged import run_starts
 from genrecall.foundation.sid import LEVELS, SidTable
-from genrecall.quantize.health.warnings import find_warnings
 from genrecall.quantize.quantizer import Vectors, group_means, sid_centroids
 
 
@@ -107,7 +106,7 @@ class CategorySizes(NamedTuple):
 
 @dataclass(frozen=True)
 class Health:
-    """Figures of one SID table; the `quantize` part of `metrics.json`.
+    """Figures of one SID table; with its warnings the `quantize` part of `metrics.json`.
 
     Attributes:
         items: N.
@@ -145,18 +144,13 @@ class Health:
     perplexity: float
 
     def as_json(self) -> Json:
-        """Plain values for `metrics.json`, with the `warnings`."""
+        """Plain values for `metrics.json`."""
         named = ("wanted", "items_per_sid", "categories", "distance")
         return {
             **asdict(self),
             **{name: getattr(self, name)._asdict() for name in named},
             "levels": [level._asdict() for level in self.levels],
-            "warnings": self.warnings(),
         }
-
-    def warnings(self) -> list[str]:
-        """What looks wrong, what it does to recall, what helps; empty for a healthy table."""
-        return find_warnings(self)
 
 
 def measure_health(
