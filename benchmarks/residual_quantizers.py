@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from genrecall.data.pairs import LoggedPairs
 from genrecall.foundation.progress import MEASURED, SilentLog
 from genrecall.quantize.config import TrainingConfig
-from genrecall.quantize.training.train import train_quantizer
+from genrecall.quantize.training.train import CodeLayout, Examples, train_quantizer
 
 Vectors = NDArray[np.float32]
 
@@ -89,19 +89,20 @@ def _ours(vectors: Vectors, seed: int, *, epochs: int) -> Trained:
     log, unknown = _Curve(), np.full(n, -1, dtype=np.int32)
     none = np.empty(0, dtype=np.int64)
     quantizer = train_quantizer(
-        vectors,
-        unknown,
-        queries=np.empty((0, dim), dtype=np.float32),
-        pairs=LoggedPairs(none, none, none.astype(np.float32)),
-        sizes=(CODES, CODES, CODES),
-        n_categories=0,
+        Examples(
+            vectors,
+            unknown,
+            queries=np.empty((0, dim), dtype=np.float32),
+            pairs=LoggedPairs(none, none, none.astype(np.float64)),
+        ),
+        CodeLayout((CODES, CODES, CODES), n_categories=0),
         config=TrainingConfig(epochs=epochs),
         seed=seed,
         log=log,
     )
 
     def codes() -> NDArray[Any]:
-        return quantizer.assign(vectors, unknown)
+        return quantizer.assign(quantizer.encode(vectors), unknown)
 
     def code_sum() -> Vectors:
         levels = zip(quantizer.codebooks, codes().T, strict=True)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genrecall.quantize.config import ClusterConfig, QuantizeConfig
 from genrecall.quantize.quantizer import group_means
 from genrecall.quantize.training.sizes import (
     codebook_sizes,
@@ -123,17 +124,15 @@ def test_very_large_categories_are_worked_on_prefix_by_prefix(monkeypatch):
 
 def test_control_freezes_a_space_that_fits_and_repeats():
     codes, latents = catalog(3, 400)
+    clusters = ClusterConfig(t_max=8, g_max=100, method="kmeans", merge_below=3, refine=2)
+    config = QuantizeConfig(clusters=clusters)
 
     def control(seed=0):
         return control_sizes(
             codes,
             latents,
             codebooks=CODEBOOKS,
-            t_max=8,
-            g_max=100,
-            method="kmeans",
-            merge_below=3,
-            rounds=2,
+            config=config,
             seed=seed,
         )
 

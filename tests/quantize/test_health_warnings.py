@@ -7,6 +7,7 @@ import pytest
 
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.quantize.health.figures import Wanted, measure_health
+from genrecall.quantize.health.warnings import find_warnings
 
 SPACE = (8, 4, 4)
 
@@ -28,7 +29,7 @@ def warnings(codes, *, sizes=SPACE, categories=None, latents=None, reserve=1, t_
         latents=latents.astype(np.float32),
         wanted=Wanted(sizes, reserve=reserve, items_per_sid=4, t_max=t_max),
     )
-    return found.warnings()
+    return find_warnings(found)
 
 
 def one(codes, **given):

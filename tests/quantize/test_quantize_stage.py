@@ -13,6 +13,7 @@ from genrecall.foundation.progress import SilentLog
 from genrecall.foundation.work import Work
 from genrecall.quantize.config import ClusterConfig, QuantizeConfig, TrainingConfig
 from genrecall.quantize.load import load_sids
+from genrecall.quantize.quantizer import Quantizer, sid_centroids
 from genrecall.quantize.stage import QuantizeInputs, run
 
 torch.set_num_threads(1)
@@ -63,12 +64,29 @@ def test_what_is_written_reads_back_and_repeats(tmp_path):
     assert frozen.table.sizes.max() <= QUICK.t_max
     assert frozen.centroids.shape == (len(frozen.table.packed), D)
     assert frozen.health["sids"] == len(frozen.table.packed)
+    warned = [line for line in log.lines if line.startswith("  warning: ")]
+    assert [f"  warning: {text}" for text in frozen.health["warnings"]] == warned
     known = frozen.categories.encode(PATHS)
     assert (frozen.table.codes[known >= 0, 0] == known[known >= 0]).all()
     text = "\n".join(log.lines)
     assert "7 categories + 1 reserve for 40 items of unknown category" in text
     assert f"{frozen.health['sids']} SIDs in" in text
     assert quantize(tmp_path / "again").digest == artifact.digest
+
+
+def test_a_trained_quantizer_encodes_the_catalog_once(tmp_path, monkeypatch):
+    encoded, encode = [], Quantizer.encode
+
+    def counted(quantizer, vectors):
+        encoded.append(("untrained" if quantizer.training else "trained", len(vectors)))
+        return encode(quantizer, vectors)
+
+    monkeypatch.setattr(Quantizer, "encode", counted)
+    frozen = load_sids(quantize(tmp_path))
+    # The first lays the codebooks out before training.
+    assert encoded == [("untrained", N), ("trained", N)]
+    latents = frozen.quantizer.encode(unit(0, N))
+    assert (frozen.centroids == sid_centroids(latents, frozen.table)).all()
 
 
 def test_late_items_keep_to_populated_sids_of_their_category(tmp_path):

@@ -10,7 +10,7 @@ from genrecall.data.pairs import LoggedPairs
 from genrecall.foundation.progress import SilentLog
 from genrecall.quantize.config import TrainingConfig
 from genrecall.quantize.quantizer import Quantized, Quantizer
-from genrecall.quantize.training.train import RqVae, train_quantizer
+from genrecall.quantize.training.train import CodeLayout, Examples, RqVae, train_quantizer
 
 torch.set_num_threads(1)
 D, N, N_CATEGORIES = 8, 300, 3
@@ -39,12 +39,8 @@ class Heard(SilentLog):
 def train(*, pairs=PAIRS, categories=CATEGORIES, n_categories=N_CATEGORIES, log=None, **changes):
     settings = {"epochs": 4, "batch_size": 64, "learning_rate": 0.01, "hidden": 16} | changes
     return train_quantizer(
-        ITEMS,
-        categories,
-        queries=QUERIES,
-        pairs=pairs,
-        sizes=SIZES,
-        n_categories=n_categories,
+        Examples(ITEMS, categories, QUERIES, pairs),
+        CodeLayout(SIZES, n_categories),
         config=TrainingConfig(**settings),
         seed=0,
         log=log or SilentLog(),
@@ -118,7 +114,7 @@ def test_the_start_of_a_model_counts_what_its_codes_hold():
     categories = torch.from_numpy(CATEGORIES.astype(np.int64))
     model.start(torch.from_numpy(ITEMS), categories, seed=0)
     model.count(torch.from_numpy(ITEMS), categories)
-    codes = quantizer.assign(ITEMS, CATEGORIES)
+    codes = quantizer.assign(quantizer.encode(ITEMS), CATEGORIES)
     for level, size in enumerate(SIZES):
         held = np.bincount(codes[:, level], minlength=size) / N
         assert model.get_buffer(f"share_{level + 1}").tolist() == pytest.approx(held.tolist())
@@ -172,7 +168,7 @@ def test_the_query_item_term_pulls_items_to_their_queries():
 def test_plain_rq_vae_uses_no_category():
     nobody = np.full(N, -1, dtype=np.int32)
     quantizer = train(categories=nobody, n_categories=0, pairs=NO_PAIRS)
-    codes = quantizer.assign(ITEMS, nobody)
+    codes = quantizer.assign(quantizer.encode(ITEMS), nobody)
     assert len(np.unique(codes[:, 0])) == SIZES[0]
     assert len(np.unique(codes[:, 1])) == SIZES[1]
 
@@ -187,12 +183,8 @@ def test_progress_reports_the_rate_and_the_terms():
 
 def test_more_codes_than_items_train_too():
     quantizer = train_quantizer(
-        ITEMS[:3],
-        CATEGORIES[:3],
-        queries=QUERIES,
-        pairs=NO_PAIRS,
-        sizes=SIZES,
-        n_categories=N_CATEGORIES,
+        Examples(ITEMS[:3], CATEGORIES[:3], QUERIES, NO_PAIRS),
+        CodeLayout(SIZES, N_CATEGORIES),
         config=TrainingConfig(epochs=2, latent=5),
         seed=0,
         log=SilentLog(),

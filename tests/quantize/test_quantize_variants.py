@@ -13,7 +13,7 @@ from genrecall.foundation.work import Work
 from genrecall.quantize.config import ClusterConfig, QuantizeConfig, TrainingConfig
 from genrecall.quantize.load import FrozenSids, load_sids
 from genrecall.quantize.stage import QuantizeInputs, run
-from genrecall.quantize.training.train import train_quantizer
+from genrecall.quantize.training.train import CodeLayout, Examples, train_quantizer
 
 torch.set_num_threads(1)
 N, D = 600, 16
@@ -119,12 +119,13 @@ def test_the_start_quantizes_as_well_as_faiss(seed):
     vectors, size, bits = clustered(4000, 30, seed=seed, spread=1.0), 32, 5
     none = np.zeros(0, dtype=np.int64)
     quantizer = train_quantizer(
-        vectors,
-        np.full(len(vectors), -1, dtype=np.int32),
-        queries=vectors[:0],
-        pairs=LoggedPairs(none, none, none.astype(np.float64)),
-        sizes=(size, size, size),
-        n_categories=0,
+        Examples(
+            vectors,
+            np.full(len(vectors), -1, dtype=np.int32),
+            queries=vectors[:0],
+            pairs=LoggedPairs(none, none, none.astype(np.float64)),
+        ),
+        CodeLayout((size, size, size), n_categories=0),
         config=START,
         seed=seed,
         log=SilentLog(),

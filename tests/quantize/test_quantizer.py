@@ -9,7 +9,7 @@ import torch
 
 from genrecall.foundation.errors import ArtifactError, DataError
 from genrecall.foundation.sid import SidSpace, SidTable
-from genrecall.quantize.quantizer import SETTINGS, WEIGHTS, Quantizer, group_means
+from genrecall.quantize.quantizer import SETTINGS, WEIGHTS, Quantizer, group_means, sid_centroids
 
 torch.set_num_threads(1)
 D = 8
@@ -50,13 +50,15 @@ def test_codes_are_those_of_faiss_residual_quantization():
     faiss.copy_array_to_vector(codebooks.ravel(), oracle.codebooks)
     oracle.is_trained = True
     oracle.max_beam_size = 1
-    assert (quantizer.assign(vectors, unknown(300)) == oracle.compute_codes(vectors)).all()
+    assert (
+        quantizer.assign(quantizer.encode(vectors), unknown(300)) == oracle.compute_codes(vectors)
+    ).all()
 
 
 def test_a_known_category_is_forced_and_the_residual_follows_it():
     quantizer, vectors = make(), unit(2, 50)
     categories = np.arange(50, dtype=np.int32) % 5 - 1
-    codes = quantizer.assign(vectors, categories)
+    codes = quantizer.assign(quantizer.encode(vectors), categories)
     known = categories >= 0
     assert (codes[known, 0] == categories[known]).all()
     one, two, _ = (codebook.numpy() for codebook in quantizer.codebooks)
@@ -79,21 +81,23 @@ def test_a_penalty_leans_to_the_category(penalty):
     one = quantizer.codebooks[0].numpy()
     cost = np.square(vectors[:, None] - one).sum(-1)
     cost += penalty * (np.arange(4) != categories[:, None]) * (categories >= 0)[:, None]
-    codes = quantizer.assign(vectors, categories)
+    codes = quantizer.assign(quantizer.encode(vectors), categories)
     assert (codes[:, 0] == cost.argmin(1)).all()
     of_category = (codes[:, 0] == categories)[categories >= 0].mean()
     assert of_category == 1 if penalty == 4 else of_category < 1
     if penalty == 0:
-        assert (codes == quantizer.assign(vectors, unknown(50))).all()
+        assert (codes == quantizer.assign(quantizer.encode(vectors), unknown(50))).all()
 
 
 def test_late_items_pay_the_penalty_for_sids_of_another_category():
     quantizer, vectors = soft(0.3), unit(4, 40)
     codes = np.random.default_rng(0).integers(0, (3, 2, 4), size=(40, 3)).astype(np.int32)
     table = table_of(codes)
-    centroids, late = quantizer.centroids(vectors, table), unit(5, 25)
+    centroids, late = sid_centroids(quantizer.encode(vectors), table), unit(5, 25)
     categories = np.arange(25, dtype=np.int32) % 5 - 1  # 3 is a category without items
-    found = quantizer.assign_populated(late, categories, table=table, centroids=centroids)
+    found = quantizer.assign_populated(
+        quantizer.encode(late), categories, table=table, centroids=centroids
+    )
     cost = np.square(late[:, None] - centroids).sum(-1)
     cost += 0.3 * (table.sids[:, 0] != categories[:, None]) * (categories >= 0)[:, None]
     assert (found == table.sids[cost.argmin(1)]).all()
@@ -103,18 +107,22 @@ def test_late_items_pay_the_penalty_for_sids_of_another_category():
 def test_a_batch_answers_like_single_items():
     quantizer, vectors = make(), unit(3, 30)
     categories = np.arange(30, dtype=np.int32) % 5 - 1
-    single = [quantizer.assign(vectors[[i]], categories[[i]])[0] for i in range(30)]
-    assert (quantizer.assign(vectors, categories) == single).all()
+    single = [
+        quantizer.assign(quantizer.encode(vectors[[i]]), categories[[i]])[0] for i in range(30)
+    ]
+    assert (quantizer.assign(quantizer.encode(vectors), categories) == single).all()
 
 
 def test_late_items_take_the_nearest_populated_sid_of_their_category():
     quantizer, vectors = make(), unit(4, 40)
     codes = np.random.default_rng(0).integers(0, (3, 2, 4), size=(40, 3)).astype(np.int32)
     table = table_of(codes)
-    centroids = quantizer.centroids(vectors, table)
+    centroids = sid_centroids(quantizer.encode(vectors), table)
     late = unit(5, 25)
     categories = np.arange(25, dtype=np.int32) % 5 - 1  # 3 is a category without items
-    found = quantizer.assign_populated(late, categories, table=table, centroids=centroids)
+    found = quantizer.assign_populated(
+        quantizer.encode(late), categories, table=table, centroids=centroids
+    )
     assert (table.find(found) >= 0).all()
     for vector, category, sid in zip(late, categories.tolist(), found, strict=True):
         distance = np.square(centroids - vector).sum(1)
@@ -137,7 +145,10 @@ def test_reload_equals_save(tmp_path, penalty):
     quantizer.save(tmp_path)
     again = Quantizer.load(tmp_path)
     assert again.category_penalty == penalty
-    assert (again.assign(vectors, unknown(20)) == quantizer.assign(vectors, unknown(20))).all()
+    assert (
+        again.assign(again.encode(vectors), unknown(20))
+        == quantizer.assign(quantizer.encode(vectors), unknown(20))
+    ).all()
     assert all(
         torch.equal(tensor, again.state_dict()[name])
         for name, tensor in quantizer.state_dict().items()
@@ -158,4 +169,4 @@ def test_vectors_of_another_width_or_with_nan_are_refused():
     vectors = unit(0, 3)
     vectors[1, 2] = np.nan
     with pytest.raises(DataError, match="1 of 3 item vectors hold NaN"):
-        make().assign(vectors, unknown(3))
+        make().encode(vectors)

@@ -14,7 +14,7 @@ from genrecall.foundation.progress import SilentLog
 from genrecall.foundation.work import Work
 from genrecall.quantize.config import ClusterConfig, QuantizeConfig, TrainingConfig, WarmConfig
 from genrecall.quantize.load import FrozenSids, Previous, load_sids
-from genrecall.quantize.quantizer import group_means
+from genrecall.quantize.quantizer import Quantizer, group_means
 from genrecall.quantize.stability import sid_stability
 from genrecall.quantize.stage import QuantizeInputs, run
 
@@ -77,6 +77,18 @@ def quantize(out, shop, *, previous=None, config=QUICK, log=None) -> FrozenSids:
 def before(tmp_path_factory) -> FrozenSids:
     """The SIDs of the shop without a tenth of its items."""
     return quantize(tmp_path_factory.mktemp("before") / "q", SHOP.take(OLD))
+
+
+def test_the_grown_catalog_is_encoded_once(tmp_path, before, monkeypatch):
+    encoded, encode = [], Quantizer.encode
+
+    def counted(quantizer, vectors):
+        encoded.append(("untrained" if quantizer.training else "trained", len(vectors)))
+        return encode(quantizer, vectors)
+
+    monkeypatch.setattr(Quantizer, "encode", counted)
+    quantize(tmp_path / "q", SHOP, previous=Previous(before, ROWS))
+    assert [call for call in encoded if call[1] == N] == [("untrained", N), ("trained", N)]
 
 
 def error(frozen: FrozenSids, vectors: np.ndarray) -> float:

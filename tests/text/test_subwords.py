@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrecall.foundation.ragged import Bags, join_bags, ragged_offsets, ragged_ranges
+from genrecall.foundation.ragged import Bags, join_bags, ragged_offsets
 from genrecall.text.normalize import normalize
 from genrecall.text.subwords import SubwordTokenizer
 
@@ -146,17 +146,6 @@ def test_the_same_texts_give_the_same_bytes_in_every_process(tmp_path):
         )
         digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
     assert len(digests) == 1
-
-
-ranges = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 5)), max_size=10)
-
-
-@given(ranges)
-def test_ragged_ranges_equal_a_loop(ranges):
-    starts, counts = np.array(ranges, dtype=np.int64).reshape(-1, 2).T
-    expected = [number for start, count in ranges for number in range(start, start + count)]
-    assert ragged_ranges(starts, counts).tolist() == expected
-    assert ragged_offsets(counts).tolist() == [0, *np.cumsum(counts).tolist()]
 
 
 @given(texts, texts)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from genrecall.data.shoppers import long_choices
 from genrecall.data.tables import Rows, Searches, SplitName
 from genrecall.foundation.errors import DataError
+from genrecall.foundation.ragged import ragged_offsets, ragged_owners, ragged_ranges, rank_in_run
 
 VISIBLE: Final[dict[SplitName, tuple[SplitName, ...]]] = {
     "train": ("train",),
@@ -84,8 +85,8 @@ def cut_histories(searches: Searches, *, visible: Searches, limit: int) -> Histo
     rows = events["row"].to_numpy()[order].astype(np.int32)
     search, event = _latest(begins, ends, _next_same(event_user[order], rows), limit=limit)
     counts = np.bincount(search, minlength=len(searches))
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return Histories(rows[event], events["time"].to_numpy()[order][event], offsets)
+    times = events["time"].to_numpy()[order][event]
+    return Histories(rows[event], times, ragged_offsets(counts))
 
 
 def check_histories(histories: Histories, times: _Index | pl.Series) -> None:
@@ -105,7 +106,7 @@ def check_histories(histories: Histories, times: _Index | pl.Series) -> None:
         raise DataError(
             f"{len(counts):,} histories for {len(given):,} searches; cut them for these searches."
         )
-    search = np.repeat(np.arange(len(counts)), counts)
+    search = ragged_owners(counts)
     # A search without a time could not tell what came before it.
     own = given.cast(pl.Int64).fill_null(np.iinfo(np.int64).min).to_numpy()
     leaks = np.flatnonzero(histories.times >= own[search])
@@ -149,12 +150,13 @@ def _latest(
         short = []
         for part in np.array_split(waiting, -(-len(waiting) * window // _BLOCK)):
             starts = np.maximum(begins[part], ends[part] - window)
-            place, event = _ranges(starts, ends[part])
+            lengths = ends[part] - starts
+            place, event = ragged_owners(lengths), ragged_ranges(starts, lengths)
             kept = following[event] >= ends[part][place]
             place, event = place[kept], event[kept]
             counts = np.bincount(place, minlength=len(part))
             done = (counts >= limit) | (starts == begins[part])
-            from_end = np.cumsum(counts)[place] - np.arange(len(place))
+            from_end = counts[place] - rank_in_run(place)
             chosen = done[place] & (from_end <= limit)
             found.append(np.stack([part[place[chosen]], event[chosen]]))
             short.append(part[~done])
@@ -162,11 +164,3 @@ def _latest(
     search, event = np.concatenate(found, axis=1)
     order = np.argsort(search, kind="stable")
     return search[order], event[order]
-
-
-def _ranges(starts: _Index, ends: _Index) -> tuple[_Index, _Index]:
-    """All positions from each start to its end, and which range they belong to."""
-    counts = ends - starts
-    place = np.repeat(np.arange(len(counts)), counts)
-    first = np.cumsum(counts) - counts
-    return place, np.arange(len(place)) - first[place] + starts[place]

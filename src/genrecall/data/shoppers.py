@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from genrecall.data.tables import CHOICES, USERS, Catalog, ItemId, Searches
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import DataError
+from genrecall.foundation.ragged import ragged_offsets
 
 USERS_FILE: Final = "users.parquet"
 CHOICES_FILE: Final = "choices.parquet"
@@ -198,9 +199,9 @@ def profiles_of(users: pl.DataFrame | None, user_ids: pl.Series, *, least: int =
     asked = pl.DataFrame({"user_id": user_ids.cast(pl.String)})
     lists = asked.join(of_user, on="user_id", how="left", maintain_order="left")["pair"]
     counts = lists.list.len().fill_null(0).to_numpy()
-    offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
     flat = lists.explode(empty_as_null=False, keep_nulls=False).to_numpy().astype(np.int32)
-    return Profiles(flat, offsets, tuple(vocabulary), rare=shoppers.height - common.height)
+    rare = shoppers.height - common.height
+    return Profiles(flat, ragged_offsets(counts), tuple(vocabulary), rare=rare)
 
 
 def profile_pairs(users: pl.DataFrame) -> pl.DataFrame:

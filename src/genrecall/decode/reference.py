@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from genrecall.decode.base import Beams
 from genrecall.foundation.errors import RequestError
+from genrecall.foundation.ragged import rank_in_run
 from genrecall.foundation.sid import LEVELS
 from genrecall.foundation.trie import Trie
 from genrecall.generator.base import Generator, Reading, State
@@ -140,9 +141,9 @@ def _best(prefixes: _Prefixes, *, beam: int, min_level1: int) -> _Prefixes:
         # The best prefix of each of the leading first codes is moved to the front before the cut.
         leads = _leads_first_code(prefixes, min_level1)
         front = np.lexsort((~leads, prefixes.prompt))  # stable: scores stay in order
-        kept = np.sort(front[_rank_in_prompt(prefixes.prompt) < beam])
+        kept = np.sort(front[rank_in_run(prefixes.prompt) < beam])
         return prefixes.take(kept)
-    return prefixes.take(np.flatnonzero(_rank_in_prompt(prefixes.prompt) < beam))
+    return prefixes.take(np.flatnonzero(rank_in_run(prefixes.prompt) < beam))
 
 
 def _leads_first_code(prefixes: _Prefixes, n_first: int) -> NDArray[np.bool_]:
@@ -150,23 +151,17 @@ def _leads_first_code(prefixes: _Prefixes, n_first: int) -> NDArray[np.bool_]:
     group = prefixes.prompt * (int(prefixes.first.max(initial=0)) + 1) + prefixes.first
     _, best_rows = np.unique(group, return_index=True)  # prefixes are sorted: first is best
     best_rows = np.sort(best_rows)
-    rank = _rank_in_prompt(prefixes.prompt[best_rows])
+    rank = rank_in_run(prefixes.prompt[best_rows])
     leads = np.zeros(len(group), dtype=np.bool_)
     leads[best_rows[rank < n_first]] = True
     return leads
-
-
-def _rank_in_prompt(prompt: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Position of each row within its prompt's rows; `prompt` is sorted."""
-    starts = np.searchsorted(prompt, prompt)
-    return np.arange(len(prompt)) - starts
 
 
 def _as_beams(prefixes: _Prefixes | None, n_prompts: int, beam: int) -> Beams:
     leaves = np.full((n_prompts, beam), -1, dtype=np.int64)
     logprob = np.full((n_prompts, beam), -np.inf, dtype=np.float32)
     if prefixes is not None:
-        rank = _rank_in_prompt(prefixes.prompt)
+        rank = rank_in_run(prefixes.prompt)
         leaves[prefixes.prompt, rank] = prefixes.node
         logprob[prefixes.prompt, rank] = prefixes.logprob
     return Beams(leaves=leaves, logprob=logprob)

@@ -87,10 +87,7 @@ def train_encoder(
         "two-tower encoder",
         model,
         losses,
-        steps=config.steps,
-        batch=config.batch,
-        dense_rate=config.learning_rate,
-        sparse_rate=config.embedding_learning_rate,
+        schedule=config,
         checkpoints=checkpoints,
         log=log,
     )

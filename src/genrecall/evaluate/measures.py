@@ -17,6 +17,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.foundation.ragged import ragged_owners
+
 IntArray = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
 
@@ -69,7 +71,7 @@ def target_ranks(lists: Sequence[IntArray], targets: Sequence[IntArray]) -> Targ
             f"search {int(n_targets.argmin())} has no target; leave such searches out and count "
             "them (`Searches.of` does)."
         )
-    search = np.repeat(np.arange(len(targets)), n_targets)
+    search = ragged_owners(n_targets)
     wanted = np.concatenate(targets) if len(targets) else np.empty(0, dtype=np.int64)
     table = _pad(lists)
     rank = np.full(len(wanted), ABSENT, dtype=np.int64)

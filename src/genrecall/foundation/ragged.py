@@ -1,12 +1,19 @@
-"""Ragged arrays: lists of numbers of unequal length, one behind the other."""
+"""Ragged arrays: lists of numbers of unequal length, one behind the other.
+
+Lists are told by their lengths (`counts`), by where they start and the last ends (`offsets`), or by
+the list that each entry is in (`owners`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+_Index = NDArray[np.int64]
+_Numbers = NDArray[np.integer[Any] | np.bool_]
 
 
 class Bags(NamedTuple):
@@ -21,35 +28,86 @@ class Bags(NamedTuple):
     offsets: NDArray[np.int64]
 
 
-def ragged_ranges(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+def ragged_offsets(counts: Sequence[int] | _Numbers) -> _Index:
+    """Where lists of the given lengths start, and where the last ends: `[n]` to `[n + 1]`.
+
+    >>> ragged_offsets([2, 0, 3]).tolist()
+    [0, 2, 2, 5]
+    """
+    offsets = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(np.asarray(counts, dtype=np.int64), out=offsets[1:])
+    return offsets
+
+
+def ragged_owners(counts: Sequence[int] | _Numbers) -> _Index:
+    """Which list each entry is in, for lists of the given lengths: `[n]` to `[total]`.
+
+    >>> ragged_owners([2, 0, 3]).tolist()
+    [0, 0, 2, 2, 2]
+    """
+    return np.repeat(np.arange(len(counts)), counts)
+
+
+def ragged_ranges(starts: _Index, counts: _Index) -> _Index:
     """All numbers of the ranges `starts[i] … starts[i] + counts[i] - 1`, one after another.
 
     >>> ragged_ranges(np.array([5, 0]), np.array([2, 3])).tolist()
     [5, 6, 0, 1, 2]
     """
-    ends = np.cumsum(counts)
-    within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
-    numbers: NDArray[np.int64] = np.repeat(starts, counts) + within
-    return numbers
+    offsets = ragged_offsets(counts)
+    return np.repeat(starts - offsets[:-1], counts) + np.arange(offsets[-1])
+
+
+def run_starts(values: NDArray[Any]) -> _Index:
+    """Where each run of equal neighbours starts: `[n]` to `[runs]`.
+
+    >>> run_starts(np.array([7, 7, 4, 9, 9])).tolist()
+    [0, 2, 3]
+    """
+    begins = np.ones(len(values), dtype=np.bool_)
+    begins[1:] = values[1:] != values[:-1]
+    return np.flatnonzero(begins)
+
+
+def rank_in_run(values: NDArray[Any]) -> _Index:
+    """How many stand before each in its run of equal neighbours: `[n]` to `[n]`.
+
+    >>> rank_in_run(np.array([7, 7, 4, 9, 9])).tolist()
+    [0, 1, 0, 0, 1]
+    """
+    starts = run_starts(values)
+    counts = np.diff(starts, append=len(values))
+    return np.arange(len(values)) - np.repeat(starts, counts)
 
 
 def join_bags(*parts: Bags) -> Bags:
-    """The texts of all parts, one after another."""
-    starts = np.cumsum([0, *(part.offsets[-1] for part in parts)])
-    offsets = [part.offsets[1:] + start for part, start in zip(parts, starts, strict=False)]
+    """The texts of all parts, one after another.
+
+    >>> first = Bags(np.array([3, 4]), np.array([0, 2]))
+    >>> join_bags(first, Bags(np.array([5]), np.array([0, 1])))
+    Bags(ids=array([3, 4, 5]), offsets=array([0, 2, 3]))
+    """
+    counts = [np.diff(part.offsets) for part in parts]
     return Bags(
-        ids=np.concatenate([part.ids for part in parts]),
-        offsets=np.concatenate([[0], *offsets]).astype(np.int64),
+        np.concatenate([part.ids for part in parts]), ragged_offsets(np.concatenate(counts))
     )
 
 
-def take_bags(bags: Bags, texts: NDArray[np.int64]) -> Bags:
-    """Features of some of the texts."""
+def take_bags(bags: Bags, texts: _Index) -> Bags:
+    """Features of some of the texts.
+
+    >>> take_bags(Bags(np.array([3, 4, 5]), np.array([0, 2, 3])), np.array([1, 0]))
+    Bags(ids=array([5, 3, 4]), offsets=array([0, 1, 3]))
+    """
     starts = bags.offsets[texts]
     counts = bags.offsets[texts + 1] - starts
     return Bags(bags.ids[ragged_ranges(starts, counts)], ragged_offsets(counts))
 
 
-def ragged_offsets(counts: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where runs of the given lengths start, and where the last ends: `[n]` to `[n + 1]`."""
-    return np.concatenate([[0], np.cumsum(np.asarray(counts, dtype=np.int64))]).astype(np.int64)
+def filter_bags(bags: Bags, kept: NDArray[np.bool_]) -> Bags:
+    """The texts with some of their features, `kept` of each of `ids`.
+
+    >>> filter_bags(Bags(np.array([3, 4, 5]), np.array([0, 2, 3])), np.array([True, False, False]))
+    Bags(ids=array([3]), offsets=array([0, 1, 1]))
+    """
+    return Bags(bags.ids[kept], ragged_offsets(kept)[bags.offsets])

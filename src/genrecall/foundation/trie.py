@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.foundation.ragged import ragged_owners, ragged_ranges
 from genrecall.foundation.sid import LEVELS, Codes, SidSpace
 
 
@@ -52,7 +53,7 @@ class Trie:
         """`offsets[l][p]` is where the children of node `p` of level `l - 1` start in level `l`;
         level 0 has the root as its only parent."""
         self._keys = tuple(
-            np.repeat(np.arange(len(starts) - 1), np.diff(starts)) * size + of_level
+            ragged_owners(np.diff(starts)) * size + of_level
             for starts, size, of_level in zip(self.offsets, space.sizes, codes, strict=True)
         )
 
@@ -74,11 +75,8 @@ class Trie:
         """Nodes of `level` under the given nodes of the level above (0 for the root)."""
         starts = self.offsets[level][parents]
         counts = self.offsets[level][parents + 1] - starts
-        ends = np.cumsum(counts)
-        total = int(ends[-1]) if len(ends) else 0
-        node = np.repeat(starts - (ends - counts), counts) + np.arange(total)
-        parent = np.repeat(np.arange(len(parents)), counts)
-        return Children(parent=parent, node=node, code=self.codes[level][node])
+        node = ragged_ranges(starts, counts)
+        return Children(parent=ragged_owners(counts), node=node, code=self.codes[level][node])
 
     def child(
         self, level: int, parents: NDArray[np.int64], codes: NDArray[np.int64]

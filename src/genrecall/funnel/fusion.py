@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.channels.base import Ranking
+from genrecall.foundation.ragged import ragged_owners
 from genrecall.funnel.config import FusionConfig
 
 Rankings = Mapping[str, Sequence[Ranking]]
@@ -104,7 +105,7 @@ def gather(rankings: Sequence[Sequence[Ranking]], k: int, config: FusionConfig) 
     width = int(rows.max(initial=0)) + 1
     keys, candidate = np.unique(search * width + rows, return_inverse=True)
     parts = np.zeros((len(lists), len(keys)), dtype=np.float32)
-    parts[np.repeat(np.arange(len(lists)), lengths.sum(axis=1)), candidate] = said
+    parts[ragged_owners(lengths.sum(axis=1)), candidate] = said
     return Candidates(search=keys // width, rows=(keys % width).astype(np.int32), parts=parts)
 
 

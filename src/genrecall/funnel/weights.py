@@ -10,9 +10,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from genrecall.channels.base import Ranking
 from genrecall.data.tables import Rows
+from genrecall.foundation.ragged import run_starts
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.fusion import Candidates, Rankings, fuse, gather
 
@@ -20,8 +22,7 @@ Weights = dict[str, float]
 
 _MOST_SEARCHES: Final = 2000  # a handful of weights is known well enough from these
 _RIDGE: Final = 1e-3  # keeps weights finite where the good items are always on top
-_STEPS: Final = 50
-_TOLERANCE: Final = 1e-7
+_LEAST_SLOPE: Final = 1e-8  # at `_RIDGE` a weight is then off by 5e-6 at most
 
 _Vector = NDArray[np.float64]
 
@@ -127,34 +128,26 @@ def _select(rankings: Rankings, searches: NDArray[np.int64]) -> Rankings:
 
 
 def _fit(candidates: Candidates, positives: Sequence[Rows]) -> _Vector:
-    """Non-negative weights `[C]` by Newton's method, on parts of equal spread."""
+    """Non-negative weights `[C]` by L-BFGS-B, on parts of equal spread."""
+    n_channels = len(candidates.parts)
     if len(candidates.rows) == 0:
-        return np.zeros(len(candidates.parts))
+        return np.zeros(n_channels)
     spread = candidates.parts.std(axis=1, dtype=np.float64)
     spread[spread == 0] = 1.0
-    likelihood = _Likelihood(candidates, positives, spread)
-    weights = np.zeros(len(spread))
-    loss, gradient, curvature = likelihood(weights)
-    for _ in range(_STEPS):
-        step = _newton_step(weights, gradient, curvature)
-        size = 1.0
-        while size > 1e-3:
-            tried = likelihood(weights + size * step)
-            if tried[0] <= loss:
-                break
-            size /= 2
-        else:
-            break
-        gained = loss - tried[0]
-        weights, (loss, gradient, curvature) = weights + size * step, tried
-        if gained < _TOLERANCE:
-            break
-    fitted: _Vector = weights / spread
+    found = minimize(
+        _Likelihood(candidates, positives, spread),
+        np.zeros(n_channels),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, None)] * n_channels,
+        options={"ftol": 0.0, "gtol": _LEAST_SLOPE},
+    )
+    fitted: _Vector = found.x / spread
     return fitted
 
 
 class _Likelihood:
-    """Negative mean log-softmax of the good items, with its gradient and curvature."""
+    """Negative mean log-softmax of the good items, with its gradient."""
 
     def __init__(self, candidates: Candidates, positives: Sequence[Rows], spread: _Vector) -> None:
         width = int(candidates.rows.max(initial=0)) + 1
@@ -168,42 +161,22 @@ class _Likelihood:
         kept = useful[candidates.search]
         search, hits = candidates.search[kept], hits[kept]
         self._parts = candidates.parts[:, kept] / spread[:, None].astype(np.float32)  # (C, n)
-        self._starts = np.flatnonzero(np.diff(search, prepend=-1))  # (M,)
-        self._lengths = np.diff(np.append(self._starts, len(search)))
+        self._starts = run_starts(search)  # (M,)
+        self._lengths = np.diff(self._starts, append=len(search))
         share = hits / np.repeat(np.add.reduceat(hits, self._starts), self._lengths)
         self._good = self._parts @ share  # (C,) mean over each search's good items, summed
         self._n = len(self._starts)
 
-    def __call__(self, weights: _Vector) -> tuple[float, _Vector, NDArray[np.float64]]:
-        """Loss, gradient `[C]` and curvature `[C, C]` at `weights`."""
+    def __call__(self, weights: _Vector) -> tuple[float, _Vector]:
+        """Loss and gradient `[C]` at `weights`."""
         ridge = _RIDGE * weights
         if self._n == 0:
-            return float(weights @ ridge), 2 * ridge, 2 * _RIDGE * np.eye(len(weights))
+            return float(weights @ ridge), 2 * ridge
         logits = weights @ self._parts
         top = np.maximum.reduceat(logits, self._starts)
         likely = np.exp(logits - np.repeat(top, self._lengths))
         total = np.add.reduceat(likely, self._starts)
         likely /= np.repeat(total, self._lengths)
-        weighted = self._parts * likely  # (C, n)
-        mean = np.add.reduceat(weighted, self._starts, axis=1)  # (C, M)
         loss = (np.sum(top + np.log(total)) - weights @ self._good) / self._n
-        gradient = (mean.sum(axis=1) - self._good) / self._n
-        curvature = (weighted @ self._parts.T - mean @ mean.T) / self._n
-        return (
-            float(loss + weights @ ridge),
-            gradient + 2 * ridge,
-            curvature + 2 * _RIDGE * np.eye(len(weights)),
-        )
-
-
-def _newton_step(weights: _Vector, gradient: _Vector, curvature: NDArray[np.float64]) -> _Vector:
-    """To the minimum of the quadratic model among non-negative weights, by coordinate descent."""
-    step = np.zeros_like(weights)
-    for _ in range(200):
-        before = step.copy()
-        for c in range(len(step)):
-            slope = gradient[c] + curvature[c] @ step
-            step[c] = max(step[c] - slope / curvature[c, c], -weights[c])
-        if np.abs(step - before).max() < 1e-10:
-            break
-    return step
+        gradient = (self._parts @ likely - self._good) / self._n
+        return float(loss + weights @ ridge), gradient + 2 * ridge

@@ -22,7 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.data.shoppers import HISTORY, Pair
-from genrecall.foundation.ragged import Bags, ragged_offsets, ragged_ranges
+from genrecall.foundation.ragged import (
+    Bags,
+    filter_bags,
+    ragged_offsets,
+    ragged_owners,
+    ragged_ranges,
+)
 from genrecall.generator.prompts import Prompt
 from genrecall.index.prefixes import mean_vectors
 
@@ -150,16 +156,14 @@ def _in_related(
     vectors: NDArray[np.float32],
     of_query: NDArray[np.int64],
 ) -> Bags:
-    counts = np.diff(histories.offsets)
-    place = np.repeat(np.arange(len(counts)), counts)
+    place = ragged_owners(np.diff(histories.offsets))
     kept = np.empty(len(place), dtype=np.bool_)
     for first in range(0, len(of_query), _AT_ONCE):
         categories = related.of(vectors[of_query[first : first + _AT_ONCE]])
         end = first + len(categories)
         part = slice(histories.offsets[first], histories.offsets[end])
         kept[part] = categories[place[part] - first, related.category[histories.ids[part]]]
-    left = np.bincount(place[kept], minlength=len(counts))
-    return Bags(histories.ids[kept], ragged_offsets(left))
+    return filter_bags(histories, kept)
 
 
 def make_bags(lists: Sequence[Sequence[int]]) -> Bags:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.data.tables import Rows
+from genrecall.foundation.ragged import ragged_offsets, ragged_ranges
 from genrecall.foundation.sid import SidTable
 
 
@@ -56,7 +57,7 @@ class Postings:
         self._rows = rows[np.argsort(sids, kind="stable")].astype(np.int32)
         self.sizes = np.bincount(sids, minlength=len(table.packed))
         """How many live items each SID has, int64 `[S]`."""
-        self._starts = np.cumsum(self.sizes) - self.sizes
+        self._offsets = ragged_offsets(self.sizes)
 
     def valid(self, mask: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
         """SIDs with a live item, and one within `mask` (bool `[N]`) if given: bool `[S]`."""
@@ -78,8 +79,7 @@ class Postings:
         beams = np.flatnonzero(sids >= 0)
         chosen = sids[beams]
         sizes = self.sizes[chosen]
-        within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        rows = self._rows[np.repeat(self._starts[chosen], sizes) + within]
+        rows = self._rows[ragged_ranges(self._offsets[chosen], sizes)]
         beam = np.repeat(beams, sizes)
         if mask is not None:
             passing = mask[rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from torch import Tensor, nn
 
@@ -11,15 +12,32 @@ from genrecall.learning.checkpoint import Checkpoints
 from genrecall.learning.optim import LinearDecay, SparseDenseAdam
 
 
+class Schedule(Protocol):
+    """How long to train, and how fast; a section of the config that has these is one."""
+
+    @property
+    def steps(self) -> int:
+        """In all, those of an interrupted run included."""
+
+    @property
+    def batch(self) -> int:
+        """Examples of a step, for the progress."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Peak rate of the dense weights."""
+
+    @property
+    def embedding_learning_rate(self) -> float:
+        """Peak rate of the embedding bags."""
+
+
 def train_steps(
     name: str,
     model: nn.Module,
     losses: Callable[[int], Mapping[str, Tensor]],
     *,
-    steps: int,
-    batch: int,
-    dense_rate: float,
-    sparse_rate: float,
+    schedule: Schedule,
     checkpoints: Checkpoints,
     log: RunLog,
 ) -> None:
@@ -30,15 +48,15 @@ def train_steps(
         model: the weights.
         losses: what a step measures, by name; `loss` is minimized. It must depend on nothing but
             the weights and the step's number, so that resuming changes nothing.
-        steps: in all, those of an interrupted run included.
-        batch: examples of a step, for the progress.
-        dense_rate: peak rate of the dense weights.
-        sparse_rate: peak rate of the embedding bags.
+        schedule: steps, batch and rates.
         checkpoints: where to save and to resume from.
         log: where to report.
     """
+    steps, batch = schedule.steps, schedule.batch
     optimizer = SparseDenseAdam(
-        model, dense=LinearDecay(dense_rate, steps), sparse=LinearDecay(sparse_rate, steps)
+        model,
+        dense=LinearDecay(schedule.learning_rate, steps),
+        sparse=LinearDecay(schedule.embedding_learning_rate, steps),
     )
     start = checkpoints.resume(name, model, optimizer)
     if start:

@@ -21,6 +21,15 @@ def draw_weighted(
     return chosen
 
 
+def running_sums(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Running sum of weights, from 0.0: float64 `[n]` to `[n + 1]`.
+
+    >>> running_sums(np.array([2.0, 0.5])).tolist()
+    [0.0, 2.0, 2.5]
+    """
+    return np.concatenate([[0.0], np.cumsum(weights)])
+
+
 def draw_in_runs(
     cumulative: NDArray[np.float64],
     offsets: NDArray[np.int64],
@@ -31,7 +40,7 @@ def draw_in_runs(
     """Draw positions within given runs of entries, by weight.
 
     Args:
-        cumulative: running sum of the weights of all entries, from 0.0, float64 `[total + 1]`.
+        cumulative: `running_sums` of the weights of all entries, float64 `[total + 1]`.
         offsets: where each run starts, int64 `[n + 1]`.
         runs: from which runs to draw, int64 `[B]`; what is drawn from an empty one means nothing.
         count: how many to draw from each.

@@ -50,7 +50,10 @@ class FrozenSids(NamedTuple):
             paths: category path of each, root first; None when unknown.
         """
         return self.quantizer.assign_populated(
-            vectors, self.categories.encode(paths), table=self.table, centroids=self.centroids
+            self.quantizer.encode(vectors),
+            self.categories.encode(paths),
+            table=self.table,
+            centroids=self.centroids,
         )
 
 

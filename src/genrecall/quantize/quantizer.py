@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from genrecall.foundation.errors import ArtifactError, DataError
+from genrecall.foundation.ragged import ragged_offsets
 from genrecall.foundation.sid import LEVELS, Codes, SidTable
 
 WEIGHTS: Final = "quantizer.safetensors"
@@ -197,33 +198,23 @@ class Quantizer(nn.Module):
         return out
 
     @torch.inference_mode()
-    def assign(self, vectors: Vectors, category_codes: NDArray[np.int32]) -> Codes:
+    def assign(self, latents: Vectors, category_codes: NDArray[np.int32]) -> Codes:
         """SID codes before cluster size control: int32 `[N, 3]`.
 
         Args:
-            vectors: item vectors, float32 `[N, D]`.
+            latents: of the items, from `encode`, float32 `[N, d]`.
             category_codes: level-1 code of each item, int `[N]`; -1 takes the nearest.
         """
-        latents = self.encode(vectors)
-        codes = np.empty((len(vectors), LEVELS), dtype=np.int32)
-        for rows in _blocks(len(vectors)):
+        codes = np.empty((len(latents), LEVELS), dtype=np.int32)
+        for rows in _blocks(len(latents)):
             categories = torch.from_numpy(category_codes[rows].astype(np.int64))
             codes[rows] = self.quantize(torch.from_numpy(latents[rows]), categories).codes.numpy()
         return codes
 
-    def centroids(self, vectors: Vectors, table: SidTable) -> Vectors:
-        """Mean latent of each SID's items, float32 `[S, d]`, in the order of `table.sids`.
-
-        Args:
-            vectors: the vectors of the table's items, `[N, D]`.
-            table: the SID of each item.
-        """
-        return group_means(self.encode(vectors), table.sid_of_item, len(table.packed))
-
     @torch.inference_mode()
     def assign_populated(
         self,
-        vectors: Vectors,
+        latents: Vectors,
         category_codes: NDArray[np.int32],
         *,
         table: SidTable,
@@ -237,15 +228,15 @@ class Quantizer(nn.Module):
         category penalty, SIDs under another code are farther by the penalty.
 
         Args:
-            vectors: item vectors, `[N, D]`.
+            latents: of the items, from `encode`, float32 `[N, d]`.
             category_codes: level-1 code of each item, int `[N]`; -1 where unknown.
             table: the SIDs that have items.
-            centroids: `Quantizer.centroids` of the table, `[S, d]`.
+            centroids: `sid_centroids` of the table, `[S, d]`.
         """
-        latents = torch.from_numpy(self.encode(vectors))
+        points = torch.from_numpy(latents)
         centers = torch.from_numpy(np.ascontiguousarray(centroids))
         sids = table.sids
-        codes = np.empty((len(vectors), LEVELS), dtype=np.int32)
+        codes = np.empty((len(latents), LEVELS), dtype=np.int32)
         for category in np.unique(category_codes).tolist():
             rows = np.flatnonzero(category_codes == category)
             own = slice(*np.searchsorted(sids[:, 0], [category, category + 1]).tolist())
@@ -254,7 +245,7 @@ class Quantizer(nn.Module):
             bonus = torch.zeros(len(sids))
             bonus[own] = self.category_penalty or 0.0
             for block in _blocks(len(rows)):
-                cost = _distances(latents[rows[block]], centers[among]) - bonus[among]
+                cost = _distances(points[rows[block]], centers[among]) - bonus[among]
                 codes[rows[block]] = sids[among.start + cost.argmin(-1).numpy()]
         return codes
 
@@ -306,13 +297,23 @@ def group_means(points: Vectors, groups: NDArray[np.int64], n_groups: int) -> Ve
     """Mean of the points of each group, float32 `[n_groups, d]`; zero for an empty group."""
     order = np.argsort(groups, kind="stable")
     counts = np.bincount(groups, minlength=n_groups)
-    starts = np.cumsum(counts) - counts
+    starts = ragged_offsets(counts)[:-1]
     means = np.zeros((n_groups, points.shape[1]), dtype=np.float32)
     filled = counts > 0
     if filled.any():
         sums = np.add.reduceat(points[order].astype(np.float64), starts[filled])
         means[filled] = sums / counts[filled, None]
     return means
+
+
+def sid_centroids(latents: Vectors, table: SidTable) -> Vectors:
+    """Mean latent of each SID's items, float32 `[S, d]`, in the order of `table.sids`.
+
+    Args:
+        latents: of the table's items, float32 `[N, d]`.
+        table: the SID of each item.
+    """
+    return group_means(latents, table.sid_of_item, len(table.packed))
 
 
 def _blocks(n: int) -> Iterator[slice]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.foundation.ragged import run_starts
 from genrecall.foundation.sid import Codes
 
 
@@ -58,7 +59,7 @@ def sid_stability(before: Codes, after: Codes, rows: NDArray[np.int64]) -> Stabi
         return Stability(0, 0.0, 0.0)
     _, group = np.unique(old, axis=0, return_inverse=True)
     pairs, counts = np.unique(np.column_stack([group, new]), axis=0, return_counts=True)
-    starts = np.flatnonzero(np.diff(pairs[:, 0], prepend=-1))
+    starts = run_starts(pairs[:, 0])
     together = np.maximum.reduceat(counts, starts).sum()
     return Stability(
         items=len(old),

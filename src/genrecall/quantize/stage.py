@@ -25,11 +25,12 @@ from genrecall.quantize.categories import (
 from genrecall.quantize.config import QuantizeConfig
 from genrecall.quantize.health.examples import EXAMPLES, find_examples
 from genrecall.quantize.health.figures import Wanted, measure_health
+from genrecall.quantize.health.warnings import find_warnings
 from genrecall.quantize.load import CATEGORIES, CENTROIDS, HEALTH, KIND, SIDS, SPACE, Previous
-from genrecall.quantize.quantizer import Quantizer, Vectors
+from genrecall.quantize.quantizer import Quantizer, Vectors, sid_centroids
 from genrecall.quantize.stability import sid_stability
 from genrecall.quantize.training.sizes import codebook_sizes, control_sizes
-from genrecall.quantize.training.train import train_quantizer
+from genrecall.quantize.training.train import CodeLayout, Examples, train_quantizer
 from genrecall.quantize.training.warm import continued, keep_sids
 
 
@@ -81,25 +82,18 @@ def run(config: QuantizeConfig, inputs: QuantizeInputs, work: Work) -> Artifact:
     elif not len(pairs.item):
         log.say("  no query-item pair: the codes are trained without the query-item term")
     quantizer = train_quantizer(
-        item_vectors,
-        forced,
-        queries=query_vectors,
-        pairs=pairs,
-        sizes=sizes,
-        n_categories=len(frozen.paths),
+        Examples(item_vectors, forced, query_vectors, pairs),
+        CodeLayout(sizes, len(frozen.paths), config.category_penalty),
         config=training,
-        category_penalty=config.category_penalty,
         start=start,
         seed=seed,
         log=log,
     )
     latents = quantizer.encode(item_vectors)
     if previous:
-        table = _keep(quantizer, item_vectors, forced, previous, config=config, seed=seed, log=log)
+        table = _keep(quantizer, latents, forced, previous, config=config, seed=seed, log=log)
     else:
-        table = _make(
-            quantizer, item_vectors, forced, latents=latents, config=config, seed=seed, log=log
-        )
+        table = _make(quantizer, latents, forced, config=config, seed=seed, log=log)
     health = measure_health(
         table,
         found.of_item,
@@ -117,18 +111,20 @@ def run(config: QuantizeConfig, inputs: QuantizeInputs, work: Work) -> Artifact:
         f"  {health.sids:,} SIDs in {sizes_text} codes, {health.items_per_sid.mean:.1f} items per "
         f"SID ({health.items_per_sid.weighted:.1f} weighted, at most {health.items_per_sid.max:,})"
     )
-    for warning in health.warnings():
+    warnings = find_warnings(health)
+    for warning in warnings:
         log.say(f"  warning: {warning}")
-    log.event("quantize", **health.as_json())
+    figures = {**health.as_json(), "warnings": warnings}
+    log.event("quantize", **figures)
     meta = {"space": table.space.digest}
     with writing(work.out, kind=KIND, inputs=work.inputs, meta=meta) as folder:
         quantizer.save(folder)
         write_json(folder / CATEGORIES, {**frozen.as_json(), "rolled_up": found.rolled_up})
         write_json(folder / SPACE, {"sizes": table.space.sizes, "digest": table.space.digest})
-        write_json(folder / HEALTH, health.as_json())
+        write_json(folder / HEALTH, figures)
         write_json(folder / EXAMPLES, examples)
         np.save(folder / SIDS, table.codes, allow_pickle=False)
-        np.save(folder / CENTROIDS, quantizer.centroids(item_vectors, table), allow_pickle=False)
+        np.save(folder / CENTROIDS, sid_centroids(latents, table), allow_pickle=False)
     return open_artifact(work.out, kind=KIND)
 
 
@@ -167,25 +163,19 @@ def _categorize(
 
 def _make(
     quantizer: Quantizer,
-    vectors: Vectors,
+    latents: Vectors,
     forced: NDArray[np.int32],
     *,
-    latents: Vectors,
     config: QuantizeConfig,
     seed: int,
     log: RunLog,
 ) -> SidTable:
     """SIDs without a past."""
-    clusters = config.clusters
     controlled = control_sizes(
-        quantizer.assign(vectors, forced),
+        quantizer.assign(latents, forced),
         latents,
         codebooks=quantizer.code_vectors,
-        t_max=config.t_max,
-        g_max=clusters.g_max,
-        method=clusters.method,
-        merge_below=config.merge_below,
-        rounds=clusters.refine,
+        config=config,
         seed=seed,
     )
     log.say(
@@ -197,7 +187,7 @@ def _make(
 
 def _keep(
     quantizer: Quantizer,
-    vectors: Vectors,
+    latents: Vectors,
     forced: NDArray[np.int32],
     previous: Previous,
     *,
@@ -206,12 +196,12 @@ def _keep(
     log: RunLog,
 ) -> SidTable:
     """The SIDs of before, for more items."""
-    kept = keep_sids(quantizer, vectors, forced, previous=previous, config=config, seed=seed)
+    kept = keep_sids(quantizer, latents, forced, previous=previous, config=config, seed=seed)
     found = sid_stability(previous.sids.table.codes, kept.table.codes, previous.rows)
     log.say(
         f"  kept: {found.moved:.1%} of {found.items:,} known items moved "
         f"({kept.n_recategorized:,} to another category, {kept.n_nearer:,} to a nearer SID); "
-        f"{len(vectors) - found.items:,} new items, {kept.n_outgrown:,} SIDs outgrown, "
+        f"{len(latents) - found.items:,} new items, {kept.n_outgrown:,} SIDs outgrown, "
         f"{kept.n_new:,} new"
     )
     log.event("warm_start", **found._asdict())

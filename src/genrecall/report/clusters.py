@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.data.tables import Catalog
+from genrecall.foundation.ragged import ragged_offsets
 from genrecall.foundation.sid import SidTable
 
 _TITLES: Final = 3
@@ -40,7 +41,7 @@ class Clusters:
         sid, n = table.sid_of_item, len(table.packed)
         self._live = np.bincount(sid if live is None else sid[live], minlength=n)
         order = np.argsort(sid, kind="stable")
-        starts = np.searchsorted(sid[order], np.arange(n))
+        starts = ragged_offsets(table.sizes)[:-1]
         self.means: NDArray[np.float32] = (
             np.add.reduceat(vectors[order], starts) / table.sizes[:, None]
         ).astype(np.float32)

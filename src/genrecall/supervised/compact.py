@@ -157,10 +157,7 @@ class CompactTrainer:
             name,
             model,
             lambda step: losses(np.random.default_rng([self._seed, number, step])),
-            steps=stage.steps,
-            batch=stage.batch,
-            dense_rate=stage.learning_rate,
-            sparse_rate=stage.embedding_learning_rate,
+            schedule=stage,
             checkpoints=checkpoints,
             log=log,
         )

@@ -93,7 +93,7 @@ def _spread(
     """Items behind the SIDs, the share of each, and how many of them each prompt has."""
     order = np.argsort(sid_of_item, kind="stable")
     sizes = np.bincount(sid_of_item)
-    starts = np.cumsum(sizes) - sizes
+    starts = ragged_offsets(sizes)[:-1]
     there = taught.leaves >= 0
     shares = np.exp(taught.logprob - taught.logprob.max(axis=1, keepdims=True)) * there
     shares = shares / shares.sum(axis=1, keepdims=True)

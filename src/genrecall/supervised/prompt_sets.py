@@ -24,7 +24,7 @@ from genrecall.embed.encoder import Encoder
 from genrecall.foundation.ragged import Bags, ragged_offsets, take_bags
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.prompts import ITEM, QUERY
-from genrecall.learning.sampling import draw_in_runs, draw_weighted
+from genrecall.learning.sampling import draw_in_runs, draw_weighted, running_sums
 from genrecall.supervised.shoppers import KnownShoppers
 from genrecall.text.fragments import draw_fragments
 from genrecall.text.subwords import SubwordTokenizer, Words
@@ -89,7 +89,7 @@ def make_targets(
     items: NDArray[np.int64], weights: NDArray[np.float64], offsets: NDArray[np.int64]
 ) -> Targets:
     """Targets of prompts that lie one after another."""
-    return Targets(items, np.concatenate([[0.0], np.cumsum(weights)]), offsets)
+    return Targets(items, running_sums(weights), offsets)
 
 
 def title_prompts(tokenizer: SubwordTokenizer, titles: Words, *, texts: Sequence[str]) -> PromptSet:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from genrecall.data.histories import check_histories, histories_of
 from genrecall.data.shoppers import HISTORY, Pair, profiles_of
 from genrecall.data.tables import Searches
-from genrecall.foundation.ragged import Bags, ragged_offsets, take_bags
+from genrecall.foundation.ragged import Bags, filter_bags, ragged_owners, take_bags
 from genrecall.generator.history import ShopperRule
 from genrecall.generator.prompts import Prompt
 
@@ -89,10 +89,8 @@ class KnownShoppers:
 
 def _leave_out(bags: Bags, rate: NDArray[np.float64], rng: np.random.Generator) -> Bags:
     """Leave a share of each list out, `[B]`."""
-    counts = np.diff(bags.offsets)
-    place = np.repeat(np.arange(len(counts)), counts)
-    kept = rng.random(len(place)) >= rate[place]
-    return Bags(bags.ids[kept], ragged_offsets(np.bincount(place[kept], minlength=len(counts))))
+    place = ragged_owners(np.diff(bags.offsets))
+    return filter_bags(bags, rng.random(len(place)) >= rate[place])
 
 
 def known_shoppers(

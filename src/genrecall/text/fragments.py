@@ -10,7 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.foundation.ragged import ragged_offsets, ragged_ranges
+from genrecall.foundation.ragged import (
+    Bags,
+    filter_bags,
+    join_bags,
+    ragged_offsets,
+    ragged_owners,
+    ragged_ranges,
+    rank_in_run,
+)
 from genrecall.text.subwords import Words
 
 _LONGEST_SPAN = 4
@@ -40,10 +48,7 @@ def draw_fragments(words: Words, texts: NDArray[np.int64], rng: np.random.Genera
     half = len(texts) // 2
     subset = _draw_subsets(words, texts[:half], rng)
     span = _draw_spans(words, texts[half:], rng)
-    return Fragments(
-        words=np.concatenate([subset.words, span.words]),
-        offsets=np.concatenate([subset.offsets, subset.offsets[-1] + span.offsets[1:]]),
-    )
+    return Fragments(*join_bags(subset, span))
 
 
 def drop_words(
@@ -51,28 +56,24 @@ def drop_words(
 ) -> Fragments:
     """The given texts with a share of their words left out."""
     counts = words.word_offsets[texts + 1] - words.word_offsets[texts]
-    chosen = ragged_ranges(words.word_offsets[texts], counts)
-    owner = np.repeat(np.arange(len(texts)), counts)
-    kept = rng.random(len(chosen)) >= share
-    return Fragments(chosen[kept], ragged_offsets(np.bincount(owner[kept], minlength=len(texts))))
+    chosen = Bags(ragged_ranges(words.word_offsets[texts], counts), ragged_offsets(counts))
+    return Fragments(*filter_bags(chosen, rng.random(len(chosen.ids)) >= share))
 
 
-def _draw_spans(words: Words, texts: NDArray[np.int64], rng: np.random.Generator) -> Fragments:
+def _draw_spans(words: Words, texts: NDArray[np.int64], rng: np.random.Generator) -> Bags:
     counts = words.word_offsets[texts + 1] - words.word_offsets[texts]
     length = np.minimum(rng.integers(1, _LONGEST_SPAN + 1, size=len(texts)), counts)
     start = (rng.random(len(texts)) * (counts - length + 1)).astype(np.int64)
-    chosen = ragged_ranges(words.word_offsets[texts] + start, length)
-    return Fragments(chosen, ragged_offsets(length))
+    return Bags(ragged_ranges(words.word_offsets[texts] + start, length), ragged_offsets(length))
 
 
-def _draw_subsets(words: Words, texts: NDArray[np.int64], rng: np.random.Generator) -> Fragments:
+def _draw_subsets(words: Words, texts: NDArray[np.int64], rng: np.random.Generator) -> Bags:
     counts = words.word_offsets[texts + 1] - words.word_offsets[texts]
     wanted = rng.integers(1, _LONGEST_SUBSET + 1, size=len(texts))
-    chosen = ragged_ranges(words.word_offsets[texts], counts)
-    owner = np.repeat(np.arange(len(texts)), counts)
+    chosen = Bags(ragged_ranges(words.word_offsets[texts], counts), ragged_offsets(counts))
+    owner = ragged_owners(counts)
     # The words with the smallest random numbers of each text, in the text's order.
-    order = np.lexsort((rng.random(len(chosen)), owner))
-    rank = np.arange(len(chosen)) - np.repeat(np.cumsum(counts) - counts, counts)
-    kept = np.zeros(len(chosen), dtype=np.bool_)
-    kept[order[rank < wanted[owner]]] = True
-    return Fragments(chosen[kept], ragged_offsets(np.bincount(owner[kept], minlength=len(texts))))
+    order = np.lexsort((rng.random(len(owner)), owner))
+    kept = np.zeros(len(owner), dtype=np.bool_)
+    kept[order[rank_in_run(owner) < wanted[owner]]] = True
+    return filter_bags(chosen, kept)

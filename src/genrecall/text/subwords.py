@@ -20,7 +20,7 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.trainers import BpeTrainer
 
-from genrecall.foundation.ragged import Bags, ragged_offsets, ragged_ranges
+from genrecall.foundation.ragged import Bags, ragged_offsets, ragged_owners, ragged_ranges
 from genrecall.text.normalize import Stemmer, normalize, stem
 
 SUBWORDS: Final = "subwords.json"
@@ -149,7 +149,7 @@ class SubwordTokenizer:
             chosen: word numbers of all texts one after another, `[total]`.
             offsets: where each text starts in `chosen`, `[n + 1]`.
         """
-        text_of = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        text_of = ragged_owners(np.diff(offsets))
         starts = words.piece_offsets[chosen]
         counts = words.piece_offsets[chosen + 1] - starts
         ids = words.pieces[ragged_ranges(starts, counts)]

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genrecall.foundation.ragged import Bags, ragged_ranges
+from genrecall.foundation.ragged import Bags, ragged_owners, ragged_ranges, rank_in_run
 from genrecall.generator.history import make_bags
 from genrecall.generator.prompts import Pair, Prompt
 
@@ -143,9 +143,9 @@ def make_context(items: ShopItems, histories: Bags, profiles: Bags, *, length: i
     counts = np.minimum(np.diff(histories.offsets), length)
     width = max(int(counts.max(initial=0)), 1)
     rows = np.full((len(counts), width), -1, dtype=np.int64)
-    prompt = np.repeat(np.arange(len(counts)), counts)
+    prompt = ragged_owners(counts)
     latest = ragged_ranges(histories.offsets[1:] - counts, counts)
-    age = np.repeat(np.cumsum(counts), counts) - 1 - np.arange(len(prompt))
+    age = counts[prompt] - 1 - rank_in_run(prompt)
     rows[prompt, age] = histories.ids[latest]
     return Context(
         leaves=torch.from_numpy(np.where(rows < 0, -1, items.sid_of_item[rows])),

@@ -16,7 +16,7 @@ from genrecall.foundation.artifact import Json
 from genrecall.foundation.ragged import ragged_offsets
 from genrecall.foundation.sid import Sid, SidTable
 from genrecall.quantize.health.figures import distances, purity_of_sids
-from genrecall.quantize.quantizer import Vectors, group_means
+from genrecall.quantize.quantizer import Vectors, sid_centroids
 
 EXAMPLES: Final = "examples.json"
 """Where the stage writes them."""
@@ -95,7 +95,7 @@ class _Members:
 
     def __init__(self, table: SidTable, latents: Vectors) -> None:
         self._sids, self._sid_of_item = table.sids, table.sid_of_item
-        left = latents - group_means(latents, self._sid_of_item, len(self._sids))[self._sid_of_item]
+        left = latents - sid_centroids(latents, table)[self._sid_of_item]
         self._order = np.lexsort((np.square(left).sum(1), self._sid_of_item))
         self._offsets = ragged_offsets(table.sizes)
 

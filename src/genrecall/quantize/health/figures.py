@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.foundation.artifact import Json
+from genrecall.foundation.ragged import run_starts
 from genrecall.foundation.sid import LEVELS, SidTable
-from genrecall.quantize.health.warnings import find_warnings
-from genrecall.quantize.quantizer import Vectors, group_means
+from genrecall.quantize.quantizer import Vectors, group_means, sid_centroids
 
 
 class Wanted(NamedTuple):
@@ -106,7 +106,7 @@ class CategorySizes(NamedTuple):
 
 @dataclass(frozen=True)
 class Health:
-    """Figures of one SID table; the `quantize` part of `metrics.json`.
+    """Figures of one SID table; with its warnings the `quantize` part of `metrics.json`.
 
     Attributes:
         items: N.
@@ -144,18 +144,13 @@ class Health:
     perplexity: float
 
     def as_json(self) -> Json:
-        """Plain values for `metrics.json`, with the `warnings`."""
+        """Plain values for `metrics.json`."""
         named = ("wanted", "items_per_sid", "categories", "distance")
         return {
             **asdict(self),
             **{name: getattr(self, name)._asdict() for name in named},
             "levels": [level._asdict() for level in self.levels],
-            "warnings": self.warnings(),
         }
-
-    def warnings(self) -> list[str]:
-        """What looks wrong, what it does to recall, what helps; empty for a healthy table."""
-        return find_warnings(self)
 
 
 def measure_health(
@@ -215,7 +210,7 @@ def distances(table: SidTable, latents: Vectors) -> NDArray[np.float64]:
     """
     sid = table.sid_of_item
     n = table.sizes[sid]
-    means = group_means(latents, sid, len(table.packed))
+    means = sid_centroids(latents, table)
     # The mean without the item itself is farther from it by c / (c − 1).
     leave_out = np.where(n > 1, n / np.maximum(n - 1, 1), 0.0)
     squared = np.square(latents - means[sid]).sum(1, dtype=np.float64) * np.square(leave_out)
@@ -233,7 +228,7 @@ def purity_of_sids(
     )
     if not len(counts):
         return counts, counts, counts
-    starts = np.flatnonzero(np.diff(pairs[0], prepend=-1))
+    starts = run_starts(pairs[0])
     return pairs[0, starts], np.add.reduceat(counts, starts), np.maximum.reduceat(counts, starts)
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from genrecall.foundation.sid import LEVELS
-
-if TYPE_CHECKING:
-    from genrecall.quantize.health.figures import Health
+from genrecall.quantize.health.figures import Health
 
 ENOUGH_USED: Final = 0.9
 """Share of a level's codes that a healthy table uses."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.foundation.ragged import rank_in_run
 from genrecall.foundation.sid import Codes
 from genrecall.quantize.quantizer import Vectors
 
@@ -98,10 +99,8 @@ def _take(
     """Which items get the slot they ask for, the nearest first; `free` is updated."""
     order = np.lexsort((distance, slot))
     asked = slot[order]
-    starts = np.flatnonzero(np.diff(asked, prepend=-1))
-    queue = np.arange(len(asked)) - np.repeat(starts, np.diff(starts, append=len(asked)))
     taken = np.zeros(len(slot), dtype=np.bool_)
-    taken[order] = queue < free[asked]
+    taken[order] = rank_in_run(asked) < free[asked]
     np.subtract.at(free, slot[taken], 1)
     return taken
 

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.foundation.sid import Codes, SidSpace, SidTable
+from genrecall.quantize.config import QuantizeConfig
 from genrecall.quantize.quantizer import Vectors, group_means
 from genrecall.quantize.training.kmeans import assign_within, k_means
 from genrecall.quantize.training.overflow import overflow
 
 SplitMethod = Literal["kmeans", "random"]
-ControlMethod = Literal["kmeans", "random", "overflow"]
 
 MAX_CODES: Final = 1024
 """The paper's K2 and K3."""
@@ -78,11 +78,7 @@ def control_sizes(
     latents: Vectors,
     *,
     codebooks: tuple[Vectors, Vectors, Vectors],
-    t_max: int,
-    g_max: int,
-    method: ControlMethod,
-    merge_below: int,
-    rounds: int,
+    config: QuantizeConfig,
     seed: int,
 ) -> ControlledSizes:
     """Bring SIDs that are too large to size, merge those that are too small, then refine.
@@ -91,15 +87,12 @@ def control_sizes(
         codes: SIDs from the quantizer, int32 `[N, 3]`.
         latents: of the same items, float32 `[N, d]`.
         codebooks: the quantizer's code vectors of each level, float32 `[K_l, d]`.
-        t_max: most items of a SID.
-        g_max: most groups that a SID is split into.
-        method: what happens to those that are too large: `split_large` or `overflow`.
-        merge_below: SIDs with fewer items join another.
-        rounds: of `refine`.
+        config: `t_max`, `merge_below` and `clusters`.
         seed: of the split.
     """
     first, second, third = codebooks
-    k3 = len(third)
+    k3, t_max, g_max = len(third), config.t_max, config.clusters.g_max
+    method = config.clusters.method
     if method == "overflow":
         residuals = latents - first[codes[:, 0]] - second[codes[:, 1]]
         split = overflow(codes, residuals, third, t_max=t_max, g_max=g_max)
@@ -107,8 +100,8 @@ def control_sizes(
         split = split_large(
             codes, latents, k3=k3, t_max=t_max, g_max=g_max, method=method, seed=seed
         )
-    merged = merge_small(split, latents, below=merge_below, t_max=t_max)
-    refined = refine(merged, latents, t_max=t_max, rounds=rounds)
+    merged = merge_small(split, latents, below=config.merge_below, t_max=t_max)
+    refined = refine(merged, latents, t_max=t_max, rounds=config.clusters.refine)
     groups = int(refined[:, 2].max()) // k3 + 1
     return ControlledSizes(
         SidTable(SidSpace((len(first), len(second), k3 * groups)), refined),

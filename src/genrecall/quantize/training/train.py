@@ -6,6 +6,8 @@ latents, `Q` queries, `P` (query, item) pairs, `B` items of a batch, `K_l` codes
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,7 +17,7 @@ from genrecall.data.pairs import LoggedPairs
 from genrecall.foundation.progress import Progress, RunLog
 from genrecall.foundation.ragged import ragged_offsets
 from genrecall.foundation.sid import LEVELS
-from genrecall.learning.sampling import draw_in_runs
+from genrecall.learning.sampling import draw_in_runs, running_sums
 from genrecall.quantize.config import TrainingConfig
 from genrecall.quantize.quantizer import (
     Quantized,
@@ -189,18 +191,43 @@ class RqVae(nn.Module):
         return loss, quantized
 
 
+class Examples(NamedTuple):
+    """What a quantizer is trained on.
+
+    Attributes:
+        vectors: item vectors of length 1, float32 `[N, D]`.
+        categories: category code of each item, int32 `[N]`, -1 where unknown.
+        queries: query vectors, float32 `[Q, D]`.
+        pairs: which item was good for which query; none turns the InfoNCE off.
+    """
+
+    vectors: Vectors
+    categories: NDArray[np.int32]
+    queries: Vectors
+    pairs: LoggedPairs
+
+
+class CodeLayout(NamedTuple):
+    """Which codes a quantizer has.
+
+    Attributes:
+        sizes: codes per level.
+        n_categories: how many codes of level 1 belong to categories, the first.
+        category_penalty: of the quantizer.
+    """
+
+    sizes: tuple[int, int, int]
+    n_categories: int
+    category_penalty: float | None = None
+
+
 def train_quantizer(
-    vectors: Vectors,
-    categories: NDArray[np.int32],
+    examples: Examples,
+    layout: CodeLayout,
     *,
-    queries: Vectors,
-    pairs: LoggedPairs,
-    sizes: tuple[int, int, int],
-    n_categories: int,
     config: TrainingConfig,
     seed: int,
     log: RunLog,
-    category_penalty: float | None = None,
     start: Quantizer | None = None,
 ) -> Quantizer:
     """Train a quantizer; the same arguments give the same quantizer.
@@ -209,19 +236,15 @@ def train_quantizer(
     codebooks follow the catalog and not the popularity of its items.
 
     Args:
-        vectors: item vectors of length 1, float32 `[N, D]`.
-        categories: category codes, int `[N]`, -1 where unknown.
-        queries: query vectors, float32 `[Q, D]`.
-        pairs: which item was good for which query; none turns the InfoNCE off.
-        sizes: codes per level.
-        n_categories: how many codes of level 1 belong to categories.
-        config: everything else.
+        examples: items, queries and their pairs.
+        layout: the codes.
+        config: widths, rates and weights.
         seed: of every random choice.
         log: where progress is reported.
-        category_penalty: of the quantizer.
-        start: a quantizer of these sizes to go on from, with its widths; None starts anew. It is
+        start: a quantizer of this layout to go on from, with its widths; None starts anew. It is
             left as it is, and no code of it restarts, so that codes keep their meaning.
     """
+    vectors, categories, queries, pairs = examples
     n_items, dim = vectors.shape
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -229,12 +252,12 @@ def train_quantizer(
             dim=dim,
             hidden=start.hidden if start else config.hidden,
             latent=start.latent if start else config.latent or dim,
-            sizes=sizes,
-            category_penalty=category_penalty,
+            sizes=layout.sizes,
+            category_penalty=layout.category_penalty,
         )
         model = RqVae(
             quantizer,
-            n_categories=n_categories,
+            n_categories=layout.n_categories,
             ema_decay=config.ema_decay,
             restart_share=0.0 if start else config.restart_below / n_items,
         )
@@ -285,7 +308,7 @@ class _QuerySampler:
         order = np.argsort(pairs.item, kind="stable")
         self._query = pairs.query[order]
         self._offsets = ragged_offsets(np.bincount(pairs.item, minlength=n_items))
-        self._cumulative = np.concatenate([[0.0], np.cumsum(pairs.weight[order])])
+        self._cumulative = running_sums(pairs.weight[order])
 
     def draw(self, rows: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
         """A query of each item, -1 for items without one: int64 `[B]`."""

@@ -21,11 +21,12 @@ import torch
 from numpy.typing import NDArray
 
 from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.ragged import ragged_offsets
 from genrecall.foundation.sid import LEVELS, Codes, SidSpace, SidTable
 from genrecall.quantize.categories import UNKNOWN, CategoryCodes
 from genrecall.quantize.config import QuantizeConfig
 from genrecall.quantize.load import Previous
-from genrecall.quantize.quantizer import Quantizer, Vectors, group_means
+from genrecall.quantize.quantizer import Quantizer, Vectors, group_means, sid_centroids
 from genrecall.quantize.training.sizes import balanced_k_means, control_sizes, scopes
 
 
@@ -86,7 +87,7 @@ def continued(
 
 def keep_sids(
     quantizer: Quantizer,
-    vectors: Vectors,
+    latents: Vectors,
     categories: NDArray[np.int32],
     *,
     previous: Previous,
@@ -106,17 +107,16 @@ def keep_sids(
 
     Args:
         quantizer: level 1 as large as now, levels 2 and 3 as before.
-        vectors: item vectors, float32 `[N, D]`.
+        latents: of the items, float32 `[N, d]`.
         categories: category code of each item, int32 `[N]`, -1 where unknown.
         previous: the SIDs of before and which item had which.
         config: cluster size control, and `warm`.
         seed: of the split.
     """
     before, t_max = previous.sids.table, config.t_max
-    latents = quantizer.encode(vectors)
     k1, k2, k3 = quantizer.sizes
     known = previous.rows >= 0
-    codes = np.full((len(vectors), LEVELS), UNKNOWN, dtype=np.int32)
+    codes = np.full((len(latents), LEVELS), UNKNOWN, dtype=np.int32)
     codes[known] = before.codes[previous.rows[known]]
     stays = known.copy()
     if quantizer.category_penalty is None:
@@ -125,7 +125,7 @@ def keep_sids(
     codes[stays] = _move_nearer(kept, latents[stays], t_max=t_max, margin=config.warm.margin)
     placed = _place_others(
         quantizer,
-        vectors,
+        latents,
         categories,
         codes,
         stays,
@@ -150,7 +150,7 @@ def keep_sids(
 
 def _place_others(
     quantizer: Quantizer,
-    vectors: Vectors,
+    latents: Vectors,
     categories: NDArray[np.int32],
     codes: Codes,
     stays: NDArray[np.bool_],
@@ -160,8 +160,7 @@ def _place_others(
     seed: int,
 ) -> Codes:
     """Give SIDs to the items that have none: those in use, or new ones for a new category."""
-    latents, placed = quantizer.encode(vectors), codes.copy()
-    proposed = quantizer.assign(vectors, categories)
+    placed, proposed = codes.copy(), quantizer.assign(latents, categories)
     alone = ~stays & ~np.isin(categories, codes[stays, 0]) & (proposed[:, 0] == categories)
     if not stays.any():
         alone = ~stays
@@ -169,20 +168,16 @@ def _place_others(
     if near.any():
         k1, k2, _ = quantizer.sizes
         table = SidTable(SidSpace((k1, k2, k3)), codes[stays])
-        means = group_means(latents[stays], table.sid_of_item, len(table.packed))
+        means = sid_centroids(latents[stays], table)
         placed[near] = quantizer.assign_populated(
-            vectors[near], categories[near], table=table, centroids=means
+            latents[near], categories[near], table=table, centroids=means
         )
     if alone.any():
         placed[alone] = control_sizes(
             proposed[alone],
             latents[alone],
             codebooks=quantizer.code_vectors,
-            t_max=config.t_max,
-            g_max=config.clusters.g_max,
-            method=config.clusters.method,
-            merge_below=config.merge_below,
-            rounds=config.clusters.refine,
+            config=config,
             seed=seed,
         ).table.codes
     return placed
@@ -222,7 +217,7 @@ def _split_outgrown(
     """Give new items that a SID has no room for third codes of their own."""
     new = codes.copy()
     sids, at, size = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
-    members = np.split(np.argsort(at, kind="stable"), np.cumsum(size)[:-1])
+    members = np.split(np.argsort(at, kind="stable"), ragged_offsets(size)[1:-1])
     taken = {tuple(sid) for sid in [*before.sids.tolist(), *sids.tolist()]}
     for sid in np.flatnonzero(size > t_max).tolist():
         rows, (c1, c2, c3) = members[sid], sids[sid].tolist()

@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genrecall.foundation.ragged import ragged_offsets, ragged_owners, rank_in_run
 from genrecall.foundation.sid import LEVELS
 
 _READ = LEVELS - 1  # codes of a target that stand in the row
@@ -135,13 +136,12 @@ def _lay_out(
     n_codes = n_targets * _READ
     prompt_lengths = np.array([len(prompt) for prompt in prompts])
     lengths = prompt_lengths + n_codes
-    row_of = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
-    ends = np.cumsum(lengths)
+    row_of = ragged_owners([len(row) for row in rows])
+    before = ragged_offsets(lengths)[:-1]
     first_of_row = np.searchsorted(row_of, row_of)
-    starts = row_of * length + (ends - lengths) - (ends - lengths)[first_of_row]  # (n)
-
-    document = np.repeat(np.arange(len(prompts)), lengths)
-    place = np.arange(len(document)) - np.repeat(ends - lengths, lengths)  # in the document
+    starts = row_of * length + before - before[first_of_row]  # (n)
+    document = ragged_owners(lengths)
+    place = rank_in_run(document)
     behind = place - prompt_lengths[document]  # from 0 on in the codes
     in_codes = behind >= 0
     flat = np.empty(len(document), dtype=np.int64)
