@@ -377,7 +377,7 @@ def test_a_shop_without_a_log_gets_a_bundle(tmp_path):
     assert any("nothing is measured" in line for line in log.lines)
     hits = genrecall.load(tmp_path / "run/bundle").recall("cordless drill", k=5)
     assert len(hits) == 5
-    with pytest.raises(DataError, match="has no search with a good item"):
+    with pytest.raises(DataError, match="has no search with a relevant item"):
         evaluate_bundle(tmp_path / "run/bundle", split="validation")
 
 
