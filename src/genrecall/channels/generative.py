@@ -192,8 +192,9 @@ class GenerativeChannel:
         masks = [read.masks[row] for row in searched.tolist()]
         known: Mask = np.any(read.reading.queries[searched], axis=1)
         postings = self.items.postings
-        if known.all() and all(mask is masks[0] for mask in masks):
-            valid = postings.valid(masks[0])
+        shared = masks[0] if masks else None
+        if known.all() and all(mask is shared for mask in masks):
+            valid = postings.valid(shared)
         else:
             # A query without a known word means nothing: it generates no SID, not the usual ones.
             valid = np.stack([postings.valid(mask) for mask in masks]) & known[:, None]
