@@ -211,7 +211,7 @@ def test_training_and_serving_read_the_same(trained):
     queries = searches.of("train").queries
     requests = [Request(*asked) for asked in zip(queries, told, strict=True)]
     asked = [Prompt(query) for query in queries]
-    expected = known.tell(asked, known.histories, known.profiles)
+    expected = known.personalise(asked, known.histories, known.profiles)
     assert prompts_read(parts.generative(), requests) == expected
     assert {prompt.profile for prompt in expected} == {(), (GENDER,)}
     # The rule has chosen: some have read less than the latest, and few nothing.

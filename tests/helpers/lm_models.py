@@ -28,7 +28,7 @@ def pretrained(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained():
     """A model from scratch that has learned a little; only to be read."""
-    from tiny_lm import CONFIG, TRIE, make_draw, make_lm
+    from tiny_lm import CONFIG, make_draw, make_lm
 
     from genrecall.foundation.progress import SilentLog
     from genrecall.generator.config import StageConfig
@@ -41,7 +41,6 @@ def trained():
         make_draw(batch=16),
         StageConfig(steps=40, batch=16, learning_rate=2e-3),
         CONFIG,
-        trie=TRIE,
         name="query_to_sid",
         seed=3,
         checkpoints=Checkpoints(None, every=1),

@@ -89,7 +89,7 @@ def make_draw(batch=8, n_targets=2):
         prompts = make_prompts(batch, seed=int(rng.integers(1 << 30)))
         noun = np.array([NOUNS.index(prompt.text.split()[-1]) for prompt in prompts])
         leaves = noun[:, None] * 5 + rng.integers(0, 3, (batch, n_targets))
-        return PromptBatch(write(prompts), leaves)
+        return PromptBatch(write(prompts), TRIE.sids[leaves].astype(np.int64))
 
     return draw
 

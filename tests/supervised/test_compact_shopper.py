@@ -81,7 +81,7 @@ def test_histories_and_profiles_are_left_out_apart_and_items_of_the_rest(known):
 def test_nothing_left_out_is_told_as_it_is(known):
     searches = np.array([3, 3, 0])
     told = known.draw(searches, RNG, withheld=0.0, forgotten=0.0)
-    prompts = known.tell([Prompt("saw")] * 3, *told)
+    prompts = known.personalise([Prompt("saw")] * 3, *told)
     assert prompts[0] == prompts[1]
     assert prompts[2].history == tuple(known.histories.ids[:10].tolist())
     assert prompts[2].profile == known.pairs

@@ -9,6 +9,7 @@ from trained import load_trained
 from genrecall.data.pairs import LoggedPairs
 from genrecall.foundation.ragged import ragged_offsets
 from genrecall.generator.config import GeneratorConfig
+from genrecall.supervised.features import PromptFeatures
 from genrecall.supervised.prompt_sets import (
     logged_prompts,
     make_targets,
@@ -43,10 +44,6 @@ def targets_of(targets, prompt):
     return found
 
 
-def bag(bags, i):
-    return bags.ids[bags.offsets[i] : bags.offsets[i + 1]].tolist()
-
-
 def test_targets_are_drawn_by_weight():
     targets = make_targets(
         np.array([5, 7, 9, 4]), np.array([1.0, 3.0, 0.0, 2.0]), ragged_offsets([3, 1])
@@ -73,10 +70,8 @@ def test_each_prompt_draws_its_own_targets(per_prompt, seed):
 
 
 def test_a_title_generates_its_own_item(parts, titles):
-    prompts = title_prompts(parts.encoder.tokenizer, titles, texts=parts.items.catalog.titles)
+    prompts = title_prompts(parts.items.catalog.titles)
     assert len(prompts) == len(titles)
-    expected = parts.encoder.tokenizer.bags(parts.items.catalog.titles)
-    assert prompts.bags.ids.tolist() == expected.ids.tolist()
     for row in range(len(titles)):
         assert targets_of(prompts.targets, row) == {row: 1.0}
     drawn = prompts.draw(DRAWS, rng())
@@ -84,14 +79,13 @@ def test_a_title_generates_its_own_item(parts, titles):
     assert shares == pytest.approx(1 / len(titles), rel=0.5)
 
 
-def test_a_query_generates_its_good_items_and_comes_by_the_root_of_its_gains(parts):
+def test_a_query_generates_its_relevant_items_and_comes_by_the_root_of_its_gains():
     pairs = LoggedPairs(
         query=np.array([1, 0, 1, 2]), item=np.array([3, 8, 4, 4]), weight=np.array([9.0, 1, 7, 4])
     )
     queries = ["drill", "red saw", "lamp"]
-    prompts = logged_prompts(parts.encoder.tokenizer, queries, pairs)
-    expected = parts.encoder.tokenizer.bags(queries)
-    assert prompts.bags.ids.tolist() == expected.ids.tolist()
+    prompts = logged_prompts(queries, pairs)
+    assert prompts.texts == queries
     assert targets_of(prompts.targets, 0) == {8: 1.0}
     assert targets_of(prompts.targets, 1) == {3: 9.0, 4: 7.0}
     drawn = np.bincount(prompts.draw(DRAWS, rng())) / DRAWS
@@ -120,16 +114,17 @@ def test_targets_of_a_pseudo_query_sum_to_one_and_hold_its_own_item(parts, title
         assert len(own) == 1
         assert targets[own[0]] >= 0.3 - 1e-6
         # All words are of the item's title, and neighbours in it or not: compare subwords only.
-        n_subwords = parts.encoder.tokenizer.n_subwords
-        title = parts.encoder.tokenizer.bags([parts.items.catalog.titles[own[0]]]).ids.tolist()
-        words = [feature for feature in bag(prompts.bags, prompt) if feature < n_subwords]
+        tokenizer = parts.encoder.tokenizer
+        title = tokenizer.bags([parts.items.catalog.titles[own[0]]]).ids.tolist()
+        features = tokenizer.bags([prompts.texts[prompt]]).ids.tolist()
+        words = [feature for feature in features if feature < tokenizer.n_subwords]
         assert words
         assert set(words) <= set(title)
 
 
 def test_soft_targets_are_a_softmax_over_the_nearest_items(parts, titles):
     prompts = make_pseudo(parts, titles, own_item_weight=0.0, teacher_temperature=0.1)
-    vectors = parts.encoder.encode_bags(prompts.bags)
+    vectors = parts.encoder.encode(prompts.texts)
     for prompt in range(0, 300, 7):
         similarity = parts.items.vectors @ vectors[prompt]
         best = np.argsort(-similarity)[:8]
@@ -149,7 +144,7 @@ def test_pseudo_queries_are_spread_evenly_over_the_items(parts, titles):
 
 def test_the_same_chance_gives_the_same_pseudo_queries(parts, titles):
     one, again, other = (make_pseudo(parts, titles, seed=seed) for seed in (1, 1, 2))
-    assert one.bags.ids.tolist() == again.bags.ids.tolist() != other.bags.ids.tolist()
+    assert one.texts == again.texts != other.texts
     assert one.targets.cumulative.tolist() == again.targets.cumulative.tolist()
 
 
@@ -158,15 +153,20 @@ def test_more_teacher_items_than_items_are_no_error(parts, titles):
     assert all(len(targets_of(prompts.targets, prompt)) == 120 for prompt in range(5))
 
 
-def test_bags_of_chosen_prompts_keep_their_features(parts, titles):
-    prompts = title_prompts(parts.encoder.tokenizer, titles, texts=parts.items.catalog.titles)
-    chosen = np.array([5, 0, 5, 119])
-    bags = prompts.bags_of(chosen)
-    assert [bag(bags, i) for i in range(4)] == [bag(prompts.bags, i) for i in chosen]
+def test_features_of_chosen_prompts_are_those_of_their_texts(parts):
+    titles = [*parts.items.catalog.titles[:40], *parts.items.catalog.titles[:20]]
+    prompts = title_prompts(titles)
+    chosen = np.array([5, 0, 5, 45, 59])
+    features = PromptFeatures(parts.encoder.tokenizer)
+    bags = features.of(prompts, chosen)
+    expected = parts.encoder.tokenizer.bags([titles[row] for row in chosen.tolist()])
+    np.testing.assert_array_equal(bags.ids, expected.ids)
+    np.testing.assert_array_equal(bags.offsets, expected.offsets)
+    assert features.cut(prompts).texts == titles[:40]
+    assert features.cut(prompts) is features.cut(prompts)
 
 
-def test_texts_of_pseudo_queries_have_the_features_of_their_bags(parts, titles):
-    prompts = make_pseudo(parts, titles, pseudo_queries=40)
-    bags = parts.encoder.tokenizer.bags(prompts.texts)
-    np.testing.assert_array_equal(bags.offsets, prompts.bags.offsets)
-    np.testing.assert_array_equal(bags.ids, prompts.bags.ids)
+def test_the_words_of_pseudo_queries_are_known(parts, titles):
+    """So their texts are cut into the features of the title's words."""
+    prompts = make_pseudo(parts, titles)
+    assert all(parts.encoder.tokenizer.known_words([t]) == t.split() for t in prompts.texts)

@@ -1,4 +1,4 @@
-"""Logged pairs: which item was good for which query, with how often to learn from it."""
+"""Logged pairs: which item was relevant to which query, with how often to learn from it."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def train_encoder(
         config: sizes and rates.
         titles: of the items, by catalog row.
         queries: distinct training queries.
-        pairs: which item was good for which query; may be empty.
+        pairs: which item was relevant to which query; may be empty.
         seed: same seed, same encoder.
         checkpoints: where to save and to resume from.
         log: where to report.

@@ -2,8 +2,8 @@
 
 Sources: reciprocal rank fusion (RRF), Cormack et al., SIGIR 2009; weighted sums of scores scaled to
 a list's range, Bruch et al., An Analysis of Fusion Functions for Hybrid Retrieval, TOIS 2023. An
-item that a channel does not have gets 0 from it. Equal weights let a weak channel push good items
-of a strong one down: weights are fitted in `training`, and may be zero.
+item that a channel does not have gets 0 from it. Equal weights let a weak channel push relevant
+items of a strong one down: weights are fitted in `weights.py`, and may be zero.
 
 Shapes: `M` searches, `C` channels, `n` candidates of all searches together.
 """

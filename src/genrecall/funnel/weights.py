@@ -1,4 +1,4 @@
-"""Fitting how much each channel weighs in a fusion, from searches with known good items.
+"""Fitting how much each channel weighs in a fusion, from searches with known relevant items.
 
 Shapes: `M` searches, `C` channels, `n` candidates of all searches together.
 """
@@ -21,7 +21,7 @@ from genrecall.funnel.fusion import Candidates, Rankings, fuse, gather
 Weights = dict[str, float]
 
 _MOST_SEARCHES: Final = 2000  # a handful of weights is known well enough from these
-_RIDGE: Final = 1e-3  # keeps weights finite where the good items are always on top
+_RIDGE: Final = 1e-3  # keeps weights finite where the relevant items are always on top
 _LEAST_SLOPE: Final = 1e-8  # at `_RIDGE` a weight is then off by 5e-6 at most
 
 _Vector = NDArray[np.float64]
@@ -42,22 +42,22 @@ class CrossFitted(NamedTuple):
 def fit_weights(
     rankings: Rankings, positives: Sequence[Rows], k: int, *, config: FusionConfig
 ) -> Weights:
-    """Weights that make the good items most likely.
+    """Weights that make the relevant items most likely.
 
     The fused score of a candidate is read as a logit among its search's candidates: what is
-    maximised is the mean over searches of the mean log-softmax of the good items (ListNet, Cao et
-    al., ICML 2007). Unlike recall at some rank it is smooth and has one maximum, so that a few
-    hundred searches fix the weights.
+    maximised is the mean over searches of the mean log-softmax of the relevant items (ListNet, Cao
+    et al., ICML 2007). Unlike recall at some rank it is smooth and has one maximum, so that a
+    few hundred searches fix the weights.
 
     Args:
         rankings: of each channel.
-        positives: good items of each search.
+        positives: relevant items of each search.
         k: how many items of a list at most.
         config: what a channel says of an item.
 
     Returns:
         A weight for each channel, at least 0, together 1; equal ones where no channel has any
-        good item.
+        relevant item.
 
     Raises:
         ValueError: another number of rankings than of searches.
@@ -89,7 +89,7 @@ def cross_fitted_fusion(
 
     Args:
         rankings: of each channel.
-        positives: good items of each search.
+        positives: relevant items of each search.
         k: how many items at most, of a channel as of the fusion.
         config: what a channel says of an item, and how many folds.
         groups: a number for the query of each search, `[M]`, equal where the queries are; None
@@ -147,7 +147,7 @@ def _fit(candidates: Candidates, positives: Sequence[Rows]) -> _Vector:
 
 
 class _Likelihood:
-    """Negative mean log-softmax of the good items, with its gradient."""
+    """Negative mean log-softmax of the relevant items, with its gradient."""
 
     def __init__(self, candidates: Candidates, positives: Sequence[Rows], spread: _Vector) -> None:
         width = int(candidates.rows.max(initial=0)) + 1
@@ -155,7 +155,7 @@ class _Likelihood:
             [search * width + rows[rows < width] for search, rows in enumerate(positives)]
         )
         hits = np.isin(candidates.search * width + candidates.rows, good)
-        # A search none of whose good items was found says nothing about the weights.
+        # A search none of whose relevant items was found says nothing about the weights.
         useful = np.zeros(len(positives), dtype=np.bool_)
         useful[candidates.search[hits]] = True
         kept = useful[candidates.search]
@@ -164,7 +164,7 @@ class _Likelihood:
         self._starts = run_starts(search)  # (M,)
         self._lengths = np.diff(self._starts, append=len(search))
         share = hits / np.repeat(np.add.reduceat(hits, self._starts), self._lengths)
-        self._good = self._parts @ share  # (C,) mean over each search's good items, summed
+        self._good = self._parts @ share  # (C,) mean over each search's relevant items, summed
         self._n = len(self._starts)
 
     def __call__(self, weights: _Vector) -> tuple[float, _Vector]:

@@ -33,7 +33,7 @@ class TrainingConfig(Section):
 
     commitment_weight: float = Field(default=0.1, ge=0)
     """β, weight of the commitment loss. Paper: 1.0, which pulls latents that already fit the
-    queries together: nearest items by latent then find fewer good items."""
+    queries together: nearest items by latent then find fewer relevant items."""
 
     contrastive_weight: float = Field(default=0.1, ge=0)
     """γ, weight of the query-item InfoNCE. Paper: 0.001, for losses of another scale; our squared

@@ -41,7 +41,7 @@ class QuantizeInputs(NamedTuple):
         item_vectors: float32 `[N, D]`, L2-normalized, in the order of the catalog.
         categories: category path of each item, root first; None when unknown.
         query_vectors: float32 `[Q, D]`, L2-normalized, of the training searches.
-        pairs: which item was good for which query; may be empty.
+        pairs: which item was relevant to which query; may be empty.
         previous: SIDs to keep; None makes them anew.
     """
 

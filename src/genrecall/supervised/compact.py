@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -42,6 +43,7 @@ from genrecall.supervised.compact_shopper import (
     draw_context,
     draw_states,
 )
+from genrecall.supervised.features import PromptFeatures
 from genrecall.supervised.shoppers import KnownShoppers
 from genrecall.supervised.sources import Source, draw
 from genrecall.text.fragments import drop_words
@@ -71,6 +73,11 @@ class Shop:
     sid_of_item: NDArray[np.int64]
     vectors: NDArray[np.float32]
 
+    @cached_property
+    def features(self) -> PromptFeatures:
+        """Features of prompts."""
+        return PromptFeatures(self.encoder.tokenizer)
+
     def title_bags(self, rows: NDArray[np.int64]) -> Bags:
         """Features of the titles of catalog rows."""
         starts = self.titles.word_offsets[rows]
@@ -85,7 +92,7 @@ class Batch(NamedTuple):
     Attributes:
         bags: features of the prompts, `B` texts.
         leaves: SIDs to generate, as positions in the trie, int64 `[B, T]`.
-        titles: features of one good item of each prompt, `B` texts.
+        titles: features of one relevant item of each prompt, `B` texts.
         prompt: same number, same prompt, int64 `[B]`.
         item: catalog rows of those items, int64 `[B]`.
     """
@@ -187,12 +194,12 @@ class CompactTrainer:
             n_leaves=len(shop.trie),
             length=config.history,
         )
-        first_views = FirstViews(shop.encoder, sources)
+        first_views = FirstViews(shop.encoder, shop.features, sources)
         sids = SidDistribution(items, len(shop.trie), temperature=config.temperature)
 
         def losses(rng: np.random.Generator) -> dict[str, Tensor]:
             drawn = list(draw(sources, size, targets=config.targets, rng=rng))
-            states = draw_states(model, drawn, first_views)
+            states = draw_states(model, drawn, first_views, shop.features)
             hidden, views = shopper(*states, draw_context(drawn, items, config, rng))
             targets = np.concatenate([of_source.items for of_source in drawn])
             leaves = torch.from_numpy(shop.sid_of_item[targets])
@@ -226,7 +233,7 @@ def draw_batch(
     bags, targets, items, numbers = [], [], [], []
     first_number = 0
     for prompts, chosen, drawn in draw(sources, size, targets=config.targets, rng=rng):
-        bags.append(prompts.bags_of(chosen))
+        bags.append(shop.features.of(prompts, chosen))
         targets.append(drawn)
         items.append(drawn[:, 0] if prompts.made_of is None else prompts.made_of[chosen])
         numbers.append(first_number + chosen)

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from genrecall.data.pairs import LoggedPairs
 from genrecall.embed.encoder import Encoder
-from genrecall.foundation.ragged import Bags, ragged_offsets, take_bags
+from genrecall.foundation.ragged import ragged_offsets
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.prompts import ITEM, QUERY
 from genrecall.learning.sampling import draw_in_runs, draw_weighted, running_sums
 from genrecall.supervised.shoppers import KnownShoppers
 from genrecall.text.fragments import draw_fragments
-from genrecall.text.subwords import SubwordTokenizer, Words
+from genrecall.text.subwords import Words
 
 
 class Targets(NamedTuple):
@@ -55,9 +55,8 @@ class PromptSet:
     """Prompts of one source.
 
     Attributes:
-        texts: as a language model reads them, `[n]`.
+        texts: what is read, `[n]`.
         kind: `ITEM` or `QUERY`.
-        bags: their features, as the compact family reads them.
         targets: what they should generate.
         weight: running sum of how often to draw each prompt, float64 `[n]`.
         made_of: the item that each prompt's words come from, int64 `[n]`; None for queries that
@@ -67,7 +66,6 @@ class PromptSet:
 
     texts: Sequence[str]
     kind: str
-    bags: Bags
     targets: Targets
     weight: NDArray[np.float64]
     made_of: NDArray[np.int64] | None
@@ -80,10 +78,6 @@ class PromptSet:
         """Draw prompts by weight."""
         return draw_weighted(self.weight, count, rng)
 
-    def bags_of(self, prompts: NDArray[np.int64]) -> Bags:
-        """Features of some prompts."""
-        return take_bags(self.bags, prompts)
-
 
 def make_targets(
     items: NDArray[np.int64], weights: NDArray[np.float64], offsets: NDArray[np.int64]
@@ -92,28 +86,24 @@ def make_targets(
     return Targets(items, running_sums(weights), offsets)
 
 
-def title_prompts(tokenizer: SubwordTokenizer, titles: Words, *, texts: Sequence[str]) -> PromptSet:
-    """Stage item→SID: each title generates its item's SID; `texts` are the titles uncut."""
+def title_prompts(titles: Sequence[str]) -> PromptSet:
+    """Stage item→SID: each title generates its item's SID."""
     every = np.arange(len(titles) + 1, dtype=np.int64)
     return PromptSet(
-        texts=texts,
+        texts=titles,
         kind=ITEM,
-        bags=tokenizer.gather(titles, np.arange(len(titles.hashes)), titles.word_offsets),
         targets=make_targets(every[:-1], np.ones(len(titles)), every),
         weight=np.arange(1.0, len(titles) + 1),
         made_of=every[:-1],
     )
 
 
-def logged_prompts(
-    tokenizer: SubwordTokenizer, queries: Sequence[str], pairs: LoggedPairs
-) -> PromptSet:
-    """Stage query→SID: each query generates the SIDs of its good items.
+def logged_prompts(queries: Sequence[str], pairs: LoggedPairs) -> PromptSet:
+    """Stage query→SID: each query generates the SIDs of its relevant items.
 
     Args:
-        tokenizer: cuts queries into features.
         queries: distinct training queries.
-        pairs: which item was good for which query.
+        pairs: which item was relevant to which query.
     """
     order = np.argsort(pairs.query, kind="stable")
     query, item, weight = pairs.query[order], pairs.item[order], pairs.weight[order]
@@ -122,31 +112,25 @@ def logged_prompts(
     return PromptSet(
         texts=queries,
         kind=QUERY,
-        bags=tokenizer.bags(queries),
         targets=make_targets(item, weight, ragged_offsets(counts)),
         weight=np.cumsum(np.sqrt(per_query)),
         made_of=None,
     )
 
 
-def shopper_prompts(tokenizer: SubwordTokenizer, shoppers: KnownShoppers) -> PromptSet:
+def shopper_prompts(shoppers: KnownShoppers) -> PromptSet:
     """Stage user+query→SID: each search generates the SIDs of what its shopper chose.
 
     Args:
-        tokenizer: cuts queries into features.
         shoppers: the searches, and what was known at each of them.
     """
     searches = shoppers.searches
-    distinct = list(dict.fromkeys(searches.queries))
-    place = {query: number for number, query in enumerate(distinct)}
     counts = searches.frame["positives"].list.len().to_numpy()
     gains = np.concatenate(searches.gains).astype(np.float64)
     per_search = np.add.reduceat(gains, ragged_offsets(counts)[:-1])
-    asked = np.array([place[query] for query in searches.queries])
     return PromptSet(
         texts=searches.queries,
         kind=QUERY,
-        bags=take_bags(tokenizer.bags(distinct), asked),
         targets=make_targets(
             np.concatenate(searches.positives).astype(np.int64), gains, ragged_offsets(counts)
         ),
@@ -192,7 +176,6 @@ def pseudo_prompts(
     return PromptSet(
         texts=texts,
         kind=QUERY,
-        bags=bags,
         targets=make_targets(
             np.concatenate([items[:, None], best], axis=1).reshape(-1),
             np.concatenate([own, soft], axis=1).reshape(-1),

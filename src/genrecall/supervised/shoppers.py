@@ -36,7 +36,9 @@ class KnownShoppers:
     pairs: tuple[Pair, ...]
     rare: int = 0
 
-    def tell(self, prompts: Sequence[Prompt], histories: Bags, profiles: Bags) -> list[Prompt]:
+    def personalise(
+        self, prompts: Sequence[Prompt], histories: Bags, profiles: Bags
+    ) -> list[Prompt]:
         """Prompts with histories and numbered profiles, one for each."""
         rows, pairs = histories.ids.tolist(), [self.pairs[n] for n in profiles.ids.tolist()]
         cuts = zip(

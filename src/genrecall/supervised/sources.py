@@ -48,7 +48,7 @@ class Draw(NamedTuple):
     Attributes:
         prompts: the source's prompts.
         chosen: which of them, int64 `[n]`.
-        items: good items of each, catalog rows, int64 `[n, T]`.
+        items: relevant items of each, catalog rows, int64 `[n, T]`.
     """
 
     prompts: PromptSet
@@ -59,7 +59,7 @@ class Draw(NamedTuple):
 def draw(
     sources: Sequence[Source], size: int, *, targets: int, rng: np.random.Generator
 ) -> Iterator[Draw]:
-    """Draw `size` prompts by the shares of the sources, and `targets` good items of each."""
+    """Draw `size` prompts by the shares of the sources, and `targets` relevant items of each."""
     ends = np.round(np.cumsum([source.share for source in sources]) * size).astype(int)
     for source, count in zip(sources, np.diff(ends, prepend=0).tolist(), strict=True):
         chosen = source.prompts.draw(count, rng)
@@ -93,8 +93,8 @@ def stage_sources(
         ConfigError: the shares leave nothing to learn from.
     """
     tokenizer, texts = embedded.encoder.tokenizer, data.catalog.titles
-    of_titles = title_prompts(tokenizer, titles, texts=texts)
-    logged = logged_prompts(tokenizer, data.queries, data.pairs) if data.queries else None
+    of_titles = title_prompts(texts)
+    logged = logged_prompts(data.queries, data.pairs) if data.queries else None
     pseudo = pseudo_prompts(
         embedded.encoder,
         titles,
@@ -114,7 +114,7 @@ def stage_sources(
     sources = {ITEM_TO_SID: [Source(of_titles, 1.0)], QUERY_TO_SID: of_queries}
     if known is not None:
         sources[USER_QUERY_TO_SID] = _shopper_sources(
-            config, shopper_prompts(tokenizer, known), others=of_queries
+            config, shopper_prompts(known), others=of_queries
         )
     return sources
 

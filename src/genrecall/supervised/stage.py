@@ -74,7 +74,7 @@ def run(
         from genrecall.supervised.lm.trainer import LmTrainer
 
         texts = [*data.catalog.titles, *data.queries]
-        trainer = LmTrainer(config, table, trie, texts=texts, seed=work.seed)
+        trainer = LmTrainer(config, table, texts=texts, seed=work.seed)
     else:
         shop = Shop(embedded.encoder, titles, trie, table.sid_of_item, embedded.item_vectors)
         trainer = CompactTrainer(config, shop, known, seed=work.seed)

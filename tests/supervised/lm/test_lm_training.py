@@ -4,7 +4,7 @@ import pytest
 import torch
 from decoding import search
 from safetensors import safe_open
-from tiny_lm import CONFIG, NOUNS, SPACE, TRIE, as_generator, make_draw, make_lm, make_prompts
+from tiny_lm import CONFIG, NOUNS, SPACE, as_generator, make_draw, make_lm, make_prompts
 
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import SilentLog
@@ -44,7 +44,6 @@ def train(lm, config=CONFIG, *, folder=None, stop=None, log=None, **stage):
         until,
         StageConfig(**{"steps": 8, "batch": 8, "learning_rate": 2e-3} | stage),
         config,
-        trie=TRIE,
         name="query_to_sid",
         seed=5,
         checkpoints=Checkpoints(folder, every=3),

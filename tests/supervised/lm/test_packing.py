@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_lm import CONFIG, SPACE, TRIE, make_draw
+from tiny_lm import CONFIG, SPACE, make_draw
 
 from genrecall.supervised.lm.loss import SidLoss
 from genrecall.supervised.lm.packing import pack
@@ -15,8 +15,8 @@ from genrecall.supervised.lm.training import pack_batch
 def plain_losses(lm, batch):
     """Cross entropy per level, by the model's own forward pass over one text at a time."""
     total = torch.zeros(3)
-    for prompt, leaves in zip(lm.encode(batch.prompts), batch.leaves, strict=True):
-        for codes in TRIE.sids[leaves].tolist():
+    for prompt, targets in zip(lm.encode(batch.prompts), batch.codes, strict=True):
+        for codes in targets.tolist():
             tokens = [
                 lm.token(level, torch.tensor(code)).item() for level, code in enumerate(codes)
             ]
@@ -31,7 +31,7 @@ def plain_losses(lm, batch):
 @pytest.mark.parametrize("row_tokens", [1, 40, 200])
 def test_packed_equals_unpacked(trained, row_tokens):
     batch = make_draw(batch=9, n_targets=3)(0)
-    parts = pack_batch(trained, batch, CONFIG.model_copy(update={"row_tokens": row_tokens}), TRIE)
+    parts = pack_batch(trained, batch, CONFIG.model_copy(update={"row_tokens": row_tokens}))
     with torch.no_grad():
         packed = torch.stack([torch.stack(SidLoss(trained)(part)) for part in parts]).sum(0)
         torch.testing.assert_close(packed, plain_losses(trained, batch), rtol=1e-5, atol=1e-4)
@@ -43,7 +43,7 @@ def test_gradients_of_parts_add_up(trained, row_tokens):
 
     def gradient(micro_tokens):
         options = {"row_tokens": row_tokens, "micro_tokens": micro_tokens}
-        parts = pack_batch(trained, batch, CONFIG.model_copy(update=options), TRIE)
+        parts = pack_batch(trained, batch, CONFIG.model_copy(update=options))
         for part in parts:
             SidLoss(trained)(part).total.backward()
         found = {name: p.grad.clone() for name, p in trained.named_parameters()}

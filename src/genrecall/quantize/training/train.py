@@ -198,7 +198,7 @@ class Examples(NamedTuple):
         vectors: item vectors of length 1, float32 `[N, D]`.
         categories: category code of each item, int32 `[N]`, -1 where unknown.
         queries: query vectors, float32 `[Q, D]`.
-        pairs: which item was good for which query; none turns the InfoNCE off.
+        pairs: which item was relevant to which query; none turns the InfoNCE off.
     """
 
     vectors: Vectors

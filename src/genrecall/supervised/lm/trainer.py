@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from genrecall.foundation.progress import RunLog
 from genrecall.foundation.sid import SidTable
-from genrecall.foundation.trie import Trie
 from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.lm.model import LmModel
 from genrecall.generator.prompts import Prompt, write_prompt
@@ -25,7 +24,6 @@ class LmTrainer:
     Args:
         config: of the generator.
         table: the SID of each item.
-        trie: the SIDs in use.
         texts: what a vocabulary from scratch is learned from.
         seed: same seed, same weights.
 
@@ -37,13 +35,12 @@ class LmTrainer:
         self,
         config: GeneratorConfig,
         table: SidTable,
-        trie: Trie,
         *,
         texts: Sequence[str],
         seed: int,
     ) -> None:
         self.lm = LmModel.make(config.lm, texts=texts, space=table.space, seed=seed)
-        self._config, self._table, self._trie, self._seed = config, table, trie, seed
+        self._config, self._table, self._seed = config, table, seed
 
     def train(
         self,
@@ -60,18 +57,17 @@ class LmTrainer:
         def batch(step: int) -> PromptBatch:
             rng = np.random.default_rng([self._seed, number, step])
             texts: list[str] = []
-            leaves: list[NDArray[np.int64]] = []
+            codes: list[NDArray[np.int64]] = []
             for drawn in draw(sources, stage.batch, targets=self._config.targets, rng=rng):
                 texts += self._write(drawn, rng)
-                leaves.append(self._table.sid_of_item[drawn.items])
-            return PromptBatch(texts, np.concatenate(leaves))
+                codes.append(self._table.codes[drawn.items].astype(np.int64))
+            return PromptBatch(texts, np.concatenate(codes))
 
         train_lm_stage(
             self.lm,
             batch,
             stage,
             self._config.lm,
-            trie=self._trie,
             name=name,
             seed=self._seed,
             checkpoints=checkpoints,
@@ -84,13 +80,15 @@ class LmTrainer:
 
     def _write(self, drawn: Draw, rng: np.random.Generator) -> list[str]:
         prompts = drawn.prompts
-        asked = [Prompt(prompts.texts[number]) for number in drawn.chosen.tolist()]
+        written = [Prompt(prompts.texts[number]) for number in drawn.chosen.tolist()]
         if prompts.shoppers is not None:
-            told = prompts.shoppers.draw(
+            known = prompts.shoppers.draw(
                 drawn.chosen,
                 rng,
                 withheld=self._config.shopper_dropout,
                 forgotten=self._config.history_dropout,
             )
-            asked = prompts.shoppers.tell(asked, *told)
-        return [write_prompt(prompt, kind=prompts.kind, sids=self._table.names) for prompt in asked]
+            written = prompts.shoppers.personalise(written, *known)
+        return [
+            write_prompt(prompt, kind=prompts.kind, sids=self._table.names) for prompt in written
+        ]

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import Progress, RunLog, SilentLog
 from genrecall.foundation.sid import LEVELS
-from genrecall.foundation.trie import Trie
 from genrecall.generator.config import StageConfig
 from genrecall.generator.lm.config import LmConfig
 from genrecall.generator.lm.model import LmModel
@@ -38,11 +37,11 @@ class PromptBatch(NamedTuple):
 
     Attributes:
         prompts: as written by `write_prompt`, `B` texts.
-        leaves: SIDs to generate, as positions in the trie, int64 `[B, T]`.
+        codes: SIDs to generate, int64 `[B, T, 3]`.
     """
 
     prompts: Sequence[str]
-    leaves: NDArray[np.int64]
+    codes: NDArray[np.int64]
 
 
 def train_lm_stage(
@@ -51,7 +50,6 @@ def train_lm_stage(
     stage: StageConfig,
     config: LmConfig,
     *,
-    trie: Trie,
     name: str,
     seed: int,
     checkpoints: Checkpoints,
@@ -68,7 +66,6 @@ def train_lm_stage(
             thread, a step ahead.
         stage: steps, batch and learning rate.
         config: precision, memory, adapters and the shape of the learning rate.
-        trie: the SIDs in use.
         name: for progress and checkpoints.
         seed: of dropout and of the adapters: same seed, same weights.
         checkpoints: where to save and to resume from.
@@ -102,7 +99,7 @@ def train_lm_stage(
         )
         shown: dict[str, float] = {}
         steps = range(first, stage.steps)
-        for step, parts in _prepared(lm, draw, config, trie, accelerator, steps):
+        for step, parts in _prepared(lm, draw, config, accelerator, steps):
             torch.manual_seed(_mix(seed, step, accelerator.process_index))
             shown = {"loss": _follow(module, parts, stage.batch, accelerator)}
             optimizer.step(step)
@@ -137,7 +134,6 @@ def _prepared(
     lm: LmModel,
     draw: Callable[[int], PromptBatch],
     config: LmConfig,
-    trie: Trie,
     accelerator: Any,
     steps: Sequence[int],
 ) -> Iterator[tuple[int, list[Packed]]]:
@@ -146,7 +142,7 @@ def _prepared(
     def prepare(step: int) -> list[Packed]:
         batch = draw(step)
         mine = slice(accelerator.process_index, None, accelerator.num_processes)
-        return pack_batch(lm, PromptBatch(batch.prompts[mine], batch.leaves[mine]), config, trie)
+        return pack_batch(lm, PromptBatch(batch.prompts[mine], batch.codes[mine]), config)
 
     with ThreadPoolExecutor(max_workers=1) as ahead:
         coming = ahead.submit(prepare, steps[0]) if len(steps) else None
@@ -157,15 +153,14 @@ def _prepared(
             yield step, parts
 
 
-def pack_batch(lm: LmModel, batch: PromptBatch, config: LmConfig, trie: Trie) -> list[Packed]:
+def pack_batch(lm: LmModel, batch: PromptBatch, config: LmConfig) -> list[Packed]:
     """Token ids and codes of a batch, in parts that fit into memory."""
-    codes = trie.space.unpack(trie.packed[batch.leaves]).astype(np.int64)  # (B, T, 3)
     first = [lm.token(level, torch.tensor(0)).item() for level in range(LEVELS - 1)]
     return list(
         pack(
             lm.encode(batch.prompts),
-            codes[..., :-1] + np.array(first),
-            codes,
+            batch.codes[..., :-1] + np.array(first),
+            batch.codes,
             row_tokens=config.row_tokens,
             micro_tokens=config.micro_tokens,
         )
