@@ -12,10 +12,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from genrecall.channels.base import Request
+from genrecall.channels.base import Channel, Ranking, Request
+from genrecall.data import stage as data_stage
 from genrecall.data.histories import check_histories, histories_of
 from genrecall.data.shoppers import HISTORY, Shopper, Shoppers
 from genrecall.data.tables import Catalog, Searches, SplitName
+from genrecall.foundation.artifact import Artifact
 
 Answer = TypeVar("Answer")
 
@@ -41,6 +43,10 @@ class DistinctRequests:
         """Answers of the distinct requests to those of the searches."""
         return [answers[place] for place in self.place.tolist()]
 
+    def ask(self, channel: Channel, k: int) -> list[Ranking]:
+        """The channel's answer to each search, at most `k` items."""
+        return self.spread(channel.rank(self.distinct, k))
+
 
 class SearchLog(NamedTuple):
     """What a shop has recorded.
@@ -52,6 +58,13 @@ class SearchLog(NamedTuple):
 
     searches: Searches
     users: pl.DataFrame | None = None
+
+    @classmethod
+    def load(cls, data: Artifact) -> SearchLog:
+        """What a run has read: the output of its stage `data`."""
+        _, searches = data_stage.load(data)
+        shoppers = data_stage.load_shoppers(data)
+        return cls(searches, None if shoppers is None else shoppers.users)
 
 
 class Questions(NamedTuple):

@@ -8,11 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from genrecall.foundation.artifact import (
-    MANIFEST,
-    Artifact,
-    open_artifact,
-)
+from genrecall.bundle import PARTS, OpenBundle, assemble
+from genrecall.channels.config import ChannelsConfig
+from genrecall.foundation.artifact import MANIFEST, Artifact, open_artifact
 from genrecall.foundation.errors import ArtifactError
 
 
@@ -54,6 +52,22 @@ class Outputs:
     def stage(self, name: str) -> Path:
         """Output of one stage."""
         return self.folder / "stages" / name
+
+    def open_stage(self, name: str) -> Artifact:
+        """What one stage has published.
+
+        Raises:
+            ArtifactError: it is missing or damaged.
+        """
+        return open_artifact(self.stage(name), kind=name)
+
+    def open(self, channels: ChannelsConfig) -> OpenBundle:
+        """What the stages have published, put together as a bundle of them is.
+
+        Raises:
+            ArtifactError: a stage is missing or damaged.
+        """
+        return assemble({name: self.open_stage(name) for name in PARTS}, channels=channels)
 
     @property
     def vectors(self) -> Path:
