@@ -1,4 +1,4 @@
-"""What the benchmarks share on the command line: arguments, settings, figures."""
+"""What the benchmarks share on the command line: arguments, settings, files."""
 
 from __future__ import annotations
 
@@ -71,15 +71,3 @@ def write_figures(given: Namespace, result: Mapping[str, Any]) -> None:
         given.json.parent.mkdir(parents=True, exist_ok=True)
         write_json(given.json, dict(result))
         print(f"wrote {given.json}")
-
-
-def say_figure(figure: Mapping[str, Any], sign: str = "") -> str:
-    """`.412 [.398 .427]`, and with signs for a difference.
-
-    >>> say_figure({"value": 0.412, "ci": [0.398, 0.427]})
-    '.412 [.398 .427]'
-    """
-    value, lo, hi = (
-        f"{share:{sign}.3f}".replace("0.", ".", 1) for share in (figure["value"], *figure["ci"])
-    )
-    return f"{value} [{lo} {hi}]"

@@ -32,18 +32,16 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.command import (
     add_arguments,
     read_config,
     repetition,
-    say_figure,
     settings_of,
     write_figures,
 )
+from benchmarks.figures import differences, estimates, figure_table, say_all, say_figure
 from benchmarks.holdout import hide_items, is_hidden
 from genrecall import __version__
 from genrecall.config import Config
@@ -51,9 +49,9 @@ from genrecall.data import stage as data_stage
 from genrecall.data.pairs import logged_pairs
 from genrecall.data.tables import Searches
 from genrecall.embed.encoder import load_encoder
-from genrecall.evaluate.bootstrap import Bootstrap
+from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.equal import BeamCurve, at_items, beam_curve
-from genrecall.foundation.artifact import content_hash, open_artifact
+from genrecall.foundation.artifact import content_hash
 from genrecall.foundation.errors import DataError
 from genrecall.foundation.progress import FileLog
 from genrecall.foundation.sid import SidTable
@@ -140,11 +138,11 @@ def repeat(
     whole, reduced = Outputs(folder / "whole"), Outputs(folder / "reduced")
     run(repetition(config, number), whole, last="data")
     run(repetition(config, number, data=holdout.data), reduced, last="quantize")
-    before = open_artifact(reduced.stage("quantize"), kind="quantize")
+    before = reduced.open_stage("quantize")
     sids = load_sids(before)
-    encoder = load_encoder(open_artifact(reduced.stage("embed"), kind="embed"))
+    encoder = load_encoder(reduced.open_stage("embed"))
 
-    data = open_artifact(whole.stage("data"), kind="data")
+    data = whole.open_stage("data")
     catalog, searches = data_stage.load(data)
     vectors = encoder.encode_items(catalog.titles)
     known = ~is_hidden(catalog.item_ids, share=share, seed=number)
@@ -265,8 +263,7 @@ def summarize(
         repetitions: by way.
         queries: normalized query of each search.
     """
-    groups = np.unique(np.array(queries, dtype=object), return_inverse=True)[1]
-    bootstrap = Bootstrap(len(queries), groups=groups)
+    bootstrap = Bootstrap(len(queries), groups=numbered(queries))
     found: dict[str, dict[str, NDArray[np.float64]]] = {}
     ways: dict[str, Any] = {}
     for way in repetitions[0]:
@@ -281,15 +278,10 @@ def summarize(
                 for one, other in zip(judged, repetitions, strict=True)
             ]
             found[way][f"hit@{beams}, equal items"] = np.stack(equal)
-        for name, values in found[way].items():
-            ways[way][name] = bootstrap.mean_over_runs(values).to_json()
-    paired = {
-        f"{way} - {other}": {
-            name: bootstrap.mean_over_runs(values - found[other][name]).to_json()
-            for name, values in found[way].items()
-        }
-        for other, way in combinations(found, 2)
-    }
+    for way, figures in estimates(found, bootstrap.mean_over_runs).items():
+        ways[way] |= figures
+    pairs = ((way, other) for other, way in combinations(found, 2))
+    paired = estimates(differences(found, pairs), bootstrap.mean_over_runs)
     return {"ways": ways, "paired": paired}
 
 
@@ -304,19 +296,13 @@ def _items(curve: BeamCurve, beams: int = _WIDEST) -> float:
 def print_result(result: Mapping[str, Any], *, console: Console | None = None) -> None:
     """Print settings and the table."""
     console = console or Console(width=100, highlight=False)
-    settings = ", ".join(f"{name} {value}" for name, value in result["settings"].items())
-    console.print(f"settings: {settings}", markup=False)
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=0)
-    table.add_column("in brackets: 95 % interval", no_wrap=True)
-    for way in result["ways"]:
-        table.add_column(way, justify="right", no_wrap=True)
+    console.print(f"settings: {say_all(result['settings'])}", markup=False)
+    table = figure_table(["in brackets: 95 % interval", *result["ways"]])
     for name in result["ways"]["frozen"]:
         table.add_row(name, *(_cell(figures[name]) for figures in result["ways"].values()))
     console.print(table)
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=0)
-    table.add_column("difference", no_wrap=True)
-    for name in next(iter(result["paired"].values())):
-        table.add_column(name.replace(", ", ",\n"), justify="right", no_wrap=True)
+    measures = next(iter(result["paired"].values()))
+    table = figure_table(["difference", *(name.replace(", ", ",\n") for name in measures)])
     for pair, figures in result["paired"].items():
         table.add_row(pair, *(_cell(figure, "+") for figure in figures.values()))
     console.print(table)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,22 @@ from torch import Tensor
 
 from benchmarks.ablation.shops import Shop
 from genrecall import __version__
-from genrecall.bundle import OpenBundle, assemble
+from genrecall.bundle import assemble
 from genrecall.channels.base import Request
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.config import Config
 from genrecall.data.tables import Rows, Searches
-from genrecall.evaluate.equal import BeamCurve, beam_curve
-from genrecall.evaluate.measures import recall, target_ranks
+from genrecall.evaluate.equal import BeamCurve, beam_curve, found_after_cut
+from genrecall.evaluate.measures import recall_at
 from genrecall.foundation.artifact import Artifact, content_hash
 from genrecall.foundation.progress import RunLog
+from genrecall.generator.base import Generator
 from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.generator.compact.look_ahead import LookAhead
+from genrecall.index.live import LiveItems
+from genrecall.offline.generated import answer_searches
 from genrecall.offline.measure import sample_searches
+from genrecall.offline.requests import DistinctRequests
 from genrecall.quantize import stage as quantize_stage
 from genrecall.quantize.load import HEALTH, load_table
 from genrecall.supervised import stage as generator_stage
@@ -146,10 +150,9 @@ def run_cell(shop: Shop, config: Config, seed: int, *, scratch: Path, log: RunLo
         inputs=inputs,
         log=log,
     )
-    parts = assemble(stages, channels=config.channels)
-    served = parts.generative()
-    channels = {"heads": _by_heads(served, parts), "default": served}
-    measured = _measure(channels, sample(searches), table.sid_of_item)
+    served = assemble(stages, channels=config.channels).generative()
+    heads = GenerativeChannel(_by_heads(served.generator), config.channels.generative)
+    measured = _measure({"heads": heads, "default": served}, sample(searches))
     health = dict(quantize.read_json(HEALTH))
     shutil.rmtree(scratch)
     return Measured(**measured, health=health, sizes=table.sizes)
@@ -160,67 +163,47 @@ def sample(searches: Searches) -> Searches:
     return sample_searches(searches.of("validation"), SEARCHES, seed=0)
 
 
-def _by_heads(served: GenerativeChannel, parts: OpenBundle) -> GenerativeChannel:
-    """The same channel and weights, decoded without the look-ahead."""
-    generator = served.generator
+def _by_heads(generator: Generator[Any]) -> CompactGenerator:
+    """The same weights, decoded without the look-ahead."""
     assert isinstance(generator, CompactGenerator)
-    ahead = generator.look_ahead
-    blind = _NoLookAhead(
-        ahead.trie, ahead.means.numpy(), served.postings.sizes, temperature=ahead.temperature
-    )
-    return GenerativeChannel(
-        CompactGenerator(
-            generator.model, generator.encoder, blind, generator.items, head_weight=1.0
-        ),
-        catalog=served.catalog,
-        postings=served.postings,
-        vectors=served.vectors,
-        read=served.read,
-        encode=generator.encode,
-        eligible=parts.eligible,
-        config=parts.channels.generative,
-    )
+    items, alone = generator.items, replace(generator.serving, head_weight=1.0)
+    blind = CompactGenerator(generator.model, generator.encoder, items, alone)
+    blind.look_ahead = _NoLookAhead(items.trie, items.means, items.table.sizes, temperature=1.0)
+    return blind
 
 
 def _measure(
-    channels: Mapping[str, GenerativeChannel],
-    searches: Searches,
-    sid_of_item: NDArray[np.int64],
+    channels: Mapping[str, GenerativeChannel], searches: Searches
 ) -> dict[str, dict[str, NDArray[np.float32]]]:
-    queries = sorted(set(searches.queries))  # a popular query is answered once
-    place = {query: row for row, query in enumerate(queries)}
-    spread = np.array([place[query] for query in searches.queries])
-    requests = [Request(query) for query in queries]
-    targets = [sid_of_item[rows] for rows in searches.positives]
+    requests = DistinctRequests([Request(query) for query in searches.queries])
     measured: dict[str, dict[str, NDArray[np.float32]]] = {
         key: {} for key in ("found", "items", "truncated", "recall")
     }
     for mode, channel in channels.items():
-        beams = channel.generate(requests, BEAMS).leaves[spread]  # (M, B)
-        curve = beam_curve(beams, targets, channel.postings.sizes)
+        answers = answer_searches(channel, requests, max(RECALL_AT), BEAMS)
+        items = channel.items
+        targets = [items.table.sid_of_item[rows] for rows in searches.positives]
+        curve = beam_curve(answers.sids, targets, items.postings.sizes)
         measured["found"][mode] = curve.found.astype(np.float32)
         measured["items"][mode] = curve.items.astype(np.float32)
-        measured["truncated"][mode] = _truncated(channel, beams, searches.positives)
-        answers = channel.rank(requests, max(RECALL_AT))
-        ranks = target_ranks([answers[row].rows for row in spread.tolist()], searches.positives)
-        at = np.stack([recall(ranks, k) for k in RECALL_AT], axis=1)
+        measured["truncated"][mode] = _truncated(items, answers.sids, searches.positives)
+        lists = [ranking.rows for ranking in answers.rankings]
+        at = np.stack(list(recall_at(lists, searches.positives, RECALL_AT).values()), axis=1)
         measured["recall"][mode] = at.astype(np.float32)
     return measured
 
 
 def _truncated(
-    channel: GenerativeChannel, beams: NDArray[np.int64], positives: Sequence[Rows]
+    items: LiveItems, beams: NDArray[np.int64], positives: Sequence[Rows]
 ) -> NDArray[np.float32]:
     """Share of the good items among the best `BUDGET` by efficiency score, `[M, len(WIDTHS)]`."""
-    score = channel.catalog.frame["score"].fill_null(0.0).to_numpy()
+    score = np.nan_to_num(items.efficiency)
     if not score.any():  # a shop without a score: one that says nothing of relevance
         score = np.random.default_rng(0).random(len(score))
-    found = np.empty((len(beams), len(WIDTHS)), dtype=np.float32)
-    for search, (leaves, good) in enumerate(zip(beams, positives, strict=True)):
-        posted = channel.postings.items(leaves, None)
+    found = []
+    for leaves, good in zip(beams, positives, strict=True):
+        posted = items.postings.items(leaves, None)
         order = np.argsort(-score[posted.rows], kind="stable")
         rows, beam = posted.rows[order], posted.beam[order]
-        for column, width in enumerate(WIDTHS):
-            kept = rows[beam < width][:BUDGET]
-            found[search, column] = np.isin(good, kept).mean()
-    return found
+        found.append(found_after_cut(rows, beam, good, widths=WIDTHS, k=BUDGET))
+    return np.stack(found).astype(np.float32)

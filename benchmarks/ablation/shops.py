@@ -17,7 +17,7 @@ from genrecall.data.pairs import LoggedPairs, logged_pairs
 from genrecall.data.tables import Catalog, Searches
 from genrecall.embed import stage as embed_stage
 from genrecall.embed.encoder import Encoder, load_encoder
-from genrecall.foundation.artifact import Artifact, open_artifact
+from genrecall.foundation.artifact import Artifact
 from genrecall.pipeline.demo import make_demo
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
@@ -104,6 +104,6 @@ def make_shop(name: str, out: Path, *, threads: int, full: bool) -> Shop:
     return Shop(
         name=name,
         config=config,
-        data=open_artifact(outputs.stage("data"), kind="data"),
-        embed=open_artifact(outputs.stage("embed"), kind="embed"),
+        data=outputs.open_stage("data"),
+        embed=outputs.open_stage("embed"),
     )

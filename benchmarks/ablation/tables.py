@@ -22,7 +22,7 @@ from benchmarks.ablation.cells import BASELINE, REFERENCE, Cell
 from benchmarks.ablation.results import Results
 from benchmarks.ablation.shops import SHOPS, Shop
 from genrecall import __version__
-from genrecall.evaluate.bootstrap import Bootstrap
+from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.equal import at_items
 from genrecall.foundation.errors import DataError
 from genrecall.text.normalize import normalize
@@ -57,8 +57,7 @@ def build_tables(shop: Shop, cells: Sequence[Cell], results: Results) -> dict[st
             f"that the others are compared at. Run it, or add {REFERENCE} to --cells."
         )
     searches = sample(shop.tables[1])
-    spelled = np.array([normalize(query) for query in searches.queries], dtype=object)
-    groups = np.unique(spelled, return_inverse=True)[1]
+    groups = numbered([normalize(query) for query in searches.queries])
     bootstrap = Bootstrap(len(searches), groups=groups, seed=0)
     return {
         "version": __version__,

@@ -40,10 +40,9 @@ from benchmarks.families.pace import (
 )
 from genrecall import __version__
 from genrecall.bundle import KIND as BUNDLE
-from genrecall.bundle import PARTS, assemble
+from genrecall.bundle import PARTS
 from genrecall.config import Config
-from genrecall.data import stage as data_stage
-from genrecall.evaluate.measures import recall, target_ranks
+from genrecall.evaluate.measures import recall_at
 from genrecall.evaluate.metrics import (
     BEAM_WIDTHS,
     GENERATIVE,
@@ -57,7 +56,9 @@ from genrecall.foundation.progress import FileLog
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.lm.config import Size, Training
 from genrecall.generator.load import STAGES, trained_stages
+from genrecall.offline.measure import Plan as Evaluation
 from genrecall.offline.measure import evaluate
+from genrecall.offline.requests import SearchLog
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.publish import copy_served
 from genrecall.pipeline.run import run
@@ -169,10 +170,10 @@ def finish(bench: Bench, name: str, finished: Mapping[str, Finished]) -> Finishe
     config = bench.config.model_copy(update={"generator": generator})
     outputs = CellOutputs(folder, bench.base)
     run(config, outputs, last="generator")
-    stages = {part: open_artifact(outputs.stage(part), kind=part) for part in PARTS}
+    stages = {part: outputs.open_stage(part) for part in PARTS}
     if name == LM:
         _keep_teacher(folder / "teacher", config, stages)
-    values, units = _measure(bench, config, stages, outputs)
+    values, units = _measure(bench, config, outputs)
     done = Finished(
         parameters=_parameters(stages["generator"]),
         stages=trained(outputs.log, generator),
@@ -200,7 +201,7 @@ def _hash(bench: Bench, name: str, generator: GeneratorConfig) -> str:
     config = bench.config
     settings: dict[str, Any] = {
         "version": __version__,
-        "base": {stage: _open(bench, stage).digest for stage in SHARED},
+        "base": {stage: bench.base.open_stage(stage).digest for stage in SHARED},
         "generator": generator.model_dump(mode="json", exclude={"distill": {"teacher"}}),
         "channels": config.channels.model_dump(mode="json"),
         "evaluate": config.evaluate.model_dump(mode="json"),
@@ -212,10 +213,6 @@ def _hash(bench: Bench, name: str, generator: GeneratorConfig) -> str:
     if generator.distill is not None:
         settings["teacher"] = open_artifact(generator.distill.teacher, kind=BUNDLE).digest
     return content_hash(settings)
-
-
-def _open(bench: Bench, stage: str) -> Artifact:
-    return open_artifact(bench.base.stage(stage), kind=stage)
 
 
 def _planned(
@@ -267,22 +264,17 @@ def _keep_teacher(path: Path, config: Config, stages: Mapping[str, Artifact]) ->
 
 
 def _measure(
-    bench: Bench, config: Config, stages: Mapping[str, Artifact], outputs: Outputs
+    bench: Bench, config: Config, outputs: Outputs
 ) -> tuple[dict[str, dict[str, list[float]]], list[int]]:
     """Measures of each search by channel, and a number for whose it is."""
-    _, searches = data_stage.load(stages["data"])
-    shoppers = data_stage.load_shoppers(stages["data"])
-    parts = assemble(stages, channels=config.channels)
+    parts = outputs.open(config.channels)
     offline = evaluate(
         parts,
-        searches,
+        SearchLog.load(parts.stages["data"]),
         split="validation",
-        users=None if shoppers is None else shoppers.users,
-        config=config.evaluate,
-        fusion=config.funnel.fusion,
+        plan=Evaluation(config.evaluate, config.funnel.fusion, seed=bench.sample_seed),
         health={},
         log=FileLog(outputs.log),
-        seed=bench.sample_seed,
     )
     assert offline.evidence is not None  # something was measured, or `evaluate` had complained
     inputs = offline.evidence.inputs
@@ -296,14 +288,13 @@ def _measure(
 
 
 def _values(inputs: EvaluationInputs, channel: str, stage: str) -> dict[str, list[float]]:
-    ranks = target_ranks(inputs.channels[channel], inputs.positives)
-    values = {f"recall@{k}": recall(ranks, k).tolist() for k in RECALL_AT}
+    values = recall_at(inputs.channels[channel], inputs.positives, RECALL_AT)
     if (beams := inputs.beams.get(stage)) is not None:
         assert inputs.sid_of_item is not None
-        of_sids = target_ranks(list(beams), [inputs.sid_of_item[rows] for rows in inputs.positives])
+        targets = [inputs.sid_of_item[rows] for rows in inputs.positives]
         widths = [width for width in BEAM_WIDTHS if width <= beams.shape[1]]
-        values |= {f"hit@{width}": recall(of_sids, width).tolist() for width in widths}
-    return values
+        values |= recall_at(list(beams), targets, widths, name="hit@")
+    return {measure: of_searches.tolist() for measure, of_searches in values.items()}
 
 
 def _parameters(generator: Artifact) -> int:

@@ -9,9 +9,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.command import say_figure
 from benchmarks.families.cells import CELLS, LM
 from benchmarks.families.tables import MEASURES
+from benchmarks.figures import say_figure
 from benchmarks.markdown import markdown_table
 
 _WIDTH: Final = 180

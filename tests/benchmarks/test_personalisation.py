@@ -21,6 +21,7 @@ from benchmarks.personalisation import (
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import ITEMS, SEARCHES, Catalog, Searches
 from genrecall.foundation.errors import DataError
+from genrecall.offline.requests import SearchLog
 from genrecall.shop.config import ShopConfig
 from genrecall.shop.make import make_shop
 from genrecall.shop.oracle import expected_clicks
@@ -106,7 +107,7 @@ def catalog(n):
 def test_only_searches_after_enough_clicks_are_measured():
     times = [(time, "train") for time in range(19)]
     searches = log(*times, (19, "validation"), (20, "validation"), (21, "test"))
-    measured = choose(searches, catalog(22), None)
+    measured = choose(SearchLog(searches), catalog(22))
     assert measured.searches.frame["search_id"].to_list() == ["20"]
     assert measured.shoppers == [Shopper(history=tuple(f"i{row}" for row in range(20)))]
 
@@ -114,7 +115,7 @@ def test_only_searches_after_enough_clicks_are_measured():
 def test_without_such_a_search_it_says_what_to_change():
     searches = log((0, "train"), (1, "validation"))
     with pytest.raises(DataError, match=r"none of 1 validation searches.*20 items.*--shoppers"):
-        choose(searches, catalog(2), None)
+        choose(SearchLog(searches), catalog(2))
 
 
 def found(values):
