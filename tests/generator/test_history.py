@@ -10,13 +10,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tiny_shop import SETTINGS, write_jsonl, write_shop
 
-from genrecall.bundle import PARTS, assemble
 from genrecall.channels.base import Request
 from genrecall.channels.config import ChannelsConfig
 from genrecall.config import load_config
-from genrecall.data import stage as data_stage
 from genrecall.data.shoppers import HISTORY, Shopper
-from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.progress import SilentLog
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.history import RelatedCategories, ShopperSettings, make_bags
@@ -177,8 +174,7 @@ def trained(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(generator_stage, "known_shoppers", keep)
         run(config_of(folder, generator), outputs, log=SilentLog())
-    parts = {name: open_artifact(outputs.stage(name), kind=name) for name in PARTS}
-    return assemble(parts, channels=ChannelsConfig()), taught[0], outputs
+    return outputs.open(ChannelsConfig()), taught[0], outputs
 
 
 def test_what_few_shoppers_have_is_neither_learned_nor_kept(trained):
@@ -196,18 +192,16 @@ def test_profiles_can_be_left_unread(tmp_path):
     generator = SETTINGS["generator"] | STEPS | {"profile": False}
     outputs = Outputs(tmp_path / "run")
     run(config_of(tmp_path, generator), outputs, last="generator", log=SilentLog())
-    made = open_artifact(outputs.stage("generator"), kind="generator")
+    made = outputs.open_stage("generator")
     assert made.read_json("shopper.json")["pairs"] == []
 
 
 def test_training_and_serving_read_the_same(trained):
     parts, known, _ = trained
-    catalog, searches = data_stage.load(parts.stages["data"])
-    table = data_stage.load_shoppers(parts.stages["data"]).users
-    log = SearchLog(searches, table)
+    log, catalog = SearchLog.load(parts.stages["data"]), parts.items.catalog
     made_by = shoppers_of(log, "train", catalog=catalog, length=HISTORY)
     told = [replace(shopper, profile=(*shopper.profile, ("city", "Bonn"))) for shopper in made_by]
-    queries = searches.of("train").queries
+    queries = log.searches.of("train").queries
     requests = [Request(*asked) for asked in zip(queries, told, strict=True)]
     asked = [Prompt(query) for query in queries]
     expected = known.tell(asked, known.histories, known.profiles)

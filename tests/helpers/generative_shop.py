@@ -5,9 +5,7 @@ from tempfile import TemporaryDirectory
 
 from tiny_shop import SETTINGS
 
-from genrecall.bundle import PARTS, assemble
 from genrecall.config import parse_config
-from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.progress import SilentLog
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
@@ -22,5 +20,4 @@ def generative_channel(catalog):
         config = parse_config(settings, folder=Path(folder), name="the test's config")
         outputs = Outputs(Path(folder) / "run")
         run(config, outputs, last="generator", log=SilentLog())
-        stages = {name: open_artifact(outputs.stage(name), kind=name) for name in PARTS}
-        return assemble(stages, channels=config.channels).generative()
+        return outputs.open(config.channels).generative()

@@ -7,7 +7,6 @@ from genrecall.channels.base import Request
 from genrecall.data import stage as data_stage
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import USERS
-from genrecall.foundation.artifact import open_artifact
 from genrecall.offline.requests import DistinctRequests, SearchLog, shoppers_of
 
 MIA, TOM = Shopper(history=("a",)), Shopper(profile=(("gender", "male"),))
@@ -23,7 +22,7 @@ def test_each_distinct_request_is_asked_once():
 
 @pytest.fixture(scope="module")
 def tables(shop_run):
-    return data_stage.load(open_artifact(shop_run.stage("data"), kind="data"))
+    return data_stage.load(shop_run.open_stage("data"))
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])

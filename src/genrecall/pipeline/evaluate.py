@@ -47,7 +47,6 @@ def evaluate_bundle(
     opened = open_artifact(bundle, kind=KIND)
     outputs = Outputs(bundle.parent)
     read = open_artifact(data or outputs.stage("data"), kind=data_stage.KIND)
-    _, searches = data_stage.load(read)
     parts = open_bundle(opened)
     if read.digest != opened.meta.get("data"):
         raise ArtifactError(
@@ -55,7 +54,7 @@ def evaluate_bundle(
             "might measure what the bundle was trained on. Give the data stage of the bundle's own "
             "run with --data, or run the pipeline again."
         )
-    shoppers = data_stage.load_shoppers(read)
+    shop = SearchLog.load(read)
     config = Config.model_validate(opened.meta["config"])  # `open_bundle` has seen that it is ours
     set_threads(config.threads)
     log = FileLog(outputs.log)
@@ -64,7 +63,7 @@ def evaluate_bundle(
         log.say("  this is the test split: tune nothing on what it says")
     offline = evaluate(
         parts,
-        SearchLog(searches, None if shoppers is None else shoppers.users),
+        shop,
         split=cast("_Measurable", split),
         plan=Plan(
             config.evaluate,
@@ -78,7 +77,7 @@ def evaluate_bundle(
     if report is not None:
         gathered = gather(
             parts,
-            searches,
+            shop.searches,
             evidence=offline.evidence,
             inputs=opened.digest,
             log_file=outputs.log,

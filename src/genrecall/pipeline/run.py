@@ -167,7 +167,7 @@ class _Runner:
     def take_part(self, inputs: str) -> None:
         """Train the generator along with the main process, which has made the stages before it."""
         for name in STAGES[: STAGES.index("generator")]:
-            self.done[name] = open_artifact(self.outputs.stage(name), kind=name)
+            self.done[name] = self.outputs.open_stage(name)
         if self._inputs("generator") != inputs:
             raise ArtifactError(
                 f"this process would train another generator than the main one: its config, or "
