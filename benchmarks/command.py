@@ -5,12 +5,15 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from genrecall import __version__
 from genrecall.config import Config, load_config
-from genrecall.foundation.artifact import write_json
+from genrecall.foundation.artifact import write_json, write_text
+from genrecall.foundation.errors import ConfigError, unknown_name
 from genrecall.pipeline.demo import make_demo
+
+Cell = TypeVar("Cell")
 
 DEMO: Final = "demo"
 """Stands for a config: that of `genrecall demo`."""
@@ -65,9 +68,30 @@ def settings_of(given: Namespace, config: Config) -> dict[str, Any]:
     }
 
 
+def choose_cells(names: str | None, known: Mapping[str, Cell]) -> list[Cell]:
+    """The cells of these comma-separated names; all where none is given.
+
+    Raises:
+        ConfigError: there is no such cell.
+    """
+    wanted = list(known) if names is None else names.split(",")
+    for name in wanted:
+        if name not in known:
+            raise ConfigError(unknown_name("cell", name, list(known)))
+    return [known[name] for name in wanted]
+
+
 def write_figures(given: Namespace, result: Mapping[str, Any]) -> None:
     """Write the figures where `--json` says, if it does."""
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
         write_json(given.json, dict(result))
         print(f"wrote {given.json}")
+
+
+def write_page(path: Path | None, text: str) -> None:
+    """Write a page for `docs/`, if it is wanted."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
+        print(f"wrote {path}")

@@ -32,15 +32,7 @@ from benchmarks.command import (
     settings_of,
     write_figures,
 )
-from benchmarks.figures import (
-    Figures,
-    Measures,
-    differences,
-    estimates,
-    figure_table,
-    say_all,
-    say_figure,
-)
+from benchmarks.figures import figure_table, say_all, say_figure
 from benchmarks.holdout import hide_items, is_hidden
 from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Request
@@ -49,6 +41,7 @@ from genrecall.config import Config
 from genrecall.data import stage as data_stage
 from genrecall.data.tables import Catalog, Rows, Searches
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
+from genrecall.evaluate.figures import Figures, Measures, differences, estimates
 from genrecall.evaluate.measures import recall_at
 from genrecall.evaluate.metrics import BEAM_WIDTHS, GENERATIVE, JOIN, RECALL_AT, K
 from genrecall.foundation.errors import DataError

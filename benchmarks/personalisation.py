@@ -24,14 +24,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from benchmarks.command import add_shop_arguments, positive, repetition, write_figures
-from benchmarks.figures import (
-    Measures,
-    differences,
-    estimates,
-    figure_table,
-    say_all,
-    say_figure,
-)
+from benchmarks.figures import figure_table, say_all, say_figure
 from genrecall import __version__
 from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Request
@@ -42,6 +35,7 @@ from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import Catalog, Searches
 from genrecall.embed.config import EmbedConfig
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
+from genrecall.evaluate.figures import Measures, differences, estimates
 from genrecall.evaluate.measures import IntArray, recall_at
 from genrecall.evaluate.metrics import BEAM_WIDTHS, K
 from genrecall.foundation.errors import DataError
@@ -52,6 +46,7 @@ from genrecall.offline.requests import DistinctRequests, SearchLog, shoppers_of
 from genrecall.pipeline.demo import SHOPPERS, make_demo
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
+from genrecall.quantize.health.figures import ItemsPerSid
 from genrecall.shop.config import ShopConfig
 from genrecall.shop.make import Shop, make_shop
 from genrecall.shop.oracle import ExpectedClicks, expected_clicks
@@ -188,18 +183,12 @@ def study(config: Config, shop_config: ShopConfig, *, seeds: int, out: Path) -> 
         parts = outputs.open(config.channels)
         of_controls = controls(parts, measured, train=searches.of("train"), oracle=oracle)
         runs.append(ask(parts, measured) | of_controls)
-        sids.append(_describe_sids(parts.items.table.sizes))
+        sizes = ItemsPerSid.of(parts.items.table.sizes)
+        of_sids = {"SIDs": len(parts.items.table.sizes), "items per SID": sizes.mean}
+        sids.append(of_sids | {"the same weighted by size": sizes.weighted})
     return summarize(runs, measured.searches.frame["user_id"]) | {
         "counts": _counts(searches, measured),
         "sids": sids,
-    }
-
-
-def _describe_sids(sizes: IntArray) -> dict[str, float]:
-    return {
-        "SIDs": len(sizes),
-        "items per SID": float(sizes.mean()),
-        "the same weighted by size": float((sizes**2).sum() / sizes.sum()),
     }
 
 

@@ -41,7 +41,7 @@ from benchmarks.command import (
     settings_of,
     write_figures,
 )
-from benchmarks.figures import differences, estimates, figure_table, say_all, say_figure
+from benchmarks.figures import figure_table, say_all, say_figure
 from benchmarks.holdout import hide_items, is_hidden
 from genrecall import __version__
 from genrecall.config import Config
@@ -51,6 +51,7 @@ from genrecall.data.tables import Searches
 from genrecall.embed.encoder import load_encoder
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.equal import BeamCurve, at_items, beam_curve
+from genrecall.evaluate.figures import differences, estimates
 from genrecall.foundation.artifact import content_hash
 from genrecall.foundation.errors import DataError
 from genrecall.foundation.progress import FileLog
@@ -62,6 +63,7 @@ from genrecall.pipeline.outputs import Outputs, find_artifact
 from genrecall.pipeline.run import run
 from genrecall.quantize import stage as quantize_stage
 from genrecall.quantize.categories import CategoryPath
+from genrecall.quantize.health.figures import ItemsPerSid
 from genrecall.quantize.load import FrozenSids, Previous, load_sids, load_table
 from genrecall.quantize.quantizer import group_means
 from genrecall.quantize.stability import sid_stability
@@ -218,14 +220,15 @@ def judge(table: SidTable, grown: Grown) -> Judged:
         grown: the shop.
     """
     stability = sid_stability(grown.old.codes, table.codes, grown.rows)
+    sizes = ItemsPerSid.of(table.sizes)
     figures = {
         "moved": stability.moved,
         "regrouped": stability.regrouped,
         "error": quantization_error(table, grown.vectors),
         "SIDs": float(len(table.packed)),
-        "items per SID": float(table.sizes.mean()),
-        "items per SID, weighted": float(np.square(table.sizes).sum() / table.sizes.sum()),
-        "items per SID, most": float(table.sizes.max()),
+        "items per SID": sizes.mean,
+        "items per SID, weighted": sizes.weighted,
+        "items per SID, most": float(sizes.max),
     }
     beams = look_ahead_beams(table, grown)
     targets = [table.sid_of_item[rows] for rows in grown.measured.positives]

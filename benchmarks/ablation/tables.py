@@ -24,7 +24,9 @@ from benchmarks.ablation.shops import SHOPS, Shop
 from genrecall import __version__
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.equal import at_items
+from genrecall.evaluate.figures import estimates
 from genrecall.foundation.errors import DataError
+from genrecall.quantize.health.figures import ItemsPerSid
 from genrecall.text.normalize import normalize
 
 Runs = Mapping[int, Measured]
@@ -75,44 +77,34 @@ def build_tables(shop: Shop, cells: Sequence[Cell], results: Results) -> dict[st
 def _mode(
     mode: str, cells: Sequence[Cell], runs: Mapping[str, Runs], bootstrap: Bootstrap
 ) -> dict[str, Any]:
-    candidates = {
-        width: float(
-            np.mean([run.items[mode][:, width].mean() for run in runs[REFERENCE].values()])
-        )
-        for width in HIT_AT
-    }
+    candidates = {width: _items_behind(runs[REFERENCE], mode, width) for width in HIT_AT}
     figures = {
         name: _figures(mode, of_cell, candidates) for name, of_cell in runs.items() if of_cell
     }
+    told = estimates(figures, bootstrap.mean_over_runs)
     table: dict[str, Any] = {
         "candidates": {str(b): n for b, n in candidates.items()},
         "variants": {},
     }
-    for cell in cells:
-        if cell.name not in figures:
-            continue
+    for cell in (cell for cell in cells if cell.name in figures):
+        of_cell, reference = runs[cell.name], runs[REFERENCE]
+        common = ([], []) if cell.name == REFERENCE else _common(reference, of_cell)
         table["variants"][cell.name] = {
             "group": cell.group,
             "says": cell.says,
-            "seeds": len(runs[cell.name]),
-            "figures": {
-                measure: bootstrap.mean_over_runs(values).to_json()
-                for measure, values in figures[cell.name].items()
-            },
-            "candidates@100": float(
-                np.mean([run.items[mode][:, HIT_AT[-1]].mean() for run in runs[cell.name].values()])
-            ),
+            "seeds": len(of_cell),
+            "figures": told[cell.name],
+            "candidates@100": _items_behind(of_cell, mode, HIT_AT[-1]),
             "less_than_reference": _differences(
-                figures[REFERENCE],
-                figures[cell.name],
-                common=_common(runs[REFERENCE], runs[cell.name]),
-                bootstrap=bootstrap,
-            )
-            if cell.name != REFERENCE
-            else {},
+                figures[REFERENCE], figures[cell.name], common=common, bootstrap=bootstrap
+            ),
         }
     table["cut"] = _cut(mode, runs, bootstrap)
     return table
+
+
+def _items_behind(runs: Runs, mode: str, width: int) -> float:
+    return float(np.mean([run.items[mode][:, width].mean() for run in runs.values()]))
 
 
 def _cut(mode: str, runs: Mapping[str, Runs], bootstrap: Bootstrap) -> dict[str, Any]:
@@ -192,14 +184,12 @@ def _differences(
 
 
 def _sids(runs: Runs) -> dict[str, Any]:
-    sizes = [run.sizes for run in runs.values()]
+    sizes = [ItemsPerSid.of(run.sizes) for run in runs.values()]
     return {
-        "sids": float(np.mean([len(of_run) for of_run in sizes])),
+        "sids": float(np.mean([len(run.sizes) for run in runs.values()])),
         "items_per_sid": {
-            "mean": float(np.mean([of_run.mean() for of_run in sizes])),
-            "weighted": float(
-                np.mean([np.square(of_run).sum() / of_run.sum() for of_run in sizes])
-            ),
+            "mean": float(np.mean([of_run.mean for of_run in sizes])),
+            "weighted": float(np.mean([of_run.weighted for of_run in sizes])),
         },
         "warnings": sorted(
             {text for run in runs.values() for text in run.health.get("warnings", ())}

@@ -40,7 +40,7 @@ from benchmarks.families.pace import (
 )
 from genrecall import __version__
 from genrecall.bundle import KIND as BUNDLE
-from genrecall.bundle import PARTS
+from genrecall.bundle import OpenBundle
 from genrecall.config import Config
 from genrecall.evaluate.measures import recall_at
 from genrecall.evaluate.metrics import (
@@ -52,7 +52,7 @@ from genrecall.evaluate.metrics import (
     unit_groups,
 )
 from genrecall.foundation.artifact import Artifact, content_hash, open_artifact, write_json, writing
-from genrecall.foundation.progress import FileLog
+from genrecall.foundation.progress import FileLog, RunLog
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.lm.config import Size, Training
 from genrecall.generator.load import STAGES, trained_stages
@@ -170,17 +170,20 @@ def finish(bench: Bench, name: str, finished: Mapping[str, Finished]) -> Finishe
     config = bench.config.model_copy(update={"generator": generator})
     outputs = CellOutputs(folder, bench.base)
     run(config, outputs, last="generator")
-    stages = {part: outputs.open_stage(part) for part in PARTS}
+    parts = outputs.open(config.channels)
     if name == LM:
-        _keep_teacher(folder / "teacher", config, stages)
-    values, units = _measure(bench, config, outputs)
+        _keep_teacher(folder / "teacher", config, parts.stages)
+    inputs = _measure(parts, config, seed=bench.sample_seed, log=FileLog(outputs.log))
     done = Finished(
-        parameters=_parameters(stages["generator"]),
+        parameters=_parameters(parts.stages["generator"]),
         stages=trained(outputs.log, generator),
         teacher_seconds=teacher_seconds(outputs.log) if name == STUDENT else None,
-        health=stages["quantize"].read_json(HEALTH),
-        units=units,
-        values=values,
+        health=parts.stages["quantize"].read_json(HEALTH),
+        units=unit_groups(inputs).tolist(),
+        values={
+            GENERATIVE: _values(inputs, GENERATIVE, parts.trained[-1]),
+            **{name: _values(inputs, name, name) for name in BASELINES if name in inputs.channels},
+        },
         folder=folder,
     )
     _write(path, done)
@@ -263,28 +266,18 @@ def _keep_teacher(path: Path, config: Config, stages: Mapping[str, Artifact]) ->
         copy_served(stages, folder)
 
 
-def _measure(
-    bench: Bench, config: Config, outputs: Outputs
-) -> tuple[dict[str, dict[str, list[float]]], list[int]]:
-    """Measures of each search by channel, and a number for whose it is."""
-    parts = outputs.open(config.channels)
+def _measure(parts: OpenBundle, config: Config, *, seed: int, log: RunLog) -> EvaluationInputs:
+    """What the figures are computed from."""
     offline = evaluate(
         parts,
         SearchLog.load(parts.stages["data"]),
         split="validation",
-        plan=Evaluation(config.evaluate, config.funnel.fusion, seed=bench.sample_seed),
+        plan=Evaluation(config.evaluate, config.funnel.fusion, seed=seed),
         health={},
-        log=FileLog(outputs.log),
+        log=log,
     )
     assert offline.evidence is not None  # something was measured, or `evaluate` had complained
-    inputs = offline.evidence.inputs
-    beams = {GENERATIVE: parts.trained[-1], POPULARITY: POPULARITY}
-    values = {
-        channel: _values(inputs, channel, beams.get(channel, ""))
-        for channel in (GENERATIVE, *BASELINES)
-        if channel in inputs.channels
-    }
-    return values, unit_groups(inputs).tolist()
+    return offline.evidence.inputs
 
 
 def _values(inputs: EvaluationInputs, channel: str, stage: str) -> dict[str, list[float]]:

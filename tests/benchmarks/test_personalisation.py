@@ -5,6 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 from rich.console import Console
+from tables import catalog_of, searches_of
 
 from benchmarks.personalisation import (
     CLICKS,
@@ -19,7 +20,6 @@ from benchmarks.personalisation import (
     summarize,
 )
 from genrecall.data.shoppers import Shopper
-from genrecall.data.tables import ITEMS, SEARCHES, Catalog, Searches
 from genrecall.foundation.errors import DataError
 from genrecall.offline.requests import SearchLog
 from genrecall.shop.config import ShopConfig
@@ -82,40 +82,34 @@ def test_every_length_is_asked_with_and_without_the_profile():
     }
 
 
-def log(*times, user="u"):
+def log(*times):
     """One click of another item at each time; the latest searches are for validation."""
-    rows = [
-        dict.fromkeys(SEARCHES)
-        | {
-            "search_id": str(time),
-            "query": "q",
-            "user_id": user,
-            "time": time,
-            "split": split,
-            "positives": [time],
-        }
-        for time, split in times
-    ]
-    return Searches(pl.DataFrame(rows, schema=SEARCHES))
+    return SearchLog(
+        searches_of(
+            [
+                {"user_id": "u", "query": "q", "time": time, "split": split, "positives": [time]}
+                for time, split in times
+            ]
+        )
+    )
 
 
 def catalog(n):
-    rows = [dict.fromkeys(ITEMS) | {"item_id": f"i{row}", "title": "t"} for row in range(n)]
-    return Catalog(pl.DataFrame(rows, schema=ITEMS))
+    return catalog_of([{"item_id": f"i{row}", "title": "t"} for row in range(n)])
 
 
 def test_only_searches_after_enough_clicks_are_measured():
     times = [(time, "train") for time in range(19)]
     searches = log(*times, (19, "validation"), (20, "validation"), (21, "test"))
-    measured = choose(SearchLog(searches), catalog(22))
-    assert measured.searches.frame["search_id"].to_list() == ["20"]
+    measured = choose(searches, catalog(22))
+    assert measured.searches.frame["time"].to_list() == [20]
     assert measured.shoppers == [Shopper(history=tuple(f"i{row}" for row in range(20)))]
 
 
 def test_without_such_a_search_it_says_what_to_change():
     searches = log((0, "train"), (1, "validation"))
     with pytest.raises(DataError, match=r"none of 1 validation searches.*20 items.*--shoppers"):
-        choose(SearchLog(searches), catalog(2))
+        choose(searches, catalog(2))
 
 
 def found(values):
@@ -145,27 +139,25 @@ def test_every_row_is_printed_with_its_difference():
 
 
 @pytest.fixture(scope="module")
-def shop():
+def asked_oracle():
+    """A shop's log, some of its searches, and what the oracle expects of these."""
     config = ShopConfig(items=400, searches=1500, shoppers=30, distinct_queries=500, seed=3)
-    return config, make_shop(config)
+    searches, made = np.arange(0, 1500, 5), make_shop(config)
+    return made.log, searches, expected_clicks(made, config, searches.tolist(), repetitions=40)
 
 
-def test_oracle_expects_the_clicks_of_the_log(shop):
-    config, made = shop
-    searches = np.arange(0, 1500, 5)
-    expected = expected_clicks(made, config, searches.tolist(), repetitions=40)
+def test_oracle_expects_the_clicks_of_the_log(asked_oracle):
+    log, searches, expected = asked_oracle
     assert expected.by_anyone.shape == expected.by_shopper.shape == (300, 400)
-    clicks = made.log.clicked[searches].sum()
+    clicks = log.clicked[searches].sum()
     assert expected.by_shopper.sum() == pytest.approx(clicks, rel=0.15)
     assert expected.by_anyone.sum() == pytest.approx(clicks, rel=0.15)
 
 
-def test_oracle_knows_better_what_is_clicked_when_it_knows_by_whom(shop):
-    config, made = shop
-    searches = np.arange(0, 1500, 5)
-    expected = expected_clicks(made, config, searches.tolist(), repetitions=40)
-    search, position = np.nonzero(made.log.clicked[searches])
-    row = made.log.shown[searches][search, position]
+def test_oracle_knows_better_what_is_clicked_when_it_knows_by_whom(asked_oracle):
+    log, searches, expected = asked_oracle
+    search, position = np.nonzero(log.clicked[searches])
+    row = log.shown[searches][search, position]
     floor = 1e-4
     surprise = {
         name: -np.log(floor + clicks[search, row]).mean() + clicks.sum() / len(search)
