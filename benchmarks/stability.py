@@ -47,7 +47,7 @@ from genrecall import __version__
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
 from genrecall.data.pairs import logged_pairs
-from genrecall.data.tables import Searches
+from genrecall.data.tables import Catalog, Searches
 from genrecall.embed.encoder import load_encoder
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.equal import BeamCurve, at_items, beam_curve
@@ -56,9 +56,8 @@ from genrecall.foundation.artifact import content_hash
 from genrecall.foundation.errors import DataError
 from genrecall.foundation.progress import FileLog
 from genrecall.foundation.sid import SidTable
-from genrecall.foundation.trie import Trie
 from genrecall.generator.compact.look_ahead import LookAhead
-from genrecall.index.prefixes import mean_vectors
+from genrecall.index.live import LiveItems
 from genrecall.pipeline.outputs import Outputs, find_artifact
 from genrecall.pipeline.run import run
 from genrecall.quantize import stage as quantize_stage
@@ -80,7 +79,8 @@ class Grown:
     """A shop whose catalog has grown, with the encoder trained before.
 
     Attributes:
-        vectors: of all items, float32 `[N, D]`.
+        catalog: all items.
+        vectors: of these, float32 `[N, D]`.
         rows: row of each item in the catalog of before, int64 `[N]`, -1 for a new one.
         old: SIDs of that catalog's items.
         measured: validation searches, the same in every repetition.
@@ -88,6 +88,7 @@ class Grown:
         temperature: of the look-ahead.
     """
 
+    catalog: Catalog
     vectors: NDArray[np.float32]
     rows: NDArray[np.int64]
     old: SidTable
@@ -150,6 +151,7 @@ def repeat(
     known = ~is_hidden(catalog.item_ids, share=share, seed=number)
     measured = _sample(searches, config.evaluate.searches)
     grown = Grown(
+        catalog=catalog,
         vectors=vectors,
         rows=np.where(known, np.cumsum(known) - 1, -1),
         old=sids.table,
@@ -237,12 +239,8 @@ def judge(table: SidTable, grown: Grown) -> Judged:
 
 def look_ahead_beams(table: SidTable, grown: Grown) -> NDArray[np.int64]:
     """The SIDs with the largest log-sum-exp of query-item similarity, best first: `[M, B]`."""
-    look_ahead = LookAhead(
-        Trie(table.space, table.packed),
-        mean_vectors(table.sid_of_item, grown.vectors, len(table.packed)),
-        table.sizes,
-        temperature=grown.temperature,
-    )
+    items = LiveItems.of(grown.catalog, table, grown.vectors)
+    look_ahead = LookAhead(items.trie, items.means, table.sizes, temperature=grown.temperature)
     width = min(_WIDEST, len(table.packed))
     best = [
         look_ahead(queries)[-1].topk(width, dim=1).indices.numpy()

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -53,36 +53,47 @@ SEARCHES = 1000
 """Validation searches measured at most."""
 
 
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """What one cell says of each search; `M` searches, `B` beams.
+class Decoded(NamedTuple):
+    """What one way of decoding says of each search; `M` searches, `B` beams.
 
     Attributes:
-        found: per mode, share of the good items behind the first b beams, `[M, B + 1]`.
-        items: per mode, items behind them, `[M, B + 1]`.
-        truncated: per mode, share found when the items of the first so many beams are cut to the
-            best `BUDGET` by efficiency score, `[M, len(WIDTHS)]`.
-        recall: per mode, share of the good items among the first 10, 100, 1,000, `[M, 3]`.
+        found: share of the good items behind the first b beams, `[M, B + 1]`.
+        items: items behind them, `[M, B + 1]`.
+        truncated: share found when the items of the first so many beams are cut to the best
+            `BUDGET` by efficiency score, `[M, len(WIDTHS)]`.
+        recall: share of the good items among the first 10, 100, 1,000, `[M, 3]`.
+    """
+
+    found: NDArray[np.float32]
+    items: NDArray[np.float32]
+    truncated: NDArray[np.float32]
+    recall: NDArray[np.float32]
+
+    @property
+    def curve(self) -> BeamCurve:
+        """What more and more beams find."""
+        return BeamCurve(self.found.astype(np.float64), self.items.astype(np.float64))
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What one cell says.
+
+    Attributes:
+        modes: by way of decoding.
         health: figures of the SID space.
         sizes: items of each SID, `[S]`.
     """
 
-    found: Mapping[str, NDArray[np.float32]]
-    items: Mapping[str, NDArray[np.float32]]
-    truncated: Mapping[str, NDArray[np.float32]]
-    recall: Mapping[str, NDArray[np.float32]]
+    modes: Mapping[str, Decoded]
     health: Mapping[str, Any]
     sizes: NDArray[np.int64]
-
-    def curve(self, mode: str) -> BeamCurve:
-        """What more and more beams find."""
-        return BeamCurve(self.found[mode].astype(np.float64), self.items[mode].astype(np.float64))
 
     def summary(self) -> str:
         """One line to watch a long run by."""
         said = [f"{self.sizes.mean():.2f} items per SID"]
-        for mode in MODES:
-            hits = self.found[mode].mean(axis=0)
+        for mode, decoded in self.modes.items():
+            hits = decoded.found.mean(axis=0)
             figures = " ".join(f"{hits[width]:.3f}" for width in HIT_AT)
             said.append(f"{mode} hit@1,10,100 {figures}")
         return ", ".join(said)
@@ -152,10 +163,11 @@ def run_cell(shop: Shop, config: Config, seed: int, *, scratch: Path, log: RunLo
     )
     served = assemble(stages, channels=config.channels).generative()
     heads = GenerativeChannel(_by_heads(served.generator), config.channels.generative)
-    measured = _measure({"heads": heads, "default": served}, sample(searches))
+    channels = dict(zip(MODES, (heads, served), strict=True))
+    modes = {mode: _measure(channel, sample(searches)) for mode, channel in channels.items()}
     health = dict(quantize.read_json(HEALTH))
     shutil.rmtree(scratch)
-    return Measured(**measured, health=health, sizes=table.sizes)
+    return Measured(modes, health, table.sizes)
 
 
 def sample(searches: Searches) -> Searches:
@@ -172,30 +184,21 @@ def _by_heads(generator: Generator[Any]) -> CompactGenerator:
     return blind
 
 
-def _measure(
-    channels: Mapping[str, GenerativeChannel], searches: Searches
-) -> dict[str, dict[str, NDArray[np.float32]]]:
+def _measure(channel: GenerativeChannel, searches: Searches) -> Decoded:
     requests = DistinctRequests([Request(query) for query in searches.queries])
-    measured: dict[str, dict[str, NDArray[np.float32]]] = {
-        key: {} for key in ("found", "items", "truncated", "recall")
-    }
-    for mode, channel in channels.items():
-        answers = answer_searches(channel, requests, max(RECALL_AT), BEAMS)
-        items = channel.items
-        targets = [items.table.sid_of_item[rows] for rows in searches.positives]
-        curve = beam_curve(answers.sids, targets, items.postings.sizes)
-        measured["found"][mode] = curve.found.astype(np.float32)
-        measured["items"][mode] = curve.items.astype(np.float32)
-        measured["truncated"][mode] = _truncated(items, answers.sids, searches.positives)
-        lists = [ranking.rows for ranking in answers.rankings]
-        at = np.stack(list(recall_at(lists, searches.positives, RECALL_AT).values()), axis=1)
-        measured["recall"][mode] = at.astype(np.float32)
-    return measured
+    answers = answer_searches(channel, requests, max(RECALL_AT), BEAMS)
+    items, good = channel.items, searches.positives
+    targets = [items.table.sid_of_item[rows] for rows in good]
+    curve = beam_curve(answers.sids, targets, items.postings.sizes)
+    lists = [ranking.rows for ranking in answers.rankings]
+    at = np.stack(list(recall_at(lists, good, RECALL_AT).values()), axis=1)
+    cut = _truncated(items, answers.sids, good)
+    return Decoded(*(values.astype(np.float32) for values in (*curve, cut, at)))
 
 
 def _truncated(
     items: LiveItems, beams: NDArray[np.int64], positives: Sequence[Rows]
-) -> NDArray[np.float32]:
+) -> NDArray[np.float64]:
     """Share of the good items among the best `BUDGET` by efficiency score, `[M, len(WIDTHS)]`."""
     score = np.nan_to_num(items.efficiency)
     if not score.any():  # a shop without a score: one that says nothing of relevance
@@ -206,4 +209,4 @@ def _truncated(
         order = np.argsort(-score[posted.rows], kind="stable")
         rows, beam = posted.rows[order], posted.beam[order]
         found.append(found_after_cut(rows, beam, good, widths=WIDTHS, k=BUDGET))
-    return np.stack(found).astype(np.float32)
+    return np.stack(found)

@@ -104,13 +104,15 @@ def _mode(
 
 
 def _items_behind(runs: Runs, mode: str, width: int) -> float:
-    return float(np.mean([run.items[mode][:, width].mean() for run in runs.values()]))
+    return float(np.mean([run.modes[mode].items[:, width].mean() for run in runs.values()]))
 
 
 def _cut(mode: str, runs: Mapping[str, Runs], bootstrap: Bootstrap) -> dict[str, Any]:
     """Hit rate by beams when the answer is cut to `BUDGET` items, and the beams saved."""
     found = {
-        name: np.stack([run.truncated[mode].astype(np.float64) for run in runs[name].values()])
+        name: np.stack(
+            [run.modes[mode].truncated.astype(np.float64) for run in runs[name].values()]
+        )
         for name in (REFERENCE, BASELINE)
         if runs.get(name)
     }  # (T, M, widths)
@@ -147,18 +149,17 @@ def _common(one: Runs, other: Runs) -> tuple[list[int], list[int]]:
 def _figures(mode: str, runs: Runs, candidates: Mapping[int, float]) -> Figures:
     """Hit rates at the reference's candidates, at equal beams, and item recall."""
     figures: Figures = {}
-    curves = [run.curve(mode) for run in runs.values()]
+    decoded = [run.modes[mode] for run in runs.values()]
+    curves = [of_run.curve for of_run in decoded]
     for width, items in candidates.items():
         # Absent where all measured beams together hold fewer items.
         if all(curve.items[:, -1].mean() >= items for curve in curves):
             figures[f"hit@{width} equal"] = np.stack([at_items(curve, items) for curve in curves])
     for width in HIT_AT:
-        figures[f"hit@{width}"] = np.stack(
-            [run.found[mode][:, width].astype(np.float64) for run in runs.values()]
-        )
+        figures[f"hit@{width}"] = np.stack([curve.found[:, width] for curve in curves])
     for column, k in enumerate(RECALL_AT):
         figures[f"recall@{k}"] = np.stack(
-            [run.recall[mode][:, column].astype(np.float64) for run in runs.values()]
+            [of_run.recall[:, column].astype(np.float64) for of_run in decoded]
         )
     return figures
 
