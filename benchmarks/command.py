@@ -56,6 +56,25 @@ def repetition(config: Config, number: int, **changes: object) -> Config:
     return config.model_copy(update={"seed": config.seed + number, **changes})
 
 
+def changed(config: Config, *changes: Mapping[str, Any]) -> Config:
+    """The config with other settings, given as in a YAML file; later changes win.
+
+    What was left to the family of the generator is as if it had been given.
+    """
+    settings = config.model_dump()
+    for some in changes:
+        _merge(settings, some)
+    return Config.model_validate(settings)
+
+
+def _merge(settings: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    for key, value in changes.items():
+        if isinstance(value, Mapping):
+            _merge(settings[key], value)
+        else:
+            settings[key] = value
+
+
 def settings_of(given: Namespace, config: Config) -> dict[str, Any]:
     """What every such benchmark was measured with."""
     return {

@@ -25,13 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from benchmarks.command import (
-    add_arguments,
-    read_config,
-    repetition,
-    settings_of,
-    write_figures,
-)
+from benchmarks.command import add_arguments, read_config, repetition, settings_of, write_figures
 from benchmarks.figures import figure_table, say_all, say_figure
 from benchmarks.holdout import hide_items, is_hidden
 from genrecall.bundle import OpenBundle

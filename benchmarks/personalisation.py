@@ -23,7 +23,7 @@ import polars as pl
 from numpy.typing import NDArray
 from rich.console import Console
 
-from benchmarks.command import add_shop_arguments, positive, repetition, write_figures
+from benchmarks.command import add_shop_arguments, changed, positive, repetition, write_figures
 from benchmarks.figures import figure_table, say_all, say_figure
 from genrecall import __version__
 from genrecall.bundle import OpenBundle
@@ -33,13 +33,11 @@ from genrecall.config import Config
 from genrecall.data import stage as data_stage
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import Catalog, Searches
-from genrecall.embed.config import EmbedConfig
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.figures import Measures, differences, estimates
 from genrecall.evaluate.measures import IntArray, recall_at
 from genrecall.evaluate.metrics import BEAM_WIDTHS, K
 from genrecall.foundation.errors import DataError
-from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.load import QUERY_TO_SID, USER_QUERY_TO_SID
 from genrecall.offline.generated import answer_searches
 from genrecall.offline.requests import DistinctRequests, SearchLog, shoppers_of
@@ -93,6 +91,19 @@ LESS: Final = {row: NOTHING for row in ROWS if row not in (NOTHING, ORACLE)} | {
 """What is subtracted from each row: the same without the shopper."""
 
 
+_SHORT: Final = {"steps": 4, "batch": 32}
+_QUICK: Final[Mapping[str, Any]] = {
+    "embed": {"vocabulary": 500, "pair_buckets": 64, "width": 16, "dim": 8, **_SHORT, "steps": 10},
+    "quantize": {"training": {"epochs": 1}},
+    "generator": {
+        **{"width": 16, "item_to_sid": _SHORT, "query_to_sid": _SHORT},
+        **{"pseudo_queries": 100, "teacher_items": 4},
+    },
+    "threads": 1,
+}
+"""Training that teaches nothing."""
+
+
 class Measured(NamedTuple):
     """The searches that are asked.
 
@@ -117,29 +128,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     size = {"items": given.items, "searches": given.searches, "shoppers": given.shoppers, "seed": 0}
     config = make_demo(given.out.resolve() / "shop", **size)
-    config = _quick(config) if given.quick else config
-    stage = config.generator.user_query_to_sid.model_copy(
-        update={"steps": given.steps, "batch": given.batch}
-    )
-    changes = {"user_query_to_sid": stage, "history": max(CLICKS)}
-    config = config.model_copy(update={"generator": config.generator.model_copy(update=changes)})
+    stage = {"steps": given.steps, "batch": given.batch}
+    told = {"generator": {"user_query_to_sid": stage, "history": max(CLICKS)}}
+    config = changed(config, _QUICK if given.quick else {}, told)
     result = study(config, ShopConfig(**size), seeds=given.seeds, out=given.out)
     result["settings"] = _settings(given, config)
     print_result(result)
     write_figures(given, result)
-
-
-def _quick(config: Config) -> Config:
-    """Training that teaches nothing."""
-    short = StageConfig(steps=4, batch=32)
-    generator = GeneratorConfig(
-        width=16, item_to_sid=short, query_to_sid=short, pseudo_queries=100, teacher_items=4
-    )
-    embed = EmbedConfig(vocabulary=500, pair_buckets=64, width=16, dim=8, steps=10, batch=32)
-    training = config.quantize.training.model_copy(update={"epochs": 1})
-    quantize = config.quantize.model_copy(update={"training": training})
-    sections = {"embed": embed, "quantize": quantize, "generator": generator}
-    return config.model_copy(update=sections | {"threads": 1})
 
 
 def _settings(given: argparse.Namespace, config: Config) -> dict[str, Any]:

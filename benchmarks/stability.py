@@ -34,13 +34,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
-from benchmarks.command import (
-    add_arguments,
-    read_config,
-    repetition,
-    settings_of,
-    write_figures,
-)
+from benchmarks.command import add_arguments, read_config, repetition, settings_of, write_figures
 from benchmarks.figures import figure_table, say_all, say_figure
 from benchmarks.holdout import hide_items, is_hidden
 from genrecall import __version__

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.command import changed
 from genrecall.config import Config, load_config
 from genrecall.data import stage as data_stage
 from genrecall.data.pairs import LoggedPairs, logged_pairs
@@ -93,12 +94,8 @@ def make_shop(name: str, out: Path, *, threads: int, full: bool) -> Shop:
         config = load_config(_EXAMPLES / "homedepot.yaml")
     else:
         config = make_demo(folder / "shop", items=20_000, searches=100_000, seed=0)
-    settings = config.model_dump()
-    settings["threads"] = threads
-    settings["data"]["split"] |= {"by": "query"}  # unseen queries on both shops
-    if not full:
-        settings["generator"] |= _SHORT
-    config = Config.model_validate(settings)
+    unseen = {"data": {"split": {"by": "query"}}, "threads": threads}  # on both shops
+    config = changed(config, unseen, {} if full else {"generator": _SHORT})
     outputs = Outputs(folder / "run")
     run(config, outputs, last="embed")
     return Shop(

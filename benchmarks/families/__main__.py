@@ -108,18 +108,12 @@ def _training(given: argparse.Namespace) -> Training:
 def _bench(
     given: argparse.Namespace, name: str, config: Config, number: int, device: torch.device
 ) -> Bench:
-    evaluate = config.evaluate.model_copy(
-        update={
-            "searches": given.searches,
-            "curve_beam": config.evaluate.beam,
-            "latency_searches": 0,
-        }
-    )
     seed = config.seed + number
+    measured = {"searches": given.searches, "curve_beam": config.evaluate.beam}
+    evaluate = config.evaluate.model_copy(update=measured | {"latency_searches": 0})
+    changes = {"seed": seed, "threads": given.threads, "evaluate": evaluate}
     return Bench(
-        config=config.model_copy(
-            update={"seed": seed, "threads": given.threads, "evaluate": evaluate}
-        ),
+        config=config.model_copy(update=changes),
         folder=given.out / name / f"seed-{seed}",
         seconds=60 * given.minutes,
         size=given.size,

@@ -9,7 +9,6 @@ import numpy as np
 
 from benchmarks.families.cell import BASELINES, Finished
 from benchmarks.families.cells import PAIRS
-from benchmarks.families.pace import Stage
 from genrecall.evaluate.bootstrap import Bootstrap
 from genrecall.evaluate.figures import Measures, differences, estimates
 from genrecall.evaluate.metrics import BEAM_WIDTHS, GENERATIVE, RECALL_AT
@@ -59,12 +58,11 @@ def _training(runs: list[Finished]) -> dict[str, Any]:
 
 
 def _mean(runs: list[Finished], speed: str) -> float | None:
-    every: list[Stage] = [stage for run in runs for stage in run.stages.values()]
-    told = [(getattr(stage, speed), stage.seconds) for stage in every]
-    if any(value is None for value, _ in told):
+    every = [stage for run in runs for stage in run.stages.values()]
+    told = [getattr(stage, speed) for stage in every]
+    if None in told:
         return None
-    values, seconds = zip(*told, strict=True)
-    return float(np.average(values, weights=seconds))
+    return float(np.average(told, weights=[stage.seconds for stage in every]))
 
 
 def _stack(runs: list[Finished], channel: str) -> Measures:
