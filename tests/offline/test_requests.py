@@ -2,8 +2,11 @@
 
 import polars as pl
 import pytest
+from channel_shop import shop_of
 
 from genrecall.channels.base import Request
+from genrecall.channels.config import LexicalConfig
+from genrecall.channels.lexical import LexicalChannel
 from genrecall.data import stage as data_stage
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import USERS
@@ -18,6 +21,21 @@ def test_each_distinct_request_is_asked_once():
     assert [(r.query, r.shopper) for r in asked.distinct] == [*given[:2], *given[3:]]
     answers = [f"{r.query} {r.shopper}" for r in asked.distinct]
     assert asked.spread(answers) == [f"{query} {shopper}" for query, shopper in given]
+
+
+def test_a_channel_is_asked_distinct_requests_and_answers_searches():
+    shop = shop_of(["saw", "drill", "saw set"])
+    asked = DistinctRequests([Request("saw"), Request("drill"), Request("saw")])
+    rankings = asked.ask(LexicalChannel(shop, LexicalConfig()), k=2)
+    assert [ranking.rows.tolist() for ranking in rankings] == [[0, 2], [1], [0, 2]]
+    assert rankings[0] is rankings[2]
+
+
+def test_what_a_run_has_read_is_its_log(shop_run):
+    log = SearchLog.load(shop_run.open_stage("data"))
+    assert log.searches.of("train").queries
+    assert log.users is not None  # nothing but their choices is known of these shoppers
+    assert log.users.height == 0
 
 
 @pytest.fixture(scope="module")
