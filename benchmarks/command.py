@@ -1,16 +1,19 @@
-"""What the benchmarks share on the command line: arguments, settings, figures."""
+"""What the benchmarks share on the command line: arguments, settings, files."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from genrecall import __version__
 from genrecall.config import Config, load_config
-from genrecall.foundation.artifact import write_json
+from genrecall.foundation.artifact import write_json, write_text
+from genrecall.foundation.errors import ConfigError, unknown_name
 from genrecall.pipeline.demo import make_demo
+
+Cell = TypeVar("Cell")
 
 DEMO: Final = "demo"
 """Stands for a config: that of `genrecall demo`."""
@@ -53,6 +56,25 @@ def repetition(config: Config, number: int, **changes: object) -> Config:
     return config.model_copy(update={"seed": config.seed + number, **changes})
 
 
+def changed(config: Config, *changes: Mapping[str, Any]) -> Config:
+    """The config with other settings, given as in a YAML file; later changes win.
+
+    What was left to the family of the generator is as if it had been given.
+    """
+    settings = config.model_dump()
+    for some in changes:
+        _merge(settings, some)
+    return Config.model_validate(settings)
+
+
+def _merge(settings: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    for key, value in changes.items():
+        if isinstance(value, Mapping):
+            _merge(settings[key], value)
+        else:
+            settings[key] = value
+
+
 def settings_of(given: Namespace, config: Config) -> dict[str, Any]:
     """What every such benchmark was measured with."""
     return {
@@ -65,6 +87,19 @@ def settings_of(given: Namespace, config: Config) -> dict[str, Any]:
     }
 
 
+def choose_cells(names: str | None, known: Mapping[str, Cell]) -> list[Cell]:
+    """The cells of these comma-separated names; all where none is given.
+
+    Raises:
+        ConfigError: there is no such cell.
+    """
+    wanted = list(known) if names is None else names.split(",")
+    for name in wanted:
+        if name not in known:
+            raise ConfigError(unknown_name("cell", name, list(known)))
+    return [known[name] for name in wanted]
+
+
 def write_figures(given: Namespace, result: Mapping[str, Any]) -> None:
     """Write the figures where `--json` says, if it does."""
     if given.json:
@@ -73,13 +108,9 @@ def write_figures(given: Namespace, result: Mapping[str, Any]) -> None:
         print(f"wrote {given.json}")
 
 
-def say_figure(figure: Mapping[str, Any], sign: str = "") -> str:
-    """`.412 [.398 .427]`, and with signs for a difference.
-
-    >>> say_figure({"value": 0.412, "ci": [0.398, 0.427]})
-    '.412 [.398 .427]'
-    """
-    value, lo, hi = (
-        f"{share:{sign}.3f}".replace("0.", ".", 1) for share in (figure["value"], *figure["ci"])
-    )
-    return f"{value} [{lo} {hi}]"
+def write_page(path: Path | None, text: str) -> None:
+    """Write a page for `docs/`, if it is wanted."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
+        print(f"wrote {path}")

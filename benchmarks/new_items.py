@@ -17,42 +17,38 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.command import (
-    add_arguments,
-    read_config,
-    repetition,
-    say_figure,
-    settings_of,
-    write_figures,
-)
+from benchmarks.command import add_arguments, read_config, repetition, settings_of, write_figures
+from benchmarks.figures import figure_table, say_all, say_figure
 from benchmarks.holdout import hide_items, is_hidden
-from genrecall.bundle import OpenBundle, assemble
-from genrecall.channels.base import Channel, Ranking, Request
+from genrecall.bundle import OpenBundle
+from genrecall.channels.base import Request
+from genrecall.channels.topk import top_k
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
 from genrecall.data.tables import Catalog, Rows, Searches
-from genrecall.evaluate.bootstrap import Bootstrap
-from genrecall.evaluate.measures import Floats, recall, target_ranks
-from genrecall.evaluate.metrics import BEAM_WIDTHS, RECALL_AT, K
-from genrecall.foundation.artifact import open_artifact
+from genrecall.evaluate.bootstrap import Bootstrap, numbered
+from genrecall.evaluate.figures import Figures, Measures, differences, estimates
+from genrecall.evaluate.measures import recall_at
+from genrecall.evaluate.metrics import BEAM_WIDTHS, GENERATIVE, JOIN, RECALL_AT, K
 from genrecall.foundation.errors import DataError
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.weights import cross_fitted_fusion
+from genrecall.offline.generated import answer_searches
+from genrecall.offline.requests import DistinctRequests
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
-from genrecall.pipeline.stages import open_served
+from genrecall.pipeline.stages import open_made
 from genrecall.text.normalize import normalize
 
-_FUSIONS: Final = (("bm25", "dense"), ("bm25", "dense", "generative"))
+_FUSIONS: Final = (("bm25", "dense"), ("bm25", "dense", GENERATIVE))
 _BEAMS: Final = "generative, its beams"
 """Row of the table that says how often the good item's SID is among the beams."""
 _PAIRED: Final = (
@@ -61,9 +57,6 @@ _PAIRED: Final = (
     ("bm25+dense+generative", "bm25+dense"),
 )
 _LEAST_QUERIES: Final = 20
-
-Measures = Mapping[str, Floats]
-"""By measure a value for each search, float64 `[M]`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +70,11 @@ class Found:
 
     queries: list[str]
     channels: Mapping[str, Measures]
+
+    @cached_property
+    def bootstrap(self) -> Bootstrap:
+        """Resamples of the queries."""
+        return Bootstrap(len(self.queries), groups=numbered(self.queries))
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,30 +135,26 @@ def repeat(config: Config, number: int, *, share: float, oracle: bool, out: Path
     reduced = Outputs(folder / "reduced")
     run(repetition(config, number, data=holdout.data), reduced, last="generator")
 
-    catalog, searches = data_stage.load(open_artifact(whole.stage("data"), kind="data"))
+    catalog, searches = data_stage.load(whole.open_stage("data"))
     hidden = is_hidden(catalog.item_ids, share=share, seed=number)
     asked = ask(searches, hidden, count=config.evaluate.searches, seed=number)
-    before = _load(reduced, config)
+    before = open_made(reduced, config.channels)
     parts = before.with_items(holdout.items)
-    found = measure(parts, asked, whole=catalog, seed=number)
+    fusion = config.funnel.fusion
+    found = measure(parts, asked, whole=catalog, fusion=fusion, seed=number)
     if oracle:
-        trained = measure(_load(whole, config), asked, whole=catalog, seed=number)
-        found["oracle"] = trained["new"]
-    sizes, added = parts.table.sizes, parts.table.sizes - before.table.sizes
+        trained = open_made(whole, config.channels)
+        found["oracle"] = measure(trained, asked, whole=catalog, fusion=fusion, seed=number)["new"]
+    sizes, sizes_before = parts.items.table.sizes, before.items.table.sizes
     counts = {
-        "known items": len(before.catalog),
+        "known items": len(before.items),
         "new items": holdout.items.height,
         "SIDs": len(sizes),
-        "SIDs with a new item": int((added > 0).sum()),
-        "items of the largest SID before": int(before.table.sizes.max()),
+        "SIDs with a new item": int((sizes > sizes_before).sum()),
+        "items of the largest SID before": int(sizes_before.max()),
         "items of the largest SID": int(sizes.max()),
     }
     return Repetition(found, counts)
-
-
-def _load(outputs: Outputs, config: Config) -> OpenBundle:
-    stages = open_served(outputs)
-    return assemble(stages, channels=config.channels)
 
 
 def ask(searches: Searches, hidden: NDArray[np.bool_], *, count: int, seed: int) -> Asked:
@@ -197,165 +191,125 @@ def _draw(good: Sequence[Rows], *, count: int, seed: int) -> list[Rows]:
     return [rows if place in drawn else rows[:0] for place, rows in enumerate(good)]
 
 
-def measure(parts: OpenBundle, asked: Asked, *, whole: Catalog, seed: int) -> dict[str, Found]:
+def measure(
+    parts: OpenBundle, asked: Asked, *, whole: Catalog, fusion: FusionConfig, seed: int
+) -> dict[str, Found]:
     """Answer the searches and look where the good items stand.
+
+    A channel leaves ties in catalog order, where new items come last. That says nothing about how
+    well it finds them, so all answers are ranked again as rows of the whole shop, in its order.
 
     Args:
         parts: what the channels are made of.
         asked: the searches.
         whole: the catalog of the whole shop; `parts` has the same items in any order.
+        fusion: how lists become one.
         seed: of the folds of the fusion.
     """
+    requests = DistinctRequests([Request(query) for query in asked.searches.queries])
+    generated = answer_searches(parts.generative(), requests, K, max(BEAM_WIDTHS))
+    # BM25 has many ties, and the dense channel some where titles are alike.
+    answers = {
+        channel.name: requests.ask(channel, 2 * K) for channel in (parts.lexical(), parts.dense())
+    } | {GENERATIVE: generated.rankings}
+    row_in_whole = np.array([whole.row_of[item_id] for item_id in parts.items.catalog.item_ids])
+    rankings = {
+        name: [top_k(row_in_whole[answer.rows], answer.scores, K) for answer in lists]
+        for name, lists in answers.items()
+    }
     spelled = [normalize(query) for query in asked.searches.queries]
-    groups = np.unique(np.array(spelled, dtype=object), return_inverse=True)[1]
-    row_in_whole = np.array([whole.row_of[item_id] for item_id in parts.catalog.item_ids])
-    rankings, beams = _answer(parts, asked.searches.queries, row_in_whole)
     for names in _FUSIONS:
         # Weights are fitted on known items: a shop has none of the others when it fits them.
-        rankings["+".join(names)] = cross_fitted_fusion(
+        rankings[JOIN.join(names)] = cross_fitted_fusion(
             {name: rankings[name] for name in names},
             asked.known,
             K,
-            config=FusionConfig(),
-            groups=groups,
+            config=fusion,
+            groups=numbered(spelled),
             seed=seed,
         ).rankings
     sids = np.empty(len(whole), dtype=np.int64)  # (N,)
-    sids[row_in_whole] = parts.table.sid_of_item
+    sids[row_in_whole] = parts.items.table.sid_of_item
     found = {}
     for kind, good in {"new": asked.new, "known": asked.known}.items():
         usable = [place for place, rows in enumerate(good) if len(rows)]
         wanted = [good[place] for place in usable]
-        channels: dict[str, Measures] = {}
-        for name, lists in rankings.items():
-            ranks = target_ranks([lists[place].rows for place in usable], wanted)
-            channels[name] = {f"recall@{k}": recall(ranks, k) for k in RECALL_AT}
-        ranks = target_ranks(list(beams[usable]), [sids[rows] for rows in wanted])
-        channels[_BEAMS] = {f"hit@beam{width}": recall(ranks, width) for width in BEAM_WIDTHS}
+        channels = {
+            name: recall_at([lists[place].rows for place in usable], wanted, RECALL_AT)
+            for name, lists in rankings.items()
+        }
+        of_items = [sids[rows] for rows in wanted]
+        beams = list(generated.sids[usable])
+        channels[_BEAMS] = recall_at(beams, of_items, BEAM_WIDTHS, name="hit@beam")
         found[kind] = Found([spelled[place] for place in usable], channels)
     return found
-
-
-def _answer(
-    parts: OpenBundle, asked: Sequence[str], row_in_whole: NDArray[np.int64]
-) -> tuple[dict[str, list[Ranking]], NDArray[np.int64]]:
-    """Rankings of rows of the whole shop by channel, and beams `[M, 100]`."""
-    # A query that comes back is answered once.
-    queries, spread = np.unique(np.array(asked, dtype=object), return_inverse=True)
-    requests = [Request(query) for query in queries.tolist()]
-    generative = parts.generative()
-    channels: list[Channel] = [parts.lexical(), parts.dense(), generative]
-    rankings = {}
-    for channel in channels:
-        # BM25 has many ties, and the others some where titles are alike.
-        wide = K if channel is generative else 2 * K
-        answers = [_untied(answer, row_in_whole) for answer in channel.rank(requests, wide)]
-        rankings[channel.name] = [answers[place] for place in spread.tolist()]
-    return rankings, generative.generate(requests, max(BEAM_WIDTHS)).leaves[spread]
-
-
-def _untied(ranking: Ranking, row_in_whole: NDArray[np.int64]) -> Ranking:
-    """The best `K`, as rows of the whole shop, ties in its order.
-
-    A channel leaves ties in catalog order, where new items come last. That says nothing about how
-    well it finds them.
-    """
-    rows = row_in_whole[ranking.rows].astype(np.int32)
-    best = np.lexsort((rows, -ranking.scores))[:K]
-    return Ranking(rows[best], ranking.scores[best], beams=ranking.beams)
 
 
 def summarize(repetitions: Sequence[Repetition]) -> dict[str, Any]:
     """Means over the searches of all repetitions, with intervals over their queries."""
     pools = {
-        kind: _Pool([repetition.found[kind] for repetition in repetitions])
+        kind: _pool([repetition.found[kind] for repetition in repetitions])
         for kind in repetitions[0].found
     }
     result: dict[str, Any] = {"counts": [dict(repetition.counts) for repetition in repetitions]}
-    for kind in ("new", "known"):
-        result[kind] = pools[kind].means()
-    result["paired"] = {
-        f"{name} - {other}": pools["new"].differences(name, other) for name, other in _PAIRED
-    }
+    for kind, pool in pools.items():
+        result[kind] = estimates(pool.channels, pool.bootstrap.mean)
+    new = pools["new"]
+    result["paired"] = estimates(differences(new.channels, _PAIRED), new.bootstrap.mean)
     if "oracle" in pools:
-        result["oracle"] = pools["oracle"].means()
-        result["share_of_oracle"] = pools["new"].shares_of(pools["oracle"])
+        result["share_of_oracle"] = _shares(new, pools["oracle"])
     return result
 
 
-class _Pool:
+def _pool(parts: Sequence[Found]) -> Found:
     """The searches of several repetitions together."""
-
-    def __init__(self, parts: Sequence[Found]) -> None:
-        queries = [query for part in parts for query in part.queries]
-        self._groups = np.unique(np.array(queries, dtype=object), return_inverse=True)[1]
-        self._bootstrap = Bootstrap(len(queries), groups=self._groups)
-        self.values = {
-            name: {
-                measure: np.concatenate([part.channels[name][measure] for part in parts])
-                for measure in measures
-            }
-            for name, measures in parts[0].channels.items()
+    channels = {
+        name: {
+            measure: np.concatenate([part.channels[name][measure] for part in parts])
+            for measure in measures
         }
+        for name, measures in parts[0].channels.items()
+    }
+    return Found([query for part in parts for query in part.queries], channels)
 
-    def means(self) -> dict[str, dict[str, Any]]:
-        return {
-            name: {
-                measure: self._bootstrap.mean(values).to_json()
-                for measure, values in measures.items()
-            }
-            for name, measures in self.values.items()
-        }
 
-    def differences(self, name: str, other: str) -> dict[str, Any]:
-        less = self.values[other]
-        return {
-            measure: self._bootstrap.difference(values, less[measure]).to_json()
-            for measure, values in self.values[name].items()
-        }
-
-    def shares_of(self, oracle: _Pool) -> dict[str, dict[str, Any]]:
-        """None where the oracle finds so little that a resample might hold nothing of it."""
-        shares: dict[str, dict[str, Any]] = {}
-        for name, measures in self.values.items():
-            shares[name] = {}
-            for measure, values in measures.items():
-                whole = oracle.values[name][measure]
-                enough = len(np.unique(self._groups[whole > 0])) >= _LEAST_QUERIES
-                share = self._bootstrap.ratio(values, whole).to_json() if enough else None
-                shares[name][measure] = share
-        return shares
+def _shares(new: Found, oracle: Found) -> Figures:
+    """None where the oracle finds so little that a resample might hold nothing of it."""
+    queries = np.array(new.queries, dtype=object)
+    shares: Figures = {}
+    for name, measures in new.channels.items():
+        shares[name] = {}
+        for measure, values in measures.items():
+            whole = oracle.channels[name][measure]
+            enough = len(set(queries[whole > 0])) >= _LEAST_QUERIES
+            share = new.bootstrap.ratio(values, whole).to_json() if enough else None
+            shares[name][measure] = share
+    return shares
 
 
 def print_result(result: Mapping[str, Any], *, console: Console | None = None) -> None:
     """Print settings, counts and the table."""
     console = console or Console(width=100, highlight=False)
-    settings = ", ".join(f"{name} {value}" for name, value in result["settings"].items())
-    console.print(f"settings: {settings}", markup=False)
+    console.print(f"settings: {say_all(result['settings'])}", markup=False)
     for number, counts in enumerate(result["counts"]):
-        told = ", ".join(f"{name} {value:,}" for name, value in counts.items())
-        console.print(f"seed {number}: {told}", markup=False)
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=0)
-    table.add_column("95 % interval in brackets", no_wrap=True)
-    for k, width in zip(RECALL_AT, BEAM_WIDTHS, strict=True):
-        table.add_column(f"recall@{k}\nhit@beam{width}", justify="right", no_wrap=True)
+        console.print(f"seed {number}: {say_all(counts, ',')}", markup=False)
+    columns = zip(RECALL_AT, BEAM_WIDTHS, strict=True)
+    headings = (f"recall@{k}\nhit@beam{width}" for k, width in columns)
+    table = figure_table(["95 % interval in brackets", *headings])
+
+    def add(title: str, rows: Figures, sign: str = "") -> None:
+        table.add_row(title)
+        for name, figures in rows.items():
+            table.add_row(f"  {name}", *(say_figure(of, sign) for of in figures.values()))
+
     n = {kind: next(iter(result[kind]["bm25"].values()))["n"] for kind in ("new", "known")}
-    _add_block(table, f"new items, {n['new']:,} searches", result["new"])
-    _add_block(table, "  differences", result["paired"], sign="+")
-    _add_block(table, f"known items, {n['known']:,} searches", result["known"])
+    add(f"new items, {n['new']:,} searches", result["new"])
+    add("  differences", result["paired"], "+")
+    add(f"known items, {n['known']:,} searches", result["known"])
     if "oracle" in result:
-        _add_block(table, "new items, trained on, too", result["oracle"])
-        _add_block(table, "  share of it reached untrained", result["share_of_oracle"])
+        add("new items, trained on, too", result["oracle"])
+        add("  share of it reached untrained", result["share_of_oracle"])
     console.print(table)
-
-
-def _add_block(
-    table: Table, title: str, rows: Mapping[str, Mapping[str, Any]], *, sign: str = ""
-) -> None:
-    table.add_row(title)
-    for name, figures in rows.items():
-        cells = ("-" if figure is None else say_figure(figure, sign) for figure in figures.values())
-        table.add_row(f"  {name}", *cells)
 
 
 if __name__ == "__main__":

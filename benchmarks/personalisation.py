@@ -20,34 +20,33 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
-from genrecall.offline.asked import Asked, shoppers_of
 from numpy.typing import NDArray
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.command import add_shop_arguments, positive, repetition, say_figure, write_figures
+from benchmarks.command import add_shop_arguments, changed, positive, repetition, write_figures
+from benchmarks.figures import figure_table, say_all, say_figure
 from genrecall import __version__
-from genrecall.bundle import OpenBundle, assemble
+from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Request
-from genrecall.channels.generative import GenerativeChannel
 from genrecall.channels.popularity import PopularityChannel
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
+from genrecall.data.shop_data import ShopData
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import Catalog, Searches
-from genrecall.embed.config import EmbedConfig
-from genrecall.evaluate.bootstrap import Bootstrap
-from genrecall.evaluate.measures import Floats, IntArray, recall, target_ranks
+from genrecall.evaluate.bootstrap import Bootstrap, numbered
+from genrecall.evaluate.figures import Measures, differences, estimates
+from genrecall.evaluate.measures import IntArray, recall_at
 from genrecall.evaluate.metrics import BEAM_WIDTHS, K
-from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import DataError
-from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.load import QUERY_TO_SID, USER_QUERY_TO_SID
+from genrecall.offline.generated import answer_searches
+from genrecall.offline.requests import DistinctRequests, shoppers_of
 from genrecall.pipeline.demo import SHOPPERS, make_demo
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
-from genrecall.pipeline.stages import open_served
+from genrecall.pipeline.stages import open_made
+from genrecall.quantize.health.figures import ItemsPerSid
 from genrecall.shop.config import ShopConfig
 from genrecall.shop.make import Shop, make_shop
 from genrecall.shop.oracle import ExpectedClicks, expected_clicks
@@ -93,8 +92,18 @@ LESS: Final = {row: NOTHING for row in ROWS if row not in (NOTHING, ORACLE)} | {
 }
 """What is subtracted from each row: the same without the shopper."""
 
-Measures = Mapping[str, Floats]
-"""By measure a value for each search, float64 `[M]`."""
+
+_SHORT: Final = {"steps": 4, "batch": 32}
+_QUICK: Final[Mapping[str, Any]] = {
+    "embed": {"vocabulary": 500, "pair_buckets": 64, "width": 16, "dim": 8, **_SHORT, "steps": 10},
+    "quantize": {"training": {"epochs": 1}},
+    "generator": {
+        **{"width": 16, "item_to_sid": _SHORT, "query_to_sid": _SHORT},
+        **{"pseudo_queries": 100, "teacher_items": 4},
+    },
+    "threads": 1,
+}
+"""Training that teaches nothing."""
 
 
 class Measured(NamedTuple):
@@ -121,29 +130,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     size = {"items": given.items, "searches": given.searches, "shoppers": given.shoppers, "seed": 0}
     config = make_demo(given.out.resolve() / "shop", **size)
-    config = _quick(config) if given.quick else config
-    stage = config.generator.user_query_to_sid.model_copy(
-        update={"steps": given.steps, "batch": given.batch}
-    )
-    changes = {"user_query_to_sid": stage, "history": max(CLICKS)}
-    config = config.model_copy(update={"generator": config.generator.model_copy(update=changes)})
+    stage = {"steps": given.steps, "batch": given.batch}
+    told = {"generator": {"user_query_to_sid": stage, "history": max(CLICKS)}}
+    config = changed(config, _QUICK if given.quick else {}, told)
     result = study(config, ShopConfig(**size), seeds=given.seeds, out=given.out)
     result["settings"] = _settings(given, config)
     print_result(result)
     write_figures(given, result)
-
-
-def _quick(config: Config) -> Config:
-    """Training that teaches nothing."""
-    short = StageConfig(steps=4, batch=32)
-    generator = GeneratorConfig(
-        width=16, item_to_sid=short, query_to_sid=short, pseudo_queries=100, teacher_items=4
-    )
-    embed = EmbedConfig(vocabulary=500, pair_buckets=64, width=16, dim=8, steps=10, batch=32)
-    training = config.quantize.training.model_copy(update={"epochs": 1})
-    quantize = config.quantize.model_copy(update={"training": training})
-    sections = {"embed": embed, "quantize": quantize, "generator": generator}
-    return config.model_copy(update=sections | {"threads": 1})
 
 
 def _settings(given: argparse.Namespace, config: Config) -> dict[str, Any]:
@@ -176,31 +169,22 @@ def study(config: Config, shop_config: ShopConfig, *, seeds: int, out: Path) -> 
     """
     first = Outputs(out / "seed-0")
     run(config, first, last="data")
-    tables = open_artifact(first.stage("data"), kind="data")
-    catalog, searches = data_stage.load(tables)
-    known = data_stage.load_shoppers(tables)
-    measured = choose(searches, catalog, None if known is None else known.users)
-    oracle = _ask_oracle(make_shop(shop_config), shop_config, catalog, measured)
+    shop = data_stage.load_shop(first.open_stage("data"))
+    measured = choose(shop)
+    oracle = _ask_oracle(make_shop(shop_config), shop_config, shop.catalog, measured)
     runs, sids = [], []
     for number in range(seeds):
         outputs = Outputs(out / f"seed-{number}")
         run(repetition(config, number), outputs, last="generator")
-        stages = open_served(outputs)
-        parts = assemble(stages, channels=config.channels)
-        of_controls = controls(parts, measured, train=searches.of("train"), oracle=oracle)
+        parts = open_made(outputs, config.channels)
+        of_controls = controls(parts, measured, train=shop.searches.of("train"), oracle=oracle)
         runs.append(ask(parts, measured) | of_controls)
-        sids.append(_describe_sids(parts.table.sizes))
+        sizes = ItemsPerSid.of(parts.items.table.sizes)
+        of_sids = {"SIDs": len(parts.items.table.sizes), "items per SID": sizes.mean}
+        sids.append(of_sids | {"the same weighted by size": sizes.weighted})
     return summarize(runs, measured.searches.frame["user_id"]) | {
-        "counts": _counts(searches, measured),
+        "counts": _counts(shop.searches, measured),
         "sids": sids,
-    }
-
-
-def _describe_sids(sizes: IntArray) -> dict[str, float]:
-    return {
-        "SIDs": len(sizes),
-        "items per SID": float(sizes.mean()),
-        "the same weighted by size": float((sizes**2).sum() / sizes.sum()),
     }
 
 
@@ -213,14 +197,14 @@ def _ask_oracle(
     return expected_clicks(shop, config, numbers)
 
 
-def choose(searches: Searches, catalog: Catalog, users: pl.DataFrame | None) -> Measured:
+def choose(shop: ShopData) -> Measured:
     """The validation searches of shoppers who had chosen enough before.
 
     Raises:
         DataError: there is none.
     """
-    every, length = searches.of("validation"), max(CLICKS)
-    shoppers = shoppers_of(searches, "validation", catalog=catalog, users=users, length=length)
+    every, length = shop.searches.of("validation"), max(CLICKS)
+    shoppers = shoppers_of(shop, "validation", length=length)
     places = [place for place, told in enumerate(shoppers) if len(told.history) == length]
     if not places:
         raise DataError(
@@ -239,40 +223,33 @@ def cut(shopper: Shopper, known: Known) -> Shopper:
 
 def ask(parts: OpenBundle, measured: Measured) -> dict[str, Measures]:
     """What the generator finds, by how much it is told."""
-    served = parts.generative(USER_QUERY_TO_SID)
-    stage_2 = parts.generative(QUERY_TO_SID)
-    nobody = [cut(shopper, KNOWN[NOTHING]) for shopper in measured.shoppers]
-    found = {STAGE_2: _ask(stage_2, measured.searches, nobody)}
-    for row, known in KNOWN.items():
-        told = [cut(shopper, known) for shopper in measured.shoppers]
-        found[row] = _ask(served, measured.searches, told)
+    served, stage_2 = parts.generative(USER_QUERY_TO_SID), parts.generative(QUERY_TO_SID)
+    asked = {STAGE_2: (stage_2, KNOWN[NOTHING])} | {row: (served, KNOWN[row]) for row in KNOWN}
+    found = {}
+    for row, (channel, known) in asked.items():
+        pairs = zip(measured.searches.queries, measured.shoppers, strict=True)
+        requests = DistinctRequests([Request(query, cut(who, known)) for query, who in pairs])
+        answers = answer_searches(channel, requests, K, max(BEAM_WIDTHS))
+        items = [ranking.rows for ranking in answers.rankings]
+        found[row] = _measures(items, list(answers.sids), measured, parts)
     return found
-
-
-def _ask(channel: GenerativeChannel, searches: Searches, shoppers: Sequence[Shopper]) -> Measures:
-    pairs = zip(searches.queries, shoppers, strict=True)
-    asked = Asked([Request(query, shopper) for query, shopper in pairs])
-    answers = asked.spread(channel.rank(asked.distinct, K))
-    beams = channel.generate(asked.distinct, max(BEAM_WIDTHS)).leaves[asked.place]
-    sid_of_item = channel.postings.table.sid_of_item
-    return _measures([answer.rows for answer in answers], list(beams), searches, sid_of_item)
 
 
 def controls(
     parts: OpenBundle, measured: Measured, *, train: Searches, oracle: ExpectedClicks
 ) -> dict[str, Measures]:
     """What is found without the generator: by popularity, and by who knows the simulation."""
-    sid_of_item, live = parts.table.sid_of_item, parts.eligible.live
+    sid_of_item, live = parts.items.table.sid_of_item, parts.items.available
     requests = [Request(query) for query in measured.searches.queries]
-    popularity = PopularityChannel(train, eligible=parts.eligible)
+    popularity = PopularityChannel(train, parts.items)
     popular = [ranking.rows for ranking in popularity.rank(requests, K)]
-    beams = popularity.generate(requests, max(BEAM_WIDTHS), sid_of_item)
-    found = {POPULARITY: _measures(popular, list(beams), measured.searches, sid_of_item)}
+    beams = popularity.generate(requests, max(BEAM_WIDTHS))
+    found = {POPULARITY: _measures(popular, list(beams), measured, parts)}
     for row, clicks in ((ORACLE, oracle.by_anyone), (ORACLE_TASTE, oracle.by_shopper)):
         items = [_best(of_item if live is None else of_item * live, K) for of_item in clicks]
         by_sid = (np.bincount(sid_of_item, weights=of_item) for of_item in clicks)
         leaves = [_best(of_sid, max(BEAM_WIDTHS)) for of_sid in by_sid]
-        found[row] = _measures(items, leaves, measured.searches, sid_of_item)
+        found[row] = _measures(items, leaves, measured, parts)
     return found
 
 
@@ -283,15 +260,12 @@ def _best(clicks: NDArray[np.number[Any]], k: int) -> NDArray[np.int64]:
 
 
 def _measures(
-    items: Sequence[IntArray],
-    beams: Sequence[IntArray],
-    searches: Searches,
-    sid_of_item: NDArray[np.int64],
+    items: Sequence[IntArray], beams: Sequence[IntArray], measured: Measured, parts: OpenBundle
 ) -> Measures:
     """By measure a value a search, from items and from SIDs, both best first."""
-    of_sids = target_ranks(beams, [sid_of_item[rows] for rows in searches.positives])
-    hits = {f"hit@beam{width}": recall(of_sids, width) for width in BEAM_WIDTHS}
-    return hits | {"recall@10": recall(target_ranks(items, searches.positives), 10)}
+    positives, sid_of_item = measured.searches.positives, parts.items.table.sid_of_item
+    hits = recall_at(beams, [sid_of_item[rows] for rows in positives], BEAM_WIDTHS, name="hit@beam")
+    return hits | recall_at(items, positives, (10,))
 
 
 def summarize(runs: Sequence[Mapping[str, Measures]], shoppers: pl.Series) -> dict[str, Any]:
@@ -301,8 +275,7 @@ def summarize(runs: Sequence[Mapping[str, Measures]], shoppers: pl.Series) -> di
         runs: rows of the table as each run found them, on the same searches.
         shoppers: who made each search, `[M]`.
     """
-    groups = np.unique(shoppers.to_numpy(), return_inverse=True)[1]
-    bootstrap = Bootstrap(len(groups), groups=groups)
+    bootstrap = Bootstrap(len(shoppers), groups=numbered(shoppers.to_list()))
     values = {
         row: {
             measure: np.stack([found[row][measure] for found in runs]) for measure in runs[0][row]
@@ -310,20 +283,8 @@ def summarize(runs: Sequence[Mapping[str, Measures]], shoppers: pl.Series) -> di
         for row in ROWS
     }
     return {
-        "rows": {
-            row: {
-                measure: bootstrap.mean_over_runs(of_runs).to_json()
-                for measure, of_runs in measures.items()
-            }
-            for row, measures in values.items()
-        },
-        "paired": {
-            f"{row} - {less}": {
-                measure: bootstrap.mean_over_runs(of_runs - values[less][measure]).to_json()
-                for measure, of_runs in values[row].items()
-            }
-            for row, less in LESS.items()
-        },
+        "rows": estimates(values, bootstrap.mean_over_runs),
+        "paired": estimates(differences(values, LESS.items()), bootstrap.mean_over_runs),
     }
 
 
@@ -345,17 +306,12 @@ def _counts(searches: Searches, measured: Measured) -> dict[str, int]:
 def print_result(result: Mapping[str, Any], *, console: Console | None = None) -> None:
     """Print settings, counts and the table."""
     console = console or Console(width=120, highlight=False)
-    settings = ", ".join(f"{name} {value}" for name, value in result["settings"].items())
-    console.print(f"settings: {settings}", markup=False)
-    counts = ", ".join(f"{name} {value:,}" for name, value in result["counts"].items())
-    console.print(f"searches: {counts}", markup=False)
+    console.print(f"settings: {say_all(result['settings'])}", markup=False)
+    console.print(f"searches: {say_all(result['counts'], ',')}", markup=False)
     for number, sids in enumerate(result["sids"]):
-        told = ", ".join(f"{name} {value:,.4g}" for name, value in sids.items())
-        console.print(f"seed {number}: {told}", markup=False)
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("95 % interval in brackets", no_wrap=True)
-    for measure in next(iter(result["rows"].values())):
-        table.add_column(measure, justify="right", no_wrap=True)
+        console.print(f"seed {number}: {say_all(sids, ',.4g')}", markup=False)
+    measures = next(iter(result["rows"].values()))
+    table = figure_table(["95 % interval in brackets", *measures], padding=(0, 1, 0, 0))
     for row, figures in result["rows"].items():
         table.add_row(row, *(say_figure(figure) for figure in figures.values()))
     for less in dict.fromkeys(LESS.values()):

@@ -32,38 +32,31 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.command import (
-    add_arguments,
-    read_config,
-    repetition,
-    say_figure,
-    settings_of,
-    write_figures,
-)
+from benchmarks.command import add_arguments, read_config, repetition, settings_of, write_figures
+from benchmarks.figures import figure_table, say_all, say_figure
 from benchmarks.holdout import hide_items, is_hidden
 from genrecall import __version__
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
-from genrecall.data.tables import Searches
+from genrecall.data.tables import Catalog, Searches
 from genrecall.embed.encoder import load_encoder
-from genrecall.evaluate.bootstrap import Bootstrap
+from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.equal import BeamCurve, at_items, beam_curve
-from genrecall.foundation.artifact import content_hash, open_artifact
+from genrecall.evaluate.figures import differences, estimates
+from genrecall.foundation.artifact import content_hash
 from genrecall.foundation.errors import DataError
 from genrecall.foundation.progress import FileLog
 from genrecall.foundation.sid import SidTable
-from genrecall.foundation.trie import Trie
 from genrecall.foundation.work import Work
 from genrecall.generator.compact.look_ahead import LookAhead
-from genrecall.index.prefixes import mean_vectors
+from genrecall.index.live import LiveItems
 from genrecall.pipeline.outputs import Outputs, find_artifact
 from genrecall.pipeline.run import run
 from genrecall.quantize import stage as quantize_stage
 from genrecall.quantize.categories import CategoryPath
+from genrecall.quantize.health.figures import ItemsPerSid
 from genrecall.quantize.load import FrozenSids, Previous, load_sids, load_table
 from genrecall.quantize.quantizer import group_means
 from genrecall.quantize.stability import sid_stability
@@ -80,7 +73,8 @@ class Grown:
     """A shop whose catalog has grown, with the encoder trained before.
 
     Attributes:
-        vectors: of all items, float32 `[N, D]`.
+        catalog: all items.
+        vectors: of these, float32 `[N, D]`.
         rows: row of each item in the catalog of before, int64 `[N]`, -1 for a new one.
         old: SIDs of that catalog's items.
         measured: validation searches, the same in every repetition.
@@ -88,6 +82,7 @@ class Grown:
         temperature: of the look-ahead.
     """
 
+    catalog: Catalog
     vectors: NDArray[np.float32]
     rows: NDArray[np.int64]
     old: SidTable
@@ -140,17 +135,18 @@ def repeat(
     whole, reduced = Outputs(folder / "whole"), Outputs(folder / "reduced")
     run(repetition(config, number), whole, last="data")
     run(repetition(config, number, data=holdout.data), reduced, last="quantize")
-    before = open_artifact(reduced.stage("quantize"), kind="quantize")
+    before = reduced.open_stage("quantize")
     sids = load_sids(before)
-    encoder = load_encoder(open_artifact(reduced.stage("embed"), kind="embed"))
+    encoder = load_encoder(reduced.open_stage("embed"))
 
-    data = open_artifact(whole.stage("data"), kind="data")
-    tables_of_whole = data_stage.load_training(data)
-    catalog, searches = tables_of_whole.catalog, tables_of_whole.searches
+    data = whole.open_stage("data")
+    shop = data_stage.load_shop(data)
+    catalog, searches = shop.catalog, shop.searches
     vectors = encoder.encode_items(catalog.titles)
     known = ~is_hidden(catalog.item_ids, share=share, seed=number)
     measured = _sample(searches, config.evaluate.searches)
     grown = Grown(
+        catalog=catalog,
         vectors=vectors,
         rows=np.where(known, np.cumsum(known) - 1, -1),
         old=sids.table,
@@ -159,7 +155,7 @@ def repeat(
         temperature=config.generator.temperature,
     )
 
-    query_vectors = encoder.encode(tables_of_whole.queries)
+    query_vectors = encoder.encode(shop.queries)
     settings = config.quantize.model_dump(mode="json")
     inputs = content_hash([__version__, data.digest, before.digest, settings])
 
@@ -170,7 +166,7 @@ def repeat(
             found = quantize_stage.run(
                 config.quantize,
                 quantize_stage.QuantizeInputs(
-                    vectors, catalog.categories, query_vectors, tables_of_whole.pairs, previous
+                    vectors, catalog.categories, query_vectors, shop.pairs, previous
                 ),
                 Work(path, inputs, seed=config.seed + number, log=FileLog(folder / "log.jsonl")),
             )
@@ -215,14 +211,15 @@ def judge(table: SidTable, grown: Grown) -> Judged:
         grown: the shop.
     """
     stability = sid_stability(grown.old.codes, table.codes, grown.rows)
+    sizes = ItemsPerSid.of(table.sizes)
     figures = {
         "moved": stability.moved,
         "regrouped": stability.regrouped,
         "error": quantization_error(table, grown.vectors),
         "SIDs": float(len(table.packed)),
-        "items per SID": float(table.sizes.mean()),
-        "items per SID, weighted": float(np.square(table.sizes).sum() / table.sizes.sum()),
-        "items per SID, most": float(table.sizes.max()),
+        "items per SID": sizes.mean,
+        "items per SID, weighted": sizes.weighted,
+        "items per SID, most": float(sizes.max),
     }
     beams = look_ahead_beams(table, grown)
     targets = [table.sid_of_item[rows] for rows in grown.measured.positives]
@@ -231,12 +228,8 @@ def judge(table: SidTable, grown: Grown) -> Judged:
 
 def look_ahead_beams(table: SidTable, grown: Grown) -> NDArray[np.int64]:
     """The SIDs with the largest log-sum-exp of query-item similarity, best first: `[M, B]`."""
-    look_ahead = LookAhead(
-        Trie(table.space, table.packed),
-        mean_vectors(table.sid_of_item, grown.vectors, len(table.packed)),
-        table.sizes,
-        temperature=grown.temperature,
-    )
+    items = LiveItems.of(grown.catalog, table, grown.vectors)
+    look_ahead = LookAhead(items.trie, items.means, table.sizes, temperature=grown.temperature)
     width = min(_WIDEST, len(table.packed))
     best = [
         look_ahead(queries)[-1].topk(width, dim=1).indices.numpy()
@@ -260,8 +253,7 @@ def summarize(
         repetitions: by way.
         queries: normalized query of each search.
     """
-    groups = np.unique(np.array(queries, dtype=object), return_inverse=True)[1]
-    bootstrap = Bootstrap(len(queries), groups=groups)
+    bootstrap = Bootstrap(len(queries), groups=numbered(queries))
     found: dict[str, dict[str, NDArray[np.float64]]] = {}
     ways: dict[str, Any] = {}
     for way in repetitions[0]:
@@ -276,15 +268,10 @@ def summarize(
                 for one, other in zip(judged, repetitions, strict=True)
             ]
             found[way][f"hit@{beams}, equal items"] = np.stack(equal)
-        for name, values in found[way].items():
-            ways[way][name] = bootstrap.mean_over_runs(values).to_json()
-    paired = {
-        f"{way} - {other}": {
-            name: bootstrap.mean_over_runs(values - found[other][name]).to_json()
-            for name, values in found[way].items()
-        }
-        for other, way in combinations(found, 2)
-    }
+    for way, figures in estimates(found, bootstrap.mean_over_runs).items():
+        ways[way] |= figures
+    pairs = ((way, other) for other, way in combinations(found, 2))
+    paired = estimates(differences(found, pairs), bootstrap.mean_over_runs)
     return {"ways": ways, "paired": paired}
 
 
@@ -299,19 +286,13 @@ def _items(curve: BeamCurve, beams: int = _WIDEST) -> float:
 def print_result(result: Mapping[str, Any], *, console: Console | None = None) -> None:
     """Print settings and the table."""
     console = console or Console(width=100, highlight=False)
-    settings = ", ".join(f"{name} {value}" for name, value in result["settings"].items())
-    console.print(f"settings: {settings}", markup=False)
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=0)
-    table.add_column("in brackets: 95 % interval", no_wrap=True)
-    for way in result["ways"]:
-        table.add_column(way, justify="right", no_wrap=True)
+    console.print(f"settings: {say_all(result['settings'])}", markup=False)
+    table = figure_table(["in brackets: 95 % interval", *result["ways"]])
     for name in result["ways"]["frozen"]:
         table.add_row(name, *(_cell(figures[name]) for figures in result["ways"].values()))
     console.print(table)
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=0)
-    table.add_column("difference", no_wrap=True)
-    for name in next(iter(result["paired"].values())):
-        table.add_column(name.replace(", ", ",\n"), justify="right", no_wrap=True)
+    measures = next(iter(result["paired"].values()))
+    table = figure_table(["difference", *(name.replace(", ", ",\n") for name in measures)])
     for pair, figures in result["paired"].items():
         table.add_row(pair, *(_cell(figure, "+") for figure in figures.values()))
     console.print(table)

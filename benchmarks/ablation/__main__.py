@@ -15,14 +15,14 @@ import argparse
 from pathlib import Path
 
 from benchmarks.ablation.cell import run_cell, settings_hash
-from benchmarks.ablation.cells import CELLS, Cell
+from benchmarks.ablation.cells import CELLS
 from benchmarks.ablation.markdown import as_markdown
 from benchmarks.ablation.printing import print_tables
 from benchmarks.ablation.results import Results
 from benchmarks.ablation.shops import SHOPS, make_shop
 from benchmarks.ablation.tables import build_tables
-from genrecall.foundation.artifact import write_json, write_text
-from genrecall.foundation.errors import ConfigError, unknown_name
+from benchmarks.command import choose_cells, write_page
+from genrecall.foundation.artifact import write_json
 from genrecall.foundation.progress import SilentLog
 from genrecall.learning.threads import set_threads
 
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, help="write the tables to this file, too")
     options = parser.parse_args()
 
-    cells = _chosen(options.cells)
+    cells = choose_cells(options.cells, {cell.name: cell for cell in CELLS})
     shop = make_shop(options.shop, options.out, threads=options.threads, full=options.full)
     set_threads(options.threads)
     trained = "-full" if options.full else ""
@@ -77,19 +77,7 @@ def main() -> None:
     path = options.out / shop.name / f"ablation{trained}.json"
     write_json(path, tables)
     print(f"wrote {path}")
-    if options.markdown is not None:
-        write_text(options.markdown, as_markdown(tables))
-        print(f"wrote {options.markdown}")
-
-
-def _chosen(names: str | None) -> tuple[Cell, ...]:
-    if names is None:
-        return CELLS
-    known = {cell.name: cell for cell in CELLS}
-    for name in names.split(","):
-        if name not in known:
-            raise ConfigError(unknown_name("cell", name, list(known)))
-    return tuple(known[name] for name in names.split(","))
+    write_page(options.markdown, as_markdown(tables))
 
 
 if __name__ == "__main__":

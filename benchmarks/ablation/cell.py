@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,20 +22,24 @@ from torch import Tensor
 
 from benchmarks.ablation.shops import Shop
 from genrecall import __version__
-from genrecall.bundle import OpenBundle, assemble
+from genrecall.bundle import assemble
 from genrecall.channels.base import Request
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.config import Config
 from genrecall.data.tables import Rows, Searches
-from genrecall.evaluate.equal import BeamCurve, beam_curve
-from genrecall.evaluate.measures import recall, target_ranks
+from genrecall.evaluate.equal import BeamCurve, beam_curve, found_after_cut
+from genrecall.evaluate.measures import recall_at
 from genrecall.foundation.artifact import Artifact, content_hash
 from genrecall.foundation.progress import RunLog
 from genrecall.foundation.work import Work
+from genrecall.generator.base import Generator
 from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.generator.compact.look_ahead import LookAhead
 from genrecall.generator.config import GeneratorConfig
+from genrecall.index.live import LiveItems
+from genrecall.offline.generated import answer_searches
 from genrecall.offline.measure import sample_searches
+from genrecall.offline.requests import DistinctRequests
 from genrecall.quantize import stage as quantize_stage
 from genrecall.quantize.load import HEALTH, load_table
 from genrecall.supervised import stage as generator_stage
@@ -51,36 +55,47 @@ SEARCHES = 1000
 """Validation searches measured at most."""
 
 
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """What one cell says of each search; `M` searches, `B` beams.
+class Decoded(NamedTuple):
+    """What one way of decoding says of each search; `M` searches, `B` beams.
 
     Attributes:
-        found: per mode, share of the good items behind the first b beams, `[M, B + 1]`.
-        items: per mode, items behind them, `[M, B + 1]`.
-        truncated: per mode, share found when the items of the first so many beams are cut to the
-            best `BUDGET` by efficiency score, `[M, len(WIDTHS)]`.
-        recall: per mode, share of the good items among the first 10, 100, 1,000, `[M, 3]`.
+        found: share of the good items behind the first b beams, `[M, B + 1]`.
+        items: items behind them, `[M, B + 1]`.
+        truncated: share found when the items of the first so many beams are cut to the best
+            `BUDGET` by efficiency score, `[M, len(WIDTHS)]`.
+        recall: share of the good items among the first 10, 100, 1,000, `[M, 3]`.
+    """
+
+    found: NDArray[np.float32]
+    items: NDArray[np.float32]
+    truncated: NDArray[np.float32]
+    recall: NDArray[np.float32]
+
+    @property
+    def curve(self) -> BeamCurve:
+        """What more and more beams find."""
+        return BeamCurve(self.found.astype(np.float64), self.items.astype(np.float64))
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What one cell says.
+
+    Attributes:
+        modes: by way of decoding.
         health: figures of the SID space.
         sizes: items of each SID, `[S]`.
     """
 
-    found: Mapping[str, NDArray[np.float32]]
-    items: Mapping[str, NDArray[np.float32]]
-    truncated: Mapping[str, NDArray[np.float32]]
-    recall: Mapping[str, NDArray[np.float32]]
+    modes: Mapping[str, Decoded]
     health: Mapping[str, Any]
     sizes: NDArray[np.int64]
-
-    def curve(self, mode: str) -> BeamCurve:
-        """What more and more beams find."""
-        return BeamCurve(self.found[mode].astype(np.float64), self.items[mode].astype(np.float64))
 
     def summary(self) -> str:
         """One line to watch a long run by."""
         said = [f"{self.sizes.mean():.2f} items per SID"]
-        for mode in MODES:
-            hits = self.found[mode].mean(axis=0)
+        for mode, decoded in self.modes.items():
+            hits = decoded.found.mean(axis=0)
             figures = " ".join(f"{hits[width]:.3f}" for width in HIT_AT)
             said.append(f"{mode} hit@1,10,100 {figures}")
         return ", ".join(said)
@@ -140,13 +155,13 @@ def run_cell(shop: Shop, config: Config, seed: int, *, scratch: Path, log: RunLo
     stages["generator"] = generator_stage.run(
         _without_shoppers(config.generator), data, embedded, table, work("generator")
     )
-    parts = assemble(stages, channels=config.channels)
-    served = parts.generative()
-    channels = {"heads": _by_heads(served, parts), "default": served}
-    measured = _measure(channels, sample(data.searches), table.sid_of_item)
+    served = assemble(stages, channels=config.channels).generative()
+    heads = GenerativeChannel(_by_heads(served.generator), config.channels.generative)
+    channels = dict(zip(MODES, (heads, served), strict=True))
+    modes = {mode: _measure(channel, sample(data.searches)) for mode, channel in channels.items()}
     health = dict(quantize.read_json(HEALTH))
     shutil.rmtree(scratch)
-    return Measured(**measured, health=health, sizes=table.sizes)
+    return Measured(modes, health, table.sizes)
 
 
 def _without_shoppers(config: GeneratorConfig) -> GeneratorConfig:
@@ -160,67 +175,38 @@ def sample(searches: Searches) -> Searches:
     return sample_searches(searches.of("validation"), SEARCHES, seed=0)
 
 
-def _by_heads(served: GenerativeChannel, parts: OpenBundle) -> GenerativeChannel:
-    """The same channel and weights, decoded without the look-ahead."""
-    generator = served.generator
+def _by_heads(generator: Generator[Any]) -> CompactGenerator:
+    """The same weights, decoded without the look-ahead."""
     assert isinstance(generator, CompactGenerator)
-    ahead = generator.look_ahead
-    blind = _NoLookAhead(
-        ahead.trie, ahead.means.numpy(), served.postings.sizes, temperature=ahead.temperature
-    )
-    return GenerativeChannel(
-        CompactGenerator(
-            generator.model, generator.encoder, blind, generator.items, head_weight=1.0
-        ),
-        catalog=served.catalog,
-        postings=served.postings,
-        vectors=served.vectors,
-        read=served.read,
-        encode=generator.encode,
-        eligible=parts.eligible,
-        config=parts.channels.generative,
-    )
+    items, alone = generator.items, replace(generator.serving, head_weight=1.0)
+    blind = CompactGenerator(generator.model, generator.encoder, items, alone)
+    blind.look_ahead = _NoLookAhead(items.trie, items.means, items.table.sizes, temperature=1.0)
+    return blind
 
 
-def _measure(
-    channels: Mapping[str, GenerativeChannel],
-    searches: Searches,
-    sid_of_item: NDArray[np.int64],
-) -> dict[str, dict[str, NDArray[np.float32]]]:
-    queries = sorted(set(searches.queries))  # a popular query is answered once
-    place = {query: row for row, query in enumerate(queries)}
-    spread = np.array([place[query] for query in searches.queries])
-    requests = [Request(query) for query in queries]
-    targets = [sid_of_item[rows] for rows in searches.positives]
-    measured: dict[str, dict[str, NDArray[np.float32]]] = {
-        key: {} for key in ("found", "items", "truncated", "recall")
-    }
-    for mode, channel in channels.items():
-        beams = channel.generate(requests, BEAMS).leaves[spread]  # (M, B)
-        curve = beam_curve(beams, targets, channel.postings.sizes)
-        measured["found"][mode] = curve.found.astype(np.float32)
-        measured["items"][mode] = curve.items.astype(np.float32)
-        measured["truncated"][mode] = _truncated(channel, beams, searches.positives)
-        answers = channel.rank(requests, max(RECALL_AT))
-        ranks = target_ranks([answers[row].rows for row in spread.tolist()], searches.positives)
-        at = np.stack([recall(ranks, k) for k in RECALL_AT], axis=1)
-        measured["recall"][mode] = at.astype(np.float32)
-    return measured
+def _measure(channel: GenerativeChannel, searches: Searches) -> Decoded:
+    requests = DistinctRequests([Request(query) for query in searches.queries])
+    answers = answer_searches(channel, requests, max(RECALL_AT), BEAMS)
+    items, good = channel.items, searches.positives
+    targets = [items.table.sid_of_item[rows] for rows in good]
+    curve = beam_curve(answers.sids, targets, items.postings.sizes)
+    lists = [ranking.rows for ranking in answers.rankings]
+    at = np.stack(list(recall_at(lists, good, RECALL_AT).values()), axis=1)
+    cut = _truncated(items, answers.sids, good)
+    return Decoded(*(values.astype(np.float32) for values in (*curve, cut, at)))
 
 
 def _truncated(
-    channel: GenerativeChannel, beams: NDArray[np.int64], positives: Sequence[Rows]
-) -> NDArray[np.float32]:
+    items: LiveItems, beams: NDArray[np.int64], positives: Sequence[Rows]
+) -> NDArray[np.float64]:
     """Share of the good items among the best `BUDGET` by efficiency score, `[M, len(WIDTHS)]`."""
-    score = channel.catalog.frame["score"].fill_null(0.0).to_numpy()
+    score = np.nan_to_num(items.efficiency)
     if not score.any():  # a shop without a score: one that says nothing of relevance
         score = np.random.default_rng(0).random(len(score))
-    found = np.empty((len(beams), len(WIDTHS)), dtype=np.float32)
-    for search, (leaves, good) in enumerate(zip(beams, positives, strict=True)):
-        posted = channel.postings.items(leaves, None)
+    found = []
+    for leaves, good in zip(beams, positives, strict=True):
+        posted = items.postings.items(leaves, None)
         order = np.argsort(-score[posted.rows], kind="stable")
         rows, beam = posted.rows[order], posted.beam[order]
-        for column, width in enumerate(WIDTHS):
-            kept = rows[beam < width][:BUDGET]
-            found[search, column] = np.isin(good, kept).mean()
-    return found
+        found.append(found_after_cut(rows, beam, good, widths=WIDTHS, k=BUDGET))
+    return np.stack(found)

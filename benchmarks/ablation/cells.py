@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.command import changed
 from genrecall.config import Config
 
 REFERENCE = "cq_sid"
@@ -37,9 +38,7 @@ class Cell:
 
     def applied_to(self, config: Config) -> Config:
         """The config of the cell."""
-        settings = config.model_dump()
-        _merge(settings["quantize"], self.quantize)
-        return Config.model_validate(settings)
+        return changed(config, {"quantize": self.quantize})
 
 
 CELLS: tuple[Cell, ...] = (
@@ -95,11 +94,3 @@ CELLS: tuple[Cell, ...] = (
         "plain RQ-VAE, random split, no merging",
     ),
 )
-
-
-def _merge(settings: dict[str, Any], changes: Mapping[str, Any]) -> None:
-    for key, value in changes.items():
-        if isinstance(value, Mapping):
-            _merge(settings[key], value)
-        else:
-            settings[key] = value

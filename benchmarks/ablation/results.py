@@ -11,9 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.ablation.cell import MODES, Measured
-
-_ARRAYS = ("found", "items", "truncated", "recall")
+from benchmarks.ablation.cell import MODES, Decoded, Measured
 
 
 class Results:
@@ -44,15 +42,19 @@ class Results:
     def read(self, cell: str, seed: int) -> Measured:
         """What was measured."""
         with np.load(self._path(cell, seed), allow_pickle=False) as file:
-            arrays = {key: {mode: file[f"{key}.{mode}"] for mode in MODES} for key in _ARRAYS}
-            return Measured(**arrays, health=json.loads(str(file["health"])), sizes=file["sizes"])
+            modes = {
+                mode: Decoded(*(file[f"{key}.{mode}"] for key in Decoded._fields)) for mode in MODES
+            }
+            return Measured(modes, json.loads(str(file["health"])), file["sizes"])
 
     def write(self, cell: str, seed: int, inputs: str, measured: Measured) -> None:
         """Keep what was measured; the file appears whole."""
         path = self._path(cell, seed)
         partial = path.with_name(f"{path.name}.partial")
         arrays = {
-            f"{key}.{mode}": getattr(measured, key)[mode] for key in _ARRAYS for mode in MODES
+            f"{key}.{mode}": values
+            for mode, decoded in measured.modes.items()
+            for key, values in decoded._asdict().items()
         }
         with partial.open("wb") as stream:
             np.savez_compressed(

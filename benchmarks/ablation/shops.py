@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.command import changed
 from genrecall.config import Config, load_config
 from genrecall.data import stage as data_stage
-from genrecall.data.training_data import TrainingData
+from genrecall.data.shop_data import ShopData
 from genrecall.embed.load import Embedded, load_embedded
-from genrecall.foundation.artifact import Artifact, open_artifact
+from genrecall.foundation.artifact import Artifact
 from genrecall.pipeline.demo import make_demo
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
@@ -52,9 +53,9 @@ class Shop:
     embed: Artifact
 
     @cached_property
-    def tables(self) -> TrainingData:
+    def tables(self) -> ShopData:
         """Catalog and searches."""
-        return data_stage.load_training(self.data)
+        return data_stage.load_shop(self.data)
 
     @cached_property
     def embedded(self) -> Embedded:
@@ -81,17 +82,13 @@ def make_shop(name: str, out: Path, *, threads: int, full: bool) -> Shop:
         config = load_config(_EXAMPLES / "homedepot.yaml")
     else:
         config = make_demo(folder / "shop", items=20_000, searches=100_000, seed=0)
-    settings = config.model_dump()
-    settings["threads"] = threads
-    settings["data"]["split"] |= {"by": "query"}  # unseen queries on both shops
-    if not full:
-        settings["generator"] |= _SHORT
-    config = Config.model_validate(settings)
+    unseen = {"data": {"split": {"by": "query"}}, "threads": threads}  # on both shops
+    config = changed(config, unseen, {} if full else {"generator": _SHORT})
     outputs = Outputs(folder / "run")
     run(config, outputs, last="embed")
     return Shop(
         name=name,
         config=config,
-        data=open_artifact(outputs.stage("data"), kind="data"),
-        embed=open_artifact(outputs.stage("embed"), kind="embed"),
+        data=outputs.open_stage("data"),
+        embed=outputs.open_stage("embed"),
     )

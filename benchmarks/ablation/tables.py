@@ -22,9 +22,11 @@ from benchmarks.ablation.cells import BASELINE, REFERENCE, Cell
 from benchmarks.ablation.results import Results
 from benchmarks.ablation.shops import SHOPS, Shop
 from genrecall import __version__
-from genrecall.evaluate.bootstrap import Bootstrap
+from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.equal import at_items
+from genrecall.evaluate.figures import estimates
 from genrecall.foundation.errors import DataError
+from genrecall.quantize.health.figures import ItemsPerSid
 from genrecall.text.normalize import normalize
 
 Runs = Mapping[int, Measured]
@@ -57,8 +59,7 @@ def build_tables(shop: Shop, cells: Sequence[Cell], results: Results) -> dict[st
             f"that the others are compared at. Run it, or add {REFERENCE} to --cells."
         )
     searches = sample(shop.tables.searches)
-    spelled = np.array([normalize(query) for query in searches.queries], dtype=object)
-    groups = np.unique(spelled, return_inverse=True)[1]
+    groups = numbered([normalize(query) for query in searches.queries])
     bootstrap = Bootstrap(len(searches), groups=groups, seed=0)
     return {
         "version": __version__,
@@ -76,50 +77,42 @@ def build_tables(shop: Shop, cells: Sequence[Cell], results: Results) -> dict[st
 def _mode(
     mode: str, cells: Sequence[Cell], runs: Mapping[str, Runs], bootstrap: Bootstrap
 ) -> dict[str, Any]:
-    candidates = {
-        width: float(
-            np.mean([run.items[mode][:, width].mean() for run in runs[REFERENCE].values()])
-        )
-        for width in HIT_AT
-    }
+    candidates = {width: _items_behind(runs[REFERENCE], mode, width) for width in HIT_AT}
     figures = {
         name: _figures(mode, of_cell, candidates) for name, of_cell in runs.items() if of_cell
     }
+    told = estimates(figures, bootstrap.mean_over_runs)
     table: dict[str, Any] = {
         "candidates": {str(b): n for b, n in candidates.items()},
         "variants": {},
     }
-    for cell in cells:
-        if cell.name not in figures:
-            continue
+    for cell in (cell for cell in cells if cell.name in figures):
+        of_cell, reference = runs[cell.name], runs[REFERENCE]
+        common = ([], []) if cell.name == REFERENCE else _common(reference, of_cell)
         table["variants"][cell.name] = {
             "group": cell.group,
             "says": cell.says,
-            "seeds": len(runs[cell.name]),
-            "figures": {
-                measure: bootstrap.mean_over_runs(values).to_json()
-                for measure, values in figures[cell.name].items()
-            },
-            "candidates@100": float(
-                np.mean([run.items[mode][:, HIT_AT[-1]].mean() for run in runs[cell.name].values()])
-            ),
+            "seeds": len(of_cell),
+            "figures": told[cell.name],
+            "candidates@100": _items_behind(of_cell, mode, HIT_AT[-1]),
             "less_than_reference": _differences(
-                figures[REFERENCE],
-                figures[cell.name],
-                common=_common(runs[REFERENCE], runs[cell.name]),
-                bootstrap=bootstrap,
-            )
-            if cell.name != REFERENCE
-            else {},
+                figures[REFERENCE], figures[cell.name], common=common, bootstrap=bootstrap
+            ),
         }
     table["cut"] = _cut(mode, runs, bootstrap)
     return table
 
 
+def _items_behind(runs: Runs, mode: str, width: int) -> float:
+    return float(np.mean([run.modes[mode].items[:, width].mean() for run in runs.values()]))
+
+
 def _cut(mode: str, runs: Mapping[str, Runs], bootstrap: Bootstrap) -> dict[str, Any]:
     """Hit rate by beams when the answer is cut to `BUDGET` items, and the beams saved."""
     found = {
-        name: np.stack([run.truncated[mode].astype(np.float64) for run in runs[name].values()])
+        name: np.stack(
+            [run.modes[mode].truncated.astype(np.float64) for run in runs[name].values()]
+        )
         for name in (REFERENCE, BASELINE)
         if runs.get(name)
     }  # (T, M, widths)
@@ -156,18 +149,17 @@ def _common(one: Runs, other: Runs) -> tuple[list[int], list[int]]:
 def _figures(mode: str, runs: Runs, candidates: Mapping[int, float]) -> Figures:
     """Hit rates at the reference's candidates, at equal beams, and item recall."""
     figures: Figures = {}
-    curves = [run.curve(mode) for run in runs.values()]
+    decoded = [run.modes[mode] for run in runs.values()]
+    curves = [of_run.curve for of_run in decoded]
     for width, items in candidates.items():
         # Absent where all measured beams together hold fewer items.
         if all(curve.items[:, -1].mean() >= items for curve in curves):
             figures[f"hit@{width} equal"] = np.stack([at_items(curve, items) for curve in curves])
     for width in HIT_AT:
-        figures[f"hit@{width}"] = np.stack(
-            [run.found[mode][:, width].astype(np.float64) for run in runs.values()]
-        )
+        figures[f"hit@{width}"] = np.stack([curve.found[:, width] for curve in curves])
     for column, k in enumerate(RECALL_AT):
         figures[f"recall@{k}"] = np.stack(
-            [run.recall[mode][:, column].astype(np.float64) for run in runs.values()]
+            [of_run.recall[:, column].astype(np.float64) for of_run in decoded]
         )
     return figures
 
@@ -193,14 +185,12 @@ def _differences(
 
 
 def _sids(runs: Runs) -> dict[str, Any]:
-    sizes = [run.sizes for run in runs.values()]
+    sizes = [ItemsPerSid.of(run.sizes) for run in runs.values()]
     return {
-        "sids": float(np.mean([len(of_run) for of_run in sizes])),
+        "sids": float(np.mean([len(run.sizes) for run in runs.values()])),
         "items_per_sid": {
-            "mean": float(np.mean([of_run.mean() for of_run in sizes])),
-            "weighted": float(
-                np.mean([np.square(of_run).sum() / of_run.sum() for of_run in sizes])
-            ),
+            "mean": float(np.mean([of_run.mean for of_run in sizes])),
+            "weighted": float(np.mean([of_run.weighted for of_run in sizes])),
         },
         "warnings": sorted(
             {text for run in runs.values() for text in run.health.get("warnings", ())}

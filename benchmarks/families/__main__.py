@@ -18,15 +18,14 @@ from typing import Any, get_args
 
 import torch
 
-from benchmarks.command import positive
+from benchmarks.command import choose_cells, positive, write_figures, write_page
 from benchmarks.families.cell import Bench, Finished, finish, prepare
 from benchmarks.families.cells import CELLS, LM
 from benchmarks.families.printing import as_markdown, print_result
 from benchmarks.families.tables import build_table
 from genrecall import __version__
 from genrecall.config import Config, load_config
-from genrecall.foundation.artifact import write_json, write_text
-from genrecall.foundation.errors import ConfigError, unknown_name
+from genrecall.foundation.errors import ConfigError
 from genrecall.generator.lm.config import BY_SIZE, Size, Training
 from genrecall.learning.processes import join_processes
 
@@ -74,17 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 runs[cell][bench.config.seed] = finished[cell]
         result["configs"][name] = build_table(runs)
         print_result(result | {"configs": {name: result["configs"][name]}})
-    if given.json:
-        _write(given.json)
-        write_json(given.json, result)
-    if given.markdown:
-        _write(given.markdown)
-        write_text(given.markdown, as_markdown(result))
-
-
-def _write(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    print(f"wrote {path}")
+    write_figures(given, result)
+    write_page(given.markdown, as_markdown(result))
 
 
 def _load(paths: Sequence[Path]) -> dict[str, Config]:
@@ -102,13 +92,9 @@ def _load(paths: Sequence[Path]) -> dict[str, Config]:
 
 def _chosen(names: str | None) -> list[str]:
     """Names of the cells in their order, those that a chosen one needs among them."""
-    known = {cell.name: cell for cell in CELLS}
-    wanted = list(known) if names is None else names.split(",")
-    for name in wanted:
-        if name not in known:
-            raise ConfigError(unknown_name("cell", name, list(known)))
-    needed = {need for name in wanted for need in known[name].needs}
-    return [name for name in known if name in needed or name in wanted]
+    wanted = choose_cells(names, {cell.name: cell for cell in CELLS})
+    needed = {name for cell in wanted for name in (cell.name, *cell.needs)}
+    return [cell.name for cell in CELLS if cell.name in needed]
 
 
 def _training(given: argparse.Namespace) -> Training:
@@ -122,18 +108,12 @@ def _training(given: argparse.Namespace) -> Training:
 def _bench(
     given: argparse.Namespace, name: str, config: Config, number: int, device: torch.device
 ) -> Bench:
-    evaluate = config.evaluate.model_copy(
-        update={
-            "searches": given.searches,
-            "curve_beam": config.evaluate.beam,
-            "latency_searches": 0,
-        }
-    )
     seed = config.seed + number
+    measured = {"searches": given.searches, "curve_beam": config.evaluate.beam}
+    evaluate = config.evaluate.model_copy(update=measured | {"latency_searches": 0})
+    changes = {"seed": seed, "threads": given.threads, "evaluate": evaluate}
     return Bench(
-        config=config.model_copy(
-            update={"seed": seed, "threads": given.threads, "evaluate": evaluate}
-        ),
+        config=config.model_copy(update=changes),
         folder=given.out / name / f"seed-{seed}",
         seconds=60 * given.minutes,
         size=given.size,

@@ -40,10 +40,10 @@ from benchmarks.families.pace import (
 )
 from genrecall import __version__
 from genrecall.bundle import KIND as BUNDLE
-from genrecall.bundle import assemble
+from genrecall.bundle import OpenBundle
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
-from genrecall.evaluate.measures import recall, target_ranks
+from genrecall.evaluate.measures import recall_at
 from genrecall.evaluate.metrics import (
     BEAM_WIDTHS,
     GENERATIVE,
@@ -52,16 +52,17 @@ from genrecall.evaluate.metrics import (
     EvaluationInputs,
     unit_groups,
 )
-from genrecall.foundation.artifact import Artifact, content_hash, open_artifact, write_json, writing
-from genrecall.foundation.progress import FileLog
+from genrecall.foundation.artifact import Artifact, content_hash, write_json, writing
+from genrecall.foundation.progress import FileLog, RunLog
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.lm.config import Size, Training
 from genrecall.generator.load import STAGES, trained_stages
+from genrecall.offline.measure import Plan as Evaluation
 from genrecall.offline.measure import evaluate
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.publish import copy_served
 from genrecall.pipeline.run import run
-from genrecall.pipeline.stages import open_served
+from genrecall.pipeline.stages import open_made
 from genrecall.quantize.load import HEALTH
 
 SHARED: Final = ("data", "embed", "quantize")
@@ -170,17 +171,20 @@ def finish(bench: Bench, name: str, finished: Mapping[str, Finished]) -> Finishe
     config = bench.config.model_copy(update={"generator": generator})
     outputs = CellOutputs(folder, bench.base)
     run(config, outputs, last="generator")
-    stages = open_served(outputs)
+    parts = open_made(outputs, config.channels)
     if name == LM:
-        _keep_teacher(folder / "teacher", config, stages)
-    values, units = _measure(bench, config, stages, outputs)
+        _keep_teacher(folder / "teacher", config, parts.stages)
+    inputs = _measure(parts, config, seed=bench.sample_seed, log=FileLog(outputs.log))
     done = Finished(
-        parameters=_parameters(stages["generator"]),
+        parameters=_parameters(parts.stages["generator"]),
         stages=trained(outputs.log, generator),
         teacher_seconds=teacher_seconds(outputs.log) if name == STUDENT else None,
-        health=stages["quantize"].read_json(HEALTH),
-        units=units,
-        values=values,
+        health=parts.stages["quantize"].read_json(HEALTH),
+        units=unit_groups(inputs).tolist(),
+        values={
+            GENERATIVE: _values(inputs, GENERATIVE, parts.trained[-1]),
+            **{name: _values(inputs, name, name) for name in BASELINES if name in inputs.channels},
+        },
         folder=folder,
     )
     _write(path, done)
@@ -201,7 +205,7 @@ def _hash(bench: Bench, name: str, generator: GeneratorConfig) -> str:
     config = bench.config
     settings: dict[str, Any] = {
         "version": __version__,
-        "base": {stage: _open(bench, stage).digest for stage in SHARED},
+        "base": {stage: bench.base.open_stage(stage).digest for stage in SHARED},
         "generator": generator.content(),
         "channels": config.channels.model_dump(mode="json"),
         "evaluate": config.evaluate.model_dump(mode="json"),
@@ -211,10 +215,6 @@ def _hash(bench: Bench, name: str, generator: GeneratorConfig) -> str:
     if name in (LM, EQUAL):
         settings["seconds"] = bench.seconds
     return content_hash(settings)
-
-
-def _open(bench: Bench, stage: str) -> Artifact:
-    return open_artifact(bench.base.stage(stage), kind=stage)
 
 
 def _planned(
@@ -265,44 +265,28 @@ def _keep_teacher(path: Path, config: Config, stages: Mapping[str, Artifact]) ->
         copy_served(stages, folder)
 
 
-def _measure(
-    bench: Bench, config: Config, stages: Mapping[str, Artifact], outputs: Outputs
-) -> tuple[dict[str, dict[str, list[float]]], list[int]]:
-    """Measures of each search by channel, and a number for whose it is."""
-    _, searches = data_stage.load(stages["data"])
-    shoppers = data_stage.load_shoppers(stages["data"])
-    parts = assemble(stages, channels=config.channels)
+def _measure(parts: OpenBundle, config: Config, *, seed: int, log: RunLog) -> EvaluationInputs:
+    """What the figures are computed from."""
     offline = evaluate(
         parts,
-        searches,
+        data_stage.load_shop(parts.stages["data"]),
         split="validation",
-        users=None if shoppers is None else shoppers.users,
-        config=config.evaluate,
-        fusion=config.funnel.fusion,
+        plan=Evaluation(config.evaluate, config.funnel.fusion, seed=seed),
         health={},
-        log=FileLog(outputs.log),
-        seed=bench.sample_seed,
+        log=log,
     )
     assert offline.evidence is not None  # something was measured, or `evaluate` had complained
-    inputs = offline.evidence.inputs
-    beams = {GENERATIVE: parts.trained[-1], POPULARITY: POPULARITY}
-    values = {
-        channel: _values(inputs, channel, beams.get(channel, ""))
-        for channel in (GENERATIVE, *BASELINES)
-        if channel in inputs.channels
-    }
-    return values, unit_groups(inputs).tolist()
+    return offline.evidence.inputs
 
 
 def _values(inputs: EvaluationInputs, channel: str, stage: str) -> dict[str, list[float]]:
-    ranks = target_ranks(inputs.channels[channel], inputs.positives)
-    values = {f"recall@{k}": recall(ranks, k).tolist() for k in RECALL_AT}
+    values = recall_at(inputs.channels[channel], inputs.positives, RECALL_AT)
     if (beams := inputs.beams.get(stage)) is not None:
         assert inputs.sid_of_item is not None
-        of_sids = target_ranks(list(beams), [inputs.sid_of_item[rows] for rows in inputs.positives])
+        targets = [inputs.sid_of_item[rows] for rows in inputs.positives]
         widths = [width for width in BEAM_WIDTHS if width <= beams.shape[1]]
-        values |= {f"hit@{width}": recall(of_sids, width).tolist() for width in widths}
-    return values
+        values |= recall_at(list(beams), targets, widths, name="hit@")
+    return {measure: of_searches.tolist() for measure, of_searches in values.items()}
 
 
 def _parameters(generator: Artifact) -> int:

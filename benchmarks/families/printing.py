@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.command import say_figure
 from benchmarks.families.cells import CELLS, LM
 from benchmarks.families.tables import MEASURES
+from benchmarks.figures import figure_table, say_all, say_figure
 from benchmarks.markdown import markdown_table
 
 _WIDTH: Final = 180
@@ -33,9 +31,7 @@ def print_result(result: Mapping[str, Any]) -> None:
     console.print(_settings(result), markup=False, soft_wrap=True)
     for name, table in result["configs"].items():
         console.print()
-        shown = Table(title=_title(name, table), title_justify="left", box=SIMPLE_HEAD, padding=0)
-        for heading in _HEADINGS:
-            shown.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+        shown = figure_table(_HEADINGS, title=_title(name, table), edge=True)
         for row in _rows(table):
             shown.add_row(*row)
         console.print(shown)
@@ -54,7 +50,7 @@ def as_markdown(result: Mapping[str, Any]) -> str:
 
 
 def _settings(result: Mapping[str, Any]) -> str:
-    return "settings: " + ", ".join(f"{key} {value}" for key, value in result["settings"].items())
+    return f"settings: {say_all(result['settings'])}"
 
 
 def _title(name: str, table: Mapping[str, Any]) -> str:

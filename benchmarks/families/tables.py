@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.families.cell import BASELINES, Finished
 from benchmarks.families.cells import PAIRS
-from benchmarks.families.pace import Stage
 from genrecall.evaluate.bootstrap import Bootstrap
+from genrecall.evaluate.figures import Measures, differences, estimates
 from genrecall.evaluate.metrics import BEAM_WIDTHS, GENERATIVE, RECALL_AT
 
 MEASURES = (*(f"hit@{b}" for b in BEAM_WIDTHS), *(f"recall@{k}" for k in RECALL_AT))
@@ -22,38 +21,27 @@ Seeds = Mapping[int, Finished]
 
 
 def build_table(cells: Mapping[str, Seeds]) -> dict[str, Any]:
-    """Figures of one config; its cells have the same searches."""
-    every = [run for seeds in cells.values() for run in seeds.values()]
-    units = np.array(every[0].units)
+    """Figures of one config; its cells have the same seeds and searches."""
+    runs = {name: list(seeds.values()) for name, seeds in cells.items() if seeds}
+    first = next(iter(runs.values()))  # baselines are the same in all cells
+    units = np.array(first[0].units)
     bootstrap = Bootstrap(len(units), groups=units, seed=0)
-    rows = {name: (seeds, GENERATIVE) for name, seeds in cells.items() if seeds}
-    first = next(iter(rows.values()))[0]  # baselines are the same in all cells
-    rows |= {name: (first, name) for name in BASELINES if name in every[0].values}
+    rows = {name: _stack(of_cell, GENERATIVE) for name, of_cell in runs.items()}
+    rows |= {name: _stack(first, name) for name in BASELINES if name in first[0].values}
+    pairs = [(one, other) for one, other in PAIRS if one in runs and other in runs]
     return {
         "searches": len(units),
         "units": int(units.max()) + 1,
-        "sids": every[0].health["sids"],
-        "items_per_sid": every[0].health["items_per_sid"],
-        "cells": {name: _training(seeds) for name, seeds in cells.items() if seeds},
-        "figures": {
-            row: {
-                measure: bootstrap.mean_over_runs(values).to_json()
-                for measure in MEASURES
-                if (values := _stack(seeds, channel, measure)) is not None
-            }
-            for row, (seeds, channel) in rows.items()
-        },
-        "paired": {
-            f"{one} - {other}": _differences(cells[one], cells[other], bootstrap)
-            for one, other in PAIRS
-            if cells.get(one) and cells.get(other)
-        },
+        "sids": first[0].health["sids"],
+        "items_per_sid": first[0].health["items_per_sid"],
+        "cells": {name: _training(of_cell) for name, of_cell in runs.items()},
+        "figures": estimates(rows, bootstrap.mean_over_runs),
+        "paired": estimates(differences(rows, pairs), bootstrap.mean_over_runs),
     }
 
 
-def _training(seeds: Seeds) -> dict[str, Any]:
+def _training(runs: list[Finished]) -> dict[str, Any]:
     """Means over seeds; those of the stages are weighted by their time."""
-    runs = list(seeds.values())
     of_teacher = [run.teacher_seconds for run in runs if run.teacher_seconds is not None]
     (stages, *_) = (run.stages for run in runs)
     return {
@@ -70,30 +58,18 @@ def _training(seeds: Seeds) -> dict[str, Any]:
 
 
 def _mean(runs: list[Finished], speed: str) -> float | None:
-    every: list[Stage] = [stage for run in runs for stage in run.stages.values()]
-    told = [(getattr(stage, speed), stage.seconds) for stage in every]
-    if any(value is None for value, _ in told):
+    every = [stage for run in runs for stage in run.stages.values()]
+    told = [getattr(stage, speed) for stage in every]
+    if None in told:
         return None
-    values, seconds = zip(*told, strict=True)
-    return float(np.average(values, weights=seconds))
+    return float(np.average(told, weights=[stage.seconds for stage in every]))
 
 
-def _stack(seeds: Seeds, channel: str, measure: str) -> NDArray[np.float64] | None:
-    """Values per seed and search, `[T, M]`; None where the measure does not apply."""
-    runs = [run.values[channel] for run in seeds.values()]
-    if not all(measure in run for run in runs):
-        return None
-    return np.array([run[measure] for run in runs])
-
-
-def _differences(one: Seeds, other: Seeds, bootstrap: Bootstrap) -> dict[str, Any]:
-    """One less the other, seed by seed and search by search."""
-    common = [seed for seed in one if seed in other]
-    table: dict[str, Any] = {}
-    for measure in MEASURES if common else ():
-        mine, theirs = (
-            _stack({seed: of[seed] for seed in common}, GENERATIVE, measure) for of in (one, other)
-        )
-        if mine is not None and theirs is not None:
-            table[measure] = bootstrap.mean_over_runs(mine - theirs).to_json()
-    return table
+def _stack(runs: list[Finished], channel: str) -> Measures:
+    """By measure the values of each seed and search, `[T, M]`."""
+    values = [run.values[channel] for run in runs]
+    return {
+        measure: np.array([of_run[measure] for of_run in values])
+        for measure in MEASURES
+        if measure in values[0]
+    }

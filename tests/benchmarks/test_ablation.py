@@ -5,10 +5,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
+from tables import searches_of
 
-from benchmarks.ablation.cell import BEAMS, MODES, RECALL_AT, WIDTHS, Measured, settings_hash
+from benchmarks.ablation.cell import (
+    BEAMS,
+    MODES,
+    RECALL_AT,
+    WIDTHS,
+    Decoded,
+    Measured,
+    settings_hash,
+)
 from benchmarks.ablation.cells import CELLS, REFERENCE
 from benchmarks.ablation.markdown import as_markdown
 from benchmarks.ablation.printing import print_tables
@@ -16,7 +24,6 @@ from benchmarks.ablation.results import Results
 from benchmarks.ablation.tables import build_tables
 from genrecall.config import Config
 from genrecall.data.config import DataConfig, TableSource
-from genrecall.data.tables import SEARCHES, Searches
 from genrecall.foundation.errors import DataError
 
 SEARCHES_MEASURED = 40
@@ -32,32 +39,18 @@ def _measured(rng: np.random.Generator, *, hit: float) -> Measured:
     found = (np.arange(BEAMS + 1) >= at[:, None]).astype(np.float32)
     items = np.tile(np.arange(BEAMS + 1, dtype=np.float32) * 5, (SEARCHES_MEASURED, 1))
 
-    def by_mode(values: Any) -> dict[str, Any]:
-        return dict.fromkeys(MODES, values)
-
-    return Measured(
-        found=by_mode(found),
-        items=by_mode(items),
-        truncated=by_mode(found[:, WIDTHS]),
-        recall=by_mode(found[:, RECALL_AT[:1] * len(RECALL_AT)]),
-        health={"warnings": []},
-        sizes=np.full(100, 5),
+    decoded = Decoded(
+        found, items, truncated=found[:, WIDTHS], recall=found[:, RECALL_AT[:1] * len(RECALL_AT)]
     )
+    return Measured(dict.fromkeys(MODES, decoded), health={"warnings": []}, sizes=np.full(100, 5))
 
 
 def _shop() -> Any:
     """What the tables need of a shop: its name, its searches, its settings."""
-    frame = pl.DataFrame(
-        {
-            "search_id": [str(i) for i in range(SEARCHES_MEASURED)],
-            "query": [f"query {i}" for i in range(SEARCHES_MEASURED)],
-            "split": ["validation"] * SEARCHES_MEASURED,
-            "positives": [[0]] * SEARCHES_MEASURED,
-        }
+    searches = searches_of(
+        {"query": f"query {i}", "split": "validation", "positives": [0]}
+        for i in range(SEARCHES_MEASURED)
     )
-    empty = {name: kind for name, kind in SEARCHES.items() if name not in frame.columns}
-    frame = frame.with_columns(*(pl.lit(None, dtype=kind).alias(n) for n, kind in empty.items()))
-    searches = Searches(frame.select(pl.col(n).cast(kind) for n, kind in SEARCHES.items()))
     stage = SimpleNamespace(digest="0")
     return SimpleNamespace(
         name="synthetic",
@@ -95,7 +88,7 @@ def test_a_cell_is_read_as_it_was_written_and_not_measured_again(tmp_path: Path)
     assert not results.has("cq_sid", 3, "other settings")
     assert results.seeds("cq_sid") == [3]
     read = results.read("cq_sid", 3)
-    np.testing.assert_array_equal(read.found["heads"], measured.found["heads"])
+    np.testing.assert_array_equal(read.modes["heads"].found, measured.modes["heads"].found)
     assert read.health == measured.health
 
 

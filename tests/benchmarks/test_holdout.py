@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 from tiny_shop import items, searches, write_jsonl, write_shop
 
-from benchmarks.command import add_arguments, read_config, repetition, say_figure
+from benchmarks.command import add_arguments, read_config, repetition
+from benchmarks.figures import say_figure
 from benchmarks.holdout import hide_items, is_hidden
 from genrecall.config import load_config
 from genrecall.data import stage as data_stage

@@ -1,12 +1,11 @@
 import json
 
 import numpy as np
-import polars as pl
 import pytest
+from tables import searches_of
 from tiny_shop import write_shop
 
 from benchmarks.new_items import Found, Repetition, ask, main, summarize
-from genrecall.data.tables import SEARCHES, Searches
 from genrecall.foundation.errors import DataError
 
 CHANNELS = {"bm25", "dense", "generative", "bm25+dense", "bm25+dense+generative"}
@@ -58,12 +57,9 @@ def test_protocol(tmp_path, capfd):
 
 
 def searches(*positives, split="validation"):
-    rows = [
-        dict.fromkeys(SEARCHES)
-        | {"search_id": str(i), "query": f"q{i}", "split": split, "positives": rows}
-        for i, rows in enumerate(positives)
-    ]
-    return Searches(pl.DataFrame(rows, schema=SEARCHES))
+    return searches_of(
+        [{"query": f"q{i}", "split": split, "positives": rows} for i, rows in enumerate(positives)]
+    )
 
 
 def test_good_items_are_new_or_known():

@@ -5,6 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 from rich.console import Console
+from tables import catalog_of, searches_of
 
 from benchmarks.personalisation import (
     CLICKS,
@@ -18,8 +19,8 @@ from benchmarks.personalisation import (
     print_result,
     summarize,
 )
+from genrecall.data.shop_data import ShopData
 from genrecall.data.shoppers import Shopper
-from genrecall.data.tables import ITEMS, SEARCHES, Catalog, Searches
 from genrecall.foundation.errors import DataError
 from genrecall.shop.config import ShopConfig
 from genrecall.shop.make import make_shop
@@ -81,40 +82,27 @@ def test_every_length_is_asked_with_and_without_the_profile():
     }
 
 
-def log(*times, user="u"):
-    """One click of another item at each time; the latest searches are for validation."""
+def shop(n, *times):
+    """So many items, and one click of another one at each time; some are for validation."""
     rows = [
-        dict.fromkeys(SEARCHES)
-        | {
-            "search_id": str(time),
-            "query": "q",
-            "user_id": user,
-            "time": time,
-            "split": split,
-            "positives": [time],
-        }
+        {"user_id": "u", "query": "q", "time": time, "split": split, "positives": [time]}
         for time, split in times
     ]
-    return Searches(pl.DataFrame(rows, schema=SEARCHES))
-
-
-def catalog(n):
-    rows = [dict.fromkeys(ITEMS) | {"item_id": f"i{row}", "title": "t"} for row in range(n)]
-    return Catalog(pl.DataFrame(rows, schema=ITEMS))
+    items = [{"item_id": f"i{row}", "title": "t"} for row in range(n)]
+    return ShopData(catalog_of(items), searches_of(rows))
 
 
 def test_only_searches_after_enough_clicks_are_measured():
     times = [(time, "train") for time in range(19)]
-    searches = log(*times, (19, "validation"), (20, "validation"), (21, "test"))
-    measured = choose(searches, catalog(22), None)
-    assert measured.searches.frame["search_id"].to_list() == ["20"]
+    measured = choose(shop(22, *times, (19, "validation"), (20, "validation"), (21, "test")))
+    assert measured.searches.frame["time"].to_list() == [20]
     assert measured.shoppers == [Shopper(history=tuple(f"i{row}" for row in range(20)))]
 
 
 def test_without_such_a_search_it_says_what_to_change():
-    searches = log((0, "train"), (1, "validation"))
+    given = shop(2, (0, "train"), (1, "validation"))
     with pytest.raises(DataError, match=r"none of 1 validation searches.*20 items.*--shoppers"):
-        choose(searches, catalog(2), None)
+        choose(given)
 
 
 def found(values):
@@ -144,27 +132,25 @@ def test_every_row_is_printed_with_its_difference():
 
 
 @pytest.fixture(scope="module")
-def shop():
+def asked_oracle():
+    """A shop's log, some of its searches, and what the oracle expects of these."""
     config = ShopConfig(items=400, searches=1500, shoppers=30, distinct_queries=500, seed=3)
-    return config, make_shop(config)
+    searches, made = np.arange(0, 1500, 5), make_shop(config)
+    return made.log, searches, expected_clicks(made, config, searches.tolist(), repetitions=40)
 
 
-def test_oracle_expects_the_clicks_of_the_log(shop):
-    config, made = shop
-    searches = np.arange(0, 1500, 5)
-    expected = expected_clicks(made, config, searches.tolist(), repetitions=40)
+def test_oracle_expects_the_clicks_of_the_log(asked_oracle):
+    log, searches, expected = asked_oracle
     assert expected.by_anyone.shape == expected.by_shopper.shape == (300, 400)
-    clicks = made.log.clicked[searches].sum()
+    clicks = log.clicked[searches].sum()
     assert expected.by_shopper.sum() == pytest.approx(clicks, rel=0.15)
     assert expected.by_anyone.sum() == pytest.approx(clicks, rel=0.15)
 
 
-def test_oracle_knows_better_what_is_clicked_when_it_knows_by_whom(shop):
-    config, made = shop
-    searches = np.arange(0, 1500, 5)
-    expected = expected_clicks(made, config, searches.tolist(), repetitions=40)
-    search, position = np.nonzero(made.log.clicked[searches])
-    row = made.log.shown[searches][search, position]
+def test_oracle_knows_better_what_is_clicked_when_it_knows_by_whom(asked_oracle):
+    log, searches, expected = asked_oracle
+    search, position = np.nonzero(log.clicked[searches])
+    row = log.shown[searches][search, position]
     floor = 1e-4
     surprise = {
         name: -np.log(floor + clicks[search, row]).mean() + clicks.sum() / len(search)

@@ -10,21 +10,19 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tiny_shop import SETTINGS, write_jsonl, write_shop
 
-from genrecall.bundle import assemble
 from genrecall.channels.base import Request
 from genrecall.channels.config import ChannelsConfig
 from genrecall.config import load_config
 from genrecall.data import stage as data_stage
 from genrecall.data.shoppers import HISTORY, Shopper
-from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.progress import SilentLog
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.history import RelatedCategories, ShopperSettings, make_bags
 from genrecall.generator.prompts import Prompt
-from genrecall.offline.requests import SearchLog, shoppers_of
+from genrecall.offline.requests import shoppers_of
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
-from genrecall.pipeline.stages import open_served
+from genrecall.pipeline.stages import open_made
 from genrecall.supervised import stage as generator_stage
 from genrecall.supervised.shoppers import known_shoppers
 
@@ -178,8 +176,7 @@ def trained(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(generator_stage, "known_shoppers", keep)
         run(config_of(folder, generator), outputs, log=SilentLog())
-    parts = open_served(outputs)
-    return assemble(parts, channels=ChannelsConfig()), taught[0], outputs
+    return open_made(outputs, ChannelsConfig()), taught[0], outputs
 
 
 def test_what_few_shoppers_have_is_neither_learned_nor_kept(trained):
@@ -197,18 +194,16 @@ def test_profiles_can_be_left_unread(tmp_path):
     generator = SETTINGS["generator"] | STEPS | {"profile": False}
     outputs = Outputs(tmp_path / "run")
     run(config_of(tmp_path, generator), outputs, last="generator", log=SilentLog())
-    made = open_artifact(outputs.stage("generator"), kind="generator")
+    made = outputs.open_stage("generator")
     assert made.read_json("shopper.json")["pairs"] == []
 
 
 def test_training_and_serving_read_the_same(trained):
     parts, known, _ = trained
-    catalog, searches = data_stage.load(parts.stages["data"])
-    table = data_stage.load_shoppers(parts.stages["data"]).users
-    log = SearchLog(searches, table)
+    log, catalog = data_stage.load_shop(parts.stages["data"]), parts.items.catalog
     made_by = shoppers_of(log, "train", catalog=catalog, length=HISTORY)
     told = [replace(shopper, profile=(*shopper.profile, ("city", "Bonn"))) for shopper in made_by]
-    queries = searches.of("train").queries
+    queries = log.searches.of("train").queries
     requests = [Request(*asked) for asked in zip(queries, told, strict=True)]
     asked = [Prompt(query) for query in queries]
     expected = known.personalise(asked, known.histories, known.profiles)

@@ -4,9 +4,9 @@ import dataclasses
 import zlib
 
 import numpy as np
-import polars as pl
+import tables
+from tables import catalog_of
 
-from genrecall.data.tables import ITEMS, SEARCHES, Catalog, Searches
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.index.live import LiveItems
 
@@ -21,8 +21,7 @@ def make_shop(n=60):
     for i in range(n):
         kind, color, brand = KINDS[i % 4], COLORS[i % 3], BRANDS[i // 4 % 2]
         rows.append(
-            dict.fromkeys(ITEMS)
-            | {
+            {
                 "item_id": f"item {i}",
                 "title": f"{color} {brand} {kind} {i // 12}",
                 "category": ["Tools", kind],
@@ -33,13 +32,12 @@ def make_shop(n=60):
                 "attributes": [{"key": "color", "value": [color]}],
             }
         )
-    return live_items(Catalog(pl.DataFrame(rows, schema=ITEMS)))
+    return live_items(catalog_of(rows))
 
 
 def shop_of(titles):
     """A shop of nothing but titles."""
-    rows = [dict.fromkeys(ITEMS) | {"item_id": str(i), "title": t} for i, t in enumerate(titles)]
-    return live_items(Catalog(pl.DataFrame(rows, schema=ITEMS)))
+    return live_items(catalog_of([{"item_id": str(i), "title": t} for i, t in enumerate(titles)]))
 
 
 def live_items(catalog):
@@ -55,11 +53,9 @@ def with_vectors(items, vectors):
 
 def searches_of(chosen):
     """Searches as `(query, positives, gains)`."""
-    rows = [
-        dict.fromkeys(SEARCHES) | {"query": query, "positives": items, "gains": gains}
-        for query, items, gains in chosen
-    ]
-    return Searches(pl.DataFrame(rows, schema=SEARCHES))
+    return tables.searches_of(
+        [{"query": query, "positives": items, "gains": gains} for query, items, gains in chosen]
+    )
 
 
 def normalize(text):

@@ -5,12 +5,11 @@ from tempfile import TemporaryDirectory
 
 from tiny_shop import SETTINGS
 
-from genrecall.bundle import assemble
 from genrecall.config import parse_config
 from genrecall.foundation.progress import SilentLog
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
-from genrecall.pipeline.stages import open_served
+from genrecall.pipeline.stages import open_made
 
 
 def generative_channel(catalog):
@@ -22,5 +21,4 @@ def generative_channel(catalog):
         config = parse_config(settings, folder=Path(folder), name="the test's config")
         outputs = Outputs(Path(folder) / "run")
         run(config, outputs, last="generator", log=SilentLog())
-        stages = open_served(outputs)
-        return assemble(stages, channels=config.channels).generative()
+        return open_made(outputs, config.channels).generative()

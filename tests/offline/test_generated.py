@@ -1,109 +1,36 @@
-"""The generative channel in an evaluation: what it says, and how often it reads."""
+"""What the generative channel says of searches, from one reading."""
 
 import numpy as np
 import pytest
 
-from genrecall.bundle import open_bundle
+from genrecall.bundle import load
 from genrecall.channels.base import Request
-from genrecall.channels.generative import GenerativeChannel
-from genrecall.data import stage as data_stage
-from genrecall.data.shoppers import Shopper
-from genrecall.evaluate.config import EvaluateConfig
-from genrecall.foundation.artifact import open_artifact
-from genrecall.foundation.progress import SilentLog
-from genrecall.funnel.config import FusionConfig
-from genrecall.generator.compact.generator import CompactGenerator
-from genrecall.offline import measure
-from genrecall.offline.generated import GeneratedAnswers
-from genrecall.offline.requests import SearchLog
+from genrecall.offline.generated import answer_searches
+from genrecall.offline.requests import DistinctRequests
 
-MIA = Shopper(history=("item-3", "item-7"))
-PERSONALISED = [
-    Request("red lamp", MIA),
-    Request("coffee maker"),
-    Request("☂"),
-    Request("saw", MIA),
-]
-ANONYMOUS = [Request("red lamp"), Request("coffee maker"), Request("☂"), Request("saw")]
+QUERIES = ["red drill", "blue lamp", "red drill", "xyzzy"]
 
 
 @pytest.fixture(scope="module")
-def bundle(shop_run):
-    return open_bundle(open_artifact(shop_run.bundle, kind="bundle"))
+def channel(shop_run):
+    return load(shop_run.bundle)
 
 
-@pytest.fixture
-def reads(monkeypatch):
-    """Texts and histories of all prompts that generators read."""
-    seen = []
-    read = CompactGenerator.read
-
-    def counted(generator, prompts):
-        seen.extend((prompt.text, prompt.history) for prompt in prompts)
-        return read(generator, prompts)
-
-    monkeypatch.setattr(CompactGenerator, "read", counted)
-    return seen
+def test_searches_are_answered_as_the_channel_answers_them(channel):
+    asked = [Request(query) for query in QUERIES]
+    answers = answer_searches(channel, DistinctRequests(asked), 20, 10)
+    for ranking, alone in zip(answers.rankings, channel.rank(asked, 20), strict=True):
+        np.testing.assert_array_equal(ranking.rows, alone.rows)
+    np.testing.assert_array_equal(answers.sids, channel.generate(asked, 10).leaves)
 
 
-def assert_equal_beams(one, other):
-    np.testing.assert_array_equal(one.leaves, other.leaves)
-    np.testing.assert_allclose(one.logprob, other.logprob, atol=1e-5)
+def test_each_distinct_request_is_read_once(channel, monkeypatch):
+    read, of_generator = [], channel.generator.read
 
+    def keep(prompts):
+        read.extend(prompt.text for prompt in prompts)
+        return of_generator(prompts)
 
-@pytest.mark.parametrize("wide", [4, 9])
-def test_it_says_what_the_channel_says_and_reads_once(bundle, reads, wide):
-    channel: GenerativeChannel = bundle.generative()
-    generated = GeneratedAnswers(channel, 20, {wide: PERSONALISED, 5: ANONYMOUS})
-    assert len(generated) == 6
-    assert sorted(reads) == sorted(set(reads))
-    assert len(reads) == 6
-    for requests, width in ((PERSONALISED, wide), (ANONYMOUS, 5), (ANONYMOUS[::-1], 5)):
-        for ranking, expected in zip(
-            generated.rank(requests, 20), channel.rank(requests, 20), strict=True
-        ):
-            assert ranking.rows.tolist() == expected.rows.tolist()
-            assert_equal_beams(ranking.beams, expected.beams)
-        assert_equal_beams(generated.generate(requests, width), channel.generate(requests, width))
-        vectors = [read.reading.queries for read in channel.read(requests)]
-        np.testing.assert_allclose(generated.encode(requests), np.concatenate(vectors), atol=1e-6)
-    assert generated.prompt(PERSONALISED[0]).history == (3, 7)
-    assert generated.widest == max(wide, 5)
-
-
-def test_many_requests_of_one_kind_and_none_of_the_other_in_a_part(bundle):
-    """Requests are read in parts; a part may hold none that is searched at some width."""
-    many = [Request(f"red lamp {n}") for n in range(150)]
-    generated = GeneratedAnswers(bundle.generative(), 5, {7: many[:70], 3: many[70:]})
-    assert (generated.generate(many[:70], 7).leaves >= 0).any(axis=1).all()
-    assert (generated.generate(many[70:], 3).leaves >= 0).all()
-
-
-def test_nothing_asked_nothing_said(bundle):
-    assert len(GeneratedAnswers(bundle.generative(), 5, {3: []})) == 0
-
-
-@pytest.mark.parametrize("split", ["validation", "test"])
-def test_an_evaluation_reads_each_distinct_request_once(bundle, shop_run, reads, split):
-    data = data_stage.load_training(open_artifact(shop_run.stage("data"), kind="data"))
-    shop = SearchLog(data.searches, data.users)
-    config = EvaluateConfig(latency_searches=0, beam=10, curve_beam=20)
-    offline = measure.evaluate(
-        bundle,
-        shop,
-        split=split,
-        plan=measure.Plan(config, FusionConfig()),
-        health={},
-        log=SilentLog(),
-    )
-    stages = bundle.trained
-    assert offline.evidence is not None
-    personalised = {
-        (prompt.text, prompt.history)
-        for prompt in map(offline.evidence.generated.prompt, offline.evidence.requests.distinct)
-    }
-    queries = {query for query, _ in personalised}
-    anonymous = {(query, ()) for query in queries}
-    # The last stage reads both forms, each earlier one the anonymous form.
-    assert len(reads) == len(personalised | anonymous) + (len(stages) - 1) * len(anonymous)
-    assert set(reads) == personalised | anonymous
+    monkeypatch.setattr(channel.generator, "read", keep)
+    answer_searches(channel, DistinctRequests([Request(query) for query in QUERIES]), 20, 10)
+    assert read == ["red drill", "blue lamp", "xyzzy"]

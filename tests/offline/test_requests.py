@@ -2,13 +2,16 @@
 
 import polars as pl
 import pytest
+from channel_shop import shop_of
 
 from genrecall.channels.base import Request
+from genrecall.channels.config import LexicalConfig
+from genrecall.channels.lexical import LexicalChannel
 from genrecall.data import stage as data_stage
+from genrecall.data.shop_data import ShopData
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import USERS
-from genrecall.foundation.artifact import open_artifact
-from genrecall.offline.requests import DistinctRequests, SearchLog, shoppers_of
+from genrecall.offline.requests import DistinctRequests, shoppers_of
 
 MIA, TOM = Shopper(history=("a",)), Shopper(profile=(("gender", "male"),))
 
@@ -21,9 +24,24 @@ def test_each_distinct_request_is_asked_once():
     assert asked.spread(answers) == [f"{query} {shopper}" for query, shopper in given]
 
 
+def test_a_channel_is_asked_distinct_requests_and_answers_searches():
+    shop = shop_of(["saw", "drill", "saw set"])
+    asked = DistinctRequests([Request("saw"), Request("drill"), Request("saw")])
+    rankings = asked.ask(LexicalChannel(shop, LexicalConfig()), k=2)
+    assert [ranking.rows.tolist() for ranking in rankings] == [[0, 2], [1], [0, 2]]
+    assert rankings[0] is rankings[2]
+
+
+def test_what_a_run_has_read_is_its_log(shop_run):
+    log = data_stage.load_shop(shop_run.open_stage("data"))
+    assert log.searches.of("train").queries
+    assert log.users is not None  # nothing but their choices is known of these shoppers
+    assert log.users.height == 0
+
+
 @pytest.fixture(scope="module")
 def tables(shop_run):
-    return data_stage.load(open_artifact(shop_run.stage("data"), kind="data"))
+    return data_stage.load(shop_run.open_stage("data"))
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
@@ -32,7 +50,7 @@ def test_a_shopper_is_known_by_what_came_before(tables, split):
     users = pl.DataFrame(
         [dict.fromkeys(USERS) | {"user_id": "shopper-3", "gender": "female"}], schema=USERS
     )
-    shoppers = shoppers_of(SearchLog(searches, users), split, catalog=catalog, length=4)
+    shoppers = shoppers_of(ShopData(catalog, searches, users), split, length=4)
     frame = searches.of(split).frame
     assert len(shoppers) == frame.height > 10
     seen = {"train": ["train"], "validation": ["train", "validation"]}.get(split)

@@ -20,7 +20,7 @@ from genrecall.report.page import render_report
 @pytest.fixture(scope="module")
 def stored(shop_run):
     """Metrics and report data of a run."""
-    stage = open_artifact(shop_run.stage("evaluate"), kind="evaluate")
+    stage = shop_run.open_stage("evaluate")
     return stage.read_json("metrics.json"), stage.read_json("report.json")
 
 
@@ -51,7 +51,7 @@ def test_curves_go_on_from_the_metrics(shop_run, stored):
             for width in widths:
                 assert points[int(width)] == metrics[name][stage][width]
     assert curves["query_to_sid"]["beams"][-1] == 10
-    table = load_table(open_artifact(shop_run.stage("quantize"), kind="quantize"))
+    table = load_table(shop_run.open_stage("quantize"))
     available = np.array([item["available"] for item in items()])
     live = np.unique(table.sid_of_item[available])  # the others are never generated
     assert curves["user_query_to_sid"]["beams"][-1] == len(live)

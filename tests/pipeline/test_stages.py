@@ -19,7 +19,7 @@ from genrecall.pipeline.launch import take_part
 from genrecall.pipeline.maker import Maker
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
-from genrecall.pipeline.stages import STAGES, Stage, open_served
+from genrecall.pipeline.stages import STAGES, Stage
 
 BY_NAME = {stage.name: stage for stage in STAGES}
 PARTS = ("titles", "categories", "training", "shoppers")
@@ -162,7 +162,7 @@ def test_a_language_model_in_a_directory_counts_by_its_bytes(tmp_path, pretraine
 
 
 def test_a_bundle_holds_what_the_stages_serve(shop_run):
-    served = open_served(shop_run)
+    served = {s.name: shop_run.open_stage(s.name) for s in STAGES if s.served}
     bundle = open_artifact(shop_run.bundle, kind="bundle")
     assert bundle.parts.keys() == served.keys() == {"data", "embed", "quantize", "generator"}
     assert list(bundle.part("data").files) == ["items.parquet"]

@@ -70,7 +70,7 @@ def test_half_of_the_prompts_are_logged_as_far_as_there_are():
 
 
 def test_a_teacher_says_what_its_bundle_generates(shop_run):
-    table = load_table(open_artifact(shop_run.stage("quantize"), kind="quantize"))
+    table = load_table(shop_run.open_stage("quantize"))
     teacher = open_teacher(open_artifact(shop_run.bundle, kind="bundle"), table, SilentLog())
     taught = teacher([Prompt("red cordless drill")] * 70, 5)
     assert taught.leaves.shape == taught.logprob.shape == (70, 5)

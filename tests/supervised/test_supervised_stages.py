@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 from torch import nn
 from trained import TEXTS, load_trained
 
+from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import SEARCHES, Searches
-from genrecall.data.training_data import TrainingData
 from genrecall.embed.load import Embedded
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.progress import SilentLog
@@ -84,7 +84,7 @@ def train(parts, tmp_path):
             log=log or SilentLog(),
             checkpoints=tmp_path / options.get("checkpoints", f"checkpoints of {out}"),
         )
-        data = TrainingData(parts.items.catalog, searches)
+        data = ShopData(parts.items.catalog, searches)
         embedded = Embedded(parts.encoder, parts.items.vectors)
         return stage.run(config, data, embedded, parts.items.table, work).digest
 

@@ -18,10 +18,10 @@ from genrecall.data.searches import (
     searches_from_log,
 )
 from genrecall.data.sequences import searches_from_sequences
+from genrecall.data.shop_data import ShopData
 from genrecall.data.shoppers import CHOICES_FILE, USERS_FILE, Shoppers, choices_of
 from genrecall.data.summary import Summary, _summarize, describe
 from genrecall.data.tables import Catalog, Searches
-from genrecall.data.training_data import TrainingData
 from genrecall.data.validate import (
     ITEMS_SCHEMA,
     JUDGMENTS_SCHEMA,
@@ -114,11 +114,11 @@ def load_shoppers(artifact: Artifact) -> Shoppers | None:
     return Shoppers.load(artifact) if known else None
 
 
-def load_training(artifact: Artifact) -> TrainingData:
-    """Read back what models are trained on."""
+def load_shop(artifact: Artifact) -> ShopData:
+    """Read back all that `run` wrote of the shop."""
     catalog, searches = load(artifact)
     shoppers = load_shoppers(artifact)
-    return TrainingData(catalog, searches, None if shoppers is None else shoppers.users)
+    return ShopData(catalog, searches, None if shoppers is None else shoppers.users)
 
 
 def validate(config: DataConfig) -> Summary:

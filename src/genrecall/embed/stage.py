@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genrecall.data.training_data import TrainingData
+from genrecall.data.shop_data import ShopData
 from genrecall.embed.cache import VectorCache
 from genrecall.embed.config import EmbedConfig
 from genrecall.embed.encoder import Encoder
@@ -17,7 +17,7 @@ from genrecall.foundation.work import Work
 from genrecall.learning.checkpoint import Checkpoints
 
 
-def run(config: EmbedConfig, data: TrainingData, work: Work) -> Artifact:
+def run(config: EmbedConfig, data: ShopData, work: Work) -> Artifact:
     """Train the encoder on the training split, or open a pretrained one, and encode the catalog.
 
     Args:

@@ -12,6 +12,7 @@ Shapes: `M` searches, `G` distinct queries, `R` resamples, `T` runs with differe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -154,6 +155,15 @@ class Bootstrap:
     def _estimate(self, value: float, resampled: NDArray[np.floating[Any]]) -> Estimate:
         lo, hi = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         return Estimate(value=value, lo=float(lo), hi=float(hi), n=self.n)
+
+
+def numbered(units: Sequence[str]) -> NDArray[np.int64]:
+    """A number for the unit of each search, such as its query, equal where the units are: `[M]`.
+
+    >>> numbered(["saw", "drill", "saw"]).tolist()
+    [1, 0, 1]
+    """
+    return np.unique(np.array(units, dtype=object), return_inverse=True)[1]
 
 
 def _draw(n: int, *, seed: int, resamples: int) -> NDArray[np.float32]:

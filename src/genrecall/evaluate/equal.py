@@ -86,3 +86,31 @@ def at_items(curve: BeamCurve, items: float) -> Floats:
     share = (items - mean[wide - 1]) / step if step else 1.0
     expected: Floats = (1 - share) * curve.found[:, wide - 1] + share * curve.found[:, wide]
     return expected
+
+
+def found_after_cut(
+    rows: IntArray, beam: IntArray, targets: IntArray, *, widths: Sequence[int], k: int
+) -> Floats:
+    """Share of one search's targets among the first `k` items of its first so many beams.
+
+    Args:
+        rows: all items behind its beams in the order of the answer, `[n]`.
+        beam: the place of each item's beam, counted from 0, `[n]`.
+        targets: its good items, at least one, each once.
+        widths: numbers of beams.
+        k: where the answer is cut.
+
+    Returns:
+        float64, one a width.
+
+    >>> rows, beam = np.array([7, 3, 5]), np.array([1, 0, 0])
+    >>> found_after_cut(rows, beam, np.array([3]), widths=(1, 2), k=1)
+    array([1., 0.])
+    """
+    at = np.flatnonzero(np.isin(rows, targets))
+    found = np.zeros(len(widths))
+    for place, width in enumerate(widths):
+        within = beam < width
+        rank = np.cumsum(within)[at]  # from 1, among the items of these beams
+        found[place] = (within[at] & (rank <= k)).sum()
+    return found / len(targets)

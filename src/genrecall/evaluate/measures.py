@@ -10,7 +10,7 @@ Shapes: `M` searches, `P` targets of all searches together, `B` beams, `S` disti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -94,6 +94,28 @@ def recall(ranks: TargetRanks, k: int) -> Floats:
     array([0.5, 1. ])
     """
     return ranks.found(k) / ranks.n_targets
+
+
+def recall_at(
+    lists: Sequence[IntArray],
+    targets: Sequence[IntArray],
+    at: Iterable[int],
+    *,
+    name: str = "recall@",
+) -> dict[str, Floats]:
+    """Share of each search's targets among the first so many of its list: float64 `[M]` by name.
+
+    Args:
+        lists: as for `target_ranks`.
+        targets: likewise.
+        at: how many of a list.
+        name: what stands before that number.
+
+    >>> recall_at([np.array([7, 3, 5])], [np.array([5, 9])], (1, 3))
+    {'recall@1': array([0.]), 'recall@3': array([0.5])}
+    """
+    ranks = target_ranks(lists, targets)
+    return {f"{name}{k}": recall(ranks, k) for k in at}
 
 
 def hit(ranks: TargetRanks, k: int) -> Floats:

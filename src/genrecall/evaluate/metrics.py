@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from genrecall.data.tables import Rows
 from genrecall.evaluate.bootstrap import RESAMPLES, Bootstrap, Estimate
+from genrecall.evaluate.figures import differences, estimates
 from genrecall.evaluate.measures import (
     Floats,
     IntArray,
@@ -142,10 +143,8 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
         "paired": _paired(ranks, bootstrap),
     }
     if GENERATIVE in ranks and (shopperless := [n for n in (ANONYMOUS, POPULARITY) if n in ranks]):
-        metrics["paired_shopper"] = {
-            f"{GENERATIVE} - {name}": _differences(ranks[GENERATIVE], ranks[name], bootstrap)
-            for name in shopperless
-        }
+        pairs = [(GENERATIVE, name) for name in shopperless]
+        metrics["paired_shopper"] = _differences(ranks, pairs, bootstrap)
     if inputs.quantize:
         metrics["quantize"] = dict(inputs.quantize)
     if inputs.beams:
@@ -232,15 +231,12 @@ def _channels(
 ) -> Metrics:
     """Figures of every channel, over the searches in `mask`."""
     chosen = slice(None) if mask is None else mask
-    table: Metrics = {}
+    table = {}
     for name, lists in channels.items():
         lengths = np.array([len(rows) for rows in lists], dtype=np.float64)
         measures = _measures(ranks[name]) | {"candidates": lengths}
-        table[name] = {
-            measure: bootstrap.mean(values[chosen]).to_json()
-            for measure, values in measures.items()
-        }
-    return table
+        table[name] = {measure: values[chosen] for measure, values in measures.items()}
+    return estimates(table, bootstrap.mean)
 
 
 def _slices(
@@ -273,20 +269,20 @@ def _paired(ranks: Mapping[str, TargetRanks], bootstrap: Bootstrap) -> Metrics:
 
     The other channel may be the control: what is left then is what decoding SIDs changes.
     """
-    table: Metrics = {}
-    for name in ranks:
-        for without in sorted(ranks, key=lambda other: other.count(JOIN)):
-            if _differ_by_generative(name, without):
-                table[f"{name} - {without}"] = _differences(ranks[name], ranks[without], bootstrap)
-    return table
+    pairs = [
+        (name, without)
+        for name in ranks
+        for without in sorted(ranks, key=lambda other: other.count(JOIN))
+        if _differ_by_generative(name, without)
+    ]
+    return _differences(ranks, pairs, bootstrap)
 
 
-def _differences(ranks: TargetRanks, without: TargetRanks, bootstrap: Bootstrap) -> Metrics:
-    others = _measures(without)
-    return {
-        measure: bootstrap.difference(values, others[measure]).to_json()
-        for measure, values in _measures(ranks).items()
-    }
+def _differences(
+    ranks: Mapping[str, TargetRanks], pairs: Sequence[tuple[str, str]], bootstrap: Bootstrap
+) -> Metrics:
+    measures = {name: _measures(of_channel) for name, of_channel in ranks.items()}
+    return estimates(differences(measures, pairs), bootstrap.mean)
 
 
 def _differ_by_generative(name: str, without: str) -> bool:

@@ -3,12 +3,13 @@
 Everything that is measured of the channel comes from that reading: its answers, its beams at each
 width, and the vectors that the control without SIDs searches with.
 
-Shapes: `n` requests, `B` beams, `D` size of the views.
+Shapes: `M` searches, `n` requests, `B` beams, `D` size of the views.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from genrecall.channels.generative import GenerativeChannel
 from genrecall.data.shoppers import Shopper
 from genrecall.decode.base import Beams
 from genrecall.generator.prompts import Prompt
+from genrecall.offline.requests import DistinctRequests
 
 
 class GeneratedAnswers:
@@ -86,6 +88,34 @@ class GeneratedAnswers:
 
     def _rows(self, requests: Sequence[Request]) -> NDArray[np.int64]:
         return np.array([self._place[_key(request)] for request in requests], dtype=np.int64)
+
+
+class Answers(NamedTuple):
+    """What a generative channel says of searches.
+
+    Attributes:
+        rankings: of the items, one per search.
+        sids: the most probable ones of each search, best first, int64 `[M, B]`; -1 is padding.
+    """
+
+    rankings: list[Ranking]
+    sids: NDArray[np.int64]
+
+
+def answer_searches(
+    channel: GenerativeChannel, requests: DistinctRequests, k: int, beam: int
+) -> Answers:
+    """Items and SIDs of searches, from one reading of each distinct request.
+
+    Args:
+        channel: is asked.
+        requests: of the searches.
+        k: items of an answer at most.
+        beam: SIDs of a search at most.
+    """
+    generated = GeneratedAnswers(channel, k, {beam: requests.distinct})
+    sids = generated.generate(requests.distinct, beam).leaves
+    return Answers(requests.ask(generated, k), sids[requests.place])
 
 
 def _key(request: Request) -> tuple[str, Shopper | None]:

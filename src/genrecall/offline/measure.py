@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Ranking
+from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import Rows, Searches, SplitName
+from genrecall.evaluate.bootstrap import numbered
 from genrecall.evaluate.config import EvaluateConfig
 from genrecall.evaluate.metrics import GENERATIVE, EvaluationInputs, K, Metrics, build_metrics
 from genrecall.foundation.progress import RunLog
@@ -29,7 +31,7 @@ from genrecall.offline.contestants import FUSIONS, Contestant, contestants
 from genrecall.offline.evidence import Evidence
 from genrecall.offline.generated import GeneratedAnswers
 from genrecall.offline.latency import measure_latency
-from genrecall.offline.requests import Questions, SearchLog, make_questions
+from genrecall.offline.requests import Questions, make_questions
 from genrecall.offline.slices import bootstrap_units, item_slices, query_slices
 from genrecall.text.normalize import normalize
 
@@ -73,7 +75,7 @@ class Offline:
 
 def evaluate(
     bundle: OpenBundle,
-    shop: SearchLog,
+    shop: ShopData,
     *,
     split: SplitName,
     plan: Plan,
@@ -102,7 +104,6 @@ def evaluate(
         shop,
         split,
         chosen,
-        catalog=bundle.items.catalog,
         tell=bundle.trained[-1] == USER_QUERY_TO_SID,
     )
     start = time.monotonic()
@@ -188,10 +189,10 @@ def _rank(contestant: Contestant, log: RunLog) -> list[Ranking]:
     """Answers to the measured searches."""
     requests = contestant.requests
     start = time.monotonic()
-    answers = contestant.channel.rank(requests.distinct, K) if requests.distinct else []
+    rankings = requests.ask(contestant.channel, K)
     seconds = time.monotonic() - start
     log.say(f"  {contestant.name}: {len(requests.distinct):,} requests in {seconds:.1f} s")
-    return requests.spread(answers)
+    return rankings
 
 
 def _sids_of_stages(
@@ -220,7 +221,7 @@ def _fuse(
     """Add the fusions to `rankings`; returns the weights to serve with."""
     fitted = {}
     # A query, or shopper, that comes back must not stand on both sides of a fold.
-    groups = np.unique(np.array(units, dtype=object), return_inverse=True)[1]
+    groups = numbered(units)
     for names in FUSIONS:
         fusion = "+".join(names)
         lists = {name: rankings[name] for name in names}

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from genrecall.channels.base import Request
+from genrecall.channels.base import Channel, Ranking, Request
 from genrecall.data.histories import check_histories, histories_of
+from genrecall.data.shop_data import ShopData
 from genrecall.data.shoppers import HISTORY, Shopper, Shoppers
-from genrecall.data.tables import Catalog, Searches, SplitName
+from genrecall.data.tables import SplitName
 
 Answer = TypeVar("Answer")
 
@@ -41,17 +41,9 @@ class DistinctRequests:
         """Answers of the distinct requests to those of the searches."""
         return [answers[place] for place in self.place.tolist()]
 
-
-class SearchLog(NamedTuple):
-    """What a shop has recorded.
-
-    Attributes:
-        searches: of all splits.
-        users: columns of `USERS`; None where nothing is known of the shoppers.
-    """
-
-    searches: Searches
-    users: pl.DataFrame | None = None
+    def ask(self, channel: Channel, k: int) -> list[Ranking]:
+        """The channel's answer to each search, at most `k` items."""
+        return self.spread(channel.rank(self.distinct, k))
 
 
 class Questions(NamedTuple):
@@ -73,26 +65,25 @@ class Questions(NamedTuple):
 
 
 def make_questions(
-    log: SearchLog, split: SplitName, rows: NDArray[np.int64], *, catalog: Catalog, tell: bool
+    shop: ShopData, split: SplitName, rows: NDArray[np.int64], *, tell: bool
 ) -> Questions:
     """The requests of some searches of a split.
 
     Args:
-        log: what was recorded.
+        shop: the searches, and who made them.
         split: which part of it is asked.
         rows: which searches of the split, int64 `[M]`.
-        catalog: the items.
         tell: whether a model reads shoppers.
 
     Raises:
         DataError: a history holds what its search could not know.
     """
-    every = log.searches.of(split).queries
+    every = shop.searches.of(split).queries
     queries = [every[row] for row in rows.tolist()]
     anonymous = DistinctRequests([Request(query) for query in queries])
     if not tell:
         return Questions(anonymous, anonymous)
-    shoppers = shoppers_of(log, split, catalog=catalog, length=HISTORY)
+    shoppers = shoppers_of(shop, split, length=HISTORY)
     made_by = [shoppers[row] for row in rows.tolist()]
     # A shopper of whom nothing is known is nobody: such a search is anonymous.
     personalised = [
@@ -102,25 +93,22 @@ def make_questions(
     return Questions(anonymous, DistinctRequests(personalised))
 
 
-def shoppers_of(
-    log: SearchLog, split: SplitName, *, catalog: Catalog, length: int
-) -> list[Shopper]:
+def shoppers_of(shop: ShopData, split: SplitName, *, length: int) -> list[Shopper]:
     """Who made each search of a split, as known when it was made; aligned with `searches.of`.
 
     Args:
-        log: what was recorded.
+        shop: the searches, and who made them.
         split: whose shoppers.
-        catalog: the items.
         length: most items of a history, the latest.
 
     Raises:
         DataError: a history holds what its search could not know.
     """
-    measured = log.searches.of(split).frame
-    histories = histories_of(log.searches, split, limit=length)
+    measured = shop.searches.of(split).frame
+    histories = histories_of(shop.searches, split, limit=length)
     check_histories(histories, measured["time"])
-    known = Shoppers(log.users, None)
-    ids, rows = catalog.item_ids, histories.rows.tolist()
+    known = Shoppers(shop.users, None)
+    ids, rows = shop.catalog.item_ids, histories.rows.tolist()
     cuts = histories.offsets.tolist()
     profiles = {
         user: known.at(user, limit=0).profile

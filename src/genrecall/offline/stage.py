@@ -7,19 +7,18 @@ from pathlib import Path
 
 from genrecall.bundle import OpenBundle
 from genrecall.config import Config
-from genrecall.data.training_data import TrainingData
+from genrecall.data.shop_data import ShopData
 from genrecall.foundation.artifact import Artifact, Json, open_artifact, write_json, writing
 from genrecall.foundation.work import Work
 from genrecall.offline.evidence import gather
 from genrecall.offline.measure import Plan, evaluate, unmeasured
-from genrecall.offline.requests import SearchLog
 from genrecall.offline.runs import write_trec
 
 
 def run(
     config: Config,
     bundle: OpenBundle,
-    data: TrainingData,
+    data: ShopData,
     work: Work,
     *,
     health: Json,
@@ -42,7 +41,7 @@ def run(
     else:
         offline = evaluate(
             bundle,
-            SearchLog(data.searches, data.users),
+            data,
             split="validation",
             plan=Plan(config.evaluate, config.funnel.fusion, seed=work.seed),
             health=health,

@@ -15,7 +15,6 @@ from genrecall.foundation.progress import FileLog
 from genrecall.learning.threads import set_threads
 from genrecall.offline.evidence import gather
 from genrecall.offline.measure import Plan, evaluate
-from genrecall.offline.requests import SearchLog
 from genrecall.pipeline.outputs import Outputs
 from genrecall.report.page import render_report
 
@@ -45,7 +44,7 @@ def evaluate_bundle(
     opened = open_artifact(bundle, kind=KIND)
     outputs = Outputs(bundle.parent)
     read = open_artifact(data or outputs.stage("data"), kind=data_stage.KIND)
-    tables = data_stage.load_training(read)
+    shop = data_stage.load_shop(read)
     loaded = open_bundle(opened)
     if read.digest != opened.meta.get("data"):
         raise ArtifactError(
@@ -61,7 +60,7 @@ def evaluate_bundle(
         log.say("  this is the test split: tune nothing on what it says")
     offline = evaluate(
         loaded,
-        SearchLog(tables.searches, tables.users),
+        shop,
         split=cast("_Measurable", split),
         plan=Plan(
             config.evaluate,
@@ -75,7 +74,7 @@ def evaluate_bundle(
     if report is not None:
         gathered = gather(
             loaded,
-            tables.searches,
+            shop.searches,
             evidence=offline.evidence,
             inputs=opened.digest,
             log_file=outputs.log,

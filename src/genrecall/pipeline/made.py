@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from genrecall.config import Config
-from genrecall.data.stage import load_training
-from genrecall.data.training_data import TrainingData
+from genrecall.data.shop_data import ShopData
+from genrecall.data.stage import load_shop
 from genrecall.embed.load import Embedded, load_embedded
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.progress import RunLog
@@ -34,9 +34,9 @@ class Made:
     log: RunLog
 
     @cached_property
-    def data(self) -> TrainingData:
+    def data(self) -> ShopData:
         """The tables; read once, as several stages learn from them."""
-        return load_training(self.stages["data"])
+        return load_shop(self.stages["data"])
 
     def embedded(self) -> Embedded:
         """Encoder and item vectors; read anew, so that no large model outlives its stage."""

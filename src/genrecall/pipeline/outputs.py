@@ -51,6 +51,14 @@ class Outputs:
         """Output of one stage."""
         return self.folder / "stages" / name
 
+    def open_stage(self, name: str) -> Artifact:
+        """What one stage has published.
+
+        Raises:
+            ArtifactError: it is missing or damaged.
+        """
+        return open_artifact(self.stage(name), kind=name)
+
     @property
     def vectors(self) -> Path:
         """The vector cache; may be deleted between runs."""

@@ -11,13 +11,14 @@ one entry, and a function that hands its room what it needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from genrecall import __version__
-from genrecall.bundle import assemble
+from genrecall.bundle import OpenBundle, assemble
+from genrecall.channels.config import ChannelsConfig
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
 from genrecall.embed import stage as embed_stage
@@ -207,11 +208,11 @@ STAGES: Final = (
 )
 
 
-def open_served(outputs: Outputs, stages: Sequence[Stage] = STAGES) -> dict[str, Artifact]:
-    """What the stages whose files make a bundle have left in a run's folder, by name.
+def open_made(outputs: Outputs, channels: ChannelsConfig) -> OpenBundle:
+    """What a run's stages have left in its folder, put together as a bundle of them is.
 
     Raises:
-        ArtifactError: one of them has not run, or is damaged.
+        ArtifactError: a stage has not run, or is damaged.
     """
-    names = [stage.name for stage in stages if stage.served]
-    return {name: open_artifact(outputs.stage(name), kind=name) for name in names}
+    served = {stage.name: outputs.open_stage(stage.name) for stage in STAGES if stage.served}
+    return assemble(served, channels=channels)

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genrecall.data.tables import Rows
 from genrecall.evaluate.bootstrap import Bootstrap
+from genrecall.evaluate.equal import found_after_cut
 from genrecall.evaluate.measures import (
     Floats,
     IntArray,
@@ -89,7 +89,7 @@ def cut_curve(
     """
     found = np.stack(
         [
-            _found_after_cut(rows, beam, positives, widths)
+            found_after_cut(rows, beam, positives, widths=widths, k=K)
             for (rows, beam), positives in zip(answers, inputs.positives, strict=True)
         ]
     )  # (M, widths)
@@ -161,19 +161,6 @@ def found_by(ranks: Mapping[str, TargetRanks], k: int) -> dict[tuple[str, ...], 
             np.bincount(chosen, minlength=len(some.n_targets)) / some.n_targets
         )
     return shares
-
-
-def _found_after_cut(
-    rows: Rows, beam: IntArray, positives: Rows, widths: Sequence[int]
-) -> NDArray[np.float64]:
-    """Share of the positives among the first `K` items of the first so many beams: `[widths]`."""
-    at = np.flatnonzero(np.isin(rows, positives))
-    found = np.zeros(len(widths))
-    for place, width in enumerate(widths):
-        within = beam < width
-        rank = np.cumsum(within)[at]  # from 1, among the items of these beams
-        found[place] = (within[at] & (rank <= K)).sum()
-    return found / len(positives)
 
 
 def _filled(leaves: IntArray) -> int:

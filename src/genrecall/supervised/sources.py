@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.data.training_data import TrainingData
+from genrecall.data.shop_data import ShopData
 from genrecall.embed.load import Embedded
 from genrecall.foundation.errors import ConfigError
 from genrecall.generator.config import GeneratorConfig
@@ -68,7 +68,7 @@ def draw(
 
 def stage_sources(
     config: GeneratorConfig,
-    data: TrainingData,
+    data: ShopData,
     embedded: Embedded,
     *,
     titles: Words,

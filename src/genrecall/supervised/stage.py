@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from genrecall.data.training_data import TrainingData
+from genrecall.data.shop_data import ShopData
 from genrecall.embed.load import Embedded
 from genrecall.foundation.artifact import Artifact, open_artifact, write_json, writing
 from genrecall.foundation.progress import RunLog
@@ -31,7 +31,7 @@ _READS: Final = {"history", "related_categories"}  # settings of what is read of
 
 def run(
     config: GeneratorConfig,
-    data: TrainingData,
+    data: ShopData,
     embedded: Embedded,
     table: SidTable,
     work: Work,
@@ -95,7 +95,7 @@ def run(
 
 
 def _known_shoppers(
-    config: GeneratorConfig, data: TrainingData, embedded: Embedded, table: SidTable
+    config: GeneratorConfig, data: ShopData, embedded: Embedded, table: SidTable
 ) -> KnownShoppers | None:
     """What stage 3 learns from; None without that stage."""
     if not config.user_query_to_sid.steps:

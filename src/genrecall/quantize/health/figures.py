@@ -73,6 +73,17 @@ class ItemsPerSid(NamedTuple):
     p99: float
     max: int
 
+    @classmethod
+    def of(cls, sizes: NDArray[np.int64]) -> ItemsPerSid:
+        """From the items of each SID, `[S]`."""
+        return cls(
+            mean=float(sizes.mean()),
+            weighted=float(np.square(sizes).sum() / sizes.sum()),
+            p50=float(np.median(sizes)),
+            p99=float(np.quantile(sizes, 0.99)),
+            max=int(sizes.max()),
+        )
+
 
 class Distances(NamedTuple):
     """Of the items to their SID, see `distances`; 0 where every SID has one item.
@@ -180,13 +191,7 @@ def measure_health(
         codes=table.space.sizes,
         levels=(one, two, three),
         sids=len(sizes),
-        items_per_sid=ItemsPerSid(
-            mean=float(sizes.mean()),
-            weighted=float(np.square(sizes).sum() / sizes.sum()),
-            p50=float(np.median(sizes)),
-            p99=float(np.quantile(sizes, 0.99)),
-            max=int(sizes.max()),
-        ),
+        items_per_sid=ItemsPerSid.of(sizes),
         oversized=int((sizes > wanted.t_max).sum()),
         singletons=float((sizes == 1).mean()),
         category_purity=purity,

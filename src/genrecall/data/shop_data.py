@@ -1,4 +1,4 @@
-"""What is learned from: the catalog, the searches, and who made them."""
+"""A shop's tables together: what is learned from, and what is measured."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from genrecall.data.tables import Catalog, Searches
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingData:
-    """A shop's tables, as its models are trained on them.
+class ShopData:
+    """What a shop has recorded.
 
     Attributes:
         catalog: all items.
-        searches: of all splits; those of the training split are learned from.
+        searches: of all splits; those of the training split are learned from, the others measured.
         users: columns of `USERS`; None where nothing is known of them.
     """
 
@@ -32,7 +32,7 @@ class TrainingData:
 
     @property
     def pairs(self) -> LoggedPairs:
-        """Which item was good for which of those queries; may be empty."""
+        """Which item was relevant to which of those queries; may be empty."""
         return self._logged[1]
 
     @cached_property
