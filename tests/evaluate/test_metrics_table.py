@@ -8,7 +8,7 @@ from genrecall.evaluate.metrics import CONTROLS, STAGES, EvaluationInputs, build
 from genrecall.evaluate.slices import SLICES
 from genrecall.evaluate.table import WIDTH, print_metrics
 from genrecall.generator.load import STAGES as TRAINED
-from genrecall.report.words import headlines
+from genrecall.report.phrases import headlines
 
 CHANNELS = (
     "generative",

@@ -200,10 +200,10 @@ def test_profiles_can_be_left_unread(tmp_path):
 
 def test_training_and_serving_read_the_same(trained):
     parts, known, _ = trained
-    log, catalog = data_stage.load_shop(parts.stages["data"]), parts.items.catalog
-    made_by = shoppers_of(log, "train", catalog=catalog, length=HISTORY)
+    shop, catalog = data_stage.load_shop(parts.stages["data"]), parts.items.catalog
+    made_by = shoppers_of(shop, "train", length=HISTORY)
     told = [replace(shopper, profile=(*shopper.profile, ("city", "Bonn"))) for shopper in made_by]
-    queries = log.searches.of("train").queries
+    queries = shop.searches.of("train").queries
     requests = [Request(*asked) for asked in zip(queries, told, strict=True)]
     asked = [Prompt(query) for query in queries]
     expected = known.personalise(asked, known.histories, known.profiles)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from genrecall.evaluate.metrics import GENERATIVE, JOIN, POPULARITY, TWO_VIEWS, Metrics
-from genrecall.report import words
+from genrecall.report import phrases
 from genrecall.report.plotting import (
     DOTS,
     TICKS,
@@ -91,7 +91,7 @@ def slice_chart(metrics: Metrics, channels: Sequence[str], measure: str) -> Char
     """One measure of some channels by part of the searches."""
     slices = metrics["slices"]
     parts: Parts = []
-    names = words.slices(metrics)[::-1]  # Plotly draws the first one at the bottom
+    names = phrases.slices(metrics)[::-1]  # Plotly draws the first one at the bottom
     for place, name in enumerate(channels):
         series = _channel(name)._replace(dash=DOTS)
         figures = [slices[part][name][measure] for part in names]
@@ -104,7 +104,7 @@ def slice_chart(metrics: Metrics, channels: Sequence[str], measure: str) -> Char
             "y": [rounded(number + shift) for number in range(len(names))],
             "error_x": interval_bars(figures, series.color),
             "marker": {"color": series.color, "size": 9},
-            "customdata": [words.ends(figure) for figure in figures],
+            "customdata": [phrases.ends(figure) for figure in figures],
             "hovertemplate": f"{series.name}: %{{x:.3f}} %{{customdata}}<extra></extra>",
         }
         parts.append((series, [dots]))
@@ -211,7 +211,7 @@ def training_chart(curve: Json, number: int) -> Chart:
         }
         parts.append((series, [line]))
     layout = make_layout(make_axis("examples"), make_axis("loss", rangemode="tozero"))
-    label = f"Line chart: losses of {words.stage(curve['stage'])} by examples seen."
+    label = f"Line chart: losses of {phrases.stage(curve['stage'])} by examples seen."
     return make_chart(f"training-{number}", label, parts, layout)
 
 
@@ -219,17 +219,17 @@ def _stages(curves: Sequence[Json]) -> list[Series]:
     """The last stage, which serves, in the first color."""
     last = len(curves) - 1
     return [
-        Series(words.stage(curve["stage"]), _COLORS[0] if place == last else _GREY)
+        Series(phrases.stage(curve["stage"]), _COLORS[0] if place == last else _GREY)
         for place, curve in enumerate(curves)
     ]
 
 
 def _channel(name: str) -> Series:
     if TWO_VIEWS in name.split(JOIN):
-        return Series(words.channel(name), _GREY, "dashdot" if JOIN in name else "dot")
+        return Series(phrases.channel(name), _GREY, "dashdot" if JOIN in name else "dot")
     fused = "--c4" if GENERATIVE in name.split(JOIN) else "--c5"
     color = _COLOR_OF.get(name, fused if JOIN in name else "--c6")
-    return Series(words.channel(name), color, "dash" if JOIN in name else "solid")
+    return Series(phrases.channel(name), color, "dash" if JOIN in name else "solid")
 
 
 def _items_line(series: Series, curve: Json) -> dict[str, Any]:
@@ -270,7 +270,7 @@ def _group(clusters: Sequence[Json]) -> list[tuple[str | None, list[int]]]:
 def _hover(cluster: Json) -> str:
     category = html.escape(" > ".join(cluster["category"] or ["no category"]))
     titles = "".join(f"<br>· {html.escape(title[:60])}" for title in cluster["titles"])
-    return f"<b>{words.sid(cluster['sid'])}</b>, {cluster['items']:,} items<br>{category}{titles}"
+    return f"<b>{phrases.sid(cluster['sid'])}</b>, {cluster['items']:,} items<br>{category}{titles}"
 
 
 def _dot(items: int, largest: int) -> int:

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from genrecall.evaluate.metrics import GENERATIVE, TWO_VIEWS, K, Metrics
-from genrecall.report import charts, words
+from genrecall.report import charts, phrases
 from genrecall.report.plotting import Chart
 
 ReportData = dict[str, Any]
@@ -78,15 +78,15 @@ def render_report(metrics: Metrics, data: ReportData) -> str:
         data=data,
         charts=made,
         sections=[section for section in _SECTIONS if shown.get(section.name, True)],
-        headlines=words.headlines(metrics),
+        headlines=phrases.headlines(metrics),
         channels=sorted(metrics["channels"], key=lambda name: (name.count("+"), name)),
-        stages=words.stages(metrics),
-        slices=words.slices(metrics),
+        stages=phrases.stages(metrics),
+        slices=phrases.slices(metrics),
         slice_channels=_slice_channels(metrics),
         slice_measure=_SLICE_MEASURE,
         control=TWO_VIEWS,
         generative=GENERATIVE,
-        health_examples=words.health_examples(data["health_examples"]),
+        health_examples=phrases.health_examples(data["health_examples"]),
         k=K,
         plotly=get_plotlyjs(),
     )
@@ -104,14 +104,14 @@ def _charts(metrics: Metrics, data: ReportData) -> dict[str, Chart]:
         made.append(charts.candidates_chart(data["beams"]))
     if "budgets" in data:
         made.append(charts.budget_chart(data["budgets"]))
-    if words.slices(metrics):
+    if phrases.slices(metrics):
         made.append(charts.slice_chart(metrics, _slice_channels(metrics), _SLICE_MEASURE))
     return {chart.name: chart for chart in made}
 
 
 def _slice_channels(metrics: Metrics) -> list[str]:
     """The generative channel, and the fusion of the others without and with it."""
-    compared = words.added(metrics) or ()
+    compared = phrases.added(metrics) or ()
     chosen = [name for name in (GENERATIVE, *reversed(compared)) if name in metrics["channels"]]
     return chosen or list(metrics["channels"])[:3]
 
@@ -125,15 +125,15 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     filters: Mapping[str, Callable[..., str]] = {
-        "change": words.change,
-        "channel": words.channel,
-        "count": words.count,
-        "ends": words.ends,
-        "percent": words.percent,
-        "share": words.share,
-        "sid": words.sid,
-        "slice_name": words.slice_name,
-        "stage": words.stage,
+        "change": phrases.change,
+        "channel": phrases.channel,
+        "count": phrases.count,
+        "ends": phrases.ends,
+        "percent": phrases.percent,
+        "share": phrases.share,
+        "sid": phrases.sid,
+        "slice_name": phrases.slice_name,
+        "stage": phrases.stage,
     }
     environment.filters.update(filters)
     return environment

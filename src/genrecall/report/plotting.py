@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from genrecall.report import words
+from genrecall.report import phrases
 
 Json = Mapping[str, Any]
 
@@ -107,7 +107,7 @@ def make_axis(
 def figure_line(
     series: Series,
     x: Sequence[int],
-    figures: Sequence[words.Figure],
+    figures: Sequence[phrases.Figure],
     *,
     unit: str,
     band: bool = False,
@@ -120,7 +120,7 @@ def figure_line(
         "x": list(x),
         "y": [rounded(figure["value"]) for figure in figures],
         "line": {"color": series.color, "width": 2, "dash": series.dash},
-        "customdata": [words.ends(figure) for figure in figures],
+        "customdata": [phrases.ends(figure) for figure in figures],
         "hovertemplate": (
             f"{series.name}<br>%{{x:,}} {unit}: %{{y:.3f}} %{{customdata}}<extra></extra>"
         ),
@@ -145,7 +145,7 @@ def figure_line(
 
 
 def interval_bars(
-    figures: Sequence[words.Figure], color: str, *, at: Sequence[bool] | None = None
+    figures: Sequence[phrases.Figure], color: str, *, at: Sequence[bool] | None = None
 ) -> dict[str, Any]:
     """The intervals of figures as bars, all of them or those `at` some points."""
     shown = at if at is not None else [True] * len(figures)

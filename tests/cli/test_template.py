@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from tiny_shop import write_jsonl
 
-from genrecall.cli.init import write_template
+from genrecall.cli.template import write_template
 from genrecall.config import load_config
 from genrecall.data.columns import SYNONYMS, match_columns
 from genrecall.data.stage import validate
