@@ -15,10 +15,10 @@ MOVES: Final = 400
 
 
 class Spot(NamedTuple):
-    """What takes room on a floor: a box, or the lane of an arrow that passes."""
+    """What takes room on a floor: a box, or an arrow that passes that floor."""
 
     name: str
-    passes: bool = False
+    passes: int = 0
 
 
 class Arrow(NamedTuple):
@@ -53,11 +53,11 @@ def lay_out(floors: Sequence[Sequence[str]], below: Mapping[str, Sequence[str]])
     arrows = []
     for box, others in below.items():
         for other in others:
-            lane = Spot(f"{box} to {other}", passes=True)
             passed = range(floor_of[box] - 1, floor_of[other], -1)
-            for number in passed:
-                rows[number].append(lane)
-            arrows.append(Arrow((Spot(box), *[lane] * len(passed), Spot(other))))
+            lane = [Spot(f"{box} to {other}", number) for number in passed]
+            for number, spot in zip(passed, lane, strict=True):
+                rows[number].append(spot)
+            arrows.append(Arrow((Spot(box), *lane, Spot(other))))
     rows = order_rows(rows, arrows)
     return Layout(rows, arrows, place_spots(rows, arrows))
 
@@ -120,12 +120,15 @@ def apart(one: Spot, two: Spot) -> float:
 
 
 def find_columns(arrows: Sequence[Arrow]) -> dict[Spot, Spot]:
-    """By box the one at whose middle it stands: above it, if they have but each other."""
+    """By spot the one at whose middle it stands, too.
+
+    A lane is straight, and a box stands below another one if they have but each other.
+    """
     outs, ins = (Counter(arrow.spots[end] for arrow in arrows) for end in (0, -1))
     columns: dict[Spot, Spot] = {}
-    for arrow in sorted(arrows, key=lambda arrow: arrow.spots[0]):
-        one, two = arrow.spots[0], arrow.spots[-1]
-        if len(arrow.spots) == 2 and outs[one] == ins[two] == 1:
+    for one, *lane, two in (arrow.spots for arrow in arrows):
+        columns |= dict.fromkeys(lane[1:], lane[0]) if lane else {}
+        if not lane and outs[one] == ins[two] == 1:
             columns[two] = one
     for spot in columns:
         while columns[spot] in columns:
@@ -134,46 +137,55 @@ def find_columns(arrows: Sequence[Arrow]) -> dict[Spot, Spot]:
 
 
 def place_spots(rows: Sequence[Sequence[Spot]], arrows: Sequence[Arrow]) -> dict[Spot, float]:
-    """Middles: each box near its neighbours; an arrow passes all floors in one straight lane.
+    """The middle of each spot; columns that would have to cross each other are given up."""
+    x = place_columns(rows, arrows, find_columns(arrows)) or place_columns(rows, arrows, {})
+    assert x is not None, "without columns there is always room"
+    left = min(at - (0 if spot.passes else BOX[0] / 2) for spot, at in x.items())
+    return {spot: round(at - left, 1) for spot, at in x.items()}
 
-    One spot after the other moves to where its arrows want it, as far as its neighbours leave room.
+
+def place_columns(
+    rows: Sequence[Sequence[Spot]], arrows: Sequence[Arrow], columns: Mapping[Spot, Spot]
+) -> dict[Spot, float] | None:
+    """The middle of each spot; None if columns would have to cross each other.
+
+    One after the other moves to where its arrows want it, as far as its neighbours leave room.
     """
-    columns = find_columns(arrows)
-    every = {spot for row in rows for spot in row}
+    spots = sorted(spot for row in rows for spot in row)
     rows = [[columns.get(spot, spot) for spot in row] for row in rows]
-    arrows = [Arrow(tuple(columns.get(spot, spot) for spot in arrow.spots)) for arrow in arrows]
-    widths = [sum(apart(a, b) for a, b in pairwise(row)) for row in rows]
-    x: dict[Spot, float] = {}
-    for row, width in zip(rows, widths, strict=True):
-        at = -width / 2
-        for place, spot in enumerate(row):
-            at += apart(row[place - 1], spot) if place else 0
-            x.setdefault(spot, at)
+    x = spread(rows)
+    if x is None:
+        return None
     pulls: dict[Spot, list[Spot]] = {spot: [] for spot in x}
     for arrow in arrows:
-        for one, two in pairwise(arrow.spots):
+        for one, two in pairwise(columns.get(spot, spot) for spot in arrow.spots):
             if one != two:
                 pulls[one].append(two)
                 pulls[two].append(one)
-    relax(rows, x)
     for _ in range(MOVES):
         for spot in sorted(x):
             wanted = sum(x[other] for other in pulls[spot]) / max(len(pulls[spot]), 1)
             low, high = bounds(spot, rows, x)
             x[spot] = min(max(wanted, low), high)
-    left = min(at - (0 if spot.passes else BOX[0] / 2) for spot, at in x.items())
-    return {spot: round(x[columns.get(spot, spot)] - left, 1) for spot in sorted(every)}
+    return {spot: x[columns.get(spot, spot)] for spot in spots}
 
 
-def relax(rows: Sequence[Sequence[Spot]], x: dict[Spot, float]) -> None:
-    """Push spots to the right until none stands in another's way."""
-    moved = True
-    while moved:
-        moved = False
-        for row in rows:
-            for one, two in pairwise(row):
-                if x[two] < x[one] + apart(one, two):
-                    x[two], moved = x[one] + apart(one, two), True
+def spread(rows: Sequence[Sequence[Spot]]) -> dict[Spot, float] | None:
+    """Middles that are far enough apart on every floor; None if there are none."""
+    x: dict[Spot, float] = {}
+    for row in rows:
+        at = -sum(apart(one, two) for one, two in pairwise(row)) / 2
+        for place, spot in enumerate(row):
+            at += apart(row[place - 1], spot) if place else 0
+            x.setdefault(spot, at)
+    for _ in range(len(x) + 1):  # each time at least one more finds its place
+        pushed = False
+        for one, two in (pair for row in rows for pair in pairwise(row)):
+            if x[two] < x[one] + apart(one, two):
+                x[two], pushed = x[one] + apart(one, two), True
+        if not pushed:
+            return x
+    return None
 
 
 def bounds(
