@@ -32,7 +32,7 @@ from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Request
 from genrecall.channels.topk import top_k
 from genrecall.config import Config
-from genrecall.data import stage as data_stage
+from genrecall.data.load import load_tables
 from genrecall.data.tables import Catalog, Rows, Searches
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.figures import Figures, Measures, differences, estimates
@@ -135,7 +135,7 @@ def repeat(config: Config, number: int, *, share: float, oracle: bool, out: Path
     reduced = Outputs(folder / "reduced")
     run(repetition(config, number, data=holdout.data), reduced, last="generator")
 
-    catalog, searches = data_stage.load(whole.open_stage("data"))
+    catalog, searches = load_tables(whole.open_stage("data"))
     hidden = is_hidden(catalog.item_ids, share=share, seed=number)
     asked = ask(searches, hidden, count=config.evaluate.searches, seed=number)
     before = open_made(reduced, config.channels)

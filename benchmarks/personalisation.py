@@ -30,7 +30,7 @@ from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Request
 from genrecall.channels.popularity import PopularityChannel
 from genrecall.config import Config
-from genrecall.data import stage as data_stage
+from genrecall.data.load import load_shop
 from genrecall.data.shop_data import ShopData
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import Catalog, Searches
@@ -169,7 +169,7 @@ def study(config: Config, shop_config: ShopConfig, *, seeds: int, out: Path) -> 
     """
     first = Outputs(out / "seed-0")
     run(config, first, last="data")
-    shop = data_stage.load_shop(first.open_stage("data"))
+    shop = load_shop(first.open_stage("data"))
     measured = choose(shop)
     oracle = _ask_oracle(make_shop(shop_config), shop_config, shop.catalog, measured)
     runs, sids = [], []

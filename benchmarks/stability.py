@@ -39,7 +39,7 @@ from benchmarks.figures import figure_table, say_all, say_figure
 from benchmarks.holdout import hide_items, is_hidden
 from genrecall import __version__
 from genrecall.config import Config
-from genrecall.data import stage as data_stage
+from genrecall.data.load import load_shop
 from genrecall.data.tables import Catalog, Searches
 from genrecall.embed.encoder import load_encoder
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
@@ -140,7 +140,7 @@ def repeat(
     encoder = load_encoder(reduced.open_stage("embed"))
 
     data = whole.open_stage("data")
-    shop = data_stage.load_shop(data)
+    shop = load_shop(data)
     catalog, searches = shop.catalog, shop.searches
     vectors = encoder.encode_items(catalog.titles)
     known = ~is_hidden(catalog.item_ids, share=share, seed=number)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.command import changed
 from genrecall.config import Config, load_config
-from genrecall.data import stage as data_stage
+from genrecall.data.load import load_shop
 from genrecall.data.shop_data import ShopData
 from genrecall.embed.load import Embedded, load_embedded
 from genrecall.foundation.artifact import Artifact
@@ -55,7 +55,7 @@ class Shop:
     @cached_property
     def tables(self) -> ShopData:
         """Catalog and searches."""
-        return data_stage.load_shop(self.data)
+        return load_shop(self.data)
 
     @cached_property
     def embedded(self) -> Embedded:

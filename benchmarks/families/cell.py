@@ -42,7 +42,7 @@ from genrecall import __version__
 from genrecall.bundle import KIND as BUNDLE
 from genrecall.bundle import OpenBundle
 from genrecall.config import Config
-from genrecall.data import stage as data_stage
+from genrecall.data.load import load_shop
 from genrecall.evaluate.measures import recall_at
 from genrecall.evaluate.metrics import (
     BEAM_WIDTHS,
@@ -269,7 +269,7 @@ def _measure(parts: OpenBundle, config: Config, *, seed: int, log: RunLog) -> Ev
     """What the figures are computed from."""
     offline = evaluate(
         parts,
-        data_stage.load_shop(parts.stages["data"]),
+        load_shop(parts.stages["data"]),
         split="validation",
         plan=Evaluation(config.evaluate, config.funnel.fusion, seed=seed),
         health={},

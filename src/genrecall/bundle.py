@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import polars as pl
 from pydantic import ValidationError
 
 from genrecall.channels.config import ChannelsConfig
 from genrecall.channels.dense import DenseChannel
 from genrecall.channels.generative import GenerativeChannel
-from genrecall.data.tables import Catalog
-from genrecall.embed.encoder import Encoder, load_encoder
+from genrecall.data.load import load_catalog
+from genrecall.embed.encoder import Encoder
+from genrecall.embed.load import load_embedded
 from genrecall.foundation.artifact import BUNDLE, Artifact, open_artifact
 from genrecall.foundation.errors import ArtifactError
 from genrecall.generator.base import Generator
@@ -143,9 +143,6 @@ def open_bundle(bundle: Artifact) -> OpenBundle:
 
 def assemble(stages: Mapping[str, Artifact], *, channels: ChannelsConfig) -> OpenBundle:
     """Put stage outputs together as a bundle does."""
-    items = LiveItems.of(
-        Catalog(pl.read_parquet(stages["data"].file("items.parquet"))),
-        load_table(stages["quantize"]),
-        np.load(stages["embed"].file("item_vectors.npy"), allow_pickle=False),
-    )
-    return OpenBundle(items, load_encoder(stages["embed"]), stages, channels)
+    encoder, vectors = load_embedded(stages["embed"])
+    items = LiveItems.of(load_catalog(stages["data"]), load_table(stages["quantize"]), vectors)
+    return OpenBundle(items, encoder, stages, channels)

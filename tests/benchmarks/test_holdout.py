@@ -11,6 +11,7 @@ from benchmarks.figures import say_figure
 from benchmarks.holdout import hide_items, is_hidden
 from genrecall.config import load_config
 from genrecall.data import stage as data_stage
+from genrecall.data.load import load_tables
 from genrecall.data.tables import ITEMS
 from genrecall.foundation.errors import DataError
 from genrecall.foundation.progress import SilentLog
@@ -21,7 +22,7 @@ SHARE = 0.25
 
 def read(data, out):
     """What the data stage makes of the tables."""
-    return data_stage.load(data_stage.run(data, Work(out, inputs="", seed=0, log=SilentLog())))
+    return load_tables(data_stage.run(data, Work(out, inputs="", seed=0, log=SilentLog())))
 
 
 @pytest.fixture

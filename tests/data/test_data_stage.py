@@ -5,6 +5,7 @@ import pytest
 
 from genrecall.data import stage
 from genrecall.data.config import DataConfig
+from genrecall.data.load import load_shoppers, load_tables
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import CHOICES, ITEMS, SEARCHES, USERS
 from genrecall.foundation.artifact import content_hash, open_artifact
@@ -50,7 +51,7 @@ def read(config, out, log=None):
 
 def test_the_stage_writes_what_it_loads(shop, tmp_path):
     artifact = read(config(shop), tmp_path / "data")
-    catalog, searches = stage.load(artifact)
+    catalog, searches = load_tables(artifact)
     assert catalog.frame.schema == pl.Schema(ITEMS)
     assert len(catalog) == 20
     assert catalog.categories[0] == ("Home", "Lamps")
@@ -59,7 +60,7 @@ def test_the_stage_writes_what_it_loads(shop, tmp_path):
     assert len(searches.of("train")) == 11
     users = pl.read_parquet(artifact.file("users.parquet"))
     assert users.schema == pl.Schema(USERS)
-    assert stage.load(open_artifact(artifact.path, kind="data"))[0].item_ids == catalog.item_ids
+    assert load_tables(open_artifact(artifact.path, kind="data"))[0].item_ids == catalog.item_ids
 
 
 def test_the_summary_counts_everything(shop, tmp_path):
@@ -138,7 +139,7 @@ def test_a_catalog_alone_is_enough(shop, tmp_path):
     assert sorted(artifact.files) == [
         "items.parquet", "rejects/items.jsonl", "searches.parquet", "summary.json"
     ]  # fmt: skip
-    catalog, searches = stage.load(artifact)
+    catalog, searches = load_tables(artifact)
     assert (len(catalog), len(searches)) == (20, 0)
     assert "searches: none; everything" in "\n".join(stage.describe(stage.validate(alone)))
 
@@ -152,7 +153,7 @@ def test_judgments_take_the_place_of_a_log(shop, tmp_path):
         positive_from=2.5,
         split={"validation": 0.0, "test": 0.0},
     )
-    _, searches = stage.load(read(judged, tmp_path / "data"))
+    _, searches = load_tables(read(judged, tmp_path / "data"))
     assert searches.queries == ["lamp", "light"]
     assert [rows.tolist() for rows in searches.positives] == [[1], []]
     said = "\n".join(stage.describe(stage.validate(judged)))
@@ -177,7 +178,7 @@ def test_choices_of_all_splits_are_kept_by_shopper(shop, tmp_path):
     choices = pl.read_parquet(artifact.file("choices.parquet"))
     assert choices.schema == pl.Schema(CHOICES)
     assert choices.height == 20
-    shoppers = stage.load_shoppers(artifact)
+    shoppers = load_shoppers(artifact)
     assert shoppers.at("u1", limit=None) == Shopper(
         (("gender", "F"),), ("i1", "i4", "i7", "i10", "i13", "i16", "i19")
     )
@@ -188,7 +189,7 @@ def test_a_shop_that_knows_no_shopper(shop, tmp_path):
     nobody = config(shop, users=None)
     artifact = read(nobody, tmp_path / "data")
     assert not {"users.parquet", "choices.parquet"} & artifact.files.keys()
-    assert stage.load_shoppers(artifact) is None
+    assert load_shoppers(artifact) is None
 
 
 def test_the_part_shoppers_follows_what_training_reads_of_them(shop, tmp_path):
@@ -224,12 +225,12 @@ def test_sequences_take_the_place_of_a_log(shop, tmp_path):
         sequences={"file": shop / "chosen.jsonl", "columns": columns},
     )
     artifact = read(chosen, tmp_path / "data")
-    _, searches = stage.load(artifact)
+    _, searches = load_tables(artifact)
     assert searches.frame.select("search_id", "query", "split").rows() == [
         ("1-0", "home lamps", "train"), ("1-1", "home lamps", "train"),
         ("1-2", "home lamps", "validation"), ("1-3", "home lamps", "test"),
     ]  # fmt: skip
-    assert stage.load_shoppers(artifact).at("1", before=3, limit=2).history == ("i2", "i3")
+    assert load_shoppers(artifact).at("1", before=3, limit=2).history == ("i2", "i3")
     summary = artifact.read_json("summary.json")
     assert summary["unknown_items"] == {"impressions": 0, "positives": 1, "examples": ["i20"]}
     assert summary["category_path_queries"] == {"levels": 2, "without_category": 1}

@@ -3,21 +3,9 @@ import json
 import time
 
 import pytest
+from kept_log import KeptLog
 
-from genrecall.foundation.progress import FileLog, Progress, SilentLog, TerminalLog
-
-
-class Lines(SilentLog):
-    """Keeps what is said and recorded."""
-
-    def __init__(self):
-        self.said, self.events = [], []
-
-    def say(self, text):
-        self.said.append(text)
-
-    def event(self, name, **figures):
-        self.events.append((name, figures))
+from genrecall.foundation.progress import FileLog, Progress, TerminalLog
 
 
 @pytest.fixture
@@ -48,7 +36,7 @@ def test_a_second_run_adds_to_the_log(tmp_path):
 
 
 def test_progress_says_how_far_it_is_and_how_long_it_takes(clock):
-    log = Lines()
+    log = KeptLog()
     progress = Progress(log, "encoder", total=1000, every=10.0)
     clock[0] += 9.0
     progress.update(100, loss=1.0)
@@ -66,7 +54,7 @@ def test_progress_says_how_far_it_is_and_how_long_it_takes(clock):
 
 
 def test_progress_records_what_it_says(clock):
-    log = Lines()
+    log = KeptLog()
     progress = Progress(log, "encoder", total=8, unit="items")
     clock[0] += 2.0
     progress.update(8)
@@ -80,7 +68,7 @@ def test_progress_records_what_it_says(clock):
     ("seconds", "told"), [(0.4, "0s"), (59.4, "59s"), (59.6, "1m00s"), (3725.0, "62m05s")]
 )
 def test_durations_are_told_in_minutes_and_seconds(clock, seconds, told):
-    log = Lines()
+    log = KeptLog()
     progress = Progress(log, "work", total=1)
     clock[0] += seconds
     progress.finish()
@@ -88,14 +76,14 @@ def test_durations_are_told_in_minutes_and_seconds(clock, seconds, told):
 
 
 def test_no_work_and_no_time_are_no_error(clock):
-    log = Lines()
+    log = KeptLog()
     Progress(log, "work", total=0).finish()
     assert log.said == ["  work: 100%  0 examples/s  took 0s"]
     assert clock == [1000.0]
 
 
 def test_progress_of_work_whose_end_nobody_knows(clock):
-    log = Lines()
+    log = KeptLog()
     progress = Progress(log, "log.jsonl", total=None, unit="rows")
     clock[0] += 20.0
     progress.update(50_000)
@@ -109,7 +97,7 @@ def test_a_terminal_log_prints_lines_only(capsys):
 
 
 def test_a_training_curve_has_a_point_at_every_hundredth():
-    log = Lines()
+    log = KeptLog()
     progress = Progress(log, "encoder", total=1000)
     for loss in range(400):
         progress.update(2, loss=float(loss))
@@ -119,7 +107,7 @@ def test_a_training_curve_has_a_point_at_every_hundredth():
 
 
 def test_a_training_curve_goes_on_where_an_interrupted_one_was():
-    log = Lines()
+    log = KeptLog()
     progress = Progress(log, "encoder", total=4, before=4)
     for _ in range(4):
         progress.update(1, loss=2.0)

@@ -13,7 +13,7 @@ from tiny_shop import SETTINGS, write_jsonl, write_shop
 from genrecall.channels.base import Request
 from genrecall.channels.config import ChannelsConfig
 from genrecall.config import load_config
-from genrecall.data import stage as data_stage
+from genrecall.data.load import load_shop
 from genrecall.data.shoppers import HISTORY, Shopper
 from genrecall.foundation.progress import SilentLog
 from genrecall.generator.config import GeneratorConfig
@@ -200,7 +200,7 @@ def test_profiles_can_be_left_unread(tmp_path):
 
 def test_training_and_serving_read_the_same(trained):
     parts, known, _ = trained
-    shop, catalog = data_stage.load_shop(parts.stages["data"]), parts.items.catalog
+    shop, catalog = load_shop(parts.stages["data"]), parts.items.catalog
     made_by = shoppers_of(shop, "train", length=HISTORY)
     told = [replace(shopper, profile=(*shopper.profile, ("city", "Bonn"))) for shopper in made_by]
     queries = shop.searches.of("train").queries

@@ -7,7 +7,7 @@ from channel_shop import shop_of
 from genrecall.channels.base import Request
 from genrecall.channels.config import LexicalConfig
 from genrecall.channels.lexical import LexicalChannel
-from genrecall.data import stage as data_stage
+from genrecall.data.load import load_shop, load_tables
 from genrecall.data.shop_data import ShopData
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import USERS
@@ -33,7 +33,7 @@ def test_a_channel_is_asked_distinct_requests_and_answers_searches():
 
 
 def test_what_a_run_has_read_is_its_log(shop_run):
-    log = data_stage.load_shop(shop_run.open_stage("data"))
+    log = load_shop(shop_run.open_stage("data"))
     assert log.searches.of("train").queries
     assert log.users is not None  # nothing but their choices is known of these shoppers
     assert log.users.height == 0
@@ -41,7 +41,7 @@ def test_what_a_run_has_read_is_its_log(shop_run):
 
 @pytest.fixture(scope="module")
 def tables(shop_run):
-    return data_stage.load(shop_run.open_stage("data"))
+    return load_tables(shop_run.open_stage("data"))
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])

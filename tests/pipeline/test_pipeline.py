@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
+from kept_log import KeptLog
 from tiny_shop import SETTINGS, items, searches, write_jsonl, write_shop
 
 import genrecall
@@ -28,26 +29,13 @@ CONTROLS = {"two_views", "bm25+dense+two_views", "anonymous"}
 CHANNELS = {"generative", "bm25", "dense", "bm25+dense", "bm25+dense+generative"} | CONTROLS
 
 
-class Told:
-    """A log that keeps what it is told."""
-
-    def __init__(self):
-        self.lines, self.events = [], []
-
-    def say(self, text):
-        self.lines.append(text)
-
-    def event(self, name, **figures):
-        self.events.append((name, figures))
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A shop with a finished run; only to be read."""
     folder = tmp_path_factory.mktemp("finished")
     config = write_shop(folder)
     write_jsonl(folder / "items.jsonl", [*items(), {"item_id": "item-0", "title": "twice"}])
-    return folder, run(load_config(config), Outputs(folder / "run"), log=Told())
+    return folder, run(load_config(config), Outputs(folder / "run"), log=KeptLog())
 
 
 @pytest.fixture
@@ -66,7 +54,7 @@ def again(shop, *, settings=None, log=None, **stages):
             section = values.setdefault(name, {})
             section |= value
         path.write_text(yaml.safe_dump(values), "utf-8")
-    return run(load_config(path), Outputs(shop / "run"), log=log or Told(), **stages)
+    return run(load_config(path), Outputs(shop / "run"), log=log or KeptLog(), **stages)
 
 
 def contents(folder):
@@ -116,10 +104,10 @@ def test_metrics_have_the_keys_of_the_contract(finished):
 
 def test_a_second_run_changes_nothing(shop):
     before = contents(shop / "run")
-    log = Told()
+    log = KeptLog()
     result = again(shop, log=log)
     assert result.ran == ()
-    assert log.lines == [f"{name}: up to date" for name in NAMES]
+    assert log.said == [f"{name}: up to date" for name in NAMES]
     assert contents(shop / "run") == before
 
 
@@ -176,7 +164,7 @@ def test_a_setting_that_changes_no_figure_reaches_the_bundle(shop):
 
 
 def test_same_seed_gives_the_same_bundle(shop, tmp_path):
-    run(load_config(shop / "shop.yaml"), Outputs(tmp_path / "second"), log=Told())
+    run(load_config(shop / "shop.yaml"), Outputs(tmp_path / "second"), log=KeptLog())
     assert contents(tmp_path / "second/bundle") == contents(shop / "run/bundle")
 
 
@@ -190,7 +178,7 @@ def test_from_runs_stages_that_are_up_to_date(shop):
 
 def test_another_seed_gives_another_bundle(shop, tmp_path):
     config = load_config(shop / "shop.yaml").model_copy(update={"seed": 1})
-    run(config, Outputs(tmp_path / "second"), log=Told())
+    run(config, Outputs(tmp_path / "second"), log=KeptLog())
     assert digest(tmp_path / "second") != digest(shop / "run")
 
 
@@ -224,10 +212,10 @@ def test_a_damaged_stage_is_made_again(shop):
     before = digest(shop / "run")
     path = shop / "run/stages/embed/item_vectors.npy"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    log = Told()
+    log = KeptLog()
     # The same vectors come out, so that nothing after them runs.
     assert again(shop, log=log).ran == ("embed",)
-    assert any("item_vectors.npy differs from its manifest" in line for line in log.lines)
+    assert any("item_vectors.npy differs from its manifest" in line for line in log.said)
     assert digest(shop / "run") == before
 
 
@@ -281,19 +269,19 @@ def test_a_killed_run_goes_on_where_it_was(shop, tmp_path):
     assert process.wait() == -signal.SIGKILL
     assert list((shop / "run/stages").glob(".generator-*"))
 
-    log = Told()
+    log = KeptLog()
     assert again(shop, log=log).ran == ("generator", "evaluate")
-    assert any("query_to_sid: resumes at step" in line for line in log.lines)
+    assert any("query_to_sid: resumes at step" in line for line in log.said)
     assert contents(shop / "run/bundle") == contents(whole / "run/bundle")
     assert not list((shop / "run/stages").glob(".*")), "what the killed run left is swept up"
     assert not checkpoints.exists()
 
 
 def test_forced_training_does_not_resume(shop):
-    log = Told()
+    log = KeptLog()
     again(shop, settings={"generator": {"checkpoint_every": 2}})
     again(shop, first="generator", log=log)
-    assert not any("resumes" in line for line in log.lines)
+    assert not any("resumes" in line for line in log.said)
 
 
 def test_bundle_tells_nothing_of_shoppers(finished):
@@ -356,7 +344,7 @@ def test_evaluating_needs_the_searches_of_the_same_run(shop, tmp_path):
         evaluate_bundle(tmp_path / "moved", split="test")
     other = write_shop(tmp_path / "other")
     write_jsonl(tmp_path / "other/items.jsonl", items()[:100])
-    run(load_config(other), Outputs(tmp_path / "other/run"), last="data", log=Told())
+    run(load_config(other), Outputs(tmp_path / "other/run"), last="data", log=KeptLog())
     with pytest.raises(ArtifactError, match="other items, searches or splits than"):
         evaluate_bundle(bundle, split="test", data=tmp_path / "other/run/stages/data")
 
@@ -370,11 +358,11 @@ def test_a_bundle_is_not_measured_on_another_split_of_its_own_searches(shop):
 
 def test_a_shop_without_a_log_gets_a_bundle(tmp_path):
     config = write_shop(tmp_path, data={"searches": None})
-    log = Told()
+    log = KeptLog()
     result = run(load_config(config), Outputs(tmp_path / "run"), log=log)
     assert result.metrics["searches"] == 0
     assert result.metrics["channels"] == {}
-    assert any("nothing is measured" in line for line in log.lines)
+    assert any("nothing is measured" in line for line in log.said)
     hits = genrecall.load(tmp_path / "run/bundle").recall("cordless drill", k=5)
     assert len(hits) == 5
     with pytest.raises(DataError, match="has no search with a relevant item"):

@@ -11,8 +11,8 @@ from genrecall.generator.compact.look_ahead import LookAhead
 from genrecall.generator.compact.shopper import ShopItems
 from genrecall.generator.prompts import Prompt
 from genrecall.index.prefixes import mean_vectors
-from genrecall.supervised import compact_shopper as personal
-from genrecall.supervised.compact_shopper import SidDistribution
+from genrecall.supervised.compact import shopper as compact_shopper
+from genrecall.supervised.compact.shopper import SidDistribution
 from genrecall.supervised.shoppers import KnownShoppers
 
 RNG = np.random.default_rng(0)
@@ -43,7 +43,7 @@ def test_the_distribution_is_that_of_the_look_ahead():
 
 def test_drawn_sids_stand_for_those_that_are_not_compared(monkeypatch):
     whole = SidDistribution(ITEMS, N_SIDS, temperature=0.2).loss(VIEWS, LEAVES, RNG)
-    monkeypatch.setattr(personal, "_COMPARED", 20)
+    monkeypatch.setattr(compact_shopper, "_COMPARED", 20)
     sids = SidDistribution(ITEMS, N_SIDS, temperature=0.2)
     drawn = torch.stack([sids.loss(VIEWS, LEAVES, RNG) for _ in range(300)])
     assert drawn.std() > 0

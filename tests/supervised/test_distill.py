@@ -8,6 +8,7 @@ from genrecall.config import load_config
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import SilentLog
+from genrecall.foundation.ragged import Bags
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.generator.config import DistillConfig
 from genrecall.generator.prompts import QUERY, Prompt
@@ -29,6 +30,7 @@ def prompt_set(texts):
         targets=make_targets(np.zeros(n, dtype=np.int64), np.ones(n), one_each),
         weight=np.arange(1.0, n + 1),
         made_of=None,
+        cut=lambda: Bags(np.arange(n), one_each),
     )
 
 
@@ -67,6 +69,9 @@ def test_half_of_the_prompts_are_logged_as_far_as_there_are():
     assert [text.startswith("p") for text in asked] == [True, True, False, False]
     _, asked = distill(logged, pseudo, prompts=100)
     assert sorted(asked) == sorted([*logged.texts, *pseudo.texts])
+    for text, number in zip(prompts.texts, prompts.bags.ids, strict=True):
+        source = pseudo if text.startswith("p") else logged
+        assert source.texts[number] == text
 
 
 def test_a_teacher_says_what_its_bundle_generates(shop_run):

@@ -1,5 +1,7 @@
 """What the generator learns from: which prompts, which targets, how often."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,6 @@ from trained import load_trained
 from genrecall.data.pairs import LoggedPairs
 from genrecall.foundation.ragged import ragged_offsets
 from genrecall.generator.config import GeneratorConfig
-from genrecall.supervised.features import PromptFeatures
 from genrecall.supervised.prompt_sets import (
     logged_prompts,
     make_targets,
@@ -70,7 +71,7 @@ def test_each_prompt_draws_its_own_targets(per_prompt, seed):
 
 
 def test_a_title_generates_its_own_item(parts, titles):
-    prompts = title_prompts(parts.items.catalog.titles)
+    prompts = title_prompts(parts.encoder.tokenizer, parts.items.catalog.titles)
     assert len(prompts) == len(titles)
     for row in range(len(titles)):
         assert targets_of(prompts.targets, row) == {row: 1.0}
@@ -79,12 +80,12 @@ def test_a_title_generates_its_own_item(parts, titles):
     assert shares == pytest.approx(1 / len(titles), rel=0.5)
 
 
-def test_a_query_generates_its_relevant_items_and_comes_by_the_root_of_its_gains():
+def test_a_query_generates_its_relevant_items_and_comes_by_the_root_of_its_gains(parts):
     pairs = LoggedPairs(
         query=np.array([1, 0, 1, 2]), item=np.array([3, 8, 4, 4]), weight=np.array([9.0, 1, 7, 4])
     )
     queries = ["drill", "red saw", "lamp"]
-    prompts = logged_prompts(queries, pairs)
+    prompts = logged_prompts(parts.encoder.tokenizer, queries, pairs)
     assert prompts.texts == queries
     assert targets_of(prompts.targets, 0) == {8: 1.0}
     assert targets_of(prompts.targets, 1) == {3: 9.0, 4: 7.0}
@@ -154,16 +155,33 @@ def test_more_teacher_items_than_items_are_no_error(parts, titles):
 
 
 def test_features_of_chosen_prompts_are_those_of_their_texts(parts):
-    titles = [*parts.items.catalog.titles[:40], *parts.items.catalog.titles[:20]]
-    prompts = title_prompts(titles)
-    chosen = np.array([5, 0, 5, 45, 59])
-    features = PromptFeatures(parts.encoder.tokenizer)
-    bags = features.of(prompts, chosen)
-    expected = parts.encoder.tokenizer.bags([titles[row] for row in chosen.tolist()])
+    tokenizer, titles = parts.encoder.tokenizer, parts.items.catalog.titles
+    prompts = title_prompts(tokenizer, titles)
+    chosen = np.array([5, 0, 5, 119])
+    bags, expected = prompts.bags_of(chosen), tokenizer.bags([titles[row] for row in chosen])
     np.testing.assert_array_equal(bags.ids, expected.ids)
     np.testing.assert_array_equal(bags.offsets, expected.offsets)
-    assert features.cut(prompts).texts == titles[:40]
-    assert features.cut(prompts) is features.cut(prompts)
+
+
+def test_prompts_are_cut_once_and_only_where_features_are_read(parts):
+    calls = []
+    prompts = dataclasses.replace(
+        title_prompts(parts.encoder.tokenizer, ["lamp", "saw"]),
+        cut=lambda: calls.append(1) or parts.encoder.tokenizer.bags(["lamp", "saw"]),
+    )
+    prompts.draw(3, rng())
+    assert calls == []
+    prompts.bags_of(np.array([0]))
+    prompts.bags_of(np.array([1]))
+    assert calls == [1]
+
+
+def test_pseudo_queries_have_the_features_of_the_words_of_their_titles(parts, titles):
+    """Here those of their texts, too; elsewhere `25` and `foot` may become `25 ft` in a text."""
+    prompts = make_pseudo(parts, titles)
+    bags = parts.encoder.tokenizer.bags(prompts.texts)
+    np.testing.assert_array_equal(bags.offsets, prompts.bags.offsets)
+    np.testing.assert_array_equal(bags.ids, prompts.bags.ids)
 
 
 def test_the_words_of_pseudo_queries_are_known(parts, titles):

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from kept_log import KeptLog
 from safetensors.torch import load_file
 from torch import nn
 from trained import TEXTS, load_trained
@@ -23,7 +24,8 @@ from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import Prompt
 from genrecall.index.live import LiveItems
 from genrecall.supervised import stage
-from genrecall.supervised.compact import Batch, batch_loss
+from genrecall.supervised.compact.batch import Batch
+from genrecall.supervised.compact.loss import batch_loss
 
 CONFIG = GeneratorConfig(
     width=16,
@@ -55,14 +57,15 @@ SEARCHES_MADE = Searches(
 NO_SEARCHES = Searches(pl.DataFrame(schema=SEARCHES))
 
 
-class Lines(SilentLog):
-    """Keeps what is said; stops the run, as a person would, when a line begins like `stop_at`."""
+class StoppedLog(KeptLog):
+    """Stops the run, as a person would, when a line begins like `stop_at`."""
 
     def __init__(self, stop_at=None):
-        self.said, self._stop_at = [], stop_at
+        super().__init__()
+        self._stop_at = stop_at
 
     def say(self, text):
-        self.said.append(text)
+        super().say(text)
         if self._stop_at and text.strip().startswith(self._stop_at):
             raise KeyboardInterrupt
 
@@ -154,9 +157,9 @@ def test_an_interrupted_run_resumes_exactly(train, tmp_path, stop_at, resumed):
     """It stops after the last step of a stage, which is one or two steps after a checkpoint."""
     whole = train("whole")
     with pytest.raises(KeyboardInterrupt):
-        train("stopped", log=Lines(stop_at))
+        train("stopped", log=StoppedLog(stop_at))
     assert not (tmp_path / "stopped").exists()
-    log = Lines()
+    log = StoppedLog()
     assert train("stopped", log=log) == whole
     told = [line.strip() for line in log.said if "resumes" in line]
     steps = {"item_to_sid": 3, "query_to_sid": 6, "user_query_to_sid": 6}
@@ -178,10 +181,10 @@ def test_what_reads_the_shopper_is_trained_alone(train, tmp_path):
 def test_stage_3_ends_after_its_passes(train):
     """12 searches, 16 prompts a step of which 80 % are searches: 4 passes are 4 steps."""
     config = CONFIG.model_copy(update={"shopper_passes": 4.0})
-    log = Lines()
+    log = StoppedLog()
     train("few", config=config, log=log)
     assert "  user_query_to_sid ends after 4 of 8 steps: 4 passes over its searches" in log.said
-    ended = Lines()
+    ended = StoppedLog()
     train("enough", log=ended)
     assert not [line for line in ended.said if "passes" in line]
 
@@ -191,7 +194,7 @@ def test_a_finished_run_starts_again_from_its_checkpoints_to_the_same_end(train)
 
 
 def test_other_inputs_never_resume(train):
-    log = Lines()
+    log = StoppedLog()
     train("one", checkpoints="kept", inputs="a")
     train("two", checkpoints="kept", inputs="b", log=log)
     assert not [line for line in log.said if "resumes" in line]

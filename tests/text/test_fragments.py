@@ -23,7 +23,7 @@ def draw(texts, seed=0):
 
 def parts(fragments):
     """The word numbers of each fragment."""
-    return [fragments.words[a:b].tolist() for a, b in pairwise(fragments.offsets.tolist())]
+    return [fragments.ids[a:b].tolist() for a, b in pairwise(fragments.offsets.tolist())]
 
 
 def words_of(text):
@@ -83,4 +83,4 @@ def test_dropping_leaves_words_in_order(texts, seed, share):
 def test_the_share_of_dropped_words_is_as_asked(share):
     rng = np.random.default_rng(0)
     kept = drop_words(WORDS, np.zeros(1000, dtype=np.int64), rng, share=share)
-    assert len(kept.words) == pytest.approx(10_000 * (1 - share), rel=0.03)
+    assert len(kept.ids) == pytest.approx(10_000 * (1 - share), rel=0.03)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from genrecall.foundation.settings import Section
+from genrecall.index.order import ItemOrder
 
 
 class LexicalConfig(Section):
@@ -37,7 +38,7 @@ class GenerativeConfig(Section):
     head_weight: float = Field(default=0.3, ge=0)
     """Weight of the generator's learned heads against the look-ahead, whose weight is 1. The heads
     are trained alone; together with it the look-ahead would leave them little to learn."""
-    order: Literal["score", "beam", "dense"] = "dense"
+    order: ItemOrder = "dense"
     """In which order the items behind the beams are answered: by efficiency score as in the paper,
     by the beam's probability, or by query–item similarity and the beam's probability together."""
     beam_weight: float = Field(default=0.02, ge=0)

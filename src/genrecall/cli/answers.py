@@ -50,11 +50,12 @@ def answer(
 def _find_shopper(bundle: Path, user: str) -> Shopper:
     """A shopper of the run that the bundle lies in; bundles hold nothing of single shoppers."""
     # Recall without a shopper does not wait for these.
-    from genrecall.data import stage as data_stage
+    from genrecall.data.load import KIND as DATA
+    from genrecall.data.load import load_shoppers
     from genrecall.pipeline.outputs import Outputs
 
-    data = open_artifact(Outputs(bundle.parent).stage("data"), kind=data_stage.KIND)
-    known = data_stage.load_shoppers(data)
+    data = open_artifact(Outputs(bundle.parent).stage("data"), kind=DATA)
+    known = load_shoppers(data)
     if known is None or user not in known:
         knows = "nothing of any shopper" if known is None else f"{len(known):,} others"
         raise RequestError(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
 from genrecall.data.config import DataConfig
+from genrecall.data.load import KIND
 from genrecall.data.rejects import write_rejects
 from genrecall.data.searches import (
     BuiltSearches,
@@ -18,9 +19,8 @@ from genrecall.data.searches import (
     searches_from_log,
 )
 from genrecall.data.sequences import searches_from_sequences
-from genrecall.data.shop_data import ShopData
-from genrecall.data.shoppers import CHOICES_FILE, USERS_FILE, Shoppers, choices_of
-from genrecall.data.summary import Summary, _summarize, describe
+from genrecall.data.shoppers import Shoppers, choices_of
+from genrecall.data.summary import Summary, describe, summarize
 from genrecall.data.tables import Catalog, Searches
 from genrecall.data.validate import (
     ITEMS_SCHEMA,
@@ -40,8 +40,6 @@ from genrecall.foundation.artifact import (
     writing,
 )
 from genrecall.foundation.work import Work
-
-KIND: Final = "data"
 
 
 class _Shop(NamedTuple):
@@ -102,25 +100,6 @@ def _digest(frame: pl.DataFrame) -> str:
     return hashlib.sha256(stream.getbuffer()).hexdigest()
 
 
-def load(artifact: Artifact) -> tuple[Catalog, Searches]:
-    """Read back what `run` wrote."""
-    items = pl.read_parquet(artifact.file("items.parquet"))
-    return Catalog(items), Searches(pl.read_parquet(artifact.file("searches.parquet")))
-
-
-def load_shoppers(artifact: Artifact) -> Shoppers | None:
-    """Read back what `run` wrote about shoppers; None if the shop knows nothing of them."""
-    known = {USERS_FILE, CHOICES_FILE} & artifact.files.keys()
-    return Shoppers.load(artifact) if known else None
-
-
-def load_shop(artifact: Artifact) -> ShopData:
-    """Read back all that `run` wrote of the shop."""
-    catalog, searches = load(artifact)
-    shoppers = load_shoppers(artifact)
-    return ShopData(catalog, searches, None if shoppers is None else shoppers.users)
-
-
 def validate(config: DataConfig) -> Summary:
     """Read and check everything as `run` does, and write nothing.
 
@@ -155,7 +134,7 @@ def _read(config: DataConfig) -> _Shop:
         searches = no_searches()
     users = reads["users"].frame if "users" in reads else None
     shoppers = Shoppers(users, choices_of(Searches(searches.frame), catalog))
-    return _Shop(reads, searches, shoppers, _summarize(reads, searches, config))
+    return _Shop(reads, searches, shoppers, summarize(reads, searches, config))
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:

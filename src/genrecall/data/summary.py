@@ -67,9 +67,10 @@ def describe(summary: Summary) -> list[str]:
     return lines
 
 
-def _summarize(
+def summarize(
     reads: Mapping[str, TableRead], searches: BuiltSearches, config: DataConfig
 ) -> Summary:
+    """Count what was read of the tables, and what became of the searches."""
     tables = {
         name: {
             "rows": read.rows,

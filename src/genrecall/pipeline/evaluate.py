@@ -7,7 +7,8 @@ from typing import Literal, cast, get_args
 
 from genrecall.bundle import KIND, open_bundle
 from genrecall.config import Config
-from genrecall.data import stage as data_stage
+from genrecall.data.load import KIND as DATA
+from genrecall.data.load import load_shop
 from genrecall.evaluate.metrics import Metrics
 from genrecall.foundation.artifact import open_artifact, write_text
 from genrecall.foundation.errors import ArtifactError, ConfigError, unknown_name
@@ -43,8 +44,8 @@ def evaluate_bundle(
         raise ConfigError(unknown_name("split", split, get_args(_Measurable)))
     opened = open_artifact(bundle, kind=KIND)
     outputs = Outputs(bundle.parent)
-    read = open_artifact(data or outputs.stage("data"), kind=data_stage.KIND)
-    shop = data_stage.load_shop(read)
+    read = open_artifact(data or outputs.stage("data"), kind=DATA)
+    shop = load_shop(read)
     loaded = open_bundle(opened)
     if read.digest != opened.meta.get("data"):
         raise ArtifactError(

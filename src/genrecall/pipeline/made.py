@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from genrecall.config import Config
+from genrecall.data.load import load_shop
 from genrecall.data.shop_data import ShopData
-from genrecall.data.stage import load_shop
 from genrecall.embed.load import Embedded, load_embedded
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.progress import RunLog

@@ -20,7 +20,7 @@ from genrecall.decode.reference import ReferenceEngine
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import Progress, RunLog
-from genrecall.foundation.ragged import ragged_offsets, ragged_ranges
+from genrecall.foundation.ragged import join_bags, ragged_offsets, ragged_ranges
 from genrecall.foundation.sid import SidTable
 from genrecall.generator.config import DistillConfig
 from genrecall.generator.prompts import QUERY, Prompt
@@ -83,6 +83,7 @@ def distilled_prompts(
         targets=make_targets(items, weights, ragged_offsets(counts)),
         weight=np.arange(1.0, len(texts) + 1),
         made_of=None,
+        cut=lambda: join_bags(*(prompts.bags_of(numbers) for prompts, numbers in chosen)),
     )
 
 

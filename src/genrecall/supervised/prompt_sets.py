@@ -11,8 +11,9 @@ Shapes: `n` prompts, `total` targets of all prompts, `B` prompts of a batch, `T`
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import faiss
@@ -21,13 +22,13 @@ from numpy.typing import NDArray
 
 from genrecall.data.pairs import LoggedPairs
 from genrecall.embed.encoder import Encoder
-from genrecall.foundation.ragged import ragged_offsets
+from genrecall.foundation.ragged import Bags, ragged_offsets, take_bags
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.prompts import ITEM, QUERY
 from genrecall.learning.sampling import draw_in_runs, draw_weighted, running_sums
 from genrecall.supervised.shoppers import KnownShoppers
 from genrecall.text.fragments import draw_fragments
-from genrecall.text.subwords import Words
+from genrecall.text.subwords import SubwordTokenizer, Words
 
 
 class Targets(NamedTuple):
@@ -61,6 +62,7 @@ class PromptSet:
         weight: running sum of how often to draw each prompt, float64 `[n]`.
         made_of: the item that each prompt's words come from, int64 `[n]`; None for queries that
             shoppers typed.
+        cut: makes the features of the prompts.
         shoppers: who made each search; None where prompts are no searches.
     """
 
@@ -69,10 +71,20 @@ class PromptSet:
     targets: Targets
     weight: NDArray[np.float64]
     made_of: NDArray[np.int64] | None
+    cut: Callable[[], Bags]
     shoppers: KnownShoppers | None = None
 
     def __len__(self) -> int:
         return len(self.weight)
+
+    @cached_property
+    def bags(self) -> Bags:
+        """Features of the prompts, as the compact family reads them; made when first needed."""
+        return self.cut()
+
+    def bags_of(self, prompts: NDArray[np.int64]) -> Bags:
+        """Features of some prompts."""
+        return take_bags(self.bags, prompts)
 
     def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Draw prompts by weight."""
@@ -86,7 +98,7 @@ def make_targets(
     return Targets(items, running_sums(weights), offsets)
 
 
-def title_prompts(titles: Sequence[str]) -> PromptSet:
+def title_prompts(tokenizer: SubwordTokenizer, titles: Sequence[str]) -> PromptSet:
     """Stage item→SID: each title generates its item's SID."""
     every = np.arange(len(titles) + 1, dtype=np.int64)
     return PromptSet(
@@ -95,13 +107,17 @@ def title_prompts(titles: Sequence[str]) -> PromptSet:
         targets=make_targets(every[:-1], np.ones(len(titles)), every),
         weight=np.arange(1.0, len(titles) + 1),
         made_of=every[:-1],
+        cut=lambda: tokenizer.bags(titles),
     )
 
 
-def logged_prompts(queries: Sequence[str], pairs: LoggedPairs) -> PromptSet:
+def logged_prompts(
+    tokenizer: SubwordTokenizer, queries: Sequence[str], pairs: LoggedPairs
+) -> PromptSet:
     """Stage query→SID: each query generates the SIDs of its relevant items.
 
     Args:
+        tokenizer: cuts queries into features.
         queries: distinct training queries.
         pairs: which item was relevant to which query.
     """
@@ -115,16 +131,24 @@ def logged_prompts(queries: Sequence[str], pairs: LoggedPairs) -> PromptSet:
         targets=make_targets(item, weight, ragged_offsets(counts)),
         weight=np.cumsum(np.sqrt(per_query)),
         made_of=None,
+        cut=lambda: tokenizer.bags(queries),
     )
 
 
-def shopper_prompts(shoppers: KnownShoppers) -> PromptSet:
+def shopper_prompts(tokenizer: SubwordTokenizer, shoppers: KnownShoppers) -> PromptSet:
     """Stage user+query→SID: each search generates the SIDs of what its shopper chose.
 
     Args:
+        tokenizer: cuts queries into features.
         shoppers: the searches, and what was known at each of them.
     """
     searches = shoppers.searches
+    distinct = {query: number for number, query in enumerate(dict.fromkeys(searches.queries))}
+
+    def cut() -> Bags:
+        of_search = np.array([distinct[query] for query in searches.queries])
+        return take_bags(tokenizer.bags(list(distinct)), of_search)
+
     counts = searches.frame["positives"].list.len().to_numpy()
     gains = np.concatenate(searches.gains).astype(np.float64)
     per_search = np.add.reduceat(gains, ragged_offsets(counts)[:-1])
@@ -136,6 +160,7 @@ def shopper_prompts(shoppers: KnownShoppers) -> PromptSet:
         ),
         weight=np.cumsum(np.sqrt(per_search)),
         made_of=None,
+        cut=cut,
         shoppers=shoppers,
     )
 
@@ -167,7 +192,7 @@ def pseudo_prompts(
     index.add(item_vectors)
     n_best = min(config.teacher_items, n_items)
     cuts = fragments.offsets.tolist()
-    chosen = [words[word] for word in fragments.words.tolist()]
+    chosen = [words[word] for word in fragments.ids.tolist()]
     texts = [" ".join(chosen[a:b]) for a, b in itertools.pairwise(cuts)]
     similarity, best = index.search(encoder.encode_cut(texts, bags), n_best)  # (n, n_best) both
     soft = np.exp((similarity - similarity[:, :1]) / config.teacher_temperature).astype(np.float64)
@@ -183,4 +208,5 @@ def pseudo_prompts(
         ),
         weight=np.arange(1.0, count + 1),
         made_of=items,
+        cut=lambda: bags,
     )

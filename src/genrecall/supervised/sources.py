@@ -5,7 +5,7 @@ Shapes: `B` prompts of a batch, `T` targets drawn per prompt.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -42,6 +42,20 @@ class Source:
     share: float
 
 
+class TrainingStage(NamedTuple):
+    """One stage of supervised training.
+
+    Attributes:
+        name: such as `query_to_sid`.
+        number: its place among the stages, from 0; each has a stream of chance of its own.
+        sources: what it learns from.
+    """
+
+    name: str
+    number: int
+    sources: Sequence[Source]
+
+
 class Draw(NamedTuple):
     """What a step draws from one source.
 
@@ -66,7 +80,7 @@ def draw(
         yield Draw(source.prompts, chosen, source.prompts.targets.draw(chosen, targets, rng))
 
 
-def stage_sources(
+def training_stages(
     config: GeneratorConfig,
     data: ShopData,
     embedded: Embedded,
@@ -76,8 +90,8 @@ def stage_sources(
     known: KnownShoppers | None,
     teacher: Teacher | None,
     rng: np.random.Generator,
-) -> Mapping[str, list[Source]]:
-    """The sources of each stage that is trained, in order.
+) -> list[TrainingStage]:
+    """The stages that are trained, in order.
 
     Args:
         config: shares and numbers.
@@ -93,8 +107,8 @@ def stage_sources(
         ConfigError: the shares leave nothing to learn from.
     """
     tokenizer, texts = embedded.encoder.tokenizer, data.catalog.titles
-    of_titles = title_prompts(texts)
-    logged = logged_prompts(data.queries, data.pairs) if data.queries else None
+    of_titles = title_prompts(tokenizer, texts)
+    logged = logged_prompts(tokenizer, data.queries, data.pairs) if data.queries else None
     pseudo = pseudo_prompts(
         embedded.encoder,
         titles,
@@ -114,9 +128,9 @@ def stage_sources(
     sources = {ITEM_TO_SID: [Source(of_titles, 1.0)], QUERY_TO_SID: of_queries}
     if known is not None:
         sources[USER_QUERY_TO_SID] = _shopper_sources(
-            config, shopper_prompts(known), others=of_queries
+            config, shopper_prompts(tokenizer, known), others=of_queries
         )
-    return sources
+    return [TrainingStage(name, n, found) for n, (name, found) in enumerate(sources.items())]
 
 
 def _query_sources(

@@ -20,10 +20,11 @@ from genrecall.generator.load import SHOPPER_FILE, STAGES_FILE, USER_QUERY_TO_SI
 from genrecall.learning.checkpoint import Checkpoints
 from genrecall.learning.processes import is_main, part_processes
 from genrecall.supervised.base import Trainer
-from genrecall.supervised.compact import CompactTrainer, Shop
+from genrecall.supervised.compact.batch import Shop
+from genrecall.supervised.compact.trainer import CompactTrainer
 from genrecall.supervised.distill import Teacher
 from genrecall.supervised.shoppers import KnownShoppers, known_shoppers
-from genrecall.supervised.sources import stage_sources
+from genrecall.supervised.sources import training_stages
 
 _PSEUDO: Final = 2  # a stream of chance of its own, beside those of the steps
 _READS: Final = {"history", "related_categories"}  # settings of what is read of shoppers
@@ -58,7 +59,7 @@ def run(
     if known is not None:
         log.say(f"  {known.describe()}")
         config = _end_early(config, len(known.searches), log)
-    sources = stage_sources(
+    stages = training_stages(
         config,
         data,
         embedded,
@@ -80,13 +81,13 @@ def run(
         trainer = CompactTrainer(config, shop, known, seed=work.seed)
     writes = writing(work.out, kind="generator", inputs=work.inputs) if is_main() else nullcontext()
     with writes as folder:
-        for number, name in enumerate(sources):
-            trainer.train(name, number, sources[name], checkpoints=kept, log=log)
+        for stage in stages:
+            trainer.train(stage, checkpoints=kept, log=log)
             if folder is not None:
-                trainer.save(folder / name)
+                trainer.save(folder / stage.name)
         if folder is not None:
             facts = {"family": config.family, "temperature": config.temperature}
-            write_json(folder / STAGES_FILE, facts | {"stages": list(sources)})
+            write_json(folder / STAGES_FILE, facts | {"stages": [stage.name for stage in stages]})
             if known is not None:
                 reads = config.model_dump(include=_READS)
                 write_json(folder / SHOPPER_FILE, reads | {"pairs": known.pairs})

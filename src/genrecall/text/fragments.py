@@ -5,8 +5,6 @@ They let a shop without a log train, and keep a small log from being learned by 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,20 +23,10 @@ _LONGEST_SPAN = 4
 _LONGEST_SUBSET = 5
 
 
-class Fragments(NamedTuple):
-    """Words chosen from texts.
-
-    Attributes:
-        words: word numbers, one fragment after another, int64 `[total]`.
-        offsets: where each fragment starts, int64 `[n + 1]`.
-    """
-
-    words: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-
-
-def draw_fragments(words: Words, texts: NDArray[np.int64], rng: np.random.Generator) -> Fragments:
+def draw_fragments(words: Words, texts: NDArray[np.int64], rng: np.random.Generator) -> Bags:
     """One fragment of each given text: of the first half some of its words, of the others a span.
+
+    What comes out are numbers of words, a list for each text.
 
     Args:
         words: the texts cut into words.
@@ -48,16 +36,16 @@ def draw_fragments(words: Words, texts: NDArray[np.int64], rng: np.random.Genera
     half = len(texts) // 2
     subset = _draw_subsets(words, texts[:half], rng)
     span = _draw_spans(words, texts[half:], rng)
-    return Fragments(*join_bags(subset, span))
+    return join_bags(subset, span)
 
 
 def drop_words(
     words: Words, texts: NDArray[np.int64], rng: np.random.Generator, *, share: float
-) -> Fragments:
-    """The given texts with a share of their words left out."""
+) -> Bags:
+    """The given texts with a share of their words left out: numbers of words, a list for each."""
     counts = words.word_offsets[texts + 1] - words.word_offsets[texts]
     chosen = Bags(ragged_ranges(words.word_offsets[texts], counts), ragged_offsets(counts))
-    return Fragments(*filter_bags(chosen, rng.random(len(chosen.ids)) >= share))
+    return filter_bags(chosen, rng.random(len(chosen.ids)) >= share)
 
 
 def _draw_spans(words: Words, texts: NDArray[np.int64], rng: np.random.Generator) -> Bags:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from decoding import search
+from kept_log import KeptLog
 from safetensors import safe_open
 from tiny_lm import CONFIG, NOUNS, SPACE, as_generator, make_draw, make_lm, make_prompts
 
@@ -12,19 +13,6 @@ from genrecall.generator.config import StageConfig
 from genrecall.generator.lm.config import LmConfig, LoraConfig
 from genrecall.learning.checkpoint import Checkpoints
 from genrecall.supervised.lm.training import train_lm_stage
-
-
-class Notes(SilentLog):
-    """Keeps what is reported."""
-
-    def __init__(self):
-        self.said, self.events = [], []
-
-    def say(self, text):
-        self.said.append(text)
-
-    def event(self, name, **figures):
-        self.events.append((name, figures))
 
 
 class StoppedError(Exception):
@@ -85,7 +73,7 @@ def test_resuming_equals_an_uninterrupted_run(kind, pretrained, tmp_path):
     whole = train(make_lm(config=config), config)
     with pytest.raises(StoppedError):
         train(make_lm(config=config), config, folder=tmp_path, stop=5)
-    log = Notes()
+    log = KeptLog()
     resumed = train(make_lm(config=config), config, folder=tmp_path, log=log)
     assert "  query_to_sid: resumes at step 3" in log.said
     assert equal(weights(resumed), weights(whole))
@@ -144,7 +132,7 @@ def test_lora_trains_few_weights_and_leaves_a_plain_model(pretrained, tmp_path):
 
 
 def test_every_run_tells_its_speed():
-    log = Notes()
+    log = KeptLog()
     train(make_lm(), log=log)
     (figures,) = [figures for name, figures in log.events if name == "utilization"]
     assert figures["examples_per_second"] > 0

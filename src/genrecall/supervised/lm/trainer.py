@@ -15,7 +15,7 @@ from genrecall.generator.lm.model import LmModel
 from genrecall.generator.prompts import Prompt, write_prompt
 from genrecall.learning.checkpoint import Checkpoints
 from genrecall.supervised.lm.training import PromptBatch, train_lm_stage
-from genrecall.supervised.sources import Draw, Source, draw
+from genrecall.supervised.sources import Draw, TrainingStage, draw
 
 
 class LmTrainer:
@@ -42,23 +42,16 @@ class LmTrainer:
         self.lm = LmModel.make(config.lm, texts=texts, space=table.space, seed=seed)
         self._config, self._table, self._seed = config, table, seed
 
-    def train(
-        self,
-        name: str,
-        number: int,
-        sources: Sequence[Source],
-        *,
-        checkpoints: Checkpoints,
-        log: RunLog,
-    ) -> None:
+    def train(self, stage: TrainingStage, *, checkpoints: Checkpoints, log: RunLog) -> None:
         """See `Trainer.train`. Each stage has a stream of chance of its own, by its number."""
-        stage: StageConfig = getattr(self._config, name)
+        name, number, sources = stage
+        schedule: StageConfig = getattr(self._config, name)
 
         def batch(step: int) -> PromptBatch:
             rng = np.random.default_rng([self._seed, number, step])
             texts: list[str] = []
             codes: list[NDArray[np.int64]] = []
-            for drawn in draw(sources, stage.batch, targets=self._config.targets, rng=rng):
+            for drawn in draw(sources, schedule.batch, targets=self._config.targets, rng=rng):
                 texts += self._write(drawn, rng)
                 codes.append(self._table.codes[drawn.items].astype(np.int64))
             return PromptBatch(texts, np.concatenate(codes))
@@ -66,7 +59,7 @@ class LmTrainer:
         train_lm_stage(
             self.lm,
             batch,
-            stage,
+            schedule,
             self._config.lm,
             name=name,
             seed=self._seed,

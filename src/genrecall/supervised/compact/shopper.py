@@ -31,7 +31,7 @@ from genrecall.generator.compact.model import CompactModel, join_views, read_bag
 from genrecall.generator.compact.shopper import Context, ShopItems, make_context
 from genrecall.generator.config import GeneratorConfig
 from genrecall.index.prefixes import mean_vectors
-from genrecall.supervised.features import PromptFeatures
+from genrecall.supervised.prompt_sets import PromptSet
 from genrecall.supervised.sources import Draw, Source
 
 _COMPARED: Final = 8192  # SIDs in a step's softmax: with more in use, that many are drawn
@@ -42,20 +42,25 @@ class FirstViews:
 
     Args:
         encoder: of stage `embed`.
-        features: of the prompts.
         sources: whose prompts, each source's in their order.
     """
 
-    def __init__(
-        self, encoder: Encoder, features: PromptFeatures, sources: Sequence[Source]
-    ) -> None:
-        cut = [features.cut(source.prompts) for source in sources]
-        self._of = [(encoder.encode_cut(of.texts, of.bags), of.place) for of in cut]
+    def __init__(self, encoder: Encoder, sources: Sequence[Source]) -> None:
+        self._of = [_encode_distinct(encoder, source.prompts) for source in sources]
 
     def __call__(self, source: int, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
         """Vectors of prompts of a source, `[n]` to float32 `[n, D]`."""
         vectors, place = self._of[source]
         return vectors[place[chosen]]
+
+
+def _encode_distinct(
+    encoder: Encoder, prompts: PromptSet
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    number: dict[str, int] = {}
+    place = np.array([number.setdefault(text, len(number)) for text in prompts.texts])
+    _, first = np.unique(place, return_index=True)
+    return encoder.encode_cut(list(number), prompts.bags_of(first)), place
 
 
 class SidDistribution:
@@ -103,14 +108,10 @@ class SidDistribution:
 
 
 def draw_states(
-    model: CompactModel,
-    drawn: Sequence[Draw],
-    first_views: FirstViews,
-    features: PromptFeatures,
+    model: CompactModel, drawn: Sequence[Draw], first_views: FirstViews
 ) -> tuple[Tensor, Tensor]:
     """What the drawn prompts mean anonymously: states `[B, W]` and views `[B, D]`."""
-    bags = join_bags(*(features.of(d.prompts, d.chosen) for d in drawn))
-    hidden, own = read_bags(model, bags)
+    hidden, own = read_bags(model, join_bags(*(d.prompts.bags_of(d.chosen) for d in drawn)))
     first = np.concatenate([first_views(source, d.chosen) for source, d in enumerate(drawn)])
     # Tensors made in inference mode take part in no graph; copies do.
     return hidden.clone(), torch.from_numpy(join_views(first, own))

@@ -1,0 +1,37 @@
+"""What the data stage has written, read back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from genrecall.data.shop_data import ShopData
+from genrecall.data.shoppers import CHOICES_FILE, USERS_FILE, Shoppers
+from genrecall.data.tables import Catalog, Searches
+from genrecall.foundation.artifact import Artifact
+
+KIND: Final = "data"
+
+
+def load_tables(artifact: Artifact) -> tuple[Catalog, Searches]:
+    """Read back the items and the searches."""
+    return load_catalog(artifact), Searches(pl.read_parquet(artifact.file("searches.parquet")))
+
+
+def load_catalog(artifact: Artifact) -> Catalog:
+    """Read back the items alone; a bundle holds no more of the stage."""
+    return Catalog(pl.read_parquet(artifact.file("items.parquet")))
+
+
+def load_shoppers(artifact: Artifact) -> Shoppers | None:
+    """Read back what `run` wrote about shoppers; None if the shop knows nothing of them."""
+    known = {USERS_FILE, CHOICES_FILE} & artifact.files.keys()
+    return Shoppers.load(artifact) if known else None
+
+
+def load_shop(artifact: Artifact) -> ShopData:
+    """Read back all that `run` wrote of the shop."""
+    catalog, searches = load_tables(artifact)
+    shoppers = load_shoppers(artifact)
+    return ShopData(catalog, searches, None if shoppers is None else shoppers.users)

@@ -1,0 +1,136 @@
+"""Trains the compact family: item→SID, query→SID, and then user+query→SID.
+
+Two losses share the encoder; see `loss.py`. The look-ahead takes no part in them, since on training
+queries the dense vectors are too good and the heads would learn only what they leave over. The last
+stage trains other weights; see `shopper.py`.
+
+Each step draws its own chance from `(seed, stage, step)`, so a run that resumes from a checkpoint
+sees exactly what an uninterrupted one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from genrecall.foundation.progress import RunLog
+from genrecall.generator.compact.model import CompactModel, join_views, read_bags
+from genrecall.generator.compact.shopper import ShopItems, ShopperModel
+from genrecall.generator.config import GeneratorConfig, StageConfig
+from genrecall.generator.load import OWN_VECTORS, USER_QUERY_TO_SID
+from genrecall.learning.checkpoint import Checkpoints
+from genrecall.learning.loop import train_steps
+from genrecall.supervised.compact.batch import Shop, draw_batch
+from genrecall.supervised.compact.loss import batch_loss, level_losses
+from genrecall.supervised.compact.shopper import (
+    FirstViews,
+    SidDistribution,
+    draw_context,
+    draw_states,
+)
+from genrecall.supervised.shoppers import KnownShoppers
+from genrecall.supervised.sources import Source, TrainingStage, draw
+
+_AT_ONCE: Final = 8192  # titles encoded together: bounds the memory
+
+Losses = Callable[[np.random.Generator], dict[str, Tensor]]
+"""What a step measures with the chance that it is given; `loss` is minimized."""
+
+
+class CompactTrainer:
+    """Trains a compact model stage by stage.
+
+    Args:
+        config: sizes, rates and shares.
+        shop: the catalog.
+        known: searches with their shoppers; None for no stage 3.
+        seed: same seed, same weights.
+    """
+
+    def __init__(
+        self, config: GeneratorConfig, shop: Shop, known: KnownShoppers | None, *, seed: int
+    ) -> None:
+        torch.manual_seed(seed)
+        self.model = CompactModel(
+            space=shop.trie.space,
+            n_features=shop.encoder.tokenizer.n_features,
+            width=config.width,
+            dim=shop.vectors.shape[1],
+        )
+        self._config, self._shop, self._known, self._seed = config, shop, known, seed
+
+    def train(self, stage: TrainingStage, *, checkpoints: Checkpoints, log: RunLog) -> None:
+        """See `Trainer.train`. Each stage has a stream of chance of its own, by its number."""
+        name, number, sources = stage
+        schedule: StageConfig = getattr(self._config, name)
+        model: nn.Module = self.model
+        if name == USER_QUERY_TO_SID and self._known is not None:
+            model, losses = self._personal(self._known, sources, schedule.batch)
+        else:
+            losses = self._general(sources, schedule.batch)
+        train_steps(
+            name,
+            model,
+            lambda step: losses(np.random.default_rng([self._seed, number, step])),
+            schedule=schedule,
+            checkpoints=checkpoints,
+            log=log,
+        )
+
+    def _general(self, sources: Sequence[Source], size: int) -> Losses:
+        """Losses of the stages that train the whole model."""
+
+        def losses(rng: np.random.Generator) -> dict[str, Tensor]:
+            batch = draw_batch(self._shop, sources, size, self._config, rng)
+            temperature = self._config.temperature
+            loss = batch_loss(self.model, self._shop.trie, batch, temperature=temperature)
+            return {"loss": loss.total, "match": loss.match}
+
+        return losses
+
+    def _personal(
+        self, known: KnownShoppers, sources: Sequence[Source], size: int
+    ) -> tuple[ShopperModel, Losses]:
+        """What reads the shopper, to be trained alone, and its losses."""
+        shop, config, model = self._shop, self._config, self.model
+        items = ShopItems(shop.sid_of_item, join_views(shop.vectors, self._own_vectors()))
+        torch.manual_seed(self._seed)
+        model.requires_grad_(False)
+        shopper = model.read_shoppers(
+            known.pairs,
+            dim=items.views.shape[1],
+            n_leaves=len(shop.trie),
+            length=config.history,
+        )
+        first_views = FirstViews(shop.encoder, sources)
+        sids = SidDistribution(items, len(shop.trie), temperature=config.temperature)
+
+        def losses(rng: np.random.Generator) -> dict[str, Tensor]:
+            drawn = list(draw(sources, size, targets=config.targets, rng=rng))
+            states = draw_states(model, drawn, first_views)
+            hidden, views = shopper(*states, draw_context(drawn, items, config, rng))
+            targets = np.concatenate([of_source.items for of_source in drawn])
+            leaves = torch.from_numpy(shop.sid_of_item[targets])
+            levels = level_losses(model, shop.trie, hidden, leaves)
+            match = sids.loss(views, leaves, rng)
+            return {"loss": levels[0] + levels[1] + levels[2] + match, "match": match}
+
+        return shopper, losses
+
+    def save(self, folder: Path) -> None:
+        """Write the weights, and the generator's own vectors of all titles."""
+        self.model.save(folder)
+        np.save(folder / OWN_VECTORS, self._own_vectors())
+
+    def _own_vectors(self) -> NDArray[np.float32]:
+        titles = self._shop.titles
+        starts = range(0, len(titles), _AT_ONCE)
+        blocks = [np.arange(start, min(start + _AT_ONCE, len(titles))) for start in starts]
+        own = [read_bags(self.model, self._shop.title_bags(block))[1] for block in blocks]
+        return np.concatenate(own)
