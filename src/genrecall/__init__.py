@@ -11,6 +11,7 @@ print(hits[0].item_id, hits[0].title)
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from genrecall.foundation.errors import (
@@ -23,32 +24,44 @@ from genrecall.foundation.errors import (
 )
 
 if TYPE_CHECKING:
-    from genrecall.bundle import load
+    from genrecall.bundle import load, open_bundle
+    from genrecall.channels.answer import Answer, Beam, Hit
+    from genrecall.channels.base import Request
     from genrecall.data.shoppers import Shopper
 
 __version__ = "0.1.0"
 
+_LATE = {
+    "Answer": "genrecall.channels.answer",
+    "Beam": "genrecall.channels.answer",
+    "Hit": "genrecall.channels.answer",
+    "Request": "genrecall.channels.base",
+    "Shopper": "genrecall.data.shoppers",
+    "load": "genrecall.bundle",
+    "open_bundle": "genrecall.bundle",
+}
+"""Imported when they are first used: some bring torch, a second."""
+
 __all__ = [
+    "Answer",
     "ArtifactError",
+    "Beam",
     "ConfigError",
     "DataError",
     "FilterError",
     "GenRecallError",
+    "Hit",
+    "Request",
     "RequestError",
     "Shopper",
     "__version__",
     "load",
+    "open_bundle",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Import `load` and `Shopper` when they are first used: `load` brings torch, a second."""
-    if name == "Shopper":
-        from genrecall.data.shoppers import Shopper
-
-        return Shopper
-    if name == "load":
-        from genrecall.bundle import load
-
-        return load
-    raise AttributeError(f"module 'genrecall' has no attribute {name!r}")
+    """Import the late ones."""
+    if name not in _LATE:
+        raise AttributeError(f"module 'genrecall' has no attribute {name!r}")
+    return getattr(import_module(_LATE[name]), name)

@@ -122,11 +122,20 @@ def load(path: str | Path) -> GenerativeChannel:
     Raises:
         ArtifactError: the bundle is missing, damaged or of another schema; the file is named.
     """
-    return open_bundle(open_artifact(Path(path), kind=KIND)).generative()
+    return open_bundle(path).generative()
 
 
-def open_bundle(bundle: Artifact) -> OpenBundle:
-    """Read a bundle.
+def open_bundle(path: str | Path) -> OpenBundle:
+    """Open a bundle for all its channels, and for more items.
+
+    Raises:
+        ArtifactError: the bundle is missing, damaged or of another schema; the file is named.
+    """
+    return read_bundle(open_artifact(Path(path), kind=KIND))
+
+
+def read_bundle(bundle: Artifact) -> OpenBundle:
+    """Read a bundle that was opened as an artifact.
 
     Raises:
         ArtifactError: a version with other settings made it.

@@ -9,13 +9,12 @@ import polars as pl
 import pytest
 
 import genrecall
-from genrecall.bundle import KIND, open_bundle
+from genrecall.bundle import open_bundle
 from genrecall.channels.base import Ranking, Request
 from genrecall.channels.config import ChannelsConfig, GenerativeConfig
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import Catalog
-from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ArtifactError, FilterError, RequestError
 from genrecall.generator.load import STAGES
 from genrecall.index.live import LiveItems
@@ -25,7 +24,7 @@ QUERIES = ["red cordless drill", "coffee maker", "shoes", "blue lamp", "Acme", "
 
 @pytest.fixture(scope="module")
 def parts(shop_run):
-    return open_bundle(open_artifact(shop_run.bundle, kind=KIND))
+    return open_bundle(shop_run.bundle)
 
 
 @pytest.fixture(scope="module")

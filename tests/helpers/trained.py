@@ -8,7 +8,6 @@ from torch import nn
 
 from genrecall.bundle import OpenBundle, open_bundle
 from genrecall.decode.reference import ReferenceEngine
-from genrecall.foundation.artifact import open_artifact
 from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.generator.load import QUERY_TO_SID, load_generator
 
@@ -48,7 +47,7 @@ class Trained:
 
 def load_trained(shop_run, stage=QUERY_TO_SID, **changes):
     """Load the generator of a run; `changes` replace what it is loaded with."""
-    parts = open_bundle(open_artifact(shop_run.bundle, kind="bundle"))
+    parts = open_bundle(shop_run.bundle)
     inputs = {
         "encoder": parts.encoder,
         "items": parts.items,

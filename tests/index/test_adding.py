@@ -6,7 +6,6 @@ from polars.testing import assert_frame_equal
 from genrecall.bundle import open_bundle
 from genrecall.channels.base import Request
 from genrecall.data.tables import ITEMS
-from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import DataError
 from genrecall.generator.load import STAGES
 from genrecall.quantize.load import load_sids
@@ -23,7 +22,7 @@ NEW = [
 
 @pytest.fixture(scope="module")
 def parts(shop_run):
-    return open_bundle(open_artifact(shop_run.bundle, kind="bundle"))
+    return open_bundle(shop_run.bundle)
 
 
 def frame(rows=NEW, **changes):

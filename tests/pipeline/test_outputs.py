@@ -3,14 +3,13 @@ import pytest
 
 from genrecall.bundle import open_bundle
 from genrecall.channels.base import Request
-from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ArtifactError
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.stages import open_made
 
 
 def test_stages_are_opened_as_the_bundle_of_them(shop_run):
-    bundle = open_bundle(open_artifact(shop_run.bundle, kind="bundle"))
+    bundle = open_bundle(shop_run.bundle)
     stages = open_made(shop_run, bundle.channels)
     asked = [Request("red drill")]
     for name in ("generative", "dense", "lexical"):

@@ -211,7 +211,7 @@ def test_another_process_takes_part_in_every_shared_stage(tmp_path):
 
 
 def test_the_artifact_says_at_which_temperature_it_serves(tmp_path, shop_run):
-    parts = open_bundle(open_artifact(shop_run.bundle, kind="bundle"))
+    parts = open_bundle(shop_run.bundle)
     facts = parts.stages["generator"].read_json("stages.json")
     assert facts["temperature"] == 0.05
     assert parts.generative().generator.look_ahead.temperature == 0.05

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from genrecall.bundle import KIND, open_bundle
+from genrecall.bundle import KIND, read_bundle
 from genrecall.config import Config
 from genrecall.data.load import KIND as DATA
 from genrecall.data.load import load_shop
@@ -46,14 +46,14 @@ def evaluate_bundle(
     outputs = Outputs(bundle.parent)
     read = open_artifact(data or outputs.stage("data"), kind=DATA)
     shop = load_shop(read)
-    loaded = open_bundle(opened)
+    loaded = read_bundle(opened)
     if read.digest != opened.meta.get("data"):
         raise ArtifactError(
             f"{read.path} holds other items, searches or splits than {bundle} was made of, so it "
             "might measure what the bundle was trained on. Give the data stage of the bundle's own "
             "run with --data, or run the pipeline again."
         )
-    config = Config.model_validate(opened.meta["config"])  # `open_bundle` has seen that it is ours
+    config = Config.model_validate(opened.meta["config"])  # `read_bundle` has seen that it is ours
     set_threads(config.threads)
     log = FileLog(outputs.log)
     log.event("evaluate", bundle=str(bundle), digest=opened.digest, split=split)

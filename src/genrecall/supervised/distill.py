@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.bundle import open_bundle
+from genrecall.bundle import read_bundle
 from genrecall.decode.reference import ReferenceEngine
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import ConfigError
@@ -116,7 +116,7 @@ def open_teacher(bundle: Artifact, table: SidTable, log: RunLog) -> Teacher:
         ArtifactError: the bundle is damaged or of other settings.
         ConfigError: the bundle has other SIDs.
     """
-    parts = open_bundle(bundle)
+    parts = read_bundle(bundle)
     theirs = parts.items.table
     if theirs.space != table.space or not np.array_equal(theirs.codes, table.codes):
         raise ConfigError(
