@@ -241,4 +241,4 @@ def test_code_in_the_package_docstring_runs(shop_run, capsys):
 def test_shown_code_runs(path, code, shop_run, capsys):
     code = code.replace("runs/demo/bundle", str(shop_run.bundle))
     exec(compile(code, path.name, "exec"), {})
-    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert len(capsys.readouterr().out.splitlines()) == {README: 3, REFERENCE: 6}[path]

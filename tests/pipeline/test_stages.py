@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_shop import SETTINGS, write_shop
 
-from genrecall.bundle import open_bundle
+from genrecall.bundle import open_bundle, read_bundle
 from genrecall.config import load_config
 from genrecall.foundation.artifact import Artifact, open_artifact, write_json, writing
 from genrecall.foundation.errors import ArtifactError, ConfigError
@@ -60,7 +60,7 @@ def test_one_entry_makes_a_stage(shop):
     assert sorted(bundle.parts) == ["counts", "data", "embed", "generator", "quantize"]
     assert list(bundle.part("counts").files) == ["counts.json"]
     assert "red cordless drill" in bundle.part("counts").read_json("counts.json")
-    assert open_bundle(bundle).generative().recall("red cordless drill", k=3)
+    assert read_bundle(bundle).generative().recall("red cordless drill", k=3)
 
     def again(config, **options):
         return run(config, outputs, log=SilentLog(), stages=WITH_COUNTS, **options).ran
