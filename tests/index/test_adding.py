@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import polars as pl
 import pytest
@@ -152,3 +154,23 @@ def test_columns_may_stand_in_any_order(parts):
 def test_unusable_items_are_refused(parts, items, message):
     with pytest.raises(DataError, match=message):
         parts.with_items(items)
+
+
+def test_more_items_need_nothing_from_disk(shop_run, tmp_path):
+    shutil.copytree(shop_run.bundle, tmp_path / "bundle")
+    opened = open_bundle(tmp_path / "bundle")
+    expected = answers(opened.with_items(frame()))
+    for channel in channels(opened):
+        channel.rank([Request("lamp")], 1)
+    opened.with_items(frame(NEW[:1]))
+    shutil.rmtree(tmp_path / "bundle")
+    grown = opened.with_items(frame(NEW[:2])).with_items(frame(NEW[2:]))
+    assert_same_answers(expected, answers(grown))
+
+
+def test_what_was_open_before_keeps_answering_as_before(parts):
+    channel, before = parts.generative(), answers(parts)
+    grown = parts.with_items(frame())
+    assert len(grown.items) == len(parts.items) + len(NEW)
+    assert channel.items is parts.generative().items
+    assert_same_answers(before, answers(parts))
