@@ -228,7 +228,7 @@ def judge(table: SidTable, grown: Grown) -> Judged:
 
 def look_ahead_beams(table: SidTable, grown: Grown) -> NDArray[np.int64]:
     """The SIDs with the largest log-sum-exp of query-item similarity, best first: `[M, B]`."""
-    items = LiveItems.of(grown.catalog, table, grown.vectors)
+    items = LiveItems(grown.catalog, table, grown.vectors)
     look_ahead = LookAhead(items.trie, items.means, table.sizes, temperature=grown.temperature)
     width = min(_WIDEST, len(table.packed))
     best = [

@@ -6,9 +6,10 @@ a bundle and the stage outputs of a running pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -49,8 +50,7 @@ class OpenBundle:
     encoder: Encoder
     stages: Mapping[str, Artifact]
     channels: ChannelsConfig
-    _generators: dict[str, Generator[Any]] = field(default_factory=dict, init=False, repr=False)
-    _sids: list[FrozenSids] = field(default_factory=list, repr=False)
+    _models: _Models = field(default_factory=lambda: _Models(), init=False, repr=False)
 
     def with_items(self, items: pl.DataFrame) -> OpenBundle:
         """This bundle over a catalog with more items; nothing is trained, nothing here changes.
@@ -67,12 +67,9 @@ class OpenBundle:
         Raises:
             DataError: unusable items, or such as are in the catalog already.
         """
-        if not self._sids:
-            self._sids.append(load_sids(self.stages["quantize"]))
-        more = add_items(self.items, items, encoder=self.encoder, sids=self._sids[0])
-        grown = replace(self, items=more)
-        for stage, generator in self._generators.items():
-            grown._generators[stage] = generator.over(grown.items)
+        sids = self._models.sids(self.stages["quantize"])
+        grown = replace(self, items=add_items(self.items, items, encoder=self.encoder, sids=sids))
+        grown._models.follow(self._models, grown.items)
         return grown
 
     @property
@@ -105,15 +102,46 @@ class OpenBundle:
         return LexicalChannel(self.items, self.channels.lexical)
 
     def _generator(self, stage: str) -> Generator[Any]:
-        if stage not in self._generators:
-            self._generators[stage] = load_generator(
+        def read() -> Generator[Any]:
+            return load_generator(
                 self.stages["generator"],
                 stage,
                 encoder=self.encoder,
                 items=self.items,
                 head_weight=self.channels.generative.head_weight,
             )
-        return self._generators[stage]
+
+        return self._models.generator(stage, read)
+
+
+class _Models:
+    """What was read from disk for one view of the items, each when it was first needed.
+
+    Several threads may ask.
+    """
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._generators: dict[str, Generator[Any]] = {}
+        self._sids: FrozenSids | None = None
+
+    def sids(self, quantize: Artifact) -> FrozenSids:
+        with self._lock:
+            if self._sids is None:
+                self._sids = load_sids(quantize)
+            return self._sids
+
+    def generator(self, stage: str, read: Callable[[], Generator[Any]]) -> Generator[Any]:
+        with self._lock:
+            if stage not in self._generators:
+                self._generators[stage] = read()
+            return self._generators[stage]
+
+    def follow(self, other: _Models, items: LiveItems) -> None:
+        """Take what the view before has read, over the items of this one."""
+        with other._lock:
+            generators, self._sids = dict(other._generators), other._sids
+        self._generators = {stage: known.over(items) for stage, known in generators.items()}
 
 
 def load(path: str | Path) -> GenerativeChannel:
@@ -153,5 +181,5 @@ def read_bundle(bundle: Artifact) -> OpenBundle:
 def assemble(stages: Mapping[str, Artifact], *, channels: ChannelsConfig) -> OpenBundle:
     """Put stage outputs together as a bundle does."""
     encoder, vectors = load_embedded(stages["embed"])
-    items = LiveItems.of(load_catalog(stages["data"]), load_table(stages["quantize"]), vectors)
+    items = LiveItems(load_catalog(stages["data"]), load_table(stages["quantize"]), vectors)
     return OpenBundle(items, encoder, stages, channels)

@@ -10,7 +10,7 @@ import pytest
 
 import genrecall
 from genrecall.bundle import open_bundle
-from genrecall.channels.base import Ranking, Request
+from genrecall.channels.base import Request
 from genrecall.channels.config import ChannelsConfig, GenerativeConfig
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import Catalog
@@ -43,17 +43,13 @@ def with_columns(parts, **columns):
     frame = items.catalog.frame.with_columns(
         **{name: pl.Series(name, values) for name, values in columns.items()}
     )
-    return dataclasses.replace(
-        parts, items=LiveItems.of(Catalog(frame), items.table, items.vectors)
-    )
+    return dataclasses.replace(parts, items=LiveItems(Catalog(frame), items.table, items.vectors))
 
 
 def explain(channel, query, *, beam=10, titles=3, filters=None):
     """A search of so many beams, explained."""
-    beams = channel.generate([Request(query, filters=filters)], beam)
-    nothing = np.empty(0, dtype=np.int32)
-    ranking = Ranking(nothing, nothing.astype(np.float32), beams[0])
-    return channel.explain(ranking, filters, beams=beam, titles=titles)
+    (read,) = channel.read([Request(query, filters=filters)])
+    return channel.explain(channel.search(read, beam)[0], read.masks[0], titles=titles)
 
 
 def available(channel):
@@ -262,6 +258,11 @@ class TestOrder:
 
 
 class TestExplain:
+    @pytest.mark.parametrize("given", [{"beams": 0}, {"beams": -1}, {"titles": -1}])
+    def test_an_explanation_of_nothing_is_refused(self, channel, given):
+        with pytest.raises(RequestError, match="an explanation has at least one SID"):
+            channel.answer(Request("drill"), 5, **given)
+
     @pytest.mark.parametrize("query", QUERIES)
     def test_it_tells_of_the_generated_sids(self, channel, query):
         beams = channel.generate([Request(query)], 8)

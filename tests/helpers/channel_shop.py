@@ -44,7 +44,7 @@ def live_items(catalog):
     """A catalog with hashed titles as vectors, and a SID for every item."""
     n = len(catalog)
     codes = np.column_stack([np.zeros((n, 2), dtype=np.int32), np.arange(n, dtype=np.int32)])
-    return LiveItems.of(catalog, SidTable(SidSpace((1, 1, n)), codes), encode(catalog.titles))
+    return LiveItems(catalog, SidTable(SidSpace((1, 1, n)), codes), encode(catalog.titles))
 
 
 def with_vectors(items, vectors):

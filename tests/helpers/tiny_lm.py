@@ -72,7 +72,7 @@ class HashedWords:
 
 
 ITEMS = dataclasses.replace(
-    shop_of([" ".join(WORDS)] * len(TRIE)), table=SidTable(SPACE, TRIE.sids), trie=TRIE
+    shop_of([" ".join(WORDS)] * len(TRIE)), table=SidTable(SPACE, TRIE.sids)
 )
 SHOPPER = ShopperSettings(frozenset([("gender", "female"), ("gender", "male")]), history=20)
 

@@ -1,4 +1,6 @@
+import dataclasses
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
@@ -174,3 +176,23 @@ def test_what_was_open_before_keeps_answering_as_before(parts):
     assert len(grown.items) == len(parts.items) + len(NEW)
     assert channel.items is parts.generative().items
     assert_same_answers(before, answers(parts))
+
+
+def test_threads_may_ask_while_items_are_added(shop_run):
+    opened = open_bundle(shop_run.bundle)
+    stages = [*STAGES, *STAGES]
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(lambda s=s: opened.generative(s).items) for s in stages]
+        grown = [pool.submit(opened.with_items, frame()) for _ in range(4)]
+        by_stage = [future.result() for future in asked]
+        sizes = {len(future.result().items) for future in grown}
+    assert sizes == {len(opened.items) + len(NEW)}
+    assert all(one is other for one, other in zip(by_stage[:3], by_stage[3:], strict=True))
+
+
+def test_other_stages_have_their_own_sids(shop_run):
+    opened = open_bundle(shop_run.bundle)
+    opened.with_items(frame())
+    other = dataclasses.replace(opened, stages={**opened.stages, "quantize": None})
+    with pytest.raises(AttributeError):  # they are read, not those of before
+        other.with_items(frame())

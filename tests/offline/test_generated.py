@@ -1,36 +1,146 @@
-"""What the generative channel says of searches, from one reading."""
+"""The generative channel in an evaluation: what it says, and how often it reads."""
 
 import numpy as np
 import pytest
 
-from genrecall.bundle import load
+from genrecall.bundle import open_bundle
 from genrecall.channels.base import Request
-from genrecall.offline.generated import answer_searches
+from genrecall.channels.generative import GenerativeChannel
+from genrecall.data.load import load_shop
+from genrecall.data.shoppers import Shopper
+from genrecall.evaluate.config import EvaluateConfig
+from genrecall.foundation.progress import SilentLog
+from genrecall.funnel.config import FusionConfig
+from genrecall.generator.compact.generator import CompactGenerator
+from genrecall.offline import measure
+from genrecall.offline.generated import GeneratedAnswers, answer_searches
 from genrecall.offline.requests import DistinctRequests
 
-QUERIES = ["red drill", "blue lamp", "red drill", "xyzzy"]
+MIA = Shopper(history=("item-3", "item-7"))
+PERSONALISED = [
+    Request("red lamp", MIA),
+    Request("coffee maker"),
+    Request("☂"),
+    Request("saw", MIA),
+]
+ANONYMOUS = [Request("red lamp"), Request("coffee maker"), Request("☂"), Request("saw")]
 
 
 @pytest.fixture(scope="module")
-def channel(shop_run):
-    return load(shop_run.bundle)
+def bundle(shop_run):
+    return open_bundle(shop_run.bundle)
 
 
-def test_searches_are_answered_as_the_channel_answers_them(channel):
-    asked = [Request(query) for query in QUERIES]
+@pytest.fixture
+def reads(monkeypatch):
+    """Texts and histories of all prompts that generators read."""
+    seen = []
+    read = CompactGenerator.read
+
+    def counted(generator, prompts):
+        seen.extend((prompt.text, prompt.history) for prompt in prompts)
+        return read(generator, prompts)
+
+    monkeypatch.setattr(CompactGenerator, "read", counted)
+    return seen
+
+
+def assert_equal_beams(one, other):
+    np.testing.assert_array_equal(one.leaves, other.leaves)
+    np.testing.assert_allclose(one.logprob, other.logprob, atol=1e-5)
+
+
+@pytest.mark.parametrize("wide", [4, 9])
+def test_it_says_what_the_channel_says_and_reads_once(bundle, reads, wide):
+    channel: GenerativeChannel = bundle.generative()
+    generated = GeneratedAnswers(channel, 20, {wide: PERSONALISED, 5: ANONYMOUS})
+    assert len(generated) == 6
+    assert sorted(reads) == sorted(set(reads))
+    assert len(reads) == 6
+    for requests, width in ((PERSONALISED, wide), (ANONYMOUS, 5), (ANONYMOUS[::-1], 5)):
+        for ranking, expected in zip(
+            generated.rank(requests, 20), channel.rank(requests, 20), strict=True
+        ):
+            assert ranking.rows.tolist() == expected.rows.tolist()
+            assert_equal_beams(ranking.beams, expected.beams)
+        assert_equal_beams(generated.generate(requests, width), channel.generate(requests, width))
+        vectors = [read.reading.queries for read in channel.read(requests)]
+        np.testing.assert_allclose(generated.encode(requests), np.concatenate(vectors), atol=1e-6)
+    assert generated.prompt(PERSONALISED[0]).history == (3, 7)
+    assert generated.widest == max(wide, 5)
+
+
+def test_many_requests_of_one_kind_and_none_of_the_other_in_a_part(bundle):
+    """Requests are read in parts; a part may hold none that is searched at some width."""
+    many = [Request(f"red lamp {n}") for n in range(150)]
+    generated = GeneratedAnswers(bundle.generative(), 5, {7: many[:70], 3: many[70:]})
+    assert (generated.generate(many[:70], 7).leaves >= 0).any(axis=1).all()
+    assert (generated.generate(many[70:], 3).leaves >= 0).all()
+
+
+def test_nothing_asked_nothing_said(bundle):
+    assert len(GeneratedAnswers(bundle.generative(), 5, {3: []})) == 0
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_an_evaluation_reads_each_distinct_request_once(bundle, shop_run, reads, split):
+    shop = load_shop(shop_run.open_stage("data"))
+    config = EvaluateConfig(latency_searches=0, beam=10, curve_beam=20)
+    offline = measure.evaluate(
+        bundle,
+        shop,
+        split=split,
+        plan=measure.Plan(config, FusionConfig()),
+        health={},
+        log=SilentLog(),
+    )
+    stages = bundle.trained
+    assert offline.evidence is not None
+    personalised = {
+        (prompt.text, prompt.history)
+        for prompt in map(offline.evidence.generated.prompt, offline.evidence.requests.distinct)
+    }
+    queries = {query for query, _ in personalised}
+    anonymous = {(query, ()) for query in queries}
+    # The last stage reads both forms, each earlier one the anonymous form.
+    assert len(reads) == len(personalised | anonymous) + (len(stages) - 1) * len(anonymous)
+    assert set(reads) == personalised | anonymous
+
+
+def test_searches_are_answered_as_the_channel_answers_them(bundle):
+    channel = bundle.generative()
+    asked = [Request(query) for query in ("red drill", "blue lamp", "red drill", "xyzzy")]
     answers = answer_searches(channel, DistinctRequests(asked), 20, 10)
     for ranking, alone in zip(answers.rankings, channel.rank(asked, 20), strict=True):
         np.testing.assert_array_equal(ranking.rows, alone.rows)
     np.testing.assert_array_equal(answers.sids, channel.generate(asked, 10).leaves)
 
 
-def test_each_distinct_request_is_read_once(channel, monkeypatch):
-    read, of_generator = [], channel.generator.read
+@pytest.fixture(scope="module")
+def generated(bundle):
+    return GeneratedAnswers(bundle.generative(), 5, {3: ANONYMOUS})
 
-    def keep(prompts):
-        read.extend(prompt.text for prompt in prompts)
-        return of_generator(prompts)
 
-    monkeypatch.setattr(channel.generator, "read", keep)
-    answer_searches(channel, DistinctRequests([Request(query) for query in QUERIES]), 20, 10)
-    assert read == ["red drill", "blue lamp", "xyzzy"]
+def test_nothing_is_asked_nothing_is_answered(generated):
+    assert generated.rank([], 5) == []
+    assert generated.generate([], 3).leaves.shape == (0, 3)
+    assert generated.encode([]).shape == (0, generated.channel.items.views.shape[1])
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda g: g.rank(ANONYMOUS, 6), "k=6, and these answers were made with k=5"),
+        (lambda g: g.generate(ANONYMOUS, 4), "beam=4, and these answers were searched with 3"),
+        (lambda g: g.rank([Request("zzz")], 5), r"\('zzz', None\) was not read; .* of 4 others"),
+        (lambda g: g.rank([Request("saw", filters={"color": "red"})], 5), "has filters"),
+    ],
+)
+def test_what_was_not_read_is_told(generated, ask, message):
+    with pytest.raises(ValueError, match=message):
+        ask(generated)
+
+
+def test_requests_with_filters_are_no_searches_of_a_log():
+    with pytest.raises(ValueError, match="has filters, and an evaluation tells requests apart"):
+        DistinctRequests([Request("saw", filters={"color": "red"})])

@@ -104,7 +104,7 @@ def test_the_loss_is_what_decoding_says_of_the_same_paths(parts):
     model = CompactModel(space=space, n_features=tokenizer.n_features, width=16, dim=8)
     for weight in model.parameters():
         nn.init.normal_(weight, std=0.3)
-    items = LiveItems.of(parts.items.catalog, table, parts.items.vectors)
+    items = LiveItems(parts.items.catalog, table, parts.items.vectors)
     nothing = np.zeros((120, parts.encoder.dim + 8), dtype=np.float32)
     serving = CompactServing(head_weight=1.0, temperature=0.05, shopper=ShopperSettings())
     generator = CompactGenerator(model, parts.encoder, items.seen_as(nothing), serving)

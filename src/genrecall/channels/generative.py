@@ -39,11 +39,14 @@ class ReadRequests:
 
     Attributes:
         reading: of the generator, `Q` prompts.
-        masks: items that each may be answered with, bool `[N]`; None for all.
+        masks: items that each may be answered with, bool `[N]`; None for all. Requests with equal
+            filters share one.
+        valid: SIDs that each may generate, bool `[S]`; shared likewise.
     """
 
     reading: Reading[Any]
     masks: Sequence[Mask | None]
+    valid: Sequence[Mask]
 
     def __len__(self) -> int:
         return len(self.masks)
@@ -99,34 +102,36 @@ class GenerativeChannel:
             request: what was searched.
             k: items at most.
             beams: SIDs to explain at most, the most probable ones.
-            titles: of an explained SID.
+            titles: of an explained SID at most.
 
         Raises:
-            RequestError: an empty query, or `k < 1`.
+            RequestError: an empty query, `k < 1`, `beams < 1` or `titles < 0`.
             FilterError: an unknown field or unusable condition.
         """
-        (ranking,) = self.rank([request], k)
-        explained = self.explain(ranking, request.filters, beams=beams, titles=titles)
+        check_requests([request], k)
+        if beams < 1 or titles < 0:
+            raise RequestError(
+                f"beams={beams}, titles={titles}: an explanation has at least one SID, and no or "
+                "more titles of each."
+            )
+        (read,) = self.read([request])
+        (ranking,) = self.rank_read(read, k)
+        assert ranking.beams is not None
+        shown = Beams(ranking.beams.leaves[:beams], ranking.beams.logprob[:beams])
+        explained = self.explain(shown, read.masks[0], titles=titles)
         return Answer(request.query, self._hits(ranking), explained)
 
-    def explain(
-        self, ranking: Ranking, filters: Filters | None = None, *, beams: int = 10, titles: int = 3
-    ) -> list[Beam]:
-        """The SIDs behind a ranking of this channel, most probable first.
+    def explain(self, beams: Beams, mask: Mask | None = None, *, titles: int = 3) -> list[Beam]:
+        """SIDs of one search, with what stands behind them.
 
         Args:
-            ranking: as answered.
-            filters: of its request.
-            beams: SIDs at most.
+            beams: of one request, `[B]`.
+            mask: items that it may be answered with, bool `[N]`; None for all.
             titles: of each SID at most.
         """
-        if ranking.beams is None:
-            return []
-        mask = self.items.mask(filters)
-        leaves, logprob = ranking.beams.leaves[:beams], ranking.beams.logprob[:beams]
         return [
             self._explain_beam(leaf, nats, mask, titles)
-            for leaf, nats in zip(leaves.tolist(), logprob.tolist(), strict=True)
+            for leaf, nats in zip(beams.leaves.tolist(), beams.logprob.tolist(), strict=True)
             if leaf >= 0
         ]
 
@@ -158,11 +163,17 @@ class GenerativeChannel:
         Raises:
             FilterError: an unknown field or unusable condition.
         """
-        masks = [self.items.mask(request.filters) for request in requests]
         for start in range(0, len(requests), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            reading = self.generator.read([self._prompt(request) for request in requests[part]])
-            yield ReadRequests(reading, masks[part])
+            part = requests[start : start + _AT_ONCE]
+            allowed = self._allowed(part)
+            reading = self.generator.read([self._prompt(request) for request in part])
+            # A query without a known word means nothing: it generates no SID, not the usual ones.
+            nothing = np.zeros(len(self.items.trie), dtype=np.bool_)
+            known = np.any(reading.queries, axis=1).tolist()
+            valid = [
+                sids if meant else nothing for meant, (_, sids) in zip(known, allowed, strict=True)
+            ]
+            yield ReadRequests(reading, [mask for mask, _ in allowed], valid)
 
     def rank_read(self, read: ReadRequests, k: int) -> list[Ranking]:
         """See `rank`, of requests that were read."""
@@ -171,7 +182,7 @@ class GenerativeChannel:
         while len(rows):
             narrow = []
             found = self.search(read, beam, rows)
-            for row, beams in zip(rows.tolist(), (found[i] for i in range(len(rows))), strict=True):
+            for row, beams in zip(rows.tolist(), found, strict=True):
                 ordered = self.order(read.reading.queries[row], beams, read.masks[row])
                 rankings[row] = Ranking(ordered.rows[:k], ordered.scores[:k], beams)
                 exhausted = beams.leaves[-1] < 0 or beam >= self._config.max_beam
@@ -188,21 +199,13 @@ class GenerativeChannel:
             beam: beams `B`.
             rows: which of them, int64 `[Q]`; None for all.
         """
-        searched = np.arange(len(read)) if rows is None else rows
-        masks = [read.masks[row] for row in searched.tolist()]
-        known: Mask = np.any(read.reading.queries[searched], axis=1)
-        postings = self.items.postings
-        shared = masks[0] if masks else None
-        if known.all() and all(mask is shared for mask in masks):
-            valid = postings.valid(shared)
-        else:
-            # A query without a known word means nothing: it generates no SID, not the usual ones.
-            valid = np.stack([postings.valid(mask) for mask in masks]) & known[:, None]
+        valid = [read.valid[row] for row in (range(len(read)) if rows is None else rows.tolist())]
+        shared = all(sids is valid[0] for sids in valid)
         return self._engine.search(
             read.reading,
             beam=beam,
             rows=rows,
-            valid=valid,
+            valid=(valid[0] if valid else None) if shared else np.stack(valid),
             min_level1=min(self._config.min_level1, beam),
         )
 
@@ -228,6 +231,15 @@ class GenerativeChannel:
         )
         return fold_variants(ordered, self.items.groups) if self._config.fold_variants else ordered
 
+    def _allowed(self, requests: Sequence[Request]) -> list[tuple[Mask | None, Mask]]:
+        """Items and SIDs that requests may be answered with; the same for the same filters."""
+        made: dict[int, tuple[Mask | None, Mask]] = {}
+        for filters in (request.filters for request in requests):
+            if id(filters) not in made:
+                mask = self.items.mask(filters)
+                made[id(filters)] = mask, self.items.postings.valid(mask)
+        return [made[id(request.filters)] for request in requests]
+
     def _prompt(self, request: Request) -> Prompt:
         """What the generator is given: item ids of the history become catalog rows."""
         row_of = self.items.catalog.row_of
@@ -239,10 +251,8 @@ class GenerativeChannel:
 
     def _first_beam(self, k: int) -> int:
         """Beams that hold `oversample · k` items if their clusters are of the usual size."""
-        sizes = self.items.postings.sizes
-        live = sizes[sizes > 0]
-        usual = float(live.mean()) if len(live) else 1.0
-        wanted = max(self._config.beam, int(np.ceil(self._config.oversample * k / usual)))
+        items = self._config.oversample * k
+        wanted = max(self._config.beam, int(np.ceil(items / self.items.postings.usual_size)))
         return min(wanted, max(self._config.max_beam, self._config.beam))
 
     def _hits(self, ranking: Ranking) -> list[Hit]:

@@ -5,7 +5,7 @@ Shapes: `Q` prompts, `B` beams, `S` SIDs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,6 +27,12 @@ class Beams:
 
     leaves: NDArray[np.int64]
     logprob: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.leaves)
+
+    def __iter__(self) -> Iterator[Beams]:
+        return (self[prompt] for prompt in range(len(self)))
 
     def __getitem__(self, prompt: int) -> Beams:
         return Beams(self.leaves[prompt], self.logprob[prompt])

@@ -34,7 +34,7 @@ class Reading(Generic[State]):
         queries: unit vectors in the space of the items' views, float32 `[Q, D]`; zeros for a
             prompt without a known word.
         state: one row per prompt.
-        step: log-probabilities of the first codes, float32 `[Q, K_1]`.
+        step: log-probabilities of the first codes, float32 `[Q, K_1]`, in main memory.
     """
 
     prompts: Sequence[Prompt]
@@ -73,7 +73,7 @@ class Generator(Protocol[State]):
 
         Returns:
             The state with one row per new prefix, and log-probabilities of the next codes,
-            float32 `[R, K_next]`.
+            float32 `[R, K_next]`, in main memory.
         """
 
     def over(self, items: LiveItems) -> Generator[State]:

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from genrecall.data.tables import ITEMS, Catalog
 from genrecall.data.validate import ITEMS_SCHEMA
 from genrecall.embed.encoder import Encoder
 from genrecall.foundation.errors import DataError
-from genrecall.foundation.sid import SidTable
 from genrecall.index.live import LiveItems
 from genrecall.quantize.load import FrozenSids
 
@@ -39,11 +37,7 @@ def add_items(
     catalog = extend_catalog(live.catalog, items)
     vectors = encoder.encode_items(catalog.titles[len(live) :])
     codes = sids.assign_new(vectors, catalog.categories[len(live) :])
-    return LiveItems.of(
-        catalog,
-        SidTable(live.table.space, np.concatenate([live.table.codes, codes])),
-        np.concatenate([live.vectors, vectors]),
-    )
+    return live.grown(catalog, codes, vectors)
 
 
 def extend_catalog(catalog: Catalog, items: pl.DataFrame) -> Catalog:

@@ -5,14 +5,16 @@ Shapes: `N` items, `S` SIDs, `D` size of the vectors of stage `embed`, `D'` of t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.data.tables import Catalog
-from genrecall.foundation.sid import SidTable
+from genrecall.foundation.sid import Codes, SidTable
 from genrecall.foundation.trie import Trie
 from genrecall.index.filters import Filters, ItemFilters
 from genrecall.index.order import group_numbers
@@ -21,58 +23,46 @@ from genrecall.index.prefixes import mean_vectors
 
 Vectors = NDArray[np.float32]
 
+_OF_THE_CATALOG: Final = ("available", "filters", "trie", "postings", "efficiency", "groups")
+"""What does not depend on how a generator sees the items."""
+
 
 @dataclass(frozen=True, eq=False)
 class LiveItems:
     """The items at one moment, with all that recall reads of them. Nothing in it changes.
 
+    What follows from the attributes is made when it is first needed.
+
     Attributes:
         catalog: the item pool; a row number means an item here and in every array.
         table: the SID of each item.
         vectors: of the items by stage `embed`, unit vectors, float32 `[N, D]`.
-        views: of the items as a generator compares them with queries, unit vectors, float32
-            `[N, D']`; `vectors` until a generator has seen the items.
-        available: which items can be answered with, those not marked as unavailable, bool `[N]`;
-            None for all.
-        filters: conditions on the items.
-        trie: the SIDs in use.
-        postings: the available items behind each SID.
+        seen: of the items by a generator that has vectors of its own, float32 `[N, D']`; None
+            where it has none, or none has seen the items.
     """
 
     catalog: Catalog
     table: SidTable
     vectors: Vectors
-    views: Vectors
-    available: NDArray[np.bool_] | None
-    filters: ItemFilters
-    trie: Trie
-    postings: Postings
-
-    @classmethod
-    def of(cls, catalog: Catalog, table: SidTable, vectors: Vectors) -> LiveItems:
-        """The items of a catalog.
-
-        Args:
-            catalog: the item pool.
-            table: the SID of each item.
-            vectors: of the items by stage `embed`, float32 `[N, D]`.
-        """
-        marked = catalog.frame["available"].fill_null(True)
-        available = None if marked.all() else marked.to_numpy()
-        return cls(
-            catalog=catalog,
-            table=table,
-            vectors=vectors,
-            views=vectors,
-            available=available,
-            filters=ItemFilters(catalog.frame),
-            trie=Trie(table.space, table.packed),
-            postings=Postings(table, available),
-        )
+    seen: Vectors | None = None
 
     def seen_as(self, views: Vectors) -> LiveItems:
         """The same items as a generator sees them, float32 `[N, D']`."""
-        return replace(self, views=views)
+        return replace(self, seen=views)._sharing(self, _OF_THE_CATALOG)
+
+    def grown(self, catalog: Catalog, codes: Codes, vectors: Vectors) -> LiveItems:
+        """More items, behind these, of the same SIDs; no generator has seen them yet.
+
+        All but the trie is made anew, so it costs what the whole catalog does.
+
+        Args:
+            catalog: these items, and more.
+            codes: SIDs of the new ones, all of them in use, int32 `[n, 3]`.
+            vectors: of the new ones, float32 `[n, D]`.
+        """
+        table = SidTable(self.table.space, np.concatenate([self.table.codes, codes]))
+        more = LiveItems(catalog, table, np.concatenate([self.vectors, vectors]))
+        return more._sharing(self, ("trie",))
 
     def __len__(self) -> int:
         return len(self.catalog)
@@ -88,10 +78,36 @@ class LiveItems:
         passing = self.filters.mask(filters)
         return passing if self.available is None else passing & self.available
 
+    @property
+    def views(self) -> Vectors:
+        """The items as they are compared with what the generator makes of a query, `[N, D']`."""
+        return self.vectors if self.seen is None else self.seen
+
     @cached_property
     def means(self) -> Vectors:
         """Prefix vectors: the normalized mean of the views of each SID's items, `[S, D']`."""
         return mean_vectors(self.table.sid_of_item, self.views, len(self.table.packed))
+
+    @cached_property
+    def available(self) -> NDArray[np.bool_] | None:
+        """Items that can be answered with, those not marked as unavailable, `[N]`; None for all."""
+        marked = self.catalog.frame["available"].fill_null(True)
+        return None if marked.all() else marked.to_numpy()
+
+    @cached_property
+    def filters(self) -> ItemFilters:
+        """Conditions on the items."""
+        return ItemFilters(self.catalog.frame)
+
+    @cached_property
+    def trie(self) -> Trie:
+        """The SIDs in use."""
+        return Trie(self.table.space, self.table.packed)
+
+    @cached_property
+    def postings(self) -> Postings:
+        """The available items behind each SID."""
+        return Postings(self.table, self.available)
 
     @cached_property
     def efficiency(self) -> NDArray[np.float64]:
@@ -102,3 +118,8 @@ class LiveItems:
     def groups(self) -> NDArray[np.int64]:
         """Which product each item is a variant of, as numbers, `[N]`."""
         return group_numbers(self.catalog.frame["group_id"])
+
+    def _sharing(self, other: LiveItems, names: Sequence[str]) -> LiveItems:
+        """This view, with what another one has made and is the same here."""
+        self.__dict__.update({name: getattr(other, name) for name in names})
+        return self

@@ -5,6 +5,7 @@ Shapes: `N` items, `S` distinct SIDs, `B` beams, `n` items behind them.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +59,12 @@ class Postings:
         self.sizes = np.bincount(sids, minlength=len(table.packed))
         """How many live items each SID has, int64 `[S]`."""
         self._offsets = ragged_offsets(self.sizes)
+
+    @cached_property
+    def usual_size(self) -> float:
+        """Live items behind a SID that has any, on average; 1 where none has."""
+        populated = self.sizes[self.sizes > 0]
+        return float(populated.mean()) if len(populated) else 1.0
 
     def valid(self, mask: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
         """SIDs with a live item, and one within `mask` (bool `[N]`) if given: bool `[S]`."""

@@ -82,7 +82,7 @@ def contestants(
         Contestant("dense", bundle.dense(), anonymous),
         Contestant(TWO_VIEWS, two_views, personalised),
     ]
-    if questions.tell_shoppers:
+    if questions.reads_shoppers:
         found.append(Contestant(ANONYMOUS, generated, anonymous, without_shopper))
     if any(request.query in popularity for request in anonymous.distinct):
         found.append(Contestant(POPULARITY, popularity, anonymous, popular))

@@ -16,49 +16,52 @@ from numpy.typing import NDArray
 
 from genrecall.channels.base import Ranking, Request
 from genrecall.channels.generative import GenerativeChannel
-from genrecall.data.shoppers import Shopper
 from genrecall.decode.base import Beams
 from genrecall.generator.prompts import Prompt
-from genrecall.offline.requests import DistinctRequests
+from genrecall.offline.requests import DistinctRequests, request_key
 
 
 class GeneratedAnswers:
     """What a generative channel says of requests, once and for all; a `Channel` for these.
 
     Args:
-        channel: is asked.
+        channel: answers.
         k: items of an answer at most.
         widths: which requests are searched at which number of beams, beside what their answer
             needs.
 
     Attributes:
-        channel: the one that was asked.
+        channel: the one that has answered.
         widest: the largest of the numbers of beams.
+
+    Raises:
+        ValueError: a request with filters.
     """
 
     def __init__(
         self, channel: GenerativeChannel, k: int, widths: Mapping[int, Sequence[Request]]
     ) -> None:
         self.channel = channel
-        self._k = k
         self.widest = max(widths)
-        distinct = {_key(request): request for group in widths.values() for request in group}
+        self._k = k
+        distinct = {request_key(request): request for group in widths.values() for request in group}
         self._place = {key: row for row, key in enumerate(distinct)}
-        wanted = {width: self._rows(group) for width, group in widths.items()}
+        wanted = {width: np.unique(self._rows(group)) for width, group in widths.items()}
         self._beams = {width: _padding(len(distinct), width) for width in widths}
         self._rankings: list[Ranking] = []
-        self._queries: list[NDArray[np.float32]] = []
         self._prompts: list[Prompt] = []
+        queries = [np.empty((0, channel.items.views.shape[1]), dtype=np.float32)]
         for read in channel.read(list(distinct.values())):
             first = len(self._rankings)
             self._rankings += channel.rank_read(read, k)
-            self._queries += list(read.reading.queries)
             self._prompts += read.reading.prompts
+            queries.append(read.reading.queries)
             for width, rows in wanted.items():
                 of_part = rows[(rows >= first) & (rows < first + len(read))]
                 found = channel.search(read, width, of_part - first)
                 self._beams[width].leaves[of_part] = found.leaves
                 self._beams[width].logprob[of_part] = found.logprob
+        self._queries = np.concatenate(queries)  # (n, D)
 
     def __len__(self) -> int:
         return len(self._place)
@@ -69,25 +72,48 @@ class GeneratedAnswers:
         return self.channel.name
 
     def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
-        """See `Channel.rank`; `k` is the one that was asked for."""
-        assert k == self._k
+        """See `Channel.rank`.
+
+        Raises:
+            ValueError: another `k` than was answered, or a request that was not read.
+        """
+        if k != self._k:
+            raise ValueError(f"k={k}, and these answers were made with k={self._k}.")
         return [self._rankings[row] for row in self._rows(requests).tolist()]
 
     def generate(self, requests: Sequence[Request], beam: int) -> Beams:
-        """The most probable SIDs at one of the widths, `[n, beam]`."""
+        """The most probable SIDs at one of the widths, `[n, beam]`.
+
+        Raises:
+            ValueError: another width, or a request that was not read.
+        """
+        if beam not in self._beams:
+            made = ", ".join(map(str, self._beams))
+            raise ValueError(f"beam={beam}, and these answers were searched with {made} beams.")
         rows, beams = self._rows(requests), self._beams[beam]
         return Beams(beams.leaves[rows], beams.logprob[rows])
 
     def encode(self, requests: Sequence[Request]) -> NDArray[np.float32]:
-        """The requests' vectors in the space of the items' views, float32 `[n, D]`."""
-        return np.stack([self._queries[row] for row in self._rows(requests).tolist()])
+        """The requests' vectors in the space of the items' views, float32 `[n, D]`.
+
+        Raises:
+            ValueError: a request that was not read.
+        """
+        return self._queries[self._rows(requests)]
 
     def prompt(self, request: Request) -> Prompt:
-        """What the generator has read of a request."""
-        return self._prompts[self._place[_key(request)]]
+        """What the generator has read of a request.
+
+        Raises:
+            ValueError: the request was not read.
+        """
+        return self._prompts[int(self._rows([request])[0])]
 
     def _rows(self, requests: Sequence[Request]) -> NDArray[np.int64]:
-        return np.array([self._place[_key(request)] for request in requests], dtype=np.int64)
+        keys = [request_key(request) for request in requests]
+        if unread := [key for key in keys if key not in self._place]:
+            raise ValueError(f"{unread[0]} was not read; these answers are of {len(self)} others.")
+        return np.array([self._place[key] for key in keys], dtype=np.int64)
 
 
 class Answers(NamedTuple):
@@ -116,10 +142,6 @@ def answer_searches(
     generated = GeneratedAnswers(channel, k, {beam: requests.distinct})
     sids = generated.generate(requests.distinct, beam).leaves
     return Answers(requests.ask(generated, k), sids[requests.place])
-
-
-def _key(request: Request) -> tuple[str, Shopper | None]:
-    return request.query, request.shopper
 
 
 def _padding(n: int, width: int) -> Beams:

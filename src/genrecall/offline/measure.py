@@ -104,7 +104,7 @@ def evaluate(
         shop,
         split,
         chosen,
-        tell=bundle.trained[-1] == USER_QUERY_TO_SID,
+        shoppers=bundle.trained[-1] == USER_QUERY_TO_SID,
     )
     start = time.monotonic()
     generated = _generate(bundle, questions, plan.config)
@@ -179,7 +179,7 @@ def _widest(config: EvaluateConfig) -> int:
 def _generate(bundle: OpenBundle, questions: Questions, config: EvaluateConfig) -> GeneratedAnswers:
     """Let the last training stage read every distinct request."""
     widths = {_widest(config): questions.personalised.distinct}
-    if questions.tell_shoppers:
+    if questions.reads_shoppers:
         anonymous = questions.anonymous.distinct
         widths[config.beam] = [*widths.get(config.beam, []), *anonymous]
     return GeneratedAnswers(bundle.generative(), K, widths)

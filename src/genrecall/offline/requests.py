@@ -19,6 +19,22 @@ from genrecall.data.tables import SplitName
 
 Answer = TypeVar("Answer")
 
+RequestKey = tuple[str, Shopper | None]
+
+
+def request_key(request: Request) -> RequestKey:
+    """What tells one request of an evaluation from another.
+
+    Raises:
+        ValueError: the request has filters; searches of a log have none.
+    """
+    if request.filters:
+        raise ValueError(
+            f"{request!r} has filters, and an evaluation tells requests apart by query and shopper "
+            "alone. Ask the channel itself."
+        )
+    return request.query, request.shopper
+
 
 class DistinctRequests:
     """Distinct requests, and which of them each search makes.
@@ -32,8 +48,8 @@ class DistinctRequests:
     """
 
     def __init__(self, requests: Sequence[Request]) -> None:
-        number: dict[tuple[str, Shopper | None], int] = {}
-        places = [number.setdefault((r.query, r.shopper), len(number)) for r in requests]
+        number: dict[RequestKey, int] = {}
+        places = [number.setdefault(request_key(r), len(number)) for r in requests]
         self.place = np.array(places, dtype=np.int64)
         self.distinct = [Request(query, shopper) for query, shopper in number]
 
@@ -59,21 +75,21 @@ class Questions(NamedTuple):
     personalised: DistinctRequests
 
     @property
-    def tell_shoppers(self) -> bool:
-        """Whether some model is told who searches."""
+    def reads_shoppers(self) -> bool:
+        """Whether some model reads the shopper."""
         return self.personalised is not self.anonymous
 
 
 def make_questions(
-    shop: ShopData, split: SplitName, rows: NDArray[np.int64], *, tell: bool
+    shop: ShopData, split: SplitName, rows: NDArray[np.int64], *, shoppers: bool
 ) -> Questions:
     """The requests of some searches of a split.
 
     Args:
         shop: the searches, and who made them.
-        split: which part of it is asked.
+        split: which part of it.
         rows: which searches of the split, int64 `[M]`.
-        tell: whether a model reads shoppers.
+        shoppers: whether a model reads them.
 
     Raises:
         DataError: a history holds what its search could not know.
@@ -81,10 +97,10 @@ def make_questions(
     every = shop.searches.of(split).queries
     queries = [every[row] for row in rows.tolist()]
     anonymous = DistinctRequests([Request(query) for query in queries])
-    if not tell:
+    if not shoppers:
         return Questions(anonymous, anonymous)
-    shoppers = shoppers_of(shop, split, length=HISTORY)
-    made_by = [shoppers[row] for row in rows.tolist()]
+    known = shoppers_of(shop, split, length=HISTORY)
+    made_by = [known[row] for row in rows.tolist()]
     # A shopper of whom nothing is known is nobody: such a search is anonymous.
     personalised = [
         Request(query, shopper if shopper != Shopper() else None)

@@ -6,6 +6,7 @@ import torch
 from decoding import search
 from tiny_lm import CONFIG, SPACE, TRIE, as_generator, make_prompts, save, write
 
+from genrecall.decode.reference import ReferenceEngine
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.libraries import no_progress_bars
 from genrecall.foundation.sid import LEVELS, Sid, SidSpace
@@ -123,3 +124,22 @@ def test_beams_equal_those_of_transformers(trained, saved):
         theirs = [text.replace(" ", "") for text in theirs]
         assert theirs == [str(Sid(*codes)) for codes in TRIE.sids[ours.leaves[row]]]
         np.testing.assert_allclose(generated.sequences_scores, ours.logprob[row], atol=2e-5)
+
+
+def test_a_query_costs_one_reading_and_two_steps_a_search(trained):
+    """And a search of some prompts leaves the others out of its steps."""
+    generator, rows = as_generator(trained), []
+    hidden = trained.hidden
+
+    def counted(ids, *given, **named):
+        rows.append(len(ids))
+        return hidden(ids, *given, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trained, "hidden", counted)
+        reading = generator.read(make_prompts(6))
+        engine = ReferenceEngine(generator, TRIE)
+        engine.search(reading, beam=3)
+        engine.search(reading, beam=9)
+        engine.search(reading, beam=3, rows=np.array([4, 1]))
+    assert rows == [6, 6, 6, 6, 6, 2, 2]
