@@ -42,7 +42,6 @@ _MODEL: Final = "model"
 _LAYOUT: Final = "modules.json"
 _OWNER: Final = "sentence-transformers"  # of the models whose names have no owner
 _AT_ONCE: Final = 16  # batches between two reports; texts of like length go into one batch
-_KEPT: Final = 1024  # queries at most whose vectors are kept for the next call
 _UNUSABLE: Final = (
     AttributeError,
     ImportError,
@@ -88,7 +87,6 @@ class PretrainedEncoder:
         self._batch = batch
         self._log = log
         self._dim = len(model.encode_query("a", prompt=query_prefix, show_progress_bar=False))
-        self._last: tuple[list[str], NDArray[np.float32]] = ([], self._zeros(0))
 
     @classmethod
     def make(
@@ -147,13 +145,7 @@ class PretrainedEncoder:
 
     def encode_cut(self, texts: Sequence[str], bags: Bags) -> NDArray[np.float32]:
         """Unit vectors of queries whose features are known; see `Encoder.encode_cut`."""
-        # A search reads its queries twice, for the beams and for the order of the answer.
-        asked, vectors = self._last
-        if asked != list(texts):
-            vectors = self._encode(self._model.encode_query, texts, bags, prefix=self._query_prefix)
-            if len(texts) <= _KEPT:
-                self._last = (list(texts), vectors)
-        return vectors.copy()
+        return self._encode(self._model.encode_query, texts, bags, prefix=self._query_prefix)
 
     def encode_items(self, titles: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of titles; see `Encoder.encode_items`."""

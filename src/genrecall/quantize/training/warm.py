@@ -72,10 +72,12 @@ def continued(
     old = state["codebook_1"]
     first = old.new_zeros(codes.n_codes, before.latent)
     first[: len(old)] = old
-    known = categories != UNKNOWN
-    means = group_means(before.encode(vectors[known]), categories[known], codes.n_codes)
     paths = set(previous.sids.categories.paths)
     new = [code for code, path in enumerate(codes.paths) if path is not None and path not in paths]
+    of_new = np.isin(categories, new)
+    means = group_means(
+        before.encode(vectors[of_new]), categories[of_new].astype(np.int64), codes.n_codes
+    )
     first[new] = torch.from_numpy(means[new])
     _, k2, k3 = before.sizes
     quantizer = Quantizer(
