@@ -5,6 +5,7 @@ import pytest
 from tiny_shop import SETTINGS, write_shop
 
 from genrecall.config import load_config
+from genrecall.decode.base import Beams
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import SilentLog
@@ -15,7 +16,7 @@ from genrecall.generator.prompts import QUERY, Prompt
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
 from genrecall.quantize.load import load_table
-from genrecall.supervised.distill import Taught, distilled_prompts, open_teacher
+from genrecall.supervised.distill import distilled_prompts, open_teacher
 from genrecall.supervised.prompt_sets import PromptSet, make_targets
 
 SID_OF_ITEM = np.array([0, 1, 1, 2, 1, 0])
@@ -43,7 +44,7 @@ def distill(logged, pseudo, **settings):
         leaves[:, :2] = [1, 2]
         logprob = np.full((len(prompts), beam), -np.inf, dtype=np.float32)
         logprob[:, :2] = np.log([0.3, 0.1])
-        return Taught(leaves, logprob)
+        return Beams(leaves, logprob)
 
     config = DistillConfig(teacher="bundle", **settings)
     rng = np.random.default_rng(0)

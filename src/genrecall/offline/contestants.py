@@ -1,4 +1,4 @@
-"""Who answers the searches of an evaluation: a record each, so a new channel is one line."""
+"""Who answers the searches of an evaluation: a record each."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Evidence:
 
 
 def gather(
-    parts: OpenBundle,
+    bundle: OpenBundle,
     searches: Searches,
     *,
     evidence: Evidence | None,
@@ -81,29 +81,29 @@ def gather(
     """Gather everything that the page shows beside the metrics.
 
     Args:
-        parts: what the channels are made of.
+        bundle: the channels.
         searches: of all splits, to be counted.
         evidence: of an evaluation; None where nothing was measured.
         inputs: hash of all that the figures were made from.
         log_file: `log.jsonl` of the run; may be missing.
         seed: of the map and the choice of examples.
     """
-    items = parts.items
+    items = bundle.items
     clusters = Clusters(items.catalog, items.table, items.vectors, live=items.available)
     data: ReportData = {
         "version": __version__,
         "inputs": inputs,
         "seed": seed,
-        "shop": _shop(parts, searches),
-        "health": parts.stages["quantize"].read_json(HEALTH),
-        "health_examples": _health_examples(parts),
+        "shop": _shop(bundle, searches),
+        "health": bundle.stages["quantize"].read_json(HEALTH),
+        "health_examples": _health_examples(bundle),
         "codebook": describe_codebook(items.table),
         "map": _map(clusters, seed=seed),
         "training": _training(log_file),
     }
     if evidence is not None:
         data["beams"] = beam_curves(evidence.inputs, evidence.stages)
-        if not parts.channels.generative.fold_variants:  # which variant stays depends on the beams
+        if not bundle.channels.generative.fold_variants:  # which variant stays depends on the beams
             data["cut"] = _cut(evidence)
         data["budgets"] = budget_curves(evidence.inputs)
         data["overlap"] = overlap(evidence.inputs)
@@ -111,8 +111,8 @@ def gather(
     return data
 
 
-def _shop(parts: OpenBundle, searches: Searches) -> dict[str, Any]:
-    catalog, live = parts.items.catalog, parts.items.available
+def _shop(bundle: OpenBundle, searches: Searches) -> dict[str, Any]:
+    catalog, live = bundle.items.catalog, bundle.items.available
     usable = searches.frame["positives"].list.len() > 0
     counts = {}
     for split in ("train", "validation", "test"):
@@ -126,9 +126,9 @@ def _shop(parts: OpenBundle, searches: Searches) -> dict[str, Any]:
     }
 
 
-def _health_examples(parts: OpenBundle) -> dict[str, Any]:
-    titles = [shorten(title) for title in parts.items.catalog.titles]
-    examples = with_titles(parts.stages["quantize"].read_json(EXAMPLES), titles)
+def _health_examples(bundle: OpenBundle) -> dict[str, Any]:
+    titles = [shorten(title) for title in bundle.items.catalog.titles]
+    examples = with_titles(bundle.stages["quantize"].read_json(EXAMPLES), titles)
     return {
         name: [one | {"sid": list(Sid.parse(one["sid"]))} for one in found]
         for name, found in examples.items()

@@ -12,7 +12,7 @@ from genrecall.foundation.artifact import Artifact, Json, open_artifact, write_j
 from genrecall.foundation.work import Work
 from genrecall.offline.evidence import gather
 from genrecall.offline.measure import Plan, evaluate, unmeasured
-from genrecall.offline.runs import write_trec
+from genrecall.offline.trec_files import write_trec
 
 
 def run(

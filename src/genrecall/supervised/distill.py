@@ -10,12 +10,13 @@ Shapes: `n` prompts, `B` beams, `S` SIDs, `N` items.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.bundle import read_bundle
+from genrecall.decode.base import Beams
 from genrecall.decode.reference import ReferenceEngine
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import ConfigError
@@ -29,22 +30,10 @@ from genrecall.supervised.prompt_sets import PromptSet, make_targets
 _AT_ONCE: Final = 64  # prompts searched together: bounds the memory of the beams
 
 
-class Taught(NamedTuple):
-    """What a teacher said of `n` prompts.
-
-    Attributes:
-        leaves: its best SIDs, as positions in the trie, int64 `[n, B]`; -1 is padding.
-        logprob: their log-probabilities, float32 `[n, B]`.
-    """
-
-    leaves: NDArray[np.int64]
-    logprob: NDArray[np.float32]
-
-
 class Teacher(Protocol):
     """A trained generator that is asked for its best SIDs."""
 
-    def __call__(self, prompts: Sequence[Prompt], beam: int) -> Taught:
+    def __call__(self, prompts: Sequence[Prompt], beam: int) -> Beams:
         """The `beam` most probable SIDs of each prompt."""
 
 
@@ -88,7 +77,7 @@ def distilled_prompts(
 
 
 def _spread(
-    taught: Taught, sid_of_item: NDArray[np.int64]
+    taught: Beams, sid_of_item: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
     """Items behind the SIDs, the share of each, and how many of them each prompt has."""
     order = np.argsort(sid_of_item, kind="stable")
@@ -116,8 +105,8 @@ def open_teacher(bundle: Artifact, table: SidTable, log: RunLog) -> Teacher:
         ArtifactError: the bundle is damaged or of other settings.
         ConfigError: the bundle has other SIDs.
     """
-    parts = read_bundle(bundle)
-    theirs = parts.items.table
+    opened = read_bundle(bundle)
+    theirs = opened.items.table
     if theirs.space != table.space or not np.array_equal(theirs.codes, table.codes):
         raise ConfigError(
             f"generator.distill.teacher: {bundle.path} has other SIDs "
@@ -125,10 +114,10 @@ def open_teacher(bundle: Artifact, table: SidTable, log: RunLog) -> Teacher:
             f"({len(table.packed):,} in {table.space.sizes}). Make both from the same data with "
             "the same settings up to the generator."
         )
-    generator = parts.generative().generator
+    generator = opened.generative().generator
     engine = ReferenceEngine(generator, generator.items.trie)
 
-    def answer(prompts: Sequence[Prompt], beam: int) -> Taught:
+    def answer(prompts: Sequence[Prompt], beam: int) -> Beams:
         progress = Progress(log, "teacher", total=len(prompts), unit="prompts")
         answers = []
         for start in range(0, len(prompts), _AT_ONCE):
@@ -136,9 +125,6 @@ def open_teacher(bundle: Artifact, table: SidTable, log: RunLog) -> Teacher:
             answers.append(engine.search(generator.read(part), beam=beam))
             progress.update(len(part))
         progress.finish()
-        return Taught(
-            np.concatenate([beams.leaves for beams in answers]),
-            np.concatenate([beams.logprob for beams in answers]),
-        )
+        return Beams.join(answers, beam)
 
     return answer
