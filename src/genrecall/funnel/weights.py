@@ -109,8 +109,8 @@ def cross_fitted_fusion(
     weights: list[Weights] = []
     for number in range(config.folds):
         inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        good = [positives[i] for i in outside.tolist()]
-        fitted = fit_weights(_select(rankings, outside), good, k, config=config)
+        relevant = [positives[i] for i in outside.tolist()]
+        fitted = fit_weights(_select(rankings, outside), relevant, k, config=config)
         weights.append(fitted)
         of_fold = fuse(_select(rankings, inside), k, config=config, weights=fitted)
         fused.update(zip(inside.tolist(), of_fold, strict=True))
@@ -151,10 +151,10 @@ class _Likelihood:
 
     def __init__(self, candidates: Candidates, positives: Sequence[Rows], spread: _Vector) -> None:
         width = int(candidates.rows.max(initial=0)) + 1
-        good = np.concatenate(
+        relevant = np.concatenate(
             [search * width + rows[rows < width] for search, rows in enumerate(positives)]
         )
-        hits = np.isin(candidates.search * width + candidates.rows, good)
+        hits = np.isin(candidates.search * width + candidates.rows, relevant)
         # A search none of whose relevant items was found says nothing about the weights.
         useful = np.zeros(len(positives), dtype=np.bool_)
         useful[candidates.search[hits]] = True
@@ -164,7 +164,7 @@ class _Likelihood:
         self._starts = run_starts(search)  # (M,)
         self._lengths = np.diff(self._starts, append=len(search))
         share = hits / np.repeat(np.add.reduceat(hits, self._starts), self._lengths)
-        self._good = self._parts @ share  # (C,) mean over each search's relevant items, summed
+        self._relevant = self._parts @ share  # (C,) mean over each search's relevant items, summed
         self._n = len(self._starts)
 
     def __call__(self, weights: _Vector) -> tuple[float, _Vector]:
@@ -177,6 +177,6 @@ class _Likelihood:
         likely = np.exp(logits - np.repeat(top, self._lengths))
         total = np.add.reduceat(likely, self._starts)
         likely /= np.repeat(total, self._lengths)
-        loss = (np.sum(top + np.log(total)) - weights @ self._good) / self._n
-        gradient = (self._parts @ likely - self._good) / self._n
+        loss = (np.sum(top + np.log(total)) - weights @ self._relevant) / self._n
+        gradient = (self._parts @ likely - self._relevant) / self._n
         return float(loss + weights @ ridge), gradient + 2 * ridge
