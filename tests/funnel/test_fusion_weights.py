@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from scipy.optimize import OptimizeResult, minimize
 
 from genrecall.channels.base import Ranking
 from genrecall.evaluate.measures import recall, target_ranks
+from genrecall.foundation.errors import DataError
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.fusion import fuse, gather
 from genrecall.funnel.weights import _fit, _Likelihood, cross_fitted_fusion, fit_weights
@@ -116,12 +118,44 @@ def test_the_gradient_is_that_of_the_loss(channels, positives):
 def test_no_other_weights_make_the_relevant_items_likelier(channels, positives, config):
     candidates = gather(list(channels.values()), K, config)
     spread = candidates.parts.std(axis=1, dtype=np.float64)
-    likelihood, fitted = _Likelihood(candidates, positives, spread), _fit(candidates, positives)
+    likelihood, fitted = (
+        _Likelihood(candidates, positives, spread),
+        _fit(candidates, positives, list(channels)),
+    )
     least, gradient = likelihood(fitted * spread)
     assert np.abs(gradient[fitted > 0]).max() < 1e-7
     assert (gradient[fitted == 0] > 0).all()
     for random in np.random.default_rng(0).normal(0, 0.05, (20, 3)):
         assert likelihood(np.maximum(fitted * spread + random, 0.0))[0] > least
+
+
+@pytest.mark.parametrize("score", [np.inf, np.nan])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_scores_that_no_weights_fit_are_refused(channels, positives, score):
+    first = channels["good"][0]
+    scores = np.where(np.arange(len(first.rows)) == 0, score, first.scores).astype(np.float32)
+    lists = [Ranking(rows=first.rows, scores=scores), *channels["good"][1:]]
+    broken = {"fair": channels["fair"], "broken": lists}
+    with pytest.raises(DataError, match=r"fitted to the scores of fair, broken.*finite.*rrf"):
+        fit_weights(broken, positives, K, config=FusionConfig())
+    assert fit_weights(broken, positives, K, config=FusionConfig(method="rrf"))["broken"] > 0
+
+
+@pytest.mark.parametrize(("steps", "enough"), [(100, True), (2, False)])
+def test_a_search_that_ends_early_counts_where_little_is_left(
+    channels, positives, monkeypatch, steps, enough
+):
+    def ends_early(*args, options, **others):
+        found = minimize(*args, options=options | {"maxiter": steps}, **others)
+        return OptimizeResult(found, success=False, message="ABNORMAL")
+
+    expected = fit_weights(channels, positives, K, config=FusionConfig())
+    monkeypatch.setattr("genrecall.funnel.weights.minimize", ends_early)
+    if enough:
+        assert fit_weights(channels, positives, K, config=FusionConfig()) == expected
+        return
+    with pytest.raises(DataError, match="ended with 'ABNORMAL', at a slope of"):
+        fit_weights(channels, positives, K, config=FusionConfig())
 
 
 @pytest.mark.parametrize("n", [0, 1, 5])
