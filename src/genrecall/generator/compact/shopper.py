@@ -28,8 +28,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genrecall.foundation.ragged import Bags, ragged_owners, ragged_ranges, rank_in_run
-from genrecall.generator.history import make_bags
+from genrecall.foundation.ragged import (
+    Bags,
+    make_bags,
+    ragged_owners,
+    ragged_ranges,
+    rank_in_run,
+)
 from genrecall.generator.prompts import Pair, Prompt
 
 _NEARNESS: Final = 3.3  # at first an item 0.3 nearer to the query counts e times as much
