@@ -1,4 +1,4 @@
-"""How the benchmarks tell their figures."""
+"""How the benchmarks show their figures."""
 
 from __future__ import annotations
 

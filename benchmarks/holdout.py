@@ -46,8 +46,8 @@ class Holdout:
 def hide_items(data: DataConfig, folder: Path, *, share: float, seed: int) -> Holdout:
     """Write the shop's tables without a share of the items.
 
-    Searches stay, so that a split by time falls where it did; one without a good item left trains
-    nothing. The channels of the impressions, which no stage reads, are left out.
+    Searches stay, so that a split by time falls where it did; one without a relevant item left
+    trains nothing. The channels of the impressions, which no stage reads, are left out.
 
     Args:
         data: the whole shop.

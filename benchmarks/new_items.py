@@ -4,9 +4,10 @@
 
 A share of the items is hidden from the tables, the pipeline runs on what is left, and the hidden
 items are added with `OpenBundle.with_items`, which trains nothing. All channels then answer the
-validation searches of the whole shop. For the rows `new items` only hidden items count as good, for
-`known items` only the others; the answers are the same. `--oracle` runs the pipeline on the whole
-shop, too, and says what share of its recall of the new items was reached without training.
+validation searches of the whole shop. For the rows `new items` only hidden items count as
+relevant, for `known items` only the others; the answers are the same. `--oracle` runs the pipeline
+on the whole shop, too, and says what share of its recall of the new items was reached without
+training.
 
 Every repetition hides other items and trains with another seed. Runs are kept in DIR and resumed.
 Shapes: `M` searches, `N` items.
@@ -50,7 +51,7 @@ from genrecall.text.normalize import normalize
 
 _FUSIONS: Final = (("bm25", "dense"), ("bm25", "dense", GENERATIVE))
 _BEAMS: Final = "generative, its beams"
-"""Row of the table that says how often the good item's SID is among the beams."""
+"""Row of the table that says how often the relevant item's SID is among the beams."""
 _PAIRED: Final = (
     ("generative", "bm25"),
     ("generative", "dense"),
@@ -61,7 +62,7 @@ _LEAST_QUERIES: Final = 20
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What the channels found of some good items, search by search.
+    """What the channels found of some relevant items, search by search.
 
     Attributes:
         queries: normalized query of each search.
@@ -82,8 +83,8 @@ class Repetition:
     """What one repetition measured.
 
     Attributes:
-        found: by kind of good items: `new`, `known`, and `oracle` for the new ones in a run that
-            trained with them.
+        found: by kind of relevant items: `new`, `known`, and `oracle` for the new ones in a run
+            that trained with them.
         counts: of items and SIDs.
     """
 
@@ -92,13 +93,13 @@ class Repetition:
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class Measured:
     """The measured searches, with catalog rows of the whole shop.
 
     Attributes:
-        searches: validation searches, at least one good item each.
-        new: hidden good items of each; empty where it was not drawn for them.
-        known: the other good items of each; empty where it was not drawn for them.
+        searches: validation searches, at least one relevant item each.
+        new: hidden relevant items of each; empty where it was not drawn for them.
+        known: the other relevant items of each; empty where it was not drawn for them.
     """
 
     searches: Searches
@@ -137,14 +138,15 @@ def repeat(config: Config, number: int, *, share: float, oracle: bool, out: Path
 
     catalog, searches = load_tables(whole.open_stage("data"))
     hidden = is_hidden(catalog.item_ids, share=share, seed=number)
-    asked = ask(searches, hidden, count=config.evaluate.searches, seed=number)
+    measured = choose(searches, hidden, count=config.evaluate.searches, seed=number)
     before = open_made(reduced, config.channels)
     parts = before.with_items(holdout.items)
     fusion = config.funnel.fusion
-    found = measure(parts, asked, whole=catalog, fusion=fusion, seed=number)
+    found = measure(parts, measured, whole=catalog, fusion=fusion, seed=number)
     if oracle:
         trained = open_made(whole, config.channels)
-        found["oracle"] = measure(trained, asked, whole=catalog, fusion=fusion, seed=number)["new"]
+        of_all = measure(trained, measured, whole=catalog, fusion=fusion, seed=number)
+        found["oracle"] = of_all["new"]
     sizes, sizes_before = parts.items.table.sizes, before.items.table.sizes
     counts = {
         "known items": len(before.items),
@@ -157,11 +159,11 @@ def repeat(config: Config, number: int, *, share: float, oracle: bool, out: Path
     return Repetition(found, counts)
 
 
-def ask(searches: Searches, hidden: NDArray[np.bool_], *, count: int, seed: int) -> Asked:
-    """Choose the validation searches to measure: at most `count` for either kind of good items.
+def choose(searches: Searches, hidden: NDArray[np.bool_], *, count: int, seed: int) -> Measured:
+    """Choose the validation searches to measure: at most `count` for either kind of relevant items.
 
     Raises:
-        DataError: no validation search has a hidden good item.
+        DataError: no validation search has a hidden relevant item.
     """
     every = searches.of("validation")
     new, known = (
@@ -174,39 +176,39 @@ def ask(searches: Searches, hidden: NDArray[np.bool_], *, count: int, seed: int)
     new, known = ([rows_of_search[place] for place in places] for rows_of_search in (new, known))
     if not any(len(rows) for rows in new):
         raise DataError(
-            "no validation search has a hidden good item, so there is nothing to measure. Hide a "
-            "larger share, or give more searches."
+            "no validation search has a hidden relevant item, so there is nothing to measure. Hide "
+            "a larger share, or give more searches."
         )
-    return Asked(Searches(every.frame[places]), new, known)
+    return Measured(Searches(every.frame[places]), new, known)
 
 
-def _draw(good: Sequence[Rows], *, count: int, seed: int) -> list[Rows]:
-    """The good items of at most `count` searches; none of the others.
+def _draw(relevant: Sequence[Rows], *, count: int, seed: int) -> list[Rows]:
+    """The relevant items of at most `count` searches; none of the others.
 
     A search drawn for its known items does not count for its new ones: those with both kinds would
     be drawn more often than others.
     """
-    usable = np.flatnonzero([len(rows) > 0 for rows in good])
+    usable = np.flatnonzero([len(rows) > 0 for rows in relevant])
     drawn = set(np.random.default_rng(seed).permutation(usable)[:count].tolist())
-    return [rows if place in drawn else rows[:0] for place, rows in enumerate(good)]
+    return [rows if place in drawn else rows[:0] for place, rows in enumerate(relevant)]
 
 
 def measure(
-    parts: OpenBundle, asked: Asked, *, whole: Catalog, fusion: FusionConfig, seed: int
+    parts: OpenBundle, measured: Measured, *, whole: Catalog, fusion: FusionConfig, seed: int
 ) -> dict[str, Found]:
-    """Answer the searches and look where the good items stand.
+    """Answer the searches and look where the relevant items stand.
 
     A channel leaves ties in catalog order, where new items come last. That says nothing about how
     well it finds them, so all answers are ranked again as rows of the whole shop, in its order.
 
     Args:
         parts: what the channels are made of.
-        asked: the searches.
+        measured: the searches.
         whole: the catalog of the whole shop; `parts` has the same items in any order.
         fusion: how lists become one.
         seed: of the folds of the fusion.
     """
-    requests = DistinctRequests([Request(query) for query in asked.searches.queries])
+    requests = DistinctRequests([Request(query) for query in measured.searches.queries])
     generated = answer_searches(parts.generative(), requests, K, max(BEAM_WIDTHS))
     # BM25 has many ties, and the dense channel some where titles are alike.
     answers = {
@@ -217,12 +219,12 @@ def measure(
         name: [top_k(row_in_whole[answer.rows], answer.scores, K) for answer in lists]
         for name, lists in answers.items()
     }
-    spelled = [normalize(query) for query in asked.searches.queries]
+    spelled = [normalize(query) for query in measured.searches.queries]
     for names in _FUSIONS:
         # Weights are fitted on known items: a shop has none of the others when it fits them.
         rankings[JOIN.join(names)] = cross_fitted_fusion(
             {name: rankings[name] for name in names},
-            asked.known,
+            measured.known,
             K,
             config=fusion,
             groups=numbered(spelled),
@@ -231,9 +233,9 @@ def measure(
     sids = np.empty(len(whole), dtype=np.int64)  # (N,)
     sids[row_in_whole] = parts.items.table.sid_of_item
     found = {}
-    for kind, good in {"new": asked.new, "known": asked.known}.items():
-        usable = [place for place, rows in enumerate(good) if len(rows)]
-        wanted = [good[place] for place in usable]
+    for kind, relevant in {"new": measured.new, "known": measured.known}.items():
+        usable = [place for place, rows in enumerate(relevant) if len(rows)]
+        wanted = [relevant[place] for place in usable]
         channels = {
             name: recall_at([lists[place].rows for place in usable], wanted, RECALL_AT)
             for name, lists in rankings.items()

@@ -3,7 +3,7 @@
     python -m benchmarks.personalisation [--steps N] [--batch B] [--seeds N] [--out DIR]
 
 The pipeline runs on the synthetic shop of `genrecall demo` with stage user+query→SID. Then the same
-validation searches are asked again and again, each time with more or less of what was known of
+validation searches are answered again and again, each time with more or less of what was known of
 their shoppers: only searches of shoppers who had chosen at least 20 items before, so that every
 history can be cut to every length. Since the shop is a simulation, its oracle says how much there
 was to gain.
@@ -53,7 +53,7 @@ from genrecall.shop.oracle import ExpectedClicks, expected_clicks
 from genrecall.text.normalize import normalize
 
 CLICKS: Final = (1, 5, 20)
-"""How many of the latest clicks are told."""
+"""How many of the latest clicks are known."""
 
 STAGE_2: Final = "stage 2, nothing known"
 POPULARITY: Final = "popularity after the query"
@@ -63,7 +63,7 @@ ORACLE_TASTE: Final = "oracle, taste known"
 
 
 class Known(NamedTuple):
-    """How much of a shopper is told.
+    """How much of a shopper is known.
 
     Attributes:
         profile: whether the profile is.
@@ -107,11 +107,11 @@ _QUICK: Final[Mapping[str, Any]] = {
 
 
 class Measured(NamedTuple):
-    """The searches that are asked.
+    """The searches that are measured.
 
     Attributes:
         searches: `M` of them.
-        shoppers: who made each, with all that is ever told.
+        shoppers: who made each, with all that is ever known.
     """
 
     searches: Searches
@@ -119,7 +119,7 @@ class Measured(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the pipeline, ask, and print the table."""
+    """Run the pipeline, measure, and print the table."""
     parser = argparse.ArgumentParser(prog="personalisation", description=__doc__.splitlines()[0])
     out = "runs/personalisation"
     add_shop_arguments(parser, out=out, seeds="each trains with another seed")
@@ -131,8 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     size = {"items": given.items, "searches": given.searches, "shoppers": given.shoppers, "seed": 0}
     config = make_demo(given.out.resolve() / "shop", **size)
     stage = {"steps": given.steps, "batch": given.batch}
-    told = {"generator": {"user_query_to_sid": stage, "history": max(CLICKS)}}
-    config = changed(config, _QUICK if given.quick else {}, told)
+    stage_3 = {"generator": {"user_query_to_sid": stage, "history": max(CLICKS)}}
+    config = changed(config, _QUICK if given.quick else {}, stage_3)
     result = study(config, ShopConfig(**size), seeds=given.seeds, out=given.out)
     result["settings"] = _settings(given, config)
     print_result(result)
@@ -156,7 +156,7 @@ def _settings(given: argparse.Namespace, config: Config) -> dict[str, Any]:
 
 
 def study(config: Config, shop_config: ShopConfig, *, seeds: int, out: Path) -> dict[str, Any]:
-    """Run the pipeline with each seed and ask.
+    """Run the pipeline with each seed and measure.
 
     Args:
         config: of the pipeline, on the tables of the shop.
@@ -171,14 +171,14 @@ def study(config: Config, shop_config: ShopConfig, *, seeds: int, out: Path) -> 
     run(config, first, last="data")
     shop = load_shop(first.open_stage("data"))
     measured = choose(shop)
-    oracle = _ask_oracle(make_shop(shop_config), shop_config, shop.catalog, measured)
+    oracle = _oracle_of(make_shop(shop_config), shop_config, shop.catalog, measured)
     runs, sids = [], []
     for number in range(seeds):
         outputs = Outputs(out / f"seed-{number}")
         run(repetition(config, number), outputs, last="generator")
         parts = open_made(outputs, config.channels)
         of_controls = controls(parts, measured, train=shop.searches.of("train"), oracle=oracle)
-        runs.append(ask(parts, measured) | of_controls)
+        runs.append(generated(parts, measured) | of_controls)
         sizes = ItemsPerSid.of(parts.items.table.sizes)
         of_sids = {"SIDs": len(parts.items.table.sizes), "items per SID": sizes.mean}
         sids.append(of_sids | {"the same weighted by size": sizes.weighted})
@@ -188,7 +188,7 @@ def study(config: Config, shop_config: ShopConfig, *, seeds: int, out: Path) -> 
     }
 
 
-def _ask_oracle(
+def _oracle_of(
     shop: Shop, config: ShopConfig, catalog: Catalog, measured: Measured
 ) -> ExpectedClicks:
     # Rows are in the simulation what they are in the catalog.
@@ -205,7 +205,7 @@ def choose(shop: ShopData) -> Measured:
     """
     every, length = shop.searches.of("validation"), max(CLICKS)
     shoppers = shoppers_of(shop, "validation", length=length)
-    places = [place for place, told in enumerate(shoppers) if len(told.history) == length]
+    places = [place for place, shopper in enumerate(shoppers) if len(shopper.history) == length]
     if not places:
         raise DataError(
             f"none of {len(every):,} validation searches has a shopper who chose {length} items "
@@ -216,17 +216,17 @@ def choose(shop: ShopData) -> Measured:
 
 
 def cut(shopper: Shopper, known: Known) -> Shopper:
-    """A shopper of whom only so much is told."""
-    untold = max(len(shopper.history) - known.clicks, 0)
-    return Shopper(shopper.profile if known.profile else (), shopper.history[untold:])
+    """A shopper of whom only so much is known."""
+    unknown = max(len(shopper.history) - known.clicks, 0)
+    return Shopper(shopper.profile if known.profile else (), shopper.history[unknown:])
 
 
-def ask(parts: OpenBundle, measured: Measured) -> dict[str, Measures]:
-    """What the generator finds, by how much it is told."""
+def generated(parts: OpenBundle, measured: Measured) -> dict[str, Measures]:
+    """What the generator finds, by how much of the shopper it reads."""
     served, stage_2 = parts.generative(USER_QUERY_TO_SID), parts.generative(QUERY_TO_SID)
-    asked = {STAGE_2: (stage_2, KNOWN[NOTHING])} | {row: (served, KNOWN[row]) for row in KNOWN}
+    channels = {STAGE_2: (stage_2, KNOWN[NOTHING])} | {row: (served, KNOWN[row]) for row in KNOWN}
     found = {}
-    for row, (channel, known) in asked.items():
+    for row, (channel, known) in channels.items():
         pairs = zip(measured.searches.queries, measured.shoppers, strict=True)
         requests = DistinctRequests([Request(query, cut(who, known)) for query, who in pairs])
         answers = answer_searches(channel, requests, K, max(BEAM_WIDTHS))
@@ -289,16 +289,16 @@ def summarize(runs: Sequence[Mapping[str, Measures]], shoppers: pl.Series) -> di
 
 
 def _counts(searches: Searches, measured: Measured) -> dict[str, int]:
-    every, asked = searches.of("validation").frame, measured.searches
+    every, chosen = searches.of("validation").frame, measured.searches
     trained = {normalize(query) for query in set(searches.of("train").queries)}
     return {
-        "validation searches with a good item": len(every),
+        "validation searches with a relevant item": len(every),
         "with a known shopper": int(every["user_id"].is_not_null().sum()),
-        f"with {max(CLICKS)} items chosen before": len(asked),
-        "their shoppers": asked.frame["user_id"].n_unique(),
-        "their queries": asked.frame["query"].n_unique(),
+        f"with {max(CLICKS)} items chosen before": len(chosen),
+        "their shoppers": chosen.frame["user_id"].n_unique(),
+        "their queries": chosen.frame["query"].n_unique(),
         "searches whose query training knew": sum(
-            normalize(query) in trained for query in asked.queries
+            normalize(query) in trained for query in chosen.queries
         ),
     }
 

@@ -11,10 +11,10 @@ items come, with vectors of the same encoder, and get SIDs in three ways:
 
 For each: the share of the items known before whose SID is another one (`moved`) and of those that
 left their group whatever its codes are now (`regrouped`); the mean squared distance of an item's
-vector to the mean of its SID; the items per SID; and which share of the good items of validation
-queries is behind the best 10 and 100 SIDs by the look-ahead alone, which needs no generator
-(`genrecall/generator/features.py`), and behind as many SIDs as hold the items of `frozen`'s 10 and
-100.
+vector to the mean of its SID; the items per SID; and which share of the relevant items of
+validation queries is behind the best 10 and 100 SIDs by the look-ahead alone, which needs no
+generator (`generator/compact/look_ahead.py`), and behind as many SIDs as hold the items of
+`frozen`'s 10 and 100.
 
 Every repetition hides other items and trains with another seed. Runs are kept in DIR and resumed.
 Shapes: `N` items, `M` searches, `T` repetitions.
@@ -97,7 +97,7 @@ class Judged:
 
     Attributes:
         figures: by name.
-        curve: good items and items behind more and more SIDs, of each search.
+        curve: relevant items and items behind more and more SIDs, of each search.
     """
 
     figures: Mapping[str, float]
@@ -198,7 +198,7 @@ def _sample(searches: Searches, count: int) -> Searches:
     """Validation searches of the whole shop, at most `count`, the same whatever is hidden."""
     every = searches.of("validation")
     if not len(every):
-        raise DataError("no validation search has a good item, so there is nothing to measure.")
+        raise DataError("no validation search has a relevant item, so there is nothing to measure.")
     chosen = np.random.default_rng(0).permutation(len(every))[:count]
     return Searches(every.frame[np.sort(chosen)])
 

@@ -31,6 +31,8 @@ TABLES = {
     "sequences": SEQUENCES,
     "judgments": JUDGMENTS,
 }
+HOMES = (ROOT, ROOT / "src/genrecall", ROOT / "benchmarks")
+"""Where paths of modules start."""
 COMMANDS = typer.main.get_command(app).commands
 
 
@@ -187,10 +189,21 @@ def test_glossary_explains_each_term_once():
 @pytest.mark.parametrize("path", [p for p in DOCUMENTS if p.name != "log.md"], ids=relative)
 def test_named_modules_exist(path):
     """A module is named by its path in the package, or with the folder that it lies in."""
-    homes = (ROOT, ROOT / "src/genrecall", ROOT / "benchmarks")
     for name in re.findall(r"`([\w/]+(?:\.py|/))`", path.read_text("utf-8")):
         if not name.startswith(("runs/", "rejects/")):  # what a run writes
-            assert any((home / name).exists() for home in homes), name
+            assert any((home / name).exists() for home in HOMES), name
+
+
+def test_modules_named_in_code_exist():
+    """Docstrings and comments may also name a neighbour, which lies in the same folder."""
+    wrong = []
+    for folder in ("src", "benchmarks", "tests"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            named_there = re.findall(r"`([\w/]+\.py)[`:]", path.read_text("utf-8"))
+            for name in named_there:
+                if not any((home / name).exists() for home in (path.parent, *HOMES)):
+                    wrong.append((relative(path), name))
+    assert not wrong
 
 
 def test_file_tree_is_complete():

@@ -59,11 +59,11 @@ class Decoded(NamedTuple):
     """What one way of decoding says of each search; `M` searches, `B` beams.
 
     Attributes:
-        found: share of the good items behind the first b beams, `[M, B + 1]`.
+        found: share of the relevant items behind the first b beams, `[M, B + 1]`.
         items: items behind them, `[M, B + 1]`.
         truncated: share found when the items of the first so many beams are cut to the best
             `BUDGET` by efficiency score, `[M, len(WIDTHS)]`.
-        recall: share of the good items among the first 10, 100, 1,000, `[M, 3]`.
+        recall: share of the relevant items among the first 10, 100, 1,000, `[M, 3]`.
     """
 
     found: NDArray[np.float32]
@@ -187,26 +187,26 @@ def _by_heads(generator: Generator[Any]) -> CompactGenerator:
 def _measure(channel: GenerativeChannel, searches: Searches) -> Decoded:
     requests = DistinctRequests([Request(query) for query in searches.queries])
     answers = answer_searches(channel, requests, max(RECALL_AT), BEAMS)
-    items, good = channel.items, searches.positives
-    targets = [items.table.sid_of_item[rows] for rows in good]
+    items, relevant = channel.items, searches.positives
+    targets = [items.table.sid_of_item[rows] for rows in relevant]
     curve = beam_curve(answers.sids, targets, items.postings.sizes)
     lists = [ranking.rows for ranking in answers.rankings]
-    at = np.stack(list(recall_at(lists, good, RECALL_AT).values()), axis=1)
-    cut = _truncated(items, answers.sids, good)
+    at = np.stack(list(recall_at(lists, relevant, RECALL_AT).values()), axis=1)
+    cut = _truncated(items, answers.sids, relevant)
     return Decoded(*(values.astype(np.float32) for values in (*curve, cut, at)))
 
 
 def _truncated(
     items: LiveItems, beams: NDArray[np.int64], positives: Sequence[Rows]
 ) -> NDArray[np.float64]:
-    """Share of the good items among the best `BUDGET` by efficiency score, `[M, len(WIDTHS)]`."""
+    """Share of the relevant items among the best `BUDGET` by score, `[M, len(WIDTHS)]`."""
     score = np.nan_to_num(items.efficiency)
     if not score.any():  # a shop without a score: one that says nothing of relevance
         score = np.random.default_rng(0).random(len(score))
     found = []
-    for leaves, good in zip(beams, positives, strict=True):
+    for leaves, relevant in zip(beams, positives, strict=True):
         posted = items.postings.items(leaves, None)
         order = np.argsort(-score[posted.rows], kind="stable")
         rows, beam = posted.rows[order], posted.beam[order]
-        found.append(found_after_cut(rows, beam, good, widths=WIDTHS, k=BUDGET))
+        found.append(found_after_cut(rows, beam, relevant, widths=WIDTHS, k=BUDGET))
     return np.stack(found)

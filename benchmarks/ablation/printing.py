@@ -47,7 +47,7 @@ def print_tables(tables: Mapping[str, Any]) -> None:
 
 
 def _gains(differences: Mapping[str, Any]) -> str:
-    """In per cent of the baseline, as the paper tells them."""
+    """In per cent of the baseline, as the paper gives them."""
     gains = [
         f"{measure} {differences[measure]['relative']:+.1%}"
         for measure in _MEASURES

@@ -81,7 +81,7 @@ def _mode(
     figures = {
         name: _figures(mode, of_cell, candidates) for name, of_cell in runs.items() if of_cell
     }
-    told = estimates(figures, bootstrap.mean_over_runs)
+    means = estimates(figures, bootstrap.mean_over_runs)
     table: dict[str, Any] = {
         "candidates": {str(b): n for b, n in candidates.items()},
         "variants": {},
@@ -93,7 +93,7 @@ def _mode(
             "group": cell.group,
             "says": cell.says,
             "seeds": len(of_cell),
-            "figures": told[cell.name],
+            "figures": means[cell.name],
             "candidates@100": _items_behind(of_cell, mode, HIT_AT[-1]),
             "less_than_reference": _differences(
                 figures[REFERENCE], figures[cell.name], common=common, bootstrap=bootstrap

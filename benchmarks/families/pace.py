@@ -104,7 +104,7 @@ def calibrated(log: Path) -> dict[str, float]:
     speeds = {}
     for name, of_stage in points.items():
         (start, before), (end, done) = of_stage[WARM_UP - 1], of_stage[-1]
-        speeds[name] = (done - before) / max(end - start, 1e-3)  # times are told in milliseconds
+        speeds[name] = (done - before) / max(end - start, 1e-3)  # times are given in milliseconds
     return speeds
 
 

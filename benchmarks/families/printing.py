@@ -101,7 +101,7 @@ def _notes(table: Mapping[str, Any]) -> Iterator[str]:
             for name, stage in trained["stages"].items()
         )
         teacher = trained["teacher_seconds"]
-        asked = "" if teacher is None else f"; the teacher answered for {teacher:,.0f} s beside it"
-        yield f"{cell.name}: {cell.says}: {steps}{asked}"
+        taught = "" if teacher is None else f"; the teacher answered for {teacher:,.0f} s beside it"
+        yield f"{cell.name}: {cell.says}: {steps}{taught}"
     if (peak := table["cells"].get(LM, {}).get("peak")) is not None:
         yield f"used: share of {peak}"

@@ -14,7 +14,7 @@ from genrecall.evaluate.figures import Measures, differences, estimates
 from genrecall.evaluate.metrics import BEAM_WIDTHS, GENERATIVE, RECALL_AT
 
 MEASURES = (*(f"hit@{b}" for b in BEAM_WIDTHS), *(f"recall@{k}" for k in RECALL_AT))
-"""`hit@b`: share of the good items whose SID is among the first b beams."""
+"""`hit@b`: share of the relevant items whose SID is among the first b beams."""
 
 Seeds = Mapping[int, Finished]
 """One cell by seed."""
@@ -59,10 +59,10 @@ def _training(runs: list[Finished]) -> dict[str, Any]:
 
 def _mean(runs: list[Finished], speed: str) -> float | None:
     every = [stage for run in runs for stage in run.stages.values()]
-    told = [getattr(stage, speed) for stage in every]
-    if None in told:
+    measured = [getattr(stage, speed) for stage in every]
+    if None in measured:
         return None
-    return float(np.average(told, weights=[stage.seconds for stage in every]))
+    return float(np.average(measured, weights=[stage.seconds for stage in every]))
 
 
 def _stack(runs: list[Finished], channel: str) -> Measures:

@@ -34,8 +34,8 @@ def _config(tmp_path: Path) -> Config:
 
 
 def _measured(rng: np.random.Generator, *, hit: float) -> Measured:
-    """Random searches whose `hit` rate of the good item grows with the beams."""
-    at = rng.geometric(hit, size=SEARCHES_MEASURED)  # beam at which the good item is found
+    """Random searches whose `hit` rate of the relevant item grows with the beams."""
+    at = rng.geometric(hit, size=SEARCHES_MEASURED)  # beam at which the relevant item is found
     found = (np.arange(BEAMS + 1) >= at[:, None]).astype(np.float32)
     items = np.tile(np.arange(BEAMS + 1, dtype=np.float32) * 5, (SEARCHES_MEASURED, 1))
 

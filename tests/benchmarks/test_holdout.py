@@ -83,7 +83,7 @@ def test_what_is_not_hidden_stays_as_it_was(shop, tmp_path, by_judgments):
     assert rest.frame.equals(whole.frame.filter(kept))
 
     def searches_of(catalog, log, column):
-        """By search id what was good or shown, less what is hidden, with its split."""
+        """By search id what was relevant or shown, less what is hidden, with its split."""
         ids = np.array(catalog.item_ids)
         return {
             name: (split, [item for item in ids[rows] if item not in hidden])

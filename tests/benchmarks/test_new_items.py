@@ -5,7 +5,7 @@ import pytest
 from tables import searches_of
 from tiny_shop import write_shop
 
-from benchmarks.new_items import Found, Repetition, ask, main, summarize
+from benchmarks.new_items import Found, Repetition, choose, main, summarize
 from genrecall.foundation.errors import DataError
 
 CHANNELS = {"bm25", "dense", "generative", "bm25+dense", "bm25+dense+generative"}
@@ -62,31 +62,31 @@ def searches(*positives, split="validation"):
     )
 
 
-def test_good_items_are_new_or_known():
+def test_relevant_items_are_new_or_known():
     hidden = np.array([True, False, False, True])
-    asked = ask(searches([0, 1], [2], [], [3]), hidden, count=10, seed=0)
-    assert asked.searches.queries == ["q0", "q1", "q3"]
-    assert [rows.tolist() for rows in asked.new] == [[0], [], [3]]
-    assert [rows.tolist() for rows in asked.known] == [[1], [2], []]
+    measured = choose(searches([0, 1], [2], [], [3]), hidden, count=10, seed=0)
+    assert measured.searches.queries == ["q0", "q1", "q3"]
+    assert [rows.tolist() for rows in measured.new] == [[0], [], [3]]
+    assert [rows.tolist() for rows in measured.known] == [[1], [2], []]
 
 
 def test_at_most_so_many_searches_of_either_kind_are_measured():
     hidden = np.array([True, False])
-    asked = ask(searches(*[[0]] * 20, *[[1]] * 30), hidden, count=5, seed=0)
-    assert sum(map(len, asked.new)) == sum(map(len, asked.known)) == 5
+    measured = choose(searches(*[[0]] * 20, *[[1]] * 30), hidden, count=5, seed=0)
+    assert sum(map(len, measured.new)) == sum(map(len, measured.known)) == 5
 
 
-def test_searches_with_both_kinds_of_good_items_are_not_measured_more_often():
+def test_searches_with_both_kinds_of_relevant_items_are_not_measured_more_often():
     hidden = np.array([True, False])
-    asked = ask(searches(*[[0, 1]] * 20, *[[0]] * 20, *[[1]] * 20), hidden, count=10, seed=0)
-    for kind in (asked.new, asked.known):
+    measured = choose(searches(*[[0, 1]] * 20, *[[0]] * 20, *[[1]] * 20), hidden, count=10, seed=0)
+    for kind in (measured.new, measured.known):
         assert sum(len(rows) > 0 for rows in kind) == 10
 
 
 @pytest.mark.parametrize("log", [searches([1], [1]), searches([0], split="train")])
-def test_without_a_hidden_good_item_there_is_nothing_to_measure(log):
-    with pytest.raises(DataError, match=r"no validation search has a hidden good item.*larger"):
-        ask(log, np.array([True, False]), count=5, seed=0)
+def test_without_a_hidden_relevant_item_there_is_nothing_to_measure(log):
+    with pytest.raises(DataError, match=r"no validation search has a hidden relevant item.*larger"):
+        choose(log, np.array([True, False]), count=5, seed=0)
 
 
 def found(queries, values):
@@ -108,7 +108,7 @@ def test_repetitions_are_pooled_and_compared_with_the_oracle():
     assert result["counts"] == [{"SIDs": 3}] * 2
 
 
-def test_a_share_of_next_to_nothing_is_not_told():
+def test_a_share_of_next_to_nothing_is_not_given():
     queries = [f"q{i}" for i in range(30)]
     little = found(queries, [1.0] * 19 + [0.0] * 11)
     result = summarize([Repetition({"new": little, "known": little, "oracle": little}, {})])

@@ -52,11 +52,11 @@ def test_protocol(tmp_path, capfd):
         for name in MEASURES:
             values = (result["rows"][which][name]["value"] for which in (row, less))
             assert figures[name]["value"] == pytest.approx(np.subtract(*values))
-    # What is told changes what is found, and the oracle finds more than a model without training.
-    told = [[result["rows"][row][name]["value"] for name in MEASURES] for row in KNOWN]
-    assert len({tuple(values) for values in told}) > 1
+    # What is known changes what is found, and the oracle finds more than a model without training.
+    values = [[result["rows"][row][name]["value"] for name in MEASURES] for row in KNOWN]
+    assert len({tuple(row) for row in values}) > 1
     oracle = result["rows"]["oracle, taste known"]["recall@10"]["value"]
-    assert oracle > 0.2 + max(values[-1] for values in told)
+    assert oracle > 0.2 + max(row[-1] for row in values)
     assert "shoppers 12" in printed
     assert "items per SID" in printed
     assert "generator.user_query_to_sid at most 4 steps of 32" in printed
@@ -67,7 +67,7 @@ def test_protocol(tmp_path, capfd):
     assert again.out == printed.rsplit("wrote", 1)[0]
 
 
-def test_only_the_latest_clicks_are_told():
+def test_only_the_latest_clicks_are_known():
     shopper = Shopper(profile=(("gender", "male"),), history=tuple("abcdefg"))
     assert cut(shopper, Known(profile=False, clicks=0)) == Shopper()
     assert cut(shopper, Known(profile=True, clicks=0)) == Shopper(shopper.profile)
@@ -76,7 +76,7 @@ def test_only_the_latest_clicks_are_told():
     assert cut(shopper, Known(profile=True, clicks=20)) == shopper
 
 
-def test_every_length_is_asked_with_and_without_the_profile():
+def test_every_length_is_measured_with_and_without_the_profile():
     assert set(KNOWN.values()) == {
         Known(profile, clicks) for profile in (False, True) for clicks in (0, *CLICKS)
     }
@@ -132,23 +132,23 @@ def test_every_row_is_printed_with_its_difference():
 
 
 @pytest.fixture(scope="module")
-def asked_oracle():
+def expectations():
     """A shop's log, some of its searches, and what the oracle expects of these."""
     config = ShopConfig(items=400, searches=1500, shoppers=30, distinct_queries=500, seed=3)
     searches, made = np.arange(0, 1500, 5), make_shop(config)
     return made.log, searches, expected_clicks(made, config, searches.tolist(), repetitions=40)
 
 
-def test_oracle_expects_the_clicks_of_the_log(asked_oracle):
-    log, searches, expected = asked_oracle
+def test_oracle_expects_the_clicks_of_the_log(expectations):
+    log, searches, expected = expectations
     assert expected.by_anyone.shape == expected.by_shopper.shape == (300, 400)
     clicks = log.clicked[searches].sum()
     assert expected.by_shopper.sum() == pytest.approx(clicks, rel=0.15)
     assert expected.by_anyone.sum() == pytest.approx(clicks, rel=0.15)
 
 
-def test_oracle_knows_better_what_is_clicked_when_it_knows_by_whom(asked_oracle):
-    log, searches, expected = asked_oracle
+def test_oracle_knows_better_what_is_clicked_when_it_knows_by_whom(expectations):
+    log, searches, expected = expectations
     search, position = np.nonzero(log.clicked[searches])
     row = log.shown[searches][search, position]
     floor = 1e-4

@@ -41,7 +41,7 @@ def test_protocol(tmp_path, capfd):
 
 def test_without_a_measurable_search_it_says_so(tmp_path):
     path = write_shop(tmp_path, data={"split": {"validation": 0.0}})
-    with pytest.raises(DataError, match="no validation search has a good item"):
+    with pytest.raises(DataError, match="no validation search has a relevant item"):
         main([str(path), "--out", str(tmp_path / "out")])
 
 

@@ -40,7 +40,7 @@ def test_splits_must_leave_something_to_train_on():
         SplitConfig(validation=0.5, test=0.5)
 
 
-def test_good_items_come_from_one_table():
+def test_relevant_items_come_from_one_table():
     source = {"file": "a.csv"}
     for given in ("searches", "judgments"), ("judgments", "sequences"), ("searches", "sequences"):
         message = f"`{given[0]}` and `{given[1]}` are given; .* one of these tables. Leave the othe"

@@ -69,7 +69,7 @@ def test_a_log_splits_by_time_or_by_query():
     assert len(set(splits)) > 1
 
 
-def test_searches_of_a_split_are_those_with_a_good_item():
+def test_searches_of_a_split_are_those_with_a_relevant_item():
     searches = Searches(from_log(LOG, split={"validation": 0.0, "test": 0.0}).frame)
     train = searches.of("train")
     assert train.queries == ["lamp", "sofa"]

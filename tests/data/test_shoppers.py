@@ -87,7 +87,7 @@ def test_shoppers_come_back_from_disk(shoppers, users, tmp_path):
         Shoppers.load(only)
 
 
-def test_choices_are_the_good_items_of_searches_that_tell_who_and_when():
+def test_choices_are_the_relevant_items_of_searches_that_tell_who_and_when():
     catalog = Catalog(pl.DataFrame([{"item_id": i, "title": i} for i in "abc"], schema=ITEMS))
     chosen = choices_of(
         searches([

@@ -33,8 +33,8 @@ def test_recall_and_hit_equal_ir_measures(searches):
     ]
     qrels = [
         ir_measures.Qrel(str(search), str(row), 1)
-        for search, good in enumerate(targets)
-        for row in good
+        for search, relevant in enumerate(targets)
+        for row in relevant
     ]
     expected = {
         (str(measure), int(metric.query_id)): metric.value
@@ -52,10 +52,12 @@ def test_ranks_and_recall_equal_plain_python(searches, k):
     lists, targets = zip(*searches, strict=True)
     ranks = target_ranks(as_arrays(lists), as_arrays(targets))
     expected = [
-        listed.index(row) if row in listed else ABSENT for listed, good in searches for row in good
+        listed.index(row) if row in listed else ABSENT
+        for listed, relevant in searches
+        for row in relevant
     ]
     assert ranks.rank.tolist() == expected
-    shares = [len(set(listed[:k]) & set(good)) / len(good) for listed, good in searches]
+    shares = [len(set(listed[:k]) & set(relevant)) / len(relevant) for listed, relevant in searches]
     np.testing.assert_allclose(recall(ranks, k), shares)
 
 

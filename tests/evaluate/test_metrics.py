@@ -81,7 +81,7 @@ def test_slices_keep_their_searches_and_leave_empty_ones_out():
     assert (head["value"], head["n"]) == (0.5, 2)
 
 
-def test_new_items_alone_count_as_good():
+def test_new_items_alone_count_as_relevant():
     metrics = build_metrics(inputs(item_slices={"new_items": rows(1, 7)}))
     figures = metrics["slices"]["new_items"]
     assert figures["bm25"]["recall@10"]["value"] == 0.5  # has 1, not 7; not asked for 9

@@ -105,7 +105,7 @@ def test_stages_stand_as_they_are_trained_and_controls_after_them():
     read = json.loads(json.dumps(metrics, sort_keys=True))  # as from metrics.json
     print_metrics(read, console=Console(file=out, width=WIDTH, color_system=None))
     shown = out.getvalue()
-    table = shown[shown.index("Good items whose SID") : shown.index("Channels and")]
+    table = shown[shown.index("Relevant items whose SID") : shown.index("Channels and")]
     ordered = [*TRAINED, "anonymous", "popularity"]
     assert [name for name in table.split() if name in beams] == ordered
     others = shown[shown.index("What knowing the shopper adds") :].splitlines()

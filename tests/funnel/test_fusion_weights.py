@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from scipy.optimize import OptimizeResult, minimize
 
 from genrecall.channels.base import Ranking
 from genrecall.evaluate.measures import recall, target_ranks
+from genrecall.foundation.errors import DataError
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.fusion import fuse, gather
 from genrecall.funnel.weights import _fit, _Likelihood, cross_fitted_fusion, fit_weights
@@ -12,12 +14,12 @@ CONFIGS = [FusionConfig(method="scores"), FusionConfig(method="rrf")]
 
 
 def noisy_channel(positives, noise, seed):
-    """A channel that lifts the good items by 1 in noise of the given size."""
+    """A channel that lifts the relevant items by 1 in noise of the given size."""
     random = np.random.default_rng(seed)
     rankings = []
-    for good in positives:
+    for relevant in positives:
         scores = random.normal(0, noise, N).astype(np.float32)
-        scores[good] += 1
+        scores[relevant] += 1
         rows = np.argsort(-scores, kind="stable")[:K].astype(np.int32)
         rankings.append(Ranking(rows=rows, scores=scores[rows]))
     return rankings
@@ -62,15 +64,15 @@ def test_cross_fitted_fusion_beats_equal_weights_and_every_channel(channels, pos
 
 def test_harmful_channel_gets_weight_zero(positives, channels):
     backwards = []
-    for good, lists in zip(positives, channels["good"], strict=True):
-        rows = np.append(np.setdiff1d(lists.rows, good)[: K - 3], good).astype(np.int32)
+    for relevant, lists in zip(positives, channels["good"], strict=True):
+        rows = np.append(np.setdiff1d(lists.rows, relevant)[: K - 3], relevant).astype(np.int32)
         backwards.append(Ranking(rows=rows, scores=-np.arange(len(rows), dtype=np.float32)))
     mixed = {"good": channels["good"], "backwards": backwards}
     weights = fit_weights(mixed, positives, K, config=FusionConfig())
     assert weights == {"good": 1.0, "backwards": 0.0}
 
 
-def test_own_good_items_do_not_move_a_search(channels, positives):
+def test_own_relevant_items_do_not_move_a_search(channels, positives):
     config = FusionConfig(folds=3)
     before = cross_fitted_fusion(channels, positives, K, config=config, seed=7)
     changed = [*positives]
@@ -113,10 +115,13 @@ def test_the_gradient_is_that_of_the_loss(channels, positives):
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-def test_no_other_weights_make_the_good_items_likelier(channels, positives, config):
+def test_no_other_weights_make_the_relevant_items_likelier(channels, positives, config):
     candidates = gather(list(channels.values()), K, config)
     spread = candidates.parts.std(axis=1, dtype=np.float64)
-    likelihood, fitted = _Likelihood(candidates, positives, spread), _fit(candidates, positives)
+    likelihood, fitted = (
+        _Likelihood(candidates, positives, spread),
+        _fit(candidates, positives, list(channels)),
+    )
     least, gradient = likelihood(fitted * spread)
     assert np.abs(gradient[fitted > 0]).max() < 1e-7
     assert (gradient[fitted == 0] > 0).all()
@@ -124,8 +129,37 @@ def test_no_other_weights_make_the_good_items_likelier(channels, positives, conf
         assert likelihood(np.maximum(fitted * spread + random, 0.0))[0] > least
 
 
+@pytest.mark.parametrize("score", [np.inf, np.nan])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_scores_that_no_weights_fit_are_refused(channels, positives, score):
+    first = channels["good"][0]
+    scores = np.where(np.arange(len(first.rows)) == 0, score, first.scores).astype(np.float32)
+    lists = [Ranking(rows=first.rows, scores=scores), *channels["good"][1:]]
+    broken = {"fair": channels["fair"], "broken": lists}
+    with pytest.raises(DataError, match=r"fitted to the scores of fair, broken.*finite.*rrf"):
+        fit_weights(broken, positives, K, config=FusionConfig())
+    assert fit_weights(broken, positives, K, config=FusionConfig(method="rrf"))["broken"] > 0
+
+
+@pytest.mark.parametrize(("steps", "enough"), [(100, True), (2, False)])
+def test_a_search_that_ends_early_counts_where_little_is_left(
+    channels, positives, monkeypatch, steps, enough
+):
+    def ends_early(*args, options, **others):
+        found = minimize(*args, options=options | {"maxiter": steps}, **others)
+        return OptimizeResult(found, success=False, message="ABNORMAL")
+
+    expected = fit_weights(channels, positives, K, config=FusionConfig())
+    monkeypatch.setattr("genrecall.funnel.weights.minimize", ends_early)
+    if enough:
+        assert fit_weights(channels, positives, K, config=FusionConfig()) == expected
+        return
+    with pytest.raises(DataError, match="ended with 'ABNORMAL', at a slope of"):
+        fit_weights(channels, positives, K, config=FusionConfig())
+
+
 @pytest.mark.parametrize("n", [0, 1, 5])
-def test_where_nothing_good_is_found_channels_weigh_the_same(channels, n):
+def test_where_nothing_relevant_is_found_channels_weigh_the_same(channels, n):
     lists = {name: channels[name][:n] for name in ("good", "fair")}
     nowhere = [np.array([N + 7], dtype=np.int32)] * n
     weights = fit_weights(lists, nowhere, K, config=FusionConfig())
@@ -135,9 +169,9 @@ def test_where_nothing_good_is_found_channels_weigh_the_same(channels, n):
 def test_empty_lists_weigh_the_same():
     empty = Ranking(rows=np.empty(0, np.int32), scores=np.empty(0, np.float32))
     lists = {"a": [empty] * 2, "b": [empty] * 2}
-    good = [np.array([1])] * 2
-    assert fit_weights(lists, good, K, config=FusionConfig()) == {"a": 0.5, "b": 0.5}
-    assert len(cross_fitted_fusion(lists, good, K, config=FusionConfig()).rankings) == 2
+    positives = [np.array([1])] * 2
+    assert fit_weights(lists, positives, K, config=FusionConfig()) == {"a": 0.5, "b": 0.5}
+    assert len(cross_fitted_fusion(lists, positives, K, config=FusionConfig()).rankings) == 2
 
 
 def test_a_single_search_can_be_fused():

@@ -16,8 +16,9 @@ from genrecall.config import load_config
 from genrecall.data.load import load_shop
 from genrecall.data.shoppers import HISTORY, Shopper
 from genrecall.foundation.progress import SilentLog
+from genrecall.foundation.ragged import make_bags
 from genrecall.generator.config import GeneratorConfig
-from genrecall.generator.history import RelatedCategories, ShopperSettings, make_bags
+from genrecall.generator.history import RelatedCategories, ShopperSettings
 from genrecall.generator.prompts import Prompt
 from genrecall.offline.requests import shoppers_of
 from genrecall.pipeline.outputs import Outputs

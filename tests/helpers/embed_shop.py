@@ -22,7 +22,7 @@ CONFIG = EmbedConfig(
 
 
 def logged_pairs():
-    """Each query was good for the two brands' items of its color and kind."""
+    """Relevant to each query are the two brands' items of its color and kind."""
     pairs = [
         (number, row)
         for number, query in enumerate(QUERIES)

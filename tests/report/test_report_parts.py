@@ -31,7 +31,7 @@ def test_beam_curves_by_hand():
     (curve,) = beam_curves(inputs(), {"query_to_sid": beams()})
     assert curve["stage"] == "query_to_sid"
     assert curve["beams"] == [1, 2, 3]  # no search has a fourth
-    # Good SIDs: 0 and 0, 2, 4 and 3, 4.
+    # Relevant SIDs: 0 and 0, 2, 4 and 3, 4.
     assert values(curve["hit@beam"]) == [(1 + 0 + 0 + 0) / 4, (1 + 1 + 0 + 1) / 4, 3 / 4]
     assert values(curve["candidates@beam"]) == [6 / 4, 12 / 4, 16 / 4]
 

@@ -220,7 +220,7 @@ class TestLog:
         assert np.mean(of_intent) > 0.9
         assert np.mean(of_intent) > 5 * np.mean(by_chance)
 
-    def test_the_engine_shows_other_types_too_and_misses_good_items(self, shop: Shop) -> None:
+    def test_the_engine_shows_other_types_too_and_misses_relevant_items(self, shop: Shop) -> None:
         search, row = shown_pairs(shop)
         right = [
             shop.catalog.type_of[r] in shop.queries[shop.log.query[s]].intent.types

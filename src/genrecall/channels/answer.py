@@ -52,7 +52,7 @@ class Answer:
     """What one query recalled.
 
     Attributes:
-        query: what was asked.
+        query: the text that was typed.
         hits: items, best first.
         beams: generated SIDs, best first; None unless asked to explain.
     """

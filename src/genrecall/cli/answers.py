@@ -32,7 +32,7 @@ def answer(
         k: items at most.
         user: `user_id` of a shopper whom the run beside the bundle knows; None for nobody.
         filters: conditions as on the command line.
-        explain: whether to tell the SIDs.
+        explain: whether to explain the SIDs.
 
     Raises:
         ArtifactError: the bundle, or for a `user` the run's data stage, is missing or damaged.

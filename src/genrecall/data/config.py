@@ -21,7 +21,7 @@ _ENDINGS: Final[dict[str, Format]] = {
     ".ndjson": "jsonl",
 }
 
-_GOOD_ITEMS: Final = ("searches", "judgments", "sequences")
+_RELEVANT_ITEMS: Final = ("searches", "judgments", "sequences")
 """Tables that say what is relevant to a search."""
 
 
@@ -171,7 +171,7 @@ class DataConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> DataConfig:
-        given = [name for name in _GOOD_ITEMS if getattr(self, name)]
+        given = [name for name in _RELEVANT_ITEMS if getattr(self, name)]
         if len(given) > 1:
             raise ValueError(
                 f"{' and '.join(f'`{name}`' for name in given)} are given; relevant items come "

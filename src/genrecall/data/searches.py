@@ -182,7 +182,7 @@ def _impressions(shown: pl.DataFrame) -> pl.DataFrame:
 
 
 def _positives(chosen: pl.DataFrame) -> pl.DataFrame:
-    """Good rows of each search with their highest gain: the best first, then in file order."""
+    """Relevant rows of each search with their highest gain: the best first, then in file order."""
     return (
         chosen.drop_nulls("row")
         .group_by("search", "row", maintain_order=True)

@@ -96,7 +96,7 @@ def found_after_cut(
     Args:
         rows: all items behind its beams in the order of the answer, `[n]`.
         beam: the place of each item's beam, counted from 0, `[n]`.
-        targets: its good items, at least one, each once.
+        targets: its relevant items, at least one, each once.
         widths: numbers of beams.
         k: where the answer is cut.
 

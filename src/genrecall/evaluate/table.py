@@ -98,7 +98,7 @@ def _beam_table(metrics: Metrics) -> Table | None:
     if not metrics.get("hit@beam"):
         return None
     columns = ["beams", "hit@beam", "hit_micro@beam", "items behind"]
-    table = _table("Good items whose SID is among the beams", columns)
+    table = _table("Relevant items whose SID is among the beams", columns)
     for stage in stage_order(metrics["hit@beam"]):
         for place, (width, hit) in enumerate(metrics["hit@beam"][stage].items()):
             micro = metrics["hit_micro@beam"][stage][width]
@@ -123,7 +123,7 @@ def _channel_table(metrics: Metrics) -> Table | None:
             f"{TWO_VIEWS}: exact search over the generator's vectors, a control without SIDs"
         )
     if only is not None:
-        notes.append(f"Good items that only {GENERATIVE} has among its {K:,}: {_share(only)}")
+        notes.append(f"Relevant items that only {GENERATIVE} has among its {K:,}: {_share(only)}")
     if notes:
         table.caption = "\n".join(notes)
         table.caption_justify, table.caption_style = "left", ""

@@ -17,11 +17,11 @@ _Numbers = NDArray[np.integer[Any] | np.bool_]
 
 
 class Bags(NamedTuple):
-    """Features of `n` texts.
+    """`n` lists of numbers: the features of texts, the items of histories, the pairs of profiles.
 
     Attributes:
-        ids: feature numbers of all texts, int64 `[total]`.
-        offsets: where each text starts in `ids`, int64 `[n + 1]`; the last is `total`.
+        ids: the numbers of all lists, one list behind the other, int64 `[total]`.
+        offsets: where each list starts in `ids`, int64 `[n + 1]`; the last is `total`.
     """
 
     ids: NDArray[np.int64]
@@ -80,8 +80,18 @@ def rank_in_run(values: NDArray[Any]) -> _Index:
     return np.arange(len(values)) - np.repeat(starts, counts)
 
 
+def make_bags(lists: Sequence[Sequence[int]]) -> Bags:
+    """Lists of numbers, one behind the other.
+
+    >>> make_bags([[3, 4], [], [5]])
+    Bags(ids=array([3, 4, 5]), offsets=array([0, 2, 2, 3]))
+    """
+    flat = np.array([number for numbers in lists for number in numbers], dtype=np.int64)
+    return Bags(flat, ragged_offsets([len(numbers) for numbers in lists]))
+
+
 def join_bags(*parts: Bags) -> Bags:
-    """The texts of all parts, one after another.
+    """The lists of all parts, one after another.
 
     >>> first = Bags(np.array([3, 4]), np.array([0, 2]))
     >>> join_bags(first, Bags(np.array([5]), np.array([0, 1])))
@@ -93,19 +103,19 @@ def join_bags(*parts: Bags) -> Bags:
     )
 
 
-def take_bags(bags: Bags, texts: _Index) -> Bags:
-    """Features of some of the texts.
+def take_bags(bags: Bags, chosen: _Index) -> Bags:
+    """Some of the lists, in the order of `chosen`.
 
     >>> take_bags(Bags(np.array([3, 4, 5]), np.array([0, 2, 3])), np.array([1, 0]))
     Bags(ids=array([5, 3, 4]), offsets=array([0, 1, 3]))
     """
-    starts = bags.offsets[texts]
-    counts = bags.offsets[texts + 1] - starts
+    starts = bags.offsets[chosen]
+    counts = bags.offsets[chosen + 1] - starts
     return Bags(bags.ids[ragged_ranges(starts, counts)], ragged_offsets(counts))
 
 
 def filter_bags(bags: Bags, kept: NDArray[np.bool_]) -> Bags:
-    """The texts with some of their features, `kept` of each of `ids`.
+    """The lists with some of their numbers: `kept` says which, bool `[total]`.
 
     >>> filter_bags(Bags(np.array([3, 4, 5]), np.array([0, 2, 3])), np.array([True, False, False]))
     Bags(ids=array([3]), offsets=array([0, 1, 1]))

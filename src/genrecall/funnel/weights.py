@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 
 from genrecall.channels.base import Ranking
 from genrecall.data.tables import Rows
+from genrecall.foundation.errors import DataError
 from genrecall.foundation.ragged import run_starts
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.fusion import Candidates, Rankings, fuse, gather
@@ -23,6 +24,7 @@ Weights = dict[str, float]
 _MOST_SEARCHES: Final = 2000  # a handful of weights is known well enough from these
 _RIDGE: Final = 1e-3  # keeps weights finite where the relevant items are always on top
 _LEAST_SLOPE: Final = 1e-8  # at `_RIDGE` a weight is then off by 5e-6 at most
+_MOST_SLOPE: Final = 1e-6  # by 5e-4: what is left where rounding ends the search early
 
 _Vector = NDArray[np.float64]
 
@@ -60,6 +62,7 @@ def fit_weights(
         relevant item.
 
     Raises:
+        DataError: scores that no weights can be fitted to, such as infinite ones.
         ValueError: another number of rankings than of searches.
     """
     _check(rankings, positives)
@@ -68,7 +71,7 @@ def fit_weights(
     fitted = np.zeros(len(rankings))
     if len(chosen):
         candidates = gather(list(_select(rankings, chosen).values()), k, config)
-        fitted = _fit(candidates, [positives[i] for i in chosen.tolist()])
+        fitted = _fit(candidates, [positives[i] for i in chosen.tolist()], list(rankings))
     if not fitted.any():
         fitted = np.ones(len(rankings))
     return dict(zip(rankings, (fitted / fitted.sum()).tolist(), strict=True))
@@ -97,6 +100,7 @@ def cross_fitted_fusion(
         seed: deals the queries to folds.
 
     Raises:
+        DataError: scores that no weights can be fitted to, such as infinite ones.
         ValueError: another number of rankings or groups than of searches.
     """
     _check(rankings, positives)
@@ -109,8 +113,8 @@ def cross_fitted_fusion(
     weights: list[Weights] = []
     for number in range(config.folds):
         inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        good = [positives[i] for i in outside.tolist()]
-        fitted = fit_weights(_select(rankings, outside), good, k, config=config)
+        relevant = [positives[i] for i in outside.tolist()]
+        fitted = fit_weights(_select(rankings, outside), relevant, k, config=config)
         weights.append(fitted)
         of_fold = fuse(_select(rankings, inside), k, config=config, weights=fitted)
         fused.update(zip(inside.tolist(), of_fold, strict=True))
@@ -127,8 +131,12 @@ def _select(rankings: Rankings, searches: NDArray[np.int64]) -> Rankings:
     return {name: [lists[i] for i in searches.tolist()] for name, lists in rankings.items()}
 
 
-def _fit(candidates: Candidates, positives: Sequence[Rows]) -> _Vector:
-    """Non-negative weights `[C]` by L-BFGS-B, on parts of equal spread."""
+def _fit(candidates: Candidates, positives: Sequence[Rows], names: Sequence[str]) -> _Vector:
+    """Non-negative weights `[C]` by L-BFGS-B, on parts of equal spread.
+
+    Raises:
+        DataError: the search for them failed.
+    """
     n_channels = len(candidates.parts)
     if len(candidates.rows) == 0:
         return np.zeros(n_channels)
@@ -142,6 +150,15 @@ def _fit(candidates: Candidates, positives: Sequence[Rows]) -> _Vector:
         bounds=[(0.0, None)] * n_channels,
         options={"ftol": 0.0, "gtol": _LEAST_SLOPE},
     )
+    # A search that rounding ends just before the optimum counts as failed, too: the slope decides.
+    slope = np.abs(found.jac[(found.x > 0) | ~(found.jac >= 0)]).max(initial=0.0)
+    if not (found.success or slope <= _MOST_SLOPE) or not np.isfinite(slope):
+        raise DataError(
+            f"no weights can be fitted to the scores of {', '.join(names)}: the optimizer ended "
+            f"with {found.message!r}, at a slope of {slope:.1e} where {_MOST_SLOPE:.0e} is enough. "
+            "See that the scores of all channels are finite, or fuse by rank, which reads no "
+            "scores: funnel: {fusion: {method: rrf}}."
+        )
     fitted: _Vector = found.x / spread
     return fitted
 
@@ -151,20 +168,22 @@ class _Likelihood:
 
     def __init__(self, candidates: Candidates, positives: Sequence[Rows], spread: _Vector) -> None:
         width = int(candidates.rows.max(initial=0)) + 1
-        good = np.concatenate(
+        relevant = np.concatenate(
             [search * width + rows[rows < width] for search, rows in enumerate(positives)]
         )
-        hits = np.isin(candidates.search * width + candidates.rows, good)
+        hits = np.isin(candidates.search * width + candidates.rows, relevant)
         # A search none of whose relevant items was found says nothing about the weights.
         useful = np.zeros(len(positives), dtype=np.bool_)
         useful[candidates.search[hits]] = True
         kept = useful[candidates.search]
         search, hits = candidates.search[kept], hits[kept]
-        self._parts = candidates.parts[:, kept] / spread[:, None].astype(np.float32)  # (C, n)
+        parts = candidates.parts[:, kept] / spread[:, None].astype(np.float32)
+        # Widened and laid out by channel once, not in each evaluation.
+        self._parts = parts.astype(np.float64, order="C")  # (C, n)
         self._starts = run_starts(search)  # (M,)
         self._lengths = np.diff(self._starts, append=len(search))
         share = hits / np.repeat(np.add.reduceat(hits, self._starts), self._lengths)
-        self._good = self._parts @ share  # (C,) mean over each search's relevant items, summed
+        self._relevant = self._parts @ share  # (C,) mean over each search's relevant items, summed
         self._n = len(self._starts)
 
     def __call__(self, weights: _Vector) -> tuple[float, _Vector]:
@@ -177,6 +196,6 @@ class _Likelihood:
         likely = np.exp(logits - np.repeat(top, self._lengths))
         total = np.add.reduceat(likely, self._starts)
         likely /= np.repeat(total, self._lengths)
-        loss = (np.sum(top + np.log(total)) - weights @ self._good) / self._n
-        gradient = (self._parts @ likely - self._good) / self._n
+        loss = (np.sum(top + np.log(total)) - weights @ self._relevant) / self._n
+        gradient = (self._parts @ likely - self._relevant) / self._n
         return float(loss + weights @ ridge), gradient + 2 * ridge

@@ -25,6 +25,7 @@ from genrecall.data.shoppers import HISTORY, Pair
 from genrecall.foundation.ragged import (
     Bags,
     filter_bags,
+    make_bags,
     ragged_offsets,
     ragged_owners,
     ragged_ranges,
@@ -164,12 +165,6 @@ def _in_related(
         part = slice(histories.offsets[first], histories.offsets[end])
         kept[part] = categories[place[part] - first, related.category[histories.ids[part]]]
     return filter_bags(histories, kept)
-
-
-def make_bags(lists: Sequence[Sequence[int]]) -> Bags:
-    """Lists of numbers, one behind the other."""
-    flat = np.array([number for numbers in lists for number in numbers], dtype=np.int64)
-    return Bags(flat, ragged_offsets([len(numbers) for numbers in lists]))
 
 
 def _latest(histories: Bags, length: int) -> Bags:

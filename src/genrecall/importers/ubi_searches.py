@@ -39,17 +39,17 @@ def join_searches(queries: pl.DataFrame, events: pl.DataFrame) -> Joined:
         queries: columns and types of `QUERIES`.
         events: those of `EVENTS`.
     """
-    asked = _merge_documents(queries)
-    told = _tell_by_events(events, asked)
-    whole = asked.join(told, on="query_id", how="full", coalesce=True, suffix="_told").select(
+    logged = _merge_documents(queries)
+    seen = _complete_by_events(events, logged)
+    whole = logged.join(seen, on="query_id", how="full", coalesce=True, suffix="_seen").select(
         "query_id",
-        pl.coalesce("time", "time_told").floordiv(1000).alias("timestamp"),
-        *(pl.coalesce(name, f"{name}_told").alias(name) for name in ("user_id", "query")),
+        pl.coalesce("time", "time_seen").floordiv(1000).alias("timestamp"),
+        *(pl.coalesce(name, f"{name}_seen").alias(name) for name in ("user_id", "query")),
         pl.col("hits").fill_null([]),
         pl.col("logged").fill_null(False),
     )
     texts = pl.col("query").is_not_null()
-    unasked = whole.filter(~texts & ~pl.col("logged"))
+    unlogged = whole.filter(~texts & ~pl.col("logged"))
     searches = _with_items(whole.filter(texts), events)
     paged = searches.filter(pl.col("hits").list.len() > 0)
     on_page = paged["clicks"].list.set_intersection(paged["hits"])
@@ -58,7 +58,7 @@ def join_searches(queries: pl.DataFrame, events: pl.DataFrame) -> Joined:
         .rename({"query_id": "search_id"})
         .drop("hits", "logged"),
         textless=whole.filter(~texts & pl.col("logged")).height,
-        orphans=events.join(unasked, on="query_id", how="semi", maintain_order="left"),
+        orphans=events.join(unlogged, on="query_id", how="semi", maintain_order="left"),
         clicks=int(paged["clicks"].list.len().sum()),
         clicks_on_page=int(on_page.list.len().sum()),
     )
@@ -81,15 +81,15 @@ def _merge_documents(queries: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([queries.filter(~twice), merged]).with_columns(pl.lit(True).alias("logged"))
 
 
-def _tell_by_events(events: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+def _complete_by_events(events: pl.DataFrame, logged: pl.DataFrame) -> pl.DataFrame:
     """Time, shopper and text by the first events that have them, of queries that lack some."""
-    told = ("time", "user_id", "query")
-    known = asked.filter(pl.all_horizontal(pl.col(told).is_not_null()))
+    wanted = ("time", "user_id", "query")
+    complete = logged.filter(pl.all_horizontal(pl.col(wanted).is_not_null()))
     return (
-        events.join(known, on="query_id", how="anti")
-        .sort(told, nulls_last=True)
+        events.join(complete, on="query_id", how="anti")
+        .sort(wanted, nulls_last=True)
         .group_by("query_id", maintain_order=True)
-        .agg(pl.col(told).drop_nulls().first())
+        .agg(pl.col(wanted).drop_nulls().first())
     )
 
 

@@ -1,9 +1,9 @@
 """What the generator learns from: prompts and the items whose SIDs it should generate for them.
 
-Four sources: titles with their own item (stage item→SID); logged or judged queries with their good
-items; pseudo-queries, words of a title, whose targets are soft: the dense channel's best items
-share the weight by a softmax, and the title's own item keeps a fixed part; and single searches with
-their shopper (stage user+query→SID).
+Four sources: titles with their own item (stage item→SID); logged or judged queries with their
+relevant items; pseudo-queries, words of a title, whose targets are soft: the dense channel's best
+items share the weight by a softmax, and the title's own item keeps a fixed part; and single
+searches with their shopper (stage user+query→SID).
 
 Shapes: `n` prompts, `total` targets of all prompts, `B` prompts of a batch, `T` targets drawn.
 """

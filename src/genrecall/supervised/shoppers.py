@@ -119,8 +119,8 @@ def known_shoppers(
     Raises:
         DataError: a history holds what its search could not know.
     """
-    told = pl.col("user_id").is_not_null() & pl.col("time").is_not_null()
-    usable = Searches(searches.frame.filter(told))
+    known = pl.col("user_id").is_not_null() & pl.col("time").is_not_null()
+    usable = Searches(searches.frame.filter(known))
     train = usable.of("train")
     if not len(train):
         return None

@@ -52,7 +52,6 @@ def run(
         teacher: for `config.distill`.
     """
     log = work.log
-    trie = Trie(table.space, table.packed)
     titles = embedded.encoder.tokenizer.words(data.catalog.titles)
     log.say(f"  {len(data.queries):,} logged queries, {config.pseudo_queries:,} pseudo-queries")
     known = _known_shoppers(config, data, embedded, table)
@@ -77,6 +76,7 @@ def run(
         texts = [*data.catalog.titles, *data.queries]
         trainer = LmTrainer(config, table, texts=texts, seed=work.seed)
     else:
+        trie = Trie(table.space, table.packed)
         shop = Shop(embedded.encoder, titles, trie, table.sid_of_item, embedded.item_vectors)
         trainer = CompactTrainer(config, shop, known, seed=work.seed)
     writes = writing(work.out, kind="generator", inputs=work.inputs) if is_main() else nullcontext()

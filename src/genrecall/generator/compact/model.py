@@ -4,7 +4,7 @@ A query's subwords give a hidden state `h`; each level adds the code before it a
 
     logits_l = w · head_l(h_l) + feature_l(prefix + code)
 
-where the features are the look-ahead of `features.py` and `w` is the weight of the heads. Codes
+where the features are the look-ahead of `look_ahead.py` and `w` is the weight of the heads. Codes
 that continue no SID have the logit `EMPTY`.
 
 The look-ahead sees every text twice: by the vector of stage `embed`, and by a vector that the

@@ -3,7 +3,7 @@
 Each chosen item is a token `t_j`: an embedding of its SID, its views `v_j` projected, and how long
 ago it was chosen. The query's hidden state `h` and views `q` attend to them, so what was chosen in
 categories that have to do with the query counts and the rest does not (the near-line history of
-CQ-SID, arXiv 2605.14434, §3.2, there chosen by a rule; with `related.py` by both):
+CQ-SID, arXiv 2605.14434, §3.2, there chosen by a rule; with `generator/history.py` by both):
 
     h' = h + Σ profile,   a = softmax_j(W_q h' · W_k t_j / √W + β q · v_j)
     m  = MLP([h', Σ_j a_j t_j])
@@ -28,8 +28,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genrecall.foundation.ragged import Bags, ragged_owners, ragged_ranges, rank_in_run
-from genrecall.generator.history import make_bags
+from genrecall.foundation.ragged import (
+    Bags,
+    make_bags,
+    ragged_owners,
+    ragged_ranges,
+    rank_in_run,
+)
 from genrecall.generator.prompts import Pair, Prompt
 
 _NEARNESS: Final = 3.3  # at first an item 0.3 nearer to the query counts e times as much

@@ -71,7 +71,7 @@ class CompactTrainer:
         schedule: StageConfig = getattr(self._config, name)
         model: nn.Module = self.model
         if name == USER_QUERY_TO_SID and self._known is not None:
-            model, losses = self._personal(self._known, sources, schedule.batch)
+            model, losses = self._personalised(self._known, sources, schedule.batch)
         else:
             losses = self._general(sources, schedule.batch)
         train_steps(
@@ -94,7 +94,7 @@ class CompactTrainer:
 
         return losses
 
-    def _personal(
+    def _personalised(
         self, known: KnownShoppers, sources: Sequence[Source], size: int
     ) -> tuple[ShopperModel, Losses]:
         """What reads the shopper, to be trained alone, and its losses."""
