@@ -113,10 +113,12 @@ def test_inputs_change_with_what_is_read_and_with_nothing_else(tmp_path, name, s
     config = load_config(write_shop(tmp_path, settings=changes))
     stage = BY_NAME[name]
     content = stage.content(config)
-    before = stage.inputs(content, config, Done())
+    before = stage.hash_inputs(content, config, Done())
     possible = {*BY_NAME, *(f"data.{part}" for part in PARTS)}
     changing = {
-        read for read in possible if stage.inputs(content, config, Done(changed=read)) != before
+        read
+        for read in possible
+        if stage.hash_inputs(content, config, Done(changed=read)) != before
     }
     assert changing == reads
 
@@ -132,7 +134,7 @@ def test_who_keeps_sids_reads_which_items_there_are(tmp_path, shop_run):
     config = load_config(write_shop(tmp_path, settings=settings))
     stage = BY_NAME["quantize"]
     content = stage.content(config)
-    hashes = {stage.inputs(content, config, Done(changed)) for changed in ("", "data.titles")}
+    hashes = {stage.hash_inputs(content, config, Done(changed)) for changed in ("", "data.titles")}
     assert len(hashes) == 2
 
 

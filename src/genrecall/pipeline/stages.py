@@ -85,7 +85,7 @@ class Stage:
         asked = [read for read, asks in self.reads_if.items() if asks(config)]
         return Declared(self.name, self.settings, (*self.reads, *asked))
 
-    def inputs(
+    def hash_inputs(
         self, content: Mapping[str, Json], config: Config, artifacts: Mapping[str, Artifact]
     ) -> str:
         """Hash of everything that decides what `run` makes.

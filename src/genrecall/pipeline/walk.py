@@ -43,7 +43,7 @@ class Walk:
     def hash_inputs(self, stage: Stage) -> str:
         """Hash of everything that decides what the stage makes; those before it are made."""
         self.read_settings(stage)
-        return stage.inputs(self._contents[stage.name], self._config, self.artifacts)
+        return stage.hash_inputs(self._contents[stage.name], self._config, self.artifacts)
 
     def make(self, stage: Stage) -> None:
         """Run a stage whose predecessors are made.
