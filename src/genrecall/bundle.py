@@ -23,6 +23,7 @@ from genrecall.embed.encoder import Encoder
 from genrecall.embed.load import load_embedded
 from genrecall.foundation.artifact import BUNDLE, Artifact, open_artifact
 from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.settings import unusable
 from genrecall.generator.base import Generator
 from genrecall.generator.load import load_generator, trained_stages
 from genrecall.index.adding import add_items
@@ -171,11 +172,25 @@ def read_bundle(bundle: Artifact) -> OpenBundle:
     try:
         channels = ChannelsConfig.model_validate(bundle.meta["config"]["channels"])
     except (KeyError, ValidationError) as error:
-        raise ArtifactError(
-            f"{bundle.path} was made by version {bundle.meta.get('version')}, which has other "
-            "settings. Run the pipeline again with this version."
-        ) from error
+        raise other_settings(bundle, error, "channels") from error
     return assemble(bundle.parts, channels=channels)
+
+
+def other_settings(
+    bundle: Artifact, error: KeyError | ValidationError, *sections: str
+) -> ArtifactError:
+    """The error about a bundle whose settings are none of this version's.
+
+    Args:
+        bundle: whose.
+        error: what came of reading them.
+        sections: names of the sections around what was read, from the outside.
+    """
+    told = f" ({unusable(error, *sections)})" if isinstance(error, ValidationError) else ""
+    return ArtifactError(
+        f"{bundle.path} was made by version {bundle.meta.get('version')}, which has other settings"
+        f"{told}. Run the pipeline again with this version."
+    )
 
 
 def assemble(stages: Mapping[str, Artifact], *, channels: ChannelsConfig) -> OpenBundle:

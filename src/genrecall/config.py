@@ -20,7 +20,7 @@ from genrecall.data.config import DataConfig
 from genrecall.embed.config import EmbedConfig
 from genrecall.evaluate.config import EvaluateConfig
 from genrecall.foundation.errors import ConfigError, unknown_name
-from genrecall.foundation.settings import FOLDER, Section
+from genrecall.foundation.settings import FOLDER, Section, moved
 from genrecall.funnel.config import FunnelConfig
 from genrecall.generator.config import GeneratorConfig
 from genrecall.quantize.config import QuantizeConfig
@@ -29,12 +29,6 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _VARIABLE: Final = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
-_MOVED: Final = {
-    "channels.fusion": "funnel.fusion",
-    "channels.generative.look_ahead_temperature": "generator.temperature",
-    "generator.match_temperature": "generator.temperature",
-}
-"""Settings of earlier versions, and where they stand now."""
 
 
 class Config(Section):
@@ -139,8 +133,8 @@ def _describe(problem: ErrorDetails) -> str:
     """One line about one problem: where, what was given, what is allowed."""
     where = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
-        if moved := _MOVED.get(".".join(where)):
-            return f"{'.'.join(where)}: this setting is now {moved}; move it there"
+        if told := moved(where):
+            return f"{told}; move it there"
         known = list(_section_at(where[:-1]).model_fields)
         return f"{'.'.join(where)}: {unknown_name('setting', where[-1], known)}"
     given = problem["input"]

@@ -149,3 +149,25 @@ def test_every_path_of_a_section_is_found(tmp_path):
         (("table", "file"), tmp_path / "i.csv"),
         (("teacher",), tmp_path / "t"),
     ]
+
+
+@pytest.mark.parametrize("kind", [Path, Path | None, Annotated[Path, "a remark"], Path | str])
+def test_a_path_without_a_kind_is_refused_at_the_class(kind):
+    with pytest.raises(TypeError, match=r"^Silent\.file is a path of no kind.* as InputFile, "):
+        type("Silent", (Section,), {"__annotations__": {"file": kind}, "__module__": __name__})
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        list[InputFile],
+        dict[str, BundleFolder] | None,
+        tuple[ModelName, ...],
+        list[Path],
+        list[Inner],
+        list[Outer | None],
+    ],
+)
+def test_paths_in_a_container_are_refused_at_the_class(kind):
+    with pytest.raises(TypeError, match=r"^Silent\.files holds paths in a container"):
+        type("Silent", (Section,), {"__annotations__": {"files": kind}, "__module__": __name__})

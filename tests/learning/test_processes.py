@@ -83,7 +83,7 @@ def test_two_processes_go_on_where_one_stopped_and_end_in_its_weights(shop, tmp_
     events = [json.loads(line) for line in together.log.read_text("utf-8").splitlines()]
     said = [event["text"] for event in events if event["event"] == "say"]
     assert [event["event"] for event in events].count("run") == 1
-    assert said[0].startswith("2 processes: the others help to train the generator")
+    assert said[said.index("generator:") + 1] == "  2 processes make this stage together"
     assert "  query_to_sid: resumes at step 2" in said
     assert done.stderr.count("query_to_sid: resumes") == 1, "one of them tells"
     assert done.stdout.count("wrote") == 2

@@ -16,7 +16,7 @@ from tiny_shop import SETTINGS, items, searches, write_jsonl, write_shop
 import genrecall
 from genrecall.config import load_config
 from genrecall.data.tables import ITEMS
-from genrecall.foundation.artifact import open_artifact, writing
+from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ArtifactError, ConfigError, DataError
 from genrecall.generator.load import STAGES as TRAINED
 from genrecall.pipeline.evaluate import evaluate_bundle
@@ -367,17 +367,6 @@ def test_a_shop_without_a_log_gets_a_bundle(tmp_path):
     assert len(hits) == 5
     with pytest.raises(DataError, match="has no search with a relevant item"):
         evaluate_bundle(tmp_path / "run/bundle", split="validation")
-
-
-def test_a_bundle_of_a_version_with_other_settings_is_refused(finished, tmp_path):
-    bundle = finished[0] / "run/bundle"
-    meta = open_artifact(bundle, kind="bundle").meta
-    config = meta["config"] | {"channels": {"fusion": {"method": "of the future"}}}
-    with writing(tmp_path / "b", kind="bundle", meta={**meta, "config": config}) as folder:
-        for part in ("data", "embed", "quantize", "generator"):
-            shutil.copytree(bundle / part, folder / part)
-    with pytest.raises(ArtifactError, match=r"made by version .* which has other settings"):
-        genrecall.load(tmp_path / "b")
 
 
 def test_library_use(finished):

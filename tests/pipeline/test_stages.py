@@ -16,19 +16,19 @@ from genrecall.foundation.progress import SilentLog
 from genrecall.funnel.config import FunnelConfig, FusionConfig
 from genrecall.learning.processes import Launch
 from genrecall.pipeline.launch import take_part
-from genrecall.pipeline.maker import Maker
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
 from genrecall.pipeline.stages import STAGES, Stage
+from genrecall.pipeline.walk import Walk
 
 BY_NAME = {stage.name: stage for stage in STAGES}
 PARTS = ("titles", "categories", "training", "shoppers")
 
 
-def _count(made, work):
+def _count(inputs, work):
     """A stage of a test: how often each training query was searched."""
     with writing(work.out, kind="counts", inputs=work.inputs) as folder:
-        write_json(folder / "counts.json", dict.fromkeys(made.data.queries, 1))
+        write_json(folder / "counts.json", dict.fromkeys(inputs.data.queries, 1))
         write_json(folder / "private.json", work.seed)
     return open_artifact(work.out, kind="counts")
 
@@ -113,10 +113,12 @@ def test_inputs_change_with_what_is_read_and_with_nothing_else(tmp_path, name, s
     config = load_config(write_shop(tmp_path, settings=changes))
     stage = BY_NAME[name]
     content = stage.content(config)
-    before = stage.inputs(content, config, Done())
+    before = stage.hash_inputs(content, config, Done())
     possible = {*BY_NAME, *(f"data.{part}" for part in PARTS)}
     changing = {
-        read for read in possible if stage.inputs(content, config, Done(changed=read)) != before
+        read
+        for read in possible
+        if stage.hash_inputs(content, config, Done(changed=read)) != before
     }
     assert changing == reads
 
@@ -132,7 +134,7 @@ def test_who_keeps_sids_reads_which_items_there_are(tmp_path, shop_run):
     config = load_config(write_shop(tmp_path, settings=settings))
     stage = BY_NAME["quantize"]
     content = stage.content(config)
-    hashes = {stage.inputs(content, config, Done(changed)) for changed in ("", "data.titles")}
+    hashes = {stage.hash_inputs(content, config, Done(changed)) for changed in ("", "data.titles")}
     assert len(hashes) == 2
 
 
@@ -187,26 +189,25 @@ def test_another_process_takes_part_in_every_shared_stage(tmp_path):
     ran = []
 
     def stage(name, **options):
-        def make(made, work):
+        def make(inputs, work):
             ran.append(name)
             with writing(work.out, kind=name, inputs=work.inputs) as folder:
-                write_json(folder / "made.json", list(made.stages))
+                write_json(folder / "made.json", list(inputs.stages))
             return open_artifact(work.out, kind=name)
 
         return Stage(name, settings=("seed",), run=make, **options)
 
     stages = (stage("a"), stage("b", reads=("a",), shared=True), stage("c", shared=True))
     config, outputs = load_config(write_shop(tmp_path)), Outputs(tmp_path / "run")
-    main = Maker(config, outputs, SilentLog())
+    main = Walk(config, outputs, SilentLog())
     store = torch.distributed.HashStore()
     with Launch(store) as launch:
         for one in stages:
-            inputs = main.inputs(one)
-            main.done[one.name] = main.make(one, inputs)
+            main.make(one)
             if one.shared:
-                launch.call(f"{one.name} {inputs}")
+                launch.call(f"{one.name} {main.hash_inputs(one)}")
     assert ran == ["a", "b", "c"]
-    take_part(Launch(store), stages, Maker(config, outputs, SilentLog()))
+    take_part(Launch(store), stages, Walk(config, outputs, SilentLog()))
     assert ran == ["a", "b", "c", "b", "c"]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +9,7 @@ import polars as pl
 
 from genrecall.data.config import DataConfig
 from genrecall.data.load import KIND
+from genrecall.data.parts import digest_parts
 from genrecall.data.rejects import write_rejects
 from genrecall.data.searches import (
     BuiltSearches,
@@ -34,7 +33,6 @@ from genrecall.data.validate import (
 )
 from genrecall.foundation.artifact import (
     Artifact,
-    content_hash,
     open_artifact,
     write_json,
     writing,
@@ -56,8 +54,8 @@ def run(config: DataConfig, work: Work) -> Artifact:
     `choices.parquet` if searches tell who chose what and when, `summary.json` and
     `rejects/<table>.jsonl` for each table with rejects. Equal files and config give equal bytes.
 
-    The manifest's `parts` hold a hash of what later stages read, `titles`, `categories`, `training`
-    searches and `shoppers`, so that a new price trains nothing.
+    The manifest's `parts` hold the hash of each of `PARTS`, some of which later stages read, so
+    that a new price trains nothing.
 
     Raises:
         ConfigError: a mapping names a column that a table does not have.
@@ -65,7 +63,7 @@ def run(config: DataConfig, work: Work) -> Artifact:
     """
     shop = _read(config)
     items, searches = shop.reads["items"].frame, shop.searches.frame
-    meta = {"parts": _digest_parts(items, searches, shop.shoppers.users)}
+    meta = {"parts": digest_parts(items, searches, shop.shoppers.users)}
     with writing(work.out, kind=KIND, inputs=work.inputs, meta=meta) as folder:
         _write(items, folder / "items.parquet")
         _write(searches, folder / "searches.parquet")
@@ -78,26 +76,6 @@ def run(config: DataConfig, work: Work) -> Artifact:
         work.log.say(line)
     work.log.event("data", **shop.summary)
     return open_artifact(work.out, kind=KIND)
-
-
-def _digest_parts(
-    items: pl.DataFrame, searches: pl.DataFrame, users: pl.DataFrame
-) -> dict[str, str]:
-    train = searches.filter(pl.col("split") == "train")
-    parts = {
-        "titles": items.select("item_id", "title"),
-        "categories": items.select("category"),
-        "training": train.select("query", "positives", "gains"),
-    }
-    chosen = train.select("user_id", "time", "positives")
-    shoppers = content_hash([_digest(chosen), _digest(users)])
-    return {name: _digest(frame) for name, frame in parts.items()} | {"shoppers": shoppers}
-
-
-def _digest(frame: pl.DataFrame) -> str:
-    stream = io.BytesIO()
-    frame.rechunk().write_ipc(stream, compression="uncompressed")
-    return hashlib.sha256(stream.getbuffer()).hexdigest()
 
 
 def validate(config: DataConfig) -> Summary:

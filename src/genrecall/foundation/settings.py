@@ -8,14 +8,22 @@ and what a hash of inputs takes in its place: what lies there, not where it lies
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import getitem
-from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple, get_args
+from pathlib import Path, PurePath
+from types import UnionType
+from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationInfo
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    ValidationInfo,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
@@ -25,6 +33,38 @@ from genrecall.foundation.libraries import model_files
 
 FOLDER: Final = "folder"
 """Key of the validation context: the folder that paths resolve against. Without it they stay."""
+
+_MOVED: Final = {
+    "channels.fusion": "funnel.fusion",
+    "channels.generative.look_ahead_temperature": "generator.temperature",
+    "generator.match_temperature": "generator.temperature",
+}
+"""Settings of earlier versions, and where they stand now."""
+
+
+def moved(where: Sequence[str]) -> str | None:
+    """Where a setting of an earlier version stands now, in words; None if it did not move.
+
+    Args:
+        where: its name and those of the sections around it, from the outside.
+    """
+    name = ".".join(where)
+    return f"{name}: this setting is now {_MOVED[name]}" if name in _MOVED else None
+
+
+def unusable(error: ValidationError, *sections: str) -> str:
+    """What of the settings that another version has kept cannot be used, in words.
+
+    Args:
+        error: what came of validating them.
+        sections: names of the sections around them, from the outside.
+    """
+    problems = []
+    for problem in error.errors():
+        where = (*sections, *map(str, problem["loc"]))
+        told = moved(where) if problem["type"] == "extra_forbidden" else None
+        problems.append(told or f"{'.'.join(where)}: {problem['msg']}")
+    return "; ".join(problems)
 
 
 class PathKind(ABC):
@@ -151,9 +191,20 @@ class NamedPath(NamedTuple):
 
 
 class Section(BaseModel):
-    """A part of the config. The docstring under a field says what it does and its unit."""
+    """A part of the config. The docstring under a field says what it does and its unit.
+
+    Raises:
+        TypeError: at the class, a field is a path without a kind, which would be neither resolved
+            nor kept out of bundles, or holds paths in a container, where `paths` finds none.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        for name, field in cls.model_fields.items():
+            if told := _misplaced_path(field):
+                raise TypeError(f"{cls.__name__}.{name} {told}")
 
     def paths(self) -> Iterator[NamedPath]:
         """The settings that name paths, those of inner sections too."""
@@ -189,3 +240,36 @@ def _kind_of(field: FieldInfo) -> PathKind | None:
     """What a setting names; None if it is no path."""
     inner = [mark for part in get_args(field.annotation) for mark in get_args(part)[1:]]
     return next((mark for mark in [*field.metadata, *inner] if isinstance(mark, PathKind)), None)
+
+
+def _misplaced_path(field: FieldInfo) -> str:
+    """What is wrong with the paths of a field; "" if nothing is."""
+    union = get_origin(field.annotation) in (Union, UnionType)
+    for choice in get_args(field.annotation) if union else (field.annotation,):
+        marked = get_origin(choice) is Annotated
+        plain = get_args(choice)[0] if marked else choice
+        if any(map(_names_path, get_args(plain))):
+            return (
+                "holds paths in a container, where none is resolved. Give each a field of its own, "
+                "or a section."
+            )
+        if _is_a(plain, PurePath) and _kind_of(field) is None:
+            return (
+                "is a path of no kind, which is not resolved and travels in bundles. Annotate it "
+                "as InputFile, BundleFolder or ModelName, or with a PathKind."
+            )
+    return ""
+
+
+def _names_path(part: Any) -> bool:
+    """Whether a part of an annotation names a path, or holds one that does."""
+    if isinstance(part, PathKind) or _is_a(part, PurePath):
+        return True
+    if _is_a(part, Section):
+        fields = part.model_fields.values()
+        return any(_kind_of(field) or _names_path(field.annotation) for field in fields)
+    return any(map(_names_path, get_args(part)))
+
+
+def _is_a(part: Any, kind: type) -> bool:
+    return isinstance(part, type) and get_origin(part) is None and issubclass(part, kind)

@@ -63,6 +63,10 @@ class DistillConfig(Section):
     """Share of stage-2 prompts with the teacher's targets; the other sources share the rest."""
 
 
+TRAINED_BY_SEVERAL: Final = ("lm",)
+"""Families that several processes can train together."""
+
+
 class GeneratorConfig(Section):
     """The generator and its supervised stages."""
 
@@ -185,3 +189,8 @@ class GeneratorConfig(Section):
                 "than a whole batch; together they may be at most 1."
             )
         return self
+
+    @property
+    def trained_by_several(self) -> bool:
+        """Whether several processes can train the family together."""
+        return self.family in TRAINED_BY_SEVERAL

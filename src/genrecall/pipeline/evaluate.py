@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from genrecall.bundle import KIND, read_bundle
+from pydantic import ValidationError
+
+from genrecall.bundle import KIND, other_settings, read_bundle
 from genrecall.config import Config
 from genrecall.data.load import KIND as DATA
 from genrecall.data.load import load_shop
@@ -36,7 +38,8 @@ def evaluate_bundle(
         report: where to write a page about it; None for nowhere.
 
     Raises:
-        ArtifactError: bundle or data stage are missing or damaged, or do not belong together.
+        ArtifactError: bundle or data stage are missing or damaged, or do not belong together, or
+            a version with other settings made the bundle.
         ConfigError: another split.
         DataError: no search of the split has a relevant item.
     """
@@ -53,7 +56,10 @@ def evaluate_bundle(
             "might measure what the bundle was trained on. Give the data stage of the bundle's own "
             "run with --data, or run the pipeline again."
         )
-    config = Config.model_validate(opened.meta["config"])  # `read_bundle` has seen that it is ours
+    try:
+        config = Config.model_validate(opened.meta["config"])
+    except ValidationError as error:
+        raise other_settings(opened, error) from error
     set_threads(config.threads)
     log = FileLog(outputs.log)
     log.event("evaluate", bundle=str(bundle), digest=opened.digest, split=split)

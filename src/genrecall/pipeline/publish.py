@@ -23,7 +23,7 @@ from genrecall.report.page import render_report
 
 
 def publish(
-    outputs: Outputs, config: Config, stages: Sequence[Stage], done: Mapping[str, Artifact]
+    outputs: Outputs, config: Config, stages: Sequence[Stage], artifacts: Mapping[str, Artifact]
 ) -> Metrics:
     """Write the bundle, the figures, the page and the rejects where their readers look.
 
@@ -31,30 +31,30 @@ def publish(
         outputs: where to.
         config: what the stages were made with.
         stages: of the pipeline.
-        done: what each of them has made, by name.
+        artifacts: what each of them has made, by name.
 
     Returns:
         The figures of the validation split.
     """
-    evaluated = done["evaluate"]
+    evaluated = artifacts["evaluate"]
     metrics: Metrics = evaluated.read_json("metrics.json")
     meta = {
         "version": __version__,
         "config": config.portable(),
         "metrics": metrics,
-        "data": done["data"].digest,
+        "data": artifacts["data"].digest,
         "fusion": evaluated.read_json("fusion.json"),
-        "sid_space": done["quantize"].read_json("space.json"),
+        "sid_space": artifacts["quantize"].read_json("space.json"),
     }
-    digests = {stage.name: done[stage.name].digest for stage in stages if stage.served}
+    digests = {stage.name: artifacts[stage.name].digest for stage in stages if stage.served}
     inputs = content_hash({"stages": digests, "meta": meta})
     found, _ = find_artifact(outputs.bundle, kind=BUNDLE)
     if found is None or found.inputs != inputs:
         with writing(outputs.bundle, kind=BUNDLE, inputs=inputs, meta=meta) as folder:
-            copy_served(done, folder, stages=stages)
+            copy_served(artifacts, folder, stages=stages)
     write_json(outputs.metrics, metrics)
     write_text(outputs.report, render_report(metrics, evaluated.read_json("report.json")))
-    _copy_rejects(done["data"].path / "rejects", outputs.rejects)
+    _copy_rejects(artifacts["data"].path / "rejects", outputs.rejects)
     return metrics
 
 
@@ -69,19 +69,19 @@ def _copy_rejects(rejects: Path, target: Path) -> None:
 
 
 def copy_served(
-    done: Mapping[str, Artifact], folder: Path, *, stages: Sequence[Stage] = STAGES
+    artifacts: Mapping[str, Artifact], folder: Path, *, stages: Sequence[Stage] = STAGES
 ) -> None:
     """Copy what a bundle holds of the stages into its folder.
 
     Args:
-        done: what the stages have made, by name; at least those of which something is served.
+        artifacts: what the stages have made, by name; at least those of which something is served.
         folder: of the bundle.
         stages: of the pipeline.
     """
     for stage in stages:
         if not stage.served:
             continue
-        for name in stage.served_files(done[stage.name]):
+        for name in stage.served_files(artifacts[stage.name]):
             target = folder / stage.name / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(done[stage.name].file(name), target)
+            shutil.copyfile(artifacts[stage.name].file(name), target)

@@ -8,22 +8,22 @@ hash has changed. What the stages are stands in `stages.py`.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from genrecall import __version__
 from genrecall.config import Config
 from genrecall.evaluate.metrics import Metrics
 from genrecall.foundation.errors import ArtifactError, ConfigError, unknown_name
-from genrecall.foundation.progress import FileLog, RunLog, SilentLog
+from genrecall.foundation.progress import FileLog, RunLog
 from genrecall.foundation.settings import BundleKind
-from genrecall.learning.processes import Launch, is_main, launched
 from genrecall.learning.threads import set_threads
-from genrecall.pipeline.launch import take_part, together
-from genrecall.pipeline.maker import Maker
+from genrecall.pipeline.launch import joined
 from genrecall.pipeline.outputs import Outputs, find_artifact
 from genrecall.pipeline.publish import publish
 from genrecall.pipeline.stages import STAGES, Stage
+from genrecall.pipeline.walk import Walk
 
 
 @dataclass(frozen=True)
@@ -76,29 +76,24 @@ def run(
     chosen, forced = _choose(stages, first, last)
     _check(config, outputs, stages)
     set_threads(config.threads)
-    with Launch.join() as launch:
-        if not is_main():
-            take_part(launch, stages, Maker(config, outputs, SilentLog()))
+    with joined(config, outputs, stages, chosen) as make:
+        if make is None:
             return RunResult(outputs, None, (), main=False)
         with outputs.alone():
-            log = log or FileLog(outputs.log)
-            log.event("run", version=__version__, config=config.model_dump(mode="json"))
-            maker = Maker(config, outputs, log)
+            walk = Walk(config, outputs, log or FileLog(outputs.log))
+            walk.log.event("run", version=__version__, config=config.model_dump(mode="json"))
             for stage in chosen:  # what is missing is told before anything runs
-                maker.read_settings(stage)
-            if launched() > 1:
-                shared = " and ".join(stage.name for stage in stages if stage.shared)
-                log.say(f"{launched()} processes: the others help to train the {shared}, and end")
+                walk.read_settings(stage)
             ran = []
-            for number, stage in enumerate(chosen):
-                if not any(later.shared for later in chosen[number:]):
-                    launch.dismiss()
-                if not _is_done(stage, maker, first=first, forced=stage in forced):
-                    _make(stage, maker, launch)
-                    ran.append(stage.name)
+            for stage in chosen:
+                if _is_up_to_date(stage, walk, first=first, forced=stage in forced):
+                    continue
+                with _swept(stage, outputs):
+                    make(walk, stage)
+                ran.append(stage.name)
             metrics = None
             if chosen[-1] is stages[-1]:
-                metrics = publish(outputs, config, stages, maker.done)
+                metrics = publish(outputs, config, stages, walk.artifacts)
     return RunResult(outputs, metrics, tuple(ran))
 
 
@@ -131,17 +126,17 @@ def _check(config: Config, outputs: Outputs, stages: Sequence[Stage]) -> None:
             )
 
 
-def _is_done(stage: Stage, maker: Maker, *, first: str | None, forced: bool) -> bool:
+def _is_up_to_date(stage: Stage, walk: Walk, *, first: str | None, forced: bool) -> bool:
     """Whether the stage is up to date; its artifact then counts as made.
 
     Raises:
         ArtifactError: it is not, and the run is to start after it.
     """
-    path, log = maker.outputs.stage(stage.name), maker.log
+    path, log = walk.outputs.stage(stage.name), walk.log
     found, damage = find_artifact(path, kind=stage.name)
-    if found is not None and found.inputs == maker.inputs(stage) and not forced:
+    if found is not None and found.inputs == walk.hash_inputs(stage) and not forced:
         log.say(f"{stage.name}: up to date")
-        maker.done[stage.name] = found
+        walk.artifacts[stage.name] = found
         return True
     if first is not None and not forced:
         wrong = damage or (
@@ -156,11 +151,13 @@ def _is_done(stage: Stage, maker: Maker, *, first: str | None, forced: bool) -> 
     return False
 
 
-def _make(stage: Stage, maker: Maker, launch: Launch) -> None:
-    inputs, path = maker.inputs(stage), maker.outputs.stage(stage.name)
-    for scratch in path.parent.glob(f".{stage.name}-*"):  # of a run that was killed
+@contextmanager
+def _swept(stage: Stage, outputs: Outputs) -> Iterator[None]:
+    """While a stage is made: nothing of a killed run lies beside it, and no checkpoint outlasts it.
+
+    What is published needs none, and a forced run must not resume from it.
+    """
+    for scratch in outputs.stage(stage.name).parent.glob(f".{stage.name}-*"):
         shutil.rmtree(scratch)
-    with together(launch, stage, inputs):
-        maker.done[stage.name] = maker.make(stage, inputs)
-    # What is published needs no checkpoint, and a forced run must not resume from it.
-    shutil.rmtree(maker.outputs.checkpoints, ignore_errors=True)
+    yield
+    shutil.rmtree(outputs.checkpoints, ignore_errors=True)

@@ -26,9 +26,10 @@ from genrecall.foundation.artifact import BUNDLE, Artifact, Json, content_hash, 
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.settings import Section
 from genrecall.foundation.work import Work
+from genrecall.generator.config import TRAINED_BY_SEVERAL
 from genrecall.learning.processes import launched
 from genrecall.offline import stage as evaluate_stage
-from genrecall.pipeline.made import Made
+from genrecall.pipeline.inputs import Declared, StageInputs
 from genrecall.pipeline.outputs import Outputs
 from genrecall.quantize import stage as quantize_stage
 from genrecall.quantize.load import HEALTH, load_previous
@@ -53,7 +54,7 @@ class Stage:
     Attributes:
         name: of the stage and the kind of its folder.
         settings: what of the config it is made with: sections, and `seed` where chance takes part.
-        run: makes the folder.
+        run: makes the folder from what the entry declares; taking anything else is refused.
         reads: what it reads of the stages before: a name for all files of a stage, or
             `stage.part` for one of the `parts` in the manifest of a stage.
         reads_if: the same for what it reads with some settings only.
@@ -64,7 +65,7 @@ class Stage:
 
     name: str
     settings: tuple[str, ...]
-    run: Callable[[Made, Work], Artifact]
+    run: Callable[[StageInputs, Work], Artifact]
     reads: tuple[str, ...] = ()
     reads_if: Mapping[str, Asks] = field(default_factory=dict)
     served: tuple[str, ...] = ()
@@ -79,18 +80,22 @@ class Stage:
         """
         return {name: _content(getattr(config, name)) for name in self.settings}
 
-    def inputs(
-        self, content: Mapping[str, Json], config: Config, done: Mapping[str, Artifact]
+    def declared(self, config: Config) -> Declared:
+        """What `run` may take in a run with this config."""
+        asked = [read for read, asks in self.reads_if.items() if asks(config)]
+        return Declared(self.name, self.settings, (*self.reads, *asked))
+
+    def hash_inputs(
+        self, content: Mapping[str, Json], config: Config, artifacts: Mapping[str, Artifact]
     ) -> str:
         """Hash of everything that decides what `run` makes.
 
         Args:
             content: of the settings.
             config: of the run.
-            done: the stages before, by name.
+            artifacts: what the stages before have made, by name.
         """
-        asked = [read for read, asks in self.reads_if.items() if asks(config)]
-        read = {name: _digest(name, done) for name in (*self.reads, *asked)}
+        read = {name: _digest(name, artifacts) for name in self.declared(config).reads}
         # Another version may make other things of the same inputs.
         return content_hash({"version": __version__, "settings": content, "read": read})
 
@@ -107,27 +112,27 @@ def _content(value: Any) -> Json:
     return value.content() if isinstance(value, Section) else value
 
 
-def _digest(read: str, done: Mapping[str, Artifact]) -> str:
+def _digest(read: str, artifacts: Mapping[str, Artifact]) -> str:
     stage, _, part = read.partition(".")
-    return str(done[stage].meta["parts"][part]) if part else done[stage].digest
+    return str(artifacts[stage].meta["parts"][part]) if part else artifacts[stage].digest
 
 
-def _data(made: Made, work: Work) -> Artifact:
-    return data_stage.run(made.config.data, work)
+def _data(inputs: StageInputs, work: Work) -> Artifact:
+    return data_stage.run(inputs.config.data, work)
 
 
-def _embed(made: Made, work: Work) -> Artifact:
-    return embed_stage.run(made.config.embed, made.data, work)
+def _embed(inputs: StageInputs, work: Work) -> Artifact:
+    return embed_stage.run(inputs.config.embed, inputs.data, work)
 
 
-def _quantize(made: Made, work: Work) -> Artifact:
-    return quantize_stage.run(made.config.quantize, _quantize_inputs(made), work)
+def _quantize(inputs: StageInputs, work: Work) -> Artifact:
+    return quantize_stage.run(inputs.config.quantize, _quantize_inputs(inputs), work)
 
 
-def _quantize_inputs(made: Made) -> quantize_stage.QuantizeInputs:
+def _quantize_inputs(inputs: StageInputs) -> quantize_stage.QuantizeInputs:
     """What the stage reads; the encoder, which may be large, ends with this function."""
-    data, embedded, previous = made.data, made.embedded(), None
-    if kept := made.config.quantize.warm_start:
+    data, embedded, previous = inputs.data, inputs.embedded(), None
+    if kept := inputs.config.quantize.warm_start:
         previous = load_previous(open_artifact(kept, kind=BUNDLE), data.catalog.item_ids)
     return quantize_stage.QuantizeInputs(
         item_vectors=embedded.item_vectors,
@@ -138,30 +143,30 @@ def _quantize_inputs(made: Made) -> quantize_stage.QuantizeInputs:
     )
 
 
-def _generator(made: Made, work: Work) -> Artifact:
-    config, table, teacher = made.config.generator, made.table(), None
+def _generator(inputs: StageInputs, work: Work) -> Artifact:
+    config, table, teacher = inputs.config.generator, inputs.table(), None
     if config.distill is not None:
         teacher = open_teacher(open_artifact(config.distill.teacher, kind=BUNDLE), table, work.log)
-    return generator_stage.run(config, made.data, made.embedded(), table, work, teacher=teacher)
+    return generator_stage.run(config, inputs.data, inputs.embedded(), table, work, teacher=teacher)
 
 
 def _check_processes(config: Config) -> None:
-    if launched() > 1 and config.generator.family != "lm":
+    if launched() > 1 and not config.generator.trained_by_several:
         raise ConfigError(
             f"{launched()} processes were started, and generator.family is "
-            f"{config.generator.family!r}, which one process trains; several train 'lm'. Start one "
-            "by `genrecall run`, or say family: lm."
+            f"{config.generator.family!r}, which one process trains. Start one by `genrecall run`, "
+            f"or choose a family that several train: {', '.join(TRAINED_BY_SEVERAL)}."
         )
 
 
-def _evaluate(made: Made, work: Work) -> Artifact:
+def _evaluate(inputs: StageInputs, work: Work) -> Artifact:
     return evaluate_stage.run(
-        made.config,
-        assemble(made.stages, channels=made.config.channels),
-        made.data,
+        inputs.config,
+        assemble(inputs.stages, channels=inputs.config.channels),
+        inputs.data,
         work,
-        health=made.stages["quantize"].read_json(HEALTH),
-        log_file=made.outputs.log,
+        health=inputs.stage("quantize").read_json(HEALTH),
+        log_file=inputs.log_file,
     )
 
 

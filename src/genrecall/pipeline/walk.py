@@ -1,4 +1,4 @@
-"""Makes one stage after the other from what those before it have made."""
+"""One run's walk through the stages: what they have made so far, and what goes into the next."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from genrecall.config import Config
 from genrecall.foundation.artifact import Artifact, Json
 from genrecall.foundation.progress import RunLog
 from genrecall.foundation.work import Work
-from genrecall.pipeline.made import Made
+from genrecall.pipeline.inputs import StageInputs
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.stages import Stage
 
 
-class Maker:
-    """Knows what a stage's inputs are, and makes it.
+class Walk:
+    """Hands each stage what it takes, and keeps what it makes.
 
     Args:
         config: of the run.
@@ -20,14 +20,15 @@ class Maker:
         log: where to report.
 
     Attributes:
-        done: what the stages so far have made, by name.
+        outputs: where it writes.
+        log: where it reports.
+        artifacts: what the stages so far have made, by name.
     """
 
     def __init__(self, config: Config, outputs: Outputs, log: RunLog) -> None:
         self.outputs, self.log = outputs, log
-        self.done: dict[str, Artifact] = {}
+        self.artifacts: dict[str, Artifact] = {}
         self._config = config
-        self._made = Made(config, outputs, self.done, log)
         self._contents: dict[str, dict[str, Json]] = {}
 
     def read_settings(self, stage: Stage) -> None:
@@ -39,19 +40,28 @@ class Maker:
         if stage.name not in self._contents:
             self._contents[stage.name] = stage.content(self._config)
 
-    def inputs(self, stage: Stage) -> str:
-        """Hash of everything that decides what the stage makes; those before it are done."""
+    def hash_inputs(self, stage: Stage) -> str:
+        """Hash of everything that decides what the stage makes; those before it are made."""
         self.read_settings(stage)
-        return stage.inputs(self._contents[stage.name], self._config, self.done)
+        return stage.hash_inputs(self._contents[stage.name], self._config, self.artifacts)
 
-    def make(self, stage: Stage, inputs: str) -> Artifact:
-        """Run a stage; `inputs` is the hash of its inputs."""
+    def make(self, stage: Stage) -> None:
+        """Run a stage whose predecessors are made.
+
+        Raises:
+            UndeclaredReadError: it takes what its entry does not declare.
+        """
+        declared = stage.declared(self._config)
+        inputs = StageInputs(
+            declared, self._config, self.artifacts, log=self.log, log_file=self.outputs.log
+        )
         work = Work(
             out=self.outputs.stage(stage.name),
-            inputs=inputs,
-            seed=self._config.seed,
+            inputs=self.hash_inputs(stage),
+            seed=inputs.seed,
             log=self.log,
             checkpoints=self.outputs.checkpoints,
             cache=self.outputs.vectors,
         )
-        return stage.run(self._made, work)
+        with inputs.guarded():
+            self.artifacts[stage.name] = stage.run(inputs, work)

@@ -1,0 +1,106 @@
+"""The parts of a shop's tables that a stage may read instead of the whole.
+
+A part's hash and what a stage that reads it gets to see come from the same entry of `PARTS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Collection, Mapping
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from genrecall.data.shop_data import ShopData
+from genrecall.data.tables import USERS, Catalog, Searches
+from genrecall.foundation.artifact import content_hash
+
+
+class Part(NamedTuple):
+    """What belongs to a part.
+
+    Attributes:
+        items: columns of `ITEMS`.
+        searches: columns of `SEARCHES`, of the training split.
+        users: whether the users do.
+    """
+
+    items: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    users: bool = False
+
+    @property
+    def search_columns(self) -> tuple[str, ...]:
+        """Columns of the searches that a stage gets to see: all of them are of one split."""
+        return (*self.searches, "split") if self.searches else ()
+
+
+PARTS: Final[Mapping[str, Part]] = {
+    "titles": Part(items=("item_id", "title")),
+    "categories": Part(items=("category",)),
+    "training": Part(searches=("query", "positives", "gains")),
+    "shoppers": Part(searches=("user_id", "time", "positives"), users=True),
+}
+"""By name."""
+
+
+def digest_parts(
+    items: pl.DataFrame, searches: pl.DataFrame, users: pl.DataFrame
+) -> dict[str, str]:
+    """Hash of each part.
+
+    Args:
+        items: columns of `ITEMS`.
+        searches: columns of `SEARCHES`, all splits.
+        users: columns of `USERS`; no rows where nothing is known of them.
+    """
+    train = _training(searches)
+
+    def digest(part: Part) -> str:
+        tables = [items.select(part.items)] if part.items else []
+        tables += [train.select(part.searches)] if part.searches else []
+        tables += [users] if part.users else []
+        digests = [_digest(table) for table in tables]
+        return digests[0] if len(digests) == 1 else content_hash(digests)
+
+    return {name: digest(part) for name, part in PARTS.items()}
+
+
+def keep_parts(shop: ShopData, names: Collection[str]) -> ShopData:
+    """Some parts of a shop alone: tables without other columns, and no search but training ones.
+
+    A table of which no part holds a column has no rows either. Who reads a column that belongs to
+    none of the parts gets polars' `ColumnNotFoundError`.
+    """
+    parts = [PARTS[name] for name in names]
+    items = {column for part in parts for column in part.items}
+    searches = {column for part in parts for column in part.search_columns}
+    return ShopData(
+        Catalog(_only(shop.catalog.frame, items)),
+        Searches(_only(_training(shop.searches.frame), searches)),
+        shop.users if any(part.users for part in parts) else pl.DataFrame(),
+    )
+
+
+def parts_with(column: str) -> list[str]:
+    """Names of the parts to which a column belongs."""
+    return [
+        name
+        for name, part in PARTS.items()
+        if column in (*part.items, *part.search_columns, *(USERS if part.users else ()))
+    ]
+
+
+def _training(searches: pl.DataFrame) -> pl.DataFrame:
+    return searches.filter(pl.col("split") == "train")
+
+
+def _only(frame: pl.DataFrame, columns: Collection[str]) -> pl.DataFrame:
+    return frame.select(column for column in frame.columns if column in columns)
+
+
+def _digest(frame: pl.DataFrame) -> str:
+    stream = io.BytesIO()
+    frame.rechunk().write_ipc(stream, compression="uncompressed")
+    return hashlib.sha256(stream.getbuffer()).hexdigest()
