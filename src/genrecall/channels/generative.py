@@ -39,8 +39,8 @@ class ReadRequests:
 
     Attributes:
         reading: of the generator, `Q` prompts.
-        masks: items that each may be answered with, bool `[N]`; None for all. Requests with equal
-            filters share one.
+        masks: items that each may be answered with, bool `[N]`; None for all. Requests with one
+            and the same `filters` share one.
         valid: SIDs that each may generate, bool `[S]`; shared likewise.
     """
 
