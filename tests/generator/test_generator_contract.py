@@ -1,5 +1,7 @@
 """What every family of generators promises. A new family joins by one line in `FAMILIES`."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,9 @@ from decoding import advance, score_all, search
 from tiny_lm import as_generator, make_prompts, save
 from trained import TEXTS, load_trained
 
+from genrecall.bundle import open_bundle
+from genrecall.foundation.artifact import open_artifact, write_json, writing
+from genrecall.foundation.errors import ArtifactError
 from genrecall.generator.lm.model import LmModel
 from genrecall.generator.load import USER_QUERY_TO_SID
 from genrecall.generator.prompts import Prompt
@@ -158,3 +163,15 @@ def test_it_is_the_same_over_the_same_items(family, generator):
     np.testing.assert_array_equal(over.items.views, generator.items.views)
     both = (search(g, family.prompts, beam=8) for g in (over, generator))
     assert_equal_beams(*both, atol=0)
+
+
+def test_a_family_of_another_version_is_refused(shop_run, tmp_path):
+    stages = shop_run.open_stage("generator").read_json("stages.json")
+    with writing(tmp_path / "generator", kind="generator") as folder:
+        write_json(folder / "stages.json", stages | {"family": "rnn"})
+        (folder / "query_to_sid").mkdir()
+        write_json(folder / "query_to_sid/model.json", {})
+    parts = open_bundle(shop_run.bundle)
+    strange = {**parts.stages, "generator": open_artifact(tmp_path / "generator", kind="generator")}
+    with pytest.raises(ArtifactError, match="of the family 'rnn', which this version does not"):
+        dataclasses.replace(parts, stages=strange).generative("query_to_sid")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, assert_never
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -63,14 +63,16 @@ class DistillConfig(Section):
     """Share of stage-2 prompts with the teacher's targets; the other sources share the rest."""
 
 
-TRAINED_BY_SEVERAL: Final = ("lm",)
+Family = Literal["compact", "lm"]
+
+TRAINED_BY_SEVERAL: Final[tuple[Family, ...]] = ("lm",)
 """Families that several processes can train together."""
 
 
 class GeneratorConfig(Section):
     """The generator and its supervised stages."""
 
-    family: Literal["compact", "lm"] = "compact"
+    family: Family = "compact"
     """`compact`: a subword encoder with an autoregressive head over the three codes. `lm`: a causal
     language model, as in the paper; needs `pip install 'genrecall[lm]'`."""
 
@@ -175,9 +177,14 @@ class GeneratorConfig(Section):
         if not {"family", "lm"} <= info.data.keys():
             return stage  # one of them was refused
         assert info.field_name is not None
-        usual = _COMPACT[info.field_name]
-        if info.data["family"] == "lm":
-            usual = info.data["lm"].training(info.field_name)._asdict()
+        family: Family = info.data["family"]
+        match family:
+            case "compact":
+                usual = _COMPACT[info.field_name]
+            case "lm":
+                usual = info.data["lm"].training(info.field_name)._asdict()
+            case _:
+                assert_never(family)
         given = stage.model_dump(exclude_unset=True)
         return StageConfig.model_construct(_fields_set=set(given), **{**usual, **given})
 

@@ -10,6 +10,7 @@ import torch
 
 from genrecall.embed.encoder import Encoder
 from genrecall.foundation.artifact import Artifact
+from genrecall.foundation.errors import ArtifactError
 from genrecall.generator.base import Generator
 from genrecall.generator.compact.generator import CompactGenerator, CompactServing, see_items
 from genrecall.generator.compact.model import CompactModel
@@ -62,18 +63,25 @@ def load_generator(
 
     Raises:
         ArtifactError: a version that wrote other files made the artifact, or it is of another SID
-            space.
+            space, or of a family that is not known.
     """
     part = artifact.part(stage)
     shopper = _shopper_settings(artifact, stage)
     settings = artifact.read_json(STAGES_FILE)
-    if settings["family"] == "lm":
-        return _load_lm(part, stage, encoder, items, shopper)
-    model = CompactModel.load(part, space=items.table.space)
-    own = np.load(part.file(OWN_VECTORS), allow_pickle=False)
-    views = see_items(model, encoder, items, own=own)
-    serving = CompactServing(head_weight, settings["temperature"], shopper)
-    return CompactGenerator(model, encoder, items.seen_as(views), serving)
+    match settings["family"]:
+        case "compact":
+            model = CompactModel.load(part, space=items.table.space)
+            own = np.load(part.file(OWN_VECTORS), allow_pickle=False)
+            views = see_items(model, encoder, items, own=own)
+            serving = CompactServing(head_weight, settings["temperature"], shopper)
+            return CompactGenerator(model, encoder, items.seen_as(views), serving)
+        case "lm":
+            return _load_lm(part, stage, encoder, items, shopper)
+        case family:
+            raise ArtifactError(
+                f"{artifact.path} holds a generator of the family {family!r}, which this version "
+                "does not know. Serve it with the version that made it."
+            )
 
 
 def _shopper_settings(artifact: Artifact, stage: str) -> ShopperSettings:

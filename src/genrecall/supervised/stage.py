@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Final
+from typing import Final, assert_never
 
 import numpy as np
 
@@ -70,15 +70,18 @@ def run(
     )
     kept = Checkpoints(work.resumes_from, every=config.checkpoint_every)
     trainer: Trainer
-    if config.family == "lm":
-        from genrecall.supervised.lm.trainer import LmTrainer
+    match config.family:
+        case "compact":
+            trie = Trie(table.space, table.packed)
+            shop = Shop(embedded.encoder, titles, trie, table.sid_of_item, embedded.item_vectors)
+            trainer = CompactTrainer(config, shop, known, seed=work.seed)
+        case "lm":
+            from genrecall.supervised.lm.trainer import LmTrainer
 
-        texts = [*data.catalog.titles, *data.queries]
-        trainer = LmTrainer(config, table, texts=texts, seed=work.seed)
-    else:
-        trie = Trie(table.space, table.packed)
-        shop = Shop(embedded.encoder, titles, trie, table.sid_of_item, embedded.item_vectors)
-        trainer = CompactTrainer(config, shop, known, seed=work.seed)
+            texts = [*data.catalog.titles, *data.queries]
+            trainer = LmTrainer(config, table, texts=texts, seed=work.seed)
+        case _:
+            assert_never(config.family)
     writes = writing(work.out, kind="generator", inputs=work.inputs) if is_main() else nullcontext()
     with writes as folder:
         for stage in stages:
