@@ -28,6 +28,7 @@ from genrecall.evaluate.measures import (
 )
 from genrecall.evaluate.slices import Masks
 from genrecall.foundation.errors import DataError
+from genrecall.text.distinct import distinct
 
 K: Final = 1000
 """Candidates that every channel and every fusion may give, so that they are compared as equals."""
@@ -181,8 +182,7 @@ def unit_groups(inputs: EvaluationInputs) -> IntArray:
     """A number for the unit of each search: int64 `[M]`."""
     if inputs.units is None:
         return np.arange(len(inputs.positives))
-    number: dict[str, int] = {}
-    return np.array([number.setdefault(unit, len(number)) for unit in inputs.units])
+    return distinct(inputs.units).number
 
 
 def _check(inputs: EvaluationInputs) -> None:

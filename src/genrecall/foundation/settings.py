@@ -92,17 +92,21 @@ class PathKind(ABC):
         return core_schema.with_info_after_validator_function(resolved, handler(source))
 
 
-@dataclass(frozen=True)
-class FileKind(PathKind):
-    """A file: its name and its bytes count."""
+class _OnDisk(PathKind):
+    """What is always a path of this machine."""
 
     def resolve(self, value: Path, folder: Path) -> Path:
         """An absolute path stays."""
         return (folder / value).resolve()
 
     def portable(self, value: Path) -> str:
-        """The file's name."""
+        """The name of the file or folder."""
         return value.name
+
+
+@dataclass(frozen=True)
+class FileKind(_OnDisk):
+    """A file: its name and its bytes count."""
 
     def content(self, value: Path, setting: str) -> Json:
         """Name and SHA-256.
@@ -116,7 +120,7 @@ class FileKind(PathKind):
 
 
 @dataclass(frozen=True)
-class BundleKind(PathKind):
+class BundleKind(_OnDisk):
     """A bundle.
 
     Attributes:
@@ -124,14 +128,6 @@ class BundleKind(PathKind):
     """
 
     parts: tuple[str, ...] = ()
-
-    def resolve(self, value: Path, folder: Path) -> Path:
-        """An absolute path stays."""
-        return (folder / value).resolve()
-
-    def portable(self, value: Path) -> str:
-        """The folder's name."""
-        return value.name
 
     def content(self, value: Path, setting: str) -> Json:  # noqa: ARG002
         """Digest of the bundle, or of each of the parts.

@@ -27,6 +27,7 @@ from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.prompts import ITEM, QUERY
 from genrecall.learning.sampling import draw_in_runs, draw_weighted, running_sums
 from genrecall.supervised.shoppers import KnownShoppers
+from genrecall.text.distinct import distinct
 from genrecall.text.fragments import draw_fragments
 from genrecall.text.subwords import SubwordTokenizer, Words
 
@@ -143,11 +144,10 @@ def shopper_prompts(tokenizer: SubwordTokenizer, shoppers: KnownShoppers) -> Pro
         shoppers: the searches, and what was known at each of them.
     """
     searches = shoppers.searches
-    distinct = {query: number for number, query in enumerate(dict.fromkeys(searches.queries))}
 
     def cut() -> Bags:
-        of_search = np.array([distinct[query] for query in searches.queries])
-        return take_bags(tokenizer.bags(list(distinct)), of_search)
+        queries = distinct(searches.queries)
+        return take_bags(tokenizer.bags(queries.texts), queries.number)
 
     counts = searches.frame["positives"].list.len().to_numpy()
     gains = np.concatenate(searches.gains).astype(np.float64)

@@ -16,6 +16,7 @@ from genrecall.data.tables import Searches
 from genrecall.foundation.ragged import Bags, filter_bags, ragged_owners, take_bags
 from genrecall.generator.history import ShopperRule
 from genrecall.generator.prompts import Prompt
+from genrecall.text.distinct import distinct
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,11 +128,11 @@ def known_shoppers(
     limit = rule.settings.history if rule.related is None else HISTORY
     cut = histories_of(usable, "train", limit=limit)
     check_histories(cut, train.frame["time"])
-    distinct = {query: place for place, query in enumerate(dict.fromkeys(train.queries))}
+    queries = distinct(train.queries)
     histories = rule.choose(
         Bags(cut.rows.astype(np.int64), cut.offsets),
-        np.empty((0, 0), dtype=np.float32) if rule.related is None else encode(list(distinct)),
-        np.array([distinct[query] for query in train.queries]),
+        np.empty((0, 0), dtype=np.float32) if rule.related is None else encode(queries.texts),
+        queries.number,
     )
     profiles = profiles_of(users, train.frame["user_id"], least=profile_shoppers)
     return KnownShoppers(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import torch
@@ -15,13 +14,17 @@ from genrecall.embed.encoder import Encoder
 from genrecall.foundation.sid import SidSpace
 from genrecall.generator.base import Reading
 from genrecall.generator.compact.look_ahead import LookAhead
-from genrecall.generator.compact.model import CompactModel, child_features, join_views, read_bags
+from genrecall.generator.compact.model import (
+    CompactModel,
+    child_features,
+    join_views,
+    own_vectors,
+    read_bags,
+)
 from genrecall.generator.compact.shopper import ShopItems, context_of_prompts
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import Prompt
 from genrecall.index.live import LiveItems
-
-_AT_ONCE: Final = 8192  # titles encoded together: bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,10 +176,9 @@ def see_items(
     """
     known = [] if own is None else [own]
     titles = items.catalog.titles
-    starts = range(first + sum(map(len, known)), len(titles), _AT_ONCE)
-    made = [
-        read_bags(model, encoder.tokenizer.bags(titles[start : start + _AT_ONCE]))[1]
-        for start in starts
-    ]
-    nothing = np.empty((0, model.project.out_features), dtype=np.float32)
-    return join_views(items.vectors[first:], np.concatenate([nothing, *known, *made]))
+    made = own_vectors(
+        model,
+        range(first + sum(map(len, known)), len(titles)),
+        lambda rows: encoder.tokenizer.bags(titles[rows.start : rows.stop]),
+    )
+    return join_views(items.vectors[first:], np.concatenate([*known, made]))

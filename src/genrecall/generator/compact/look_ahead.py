@@ -46,7 +46,7 @@ class LookAhead:
         self.trie = trie
         self.temperature = temperature
         self.means = torch.from_numpy(means)
-        self._bias = torch.log(torch.from_numpy(counts).float().clamp(min=1e-3))[:, None]  # (S, 1)
+        self._bias = log_sizes(counts)[:, None]  # (S, 1)
         self._lengths = tuple(torch.from_numpy(np.diff(trie.offsets[level])) for level in (1, 2))
 
     def __call__(self, queries: Tensor) -> tuple[Tensor, ...]:
@@ -61,3 +61,8 @@ class LookAhead:
             middle = sum_runs(mass, self._lengths[1])
             first = sum_runs(middle, self._lengths[0])
             return first.log().T, middle.log().T, leaves.T
+
+
+def log_sizes(counts: NDArray[np.int64]) -> Tensor:
+    """`log n_s` for all SIDs, float32 `[S]`; of one without an item, small but finite."""
+    return torch.log(torch.from_numpy(counts).float().clamp(min=1e-3))

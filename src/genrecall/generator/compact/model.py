@@ -17,7 +17,7 @@ Shapes: `Q` prompts, `R` prefixes, `W` width, `K_l` codes and `n_l` trie nodes o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +40,7 @@ from genrecall.generator.prompts import Pair
 
 _SETTINGS: Final = "compact.json"
 _WEIGHTS: Final = "compact.safetensors"
+_AT_ONCE: Final = 8192  # titles encoded together: bounds the memory
 
 
 class CompactModel(nn.Module):
@@ -188,6 +189,21 @@ def read_bags(model: CompactModel, bags: Bags) -> tuple[Tensor, NDArray[np.float
         vectors: NDArray[np.float32] = model.vectors(hidden).numpy()
     vectors[np.diff(bags.offsets) == 0] = 0.0
     return hidden, vectors
+
+
+def own_vectors(
+    model: CompactModel, rows: range, cut: Callable[[range], Bags]
+) -> NDArray[np.float32]:
+    """The generator's own unit vectors of the titles of many items, float32 `[n, D]`.
+
+    Args:
+        model: the weights.
+        rows: the items' places in the catalog, `n` in a row.
+        cut: features of the titles of some of them.
+    """
+    blocks = [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]
+    nothing = np.empty((0, model.project.out_features), dtype=np.float32)
+    return np.concatenate([nothing, *(read_bags(model, cut(block))[1] for block in blocks)])
 
 
 def join_views(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -27,12 +27,14 @@ from torch import Tensor
 
 from genrecall.embed.encoder import Encoder
 from genrecall.foundation.ragged import Bags, join_bags
+from genrecall.generator.compact.look_ahead import log_sizes
 from genrecall.generator.compact.model import CompactModel, join_views, read_bags
 from genrecall.generator.compact.shopper import Context, ShopItems, make_context
 from genrecall.generator.config import GeneratorConfig
 from genrecall.index.prefixes import mean_vectors
 from genrecall.supervised.prompt_sets import PromptSet
 from genrecall.supervised.sources import Draw, Source
+from genrecall.text.distinct import distinct
 
 _COMPARED: Final = 8192  # SIDs in a step's softmax: with more in use, that many are drawn
 
@@ -50,17 +52,16 @@ class FirstViews:
 
     def __call__(self, source: int, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
         """Vectors of prompts of a source, `[n]` to float32 `[n, D]`."""
-        vectors, place = self._of[source]
-        return vectors[place[chosen]]
+        vectors, number = self._of[source]
+        return vectors[number[chosen]]
 
 
 def _encode_distinct(
     encoder: Encoder, prompts: PromptSet
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    number: dict[str, int] = {}
-    place = np.array([number.setdefault(text, len(number)) for text in prompts.texts])
-    _, first = np.unique(place, return_index=True)
-    return encoder.encode_cut(list(number), prompts.bags_of(first)), place
+    texts, number = distinct(prompts.texts)
+    _, first = np.unique(number, return_index=True)
+    return encoder.encode_cut(texts, prompts.bags_of(first)), number
 
 
 class SidDistribution:
@@ -76,7 +77,7 @@ class SidDistribution:
         sizes = np.bincount(items.sid_of_item, minlength=n_sids)
         means = torch.from_numpy(mean_vectors(items.sid_of_item, items.views, n_sids))
         self._scaled = means / temperature
-        self._bias = torch.log(torch.from_numpy(sizes).float().clamp(min=1e-3))  # as in LookAhead
+        self._bias = log_sizes(sizes)
 
     def loss(self, views: Tensor, leaves: Tensor, rng: np.random.Generator) -> Tensor:
         """Cross entropy, averaged over targets.

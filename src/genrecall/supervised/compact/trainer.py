@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genrecall.foundation.progress import RunLog
-from genrecall.generator.compact.model import CompactModel, join_views, read_bags
+from genrecall.generator.compact.model import CompactModel, join_views, own_vectors
 from genrecall.generator.compact.shopper import ShopItems, ShopperModel
 from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.load import OWN_VECTORS, USER_QUERY_TO_SID
@@ -36,8 +35,6 @@ from genrecall.supervised.compact.shopper import (
 )
 from genrecall.supervised.shoppers import KnownShoppers
 from genrecall.supervised.sources import Source, TrainingStage, draw
-
-_AT_ONCE: Final = 8192  # titles encoded together: bounds the memory
 
 Losses = Callable[[np.random.Generator], dict[str, Tensor]]
 """What a step measures with the chance that it is given; `loss` is minimized."""
@@ -129,8 +126,9 @@ class CompactTrainer:
         np.save(folder / OWN_VECTORS, self._own_vectors())
 
     def _own_vectors(self) -> NDArray[np.float32]:
-        titles = self._shop.titles
-        starts = range(0, len(titles), _AT_ONCE)
-        blocks = [np.arange(start, min(start + _AT_ONCE, len(titles))) for start in starts]
-        own = [read_bags(self.model, self._shop.title_bags(block))[1] for block in blocks]
-        return np.concatenate(own)
+        shop = self._shop
+        return own_vectors(
+            self.model,
+            range(len(shop.titles)),
+            lambda rows: shop.title_bags(np.arange(rows.start, rows.stop)),
+        )
