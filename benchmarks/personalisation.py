@@ -175,7 +175,7 @@ def study(config: Config, shop_config: ShopConfig, *, seeds: int, out: Path) -> 
     runs, sids = [], []
     for number in range(seeds):
         outputs = Outputs(out / f"seed-{number}")
-        run(repetition(config, number), outputs, last="generator")
+        run(repetition(config, number), outputs, last="align")
         parts = open_made(outputs, config.channels)
         of_controls = controls(parts, measured, train=shop.searches.of("train"), oracle=oracle)
         runs.append(generated(parts, measured) | of_controls)

@@ -170,7 +170,7 @@ def finish(bench: Bench, name: str, finished: Mapping[str, Finished]) -> Finishe
         )
     config = bench.config.model_copy(update={"generator": generator})
     outputs = CellOutputs(folder, bench.base)
-    run(config, outputs, last="generator")
+    run(config, outputs, last="align")
     parts = open_made(outputs, config.channels)
     if name == LM:
         _keep_teacher(folder / "teacher", config, parts.stages)
@@ -252,7 +252,7 @@ def _calibrate(bench: Bench, generator: GeneratorConfig, folder: Path) -> dict[s
         update={"pseudo_queries": min(generator.pseudo_queries, 20_000), "shopper_passes": 1e9}
     )
     outputs = CellOutputs(folder, bench.base)
-    run(bench.config.model_copy(update={"generator": short}), outputs, last="generator")
+    run(bench.config.model_copy(update={"generator": short}), outputs, last="align")
     speeds = calibrated(outputs.log)
     shutil.rmtree(folder)
     return speeds

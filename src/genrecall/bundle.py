@@ -25,7 +25,14 @@ from genrecall.foundation.artifact import BUNDLE, Artifact, open_artifact
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.settings import unusable
 from genrecall.generator.base import Generator
-from genrecall.generator.load import load_generator, trained_stages
+from genrecall.generator.load import (
+    ALIGN,
+    ALIGN_FILE,
+    ALIGNED,
+    USER_QUERY_TO_SID,
+    load_generator,
+    trained_stages,
+)
 from genrecall.index.adding import add_items
 from genrecall.index.live import LiveItems
 from genrecall.quantize.load import FrozenSids, load_sids, load_table
@@ -76,7 +83,40 @@ class OpenBundle:
     @property
     def trained(self) -> tuple[str, ...]:
         """The generator's training stages in order; the last one serves."""
+        return (*self.supervised, ALIGN) if self.arms else self.supervised
+
+    @property
+    def supervised(self) -> tuple[str, ...]:
+        """Those of them that are supervised."""
         return trained_stages(self.stages["generator"])
+
+    @property
+    def reads_shoppers(self) -> bool:
+        """Whether the generator that serves reads who searches."""
+        return self.supervised[-1] == USER_QUERY_TO_SID
+
+    @property
+    def arms(self) -> Mapping[str, str]:
+        """What was aligned: the folder of each arm by its name, the one that serves first."""
+        try:
+            aligned = self.stages[ALIGN]
+        except KeyError:  # a bundle of a version that could not align
+            return {}
+        went = {arm["arm"]: arm["where"] for arm in aligned.read_json(ALIGN_FILE)}
+        held = {file.rpartition("/")[0] for file in aligned.files}
+        return {name: where for name, where in went.items() if where in held}
+
+    def arm(self, name: str) -> GenerativeChannel:
+        """The generative channel with the weights of an arm of the alignment.
+
+        Args:
+            name: one of `arms`.
+        """
+        where = self.arms[name]
+        if where == ALIGNED:
+            return self.generative()
+        generator = self._read(self.supervised[-1], self.stages[ALIGN].part(where))
+        return GenerativeChannel(generator, self.channels.generative)
 
     def generative(self, stage: str | None = None) -> GenerativeChannel:
         """The generative channel, with the generator as it was after a training stage.
@@ -104,15 +144,21 @@ class OpenBundle:
 
     def _generator(self, stage: str) -> Generator[Any]:
         def read() -> Generator[Any]:
-            return load_generator(
-                self.stages["generator"],
-                stage,
-                encoder=self.encoder,
-                items=self.items,
-                head_weight=self.channels.generative.head_weight,
-            )
+            if stage == ALIGN:
+                return self._read(self.supervised[-1], self.stages[ALIGN].part(ALIGNED))
+            return self._read(stage)
 
         return self._models.generator(stage, read)
+
+    def _read(self, stage: str, weights: Artifact | None = None) -> Generator[Any]:
+        return load_generator(
+            self.stages["generator"],
+            stage,
+            encoder=self.encoder,
+            items=self.items,
+            head_weight=self.channels.generative.head_weight,
+            weights=weights,
+        )
 
 
 class _Models:

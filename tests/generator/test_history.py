@@ -194,7 +194,7 @@ def test_what_few_shoppers_have_is_neither_learned_nor_kept(trained):
 def test_profiles_can_be_left_unread(tmp_path):
     generator = SETTINGS["generator"] | STEPS | {"profile": False}
     outputs = Outputs(tmp_path / "run")
-    run(config_of(tmp_path, generator), outputs, last="generator", log=SilentLog())
+    run(config_of(tmp_path, generator), outputs, last="align", log=SilentLog())
     made = outputs.open_stage("generator")
     assert made.read_json("shopper.json")["pairs"] == []
 

@@ -25,6 +25,8 @@ from genrecall.pipeline.run import run
 from genrecall.pipeline.stages import STAGES
 
 NAMES = tuple(stage.name for stage in STAGES)
+READING = tuple(name for name in NAMES if name != "align")
+"""The stages that read others: where nothing is aligned, `align` reads none."""
 CONTROLS = {"two_views", "bm25+dense+two_views", "anonymous"}
 CHANNELS = {"generative", "bm25", "dense", "bm25+dense", "bm25+dense+generative"} | CONTROLS
 
@@ -120,7 +122,7 @@ def test_a_new_price_trains_nothing_and_a_new_title_trains_all(shop):
     assert [hit.item_id for hit in found] == [rows[0]["item_id"]]
     rows[0]["title"] += " with bag"
     write_jsonl(shop / "items.jsonl", rows)
-    assert again(shop).ran == NAMES
+    assert again(shop).ran == READING
 
 
 def test_log_holds_events_as_json_lines(shop):
@@ -135,11 +137,12 @@ def test_log_holds_events_as_json_lines(shop):
 @pytest.mark.parametrize(
     ("settings", "ran"),
     [
-        ({"embed": {"steps": 21}}, NAMES[1:]),
-        ({"quantize": {"items_per_sid": 4}}, NAMES[2:]),
-        ({"generator": {"width": 24}}, NAMES[3:]),
-        ({"channels": {"generative": {"order": "beam"}}}, NAMES[4:]),
-        ({"evaluate": {"beam": 9}}, NAMES[4:]),
+        ({"embed": {"steps": 21}}, READING[1:]),
+        ({"quantize": {"items_per_sid": 4}}, READING[2:]),
+        ({"generator": {"width": 24}}, READING[3:]),
+        ({"generator": {"align": {"steps": 1}}}, NAMES[4:]),
+        ({"channels": {"generative": {"order": "beam"}}}, NAMES[5:]),
+        ({"evaluate": {"beam": 9}}, NAMES[5:]),
     ],
 )
 def test_a_changed_setting_runs_its_stage_and_those_after_it(shop, settings, ran):
@@ -149,7 +152,7 @@ def test_a_changed_setting_runs_its_stage_and_those_after_it(shop, settings, ran
 
 def test_a_changed_table_runs_all_stages(shop):
     write_jsonl(shop / "items.jsonl", items()[:110])
-    assert again(shop).ran == NAMES
+    assert again(shop).ran == READING
     assert not (shop / "run/rejects").exists()
 
 

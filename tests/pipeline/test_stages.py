@@ -22,7 +22,9 @@ from genrecall.pipeline.stages import STAGES, Stage
 from genrecall.pipeline.walk import Walk
 
 BY_NAME = {stage.name: stage for stage in STAGES}
-PARTS = ("titles", "categories", "training", "shoppers")
+SERVED = ("embed", "quantize", "generator", "align")
+"""Stages that are served whole."""
+PARTS = ("titles", "categories", "training", "shoppers", "pages")
 
 
 def _count(inputs, work):
@@ -57,7 +59,7 @@ def test_one_entry_makes_a_stage(shop):
     result = run(config, outputs, log=SilentLog(), stages=WITH_COUNTS)
     assert result.ran == ("counts",)
     bundle = open_artifact(outputs.bundle, kind="bundle")
-    assert sorted(bundle.parts) == ["counts", "data", "embed", "generator", "quantize"]
+    assert sorted(bundle.parts) == ["align", "counts", "data", "embed", "generator", "quantize"]
     assert list(bundle.part("counts").files) == ["counts.json"]
     assert "red cordless drill" in bundle.part("counts").read_json("counts.json")
     assert read_bundle(bundle).generative().recall("red cordless drill", k=3)
@@ -70,7 +72,7 @@ def test_one_entry_makes_a_stage(shop):
     assert again(changed, last="counts") == ("counts",)
     assert again(config, last="counts") == ("counts",)
     assert again(config, first="counts", last="counts") == ("counts",)
-    with pytest.raises(ConfigError, match="unknown stage 'count'; known: counts, data, embed"):
+    with pytest.raises(ConfigError, match="unknown stage 'count'; known: align, counts, data"):
         again(config, first="count")
 
 
@@ -105,7 +107,8 @@ class Done:
             {"user_query_to_sid": {"steps": 0}},
             {"data.titles", "data.training", "embed", "quantize"},
         ),
-        ("evaluate", {}, {"data", "embed", "quantize", "generator"}),
+        ("align", {}, set()),
+        ("evaluate", {}, {"data", "embed", "quantize", "generator", "align"}),
     ],
 )
 def test_inputs_change_with_what_is_read_and_with_nothing_else(tmp_path, name, settings, reads):
@@ -121,6 +124,16 @@ def test_inputs_change_with_what_is_read_and_with_nothing_else(tmp_path, name, s
         if stage.hash_inputs(content, config, Done(changed=read)) != before
     }
     assert changing == reads
+
+
+def test_alignment_reads_what_was_shown(tmp_path):
+    settings = {"generator": SETTINGS["generator"] | {"align": {"steps": 1}}}
+    config, stage = load_config(write_shop(tmp_path, settings=settings)), BY_NAME["align"]
+    reads = {"data.titles", "data.pages", "embed", "quantize", "generator"}
+    assert set(stage.declared(config).reads) == reads
+    assert BY_NAME["generator"].content(config) == BY_NAME["generator"].content(
+        load_config(write_shop(tmp_path))
+    ), "a new setting of the alignment trains no stage before it"
 
 
 def test_a_stage_reads_only_stages_before_it():
@@ -166,9 +179,9 @@ def test_a_language_model_in_a_directory_counts_by_its_bytes(tmp_path, pretraine
 def test_a_bundle_holds_what_the_stages_serve(shop_run):
     served = {s.name: shop_run.open_stage(s.name) for s in STAGES if s.served}
     bundle = open_artifact(shop_run.bundle, kind="bundle")
-    assert bundle.parts.keys() == served.keys() == {"data", "embed", "quantize", "generator"}
+    assert bundle.parts.keys() == served.keys() == {*SERVED, "data"}
     assert list(bundle.part("data").files) == ["items.parquet"]
-    for name in ("embed", "quantize", "generator"):
+    for name in SERVED:
         assert bundle.part(name).digest == served[name].digest
 
 

@@ -49,6 +49,7 @@ SEARCHES_MADE = Searches(
             "impressions": [[]] * 12,
             "positives": [[7 * number % 100] for number in range(12)],
             "gains": [[1.0]] * 12,
+            "bought": [[False]] * 12,
         },
         schema=SEARCHES,
     )

@@ -6,13 +6,15 @@ refuses one that does. Shapes: `M` searches.
 
 from __future__ import annotations
 
+import itertools
 from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from genrecall.data.shoppers import long_choices
+from genrecall.data.shop_data import ShopData
+from genrecall.data.shoppers import Shopper, Shoppers, long_choices
 from genrecall.data.tables import Rows, Searches, SplitName
 from genrecall.foundation.errors import DataError
 from genrecall.foundation.ragged import ragged_offsets, ragged_owners, ragged_ranges, rank_in_run
@@ -87,6 +89,37 @@ def cut_histories(searches: Searches, *, visible: Searches, limit: int) -> Histo
     counts = np.bincount(search, minlength=len(searches))
     times = events["time"].to_numpy()[order][event]
     return Histories(rows[event], times, ragged_offsets(counts))
+
+
+def shoppers_at(
+    shop: ShopData, searches: Searches, split: SplitName, *, length: int
+) -> list[Shopper]:
+    """Who made each of some searches of a split, as known when it was made.
+
+    Args:
+        shop: the searches that histories are cut from, and who made them.
+        searches: `M` of that split.
+        split: of them.
+        length: most items of a history, the latest.
+
+    Raises:
+        DataError: a history holds what its search could not know.
+    """
+    visible = Searches(shop.searches.frame.filter(pl.col("split").is_in(VISIBLE[split])))
+    histories = cut_histories(searches, visible=visible, limit=length)
+    check_histories(histories, searches.frame["time"])
+    known = Shoppers(shop.users, None)
+    ids, rows = shop.catalog.item_ids, histories.rows.tolist()
+    users = searches.frame["user_id"]
+    profiles = {
+        user: known.at(user, limit=0).profile for user in users.drop_nulls().unique().to_list()
+    }
+    return [
+        Shopper(profiles.get(user, ()), tuple(ids[row] for row in rows[first:end]))
+        for user, (first, end) in zip(
+            users, itertools.pairwise(histories.offsets.tolist()), strict=True
+        )
+    ]
 
 
 def check_histories(histories: Histories, times: _Index | pl.Series) -> None:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from genrecall.data.shop_data import ShopData
-from genrecall.data.tables import USERS, Catalog, Searches
+from genrecall.data.tables import USERS, Catalog, Searches, SplitName
 from genrecall.foundation.artifact import content_hash
 
 
@@ -22,17 +22,19 @@ class Part(NamedTuple):
 
     Attributes:
         items: columns of `ITEMS`.
-        searches: columns of `SEARCHES`, of the training split.
+        searches: columns of `SEARCHES`.
         users: whether the users do.
+        splits: of the searches.
     """
 
     items: tuple[str, ...] = ()
     searches: tuple[str, ...] = ()
     users: bool = False
+    splits: tuple[SplitName, ...] = ("train",)
 
     @property
     def search_columns(self) -> tuple[str, ...]:
-        """Columns of the searches that a stage gets to see: all of them are of one split."""
+        """Columns of the searches that a stage gets to see."""
         return (*self.searches, "split") if self.searches else ()
 
 
@@ -41,6 +43,11 @@ PARTS: Final[Mapping[str, Part]] = {
     "categories": Part(items=("category",)),
     "training": Part(searches=("query", "positives", "gains")),
     "shoppers": Part(searches=("user_id", "time", "positives"), users=True),
+    "pages": Part(
+        searches=("query", "user_id", "time", "impressions", "positives", "bought"),
+        users=True,
+        splits=("train", "validation"),
+    ),
 }
 """By name."""
 
@@ -55,11 +62,11 @@ def digest_parts(
         searches: columns of `SEARCHES`, all splits.
         users: columns of `USERS`; no rows where nothing is known of them.
     """
-    train = _training(searches)
 
     def digest(part: Part) -> str:
         tables = [items.select(part.items)] if part.items else []
-        tables += [train.select(part.searches)] if part.searches else []
+        if part.searches:
+            tables.append(_of_splits(searches, part.splits).select(part.search_columns))
         tables += [users] if part.users else []
         digests = [_digest(table) for table in tables]
         return digests[0] if len(digests) == 1 else content_hash(digests)
@@ -68,17 +75,19 @@ def digest_parts(
 
 
 def keep_parts(shop: ShopData, names: Collection[str]) -> ShopData:
-    """Some parts of a shop alone: tables without other columns, and no search but training ones.
+    """Some parts of a shop alone: tables without other columns, no search of other splits.
 
     A table of which no part holds a column has no rows either. Who reads a column that belongs to
     none of the parts gets polars' `ColumnNotFoundError`.
     """
     parts = [PARTS[name] for name in names]
     items = {column for part in parts for column in part.items}
-    searches = {column for part in parts for column in part.search_columns}
+    columns = {column for part in parts for column in part.search_columns}
+    splits = {split for part in parts for split in part.splits if part.searches}
+    searches = _of_splits(shop.searches.frame, splits)
     return ShopData(
         Catalog(_only(shop.catalog.frame, items)),
-        Searches(_only(_training(shop.searches.frame), searches)),
+        Searches(_only(searches, columns)),
         shop.users if any(part.users for part in parts) else pl.DataFrame(),
     )
 
@@ -92,8 +101,8 @@ def parts_with(column: str) -> list[str]:
     ]
 
 
-def _training(searches: pl.DataFrame) -> pl.DataFrame:
-    return searches.filter(pl.col("split") == "train")
+def _of_splits(searches: pl.DataFrame, splits: Collection[str]) -> pl.DataFrame:
+    return searches.filter(pl.col("split").is_in(list(splits)))
 
 
 def _only(frame: pl.DataFrame, columns: Collection[str]) -> pl.DataFrame:

@@ -65,7 +65,7 @@ def searches_from_log(read: TableRead, catalog: Catalog, config: DataConfig) -> 
         DataError: nobody clicked or purchased anything, or nothing that the catalog has.
     """
     log = read.frame.with_row_index("search")
-    shown = _long(log, "impressions", gain=0.0)
+    shown = _long(log, "impressions")
     chosen = _chosen(log, config.gains)
     if chosen.height == 0:
         raise DataError(
@@ -122,16 +122,20 @@ def _split_log(log: pl.DataFrame, split: SplitConfig) -> pl.Series:
     return split_by_query(log["query"], split)
 
 
-def _long(log: pl.DataFrame, column: str, *, gain: float) -> pl.DataFrame:
-    """One row `(search, item_id, gain)` for each entry of a list column."""
-    items = log.select("search", pl.col(column).alias("item_id")).explode("item_id").drop_nulls()
-    return items.with_columns(pl.lit(gain).alias("gain"))
+def _long(log: pl.DataFrame, column: str) -> pl.DataFrame:
+    """One row `(search, item_id)` for each entry of a list column."""
+    return log.select("search", pl.col(column).alias("item_id")).explode("item_id").drop_nulls()
 
 
 def _chosen(log: pl.DataFrame, gains: Gains) -> pl.DataFrame:
-    clicked = _long(log, "clicks", gain=gains.click)
-    purchased = _long(log, "purchases", gain=gains.purchase)
-    return pl.concat([clicked, purchased])
+    """One row `(search, item_id, gain, bought)` for each click and each purchase."""
+    return pl.concat(
+        _long(log, column).with_columns(pl.lit(gain).alias("gain"), pl.lit(bought).alias("bought"))
+        for column, gain, bought in (
+            ("clicks", gains.click, False),
+            ("purchases", gains.purchase, True),
+        )
+    )
 
 
 def build_searches(
@@ -145,8 +149,8 @@ def build_searches(
 
     Args:
         frame: `search` (a number), `search_id`, `query`, `user_id`, `time` and `split`.
-        shown: `(search, item_id, gain)` of the impressions, by search in the order of the page.
-        chosen: the same of the relevant items.
+        shown: `(search, item_id)` of the impressions, by search in the order of the page.
+        chosen: `(search, item_id, gain)` of the relevant items, and `bought` where it is known.
         catalog: the items.
         read: where the searches come from.
 
@@ -154,6 +158,8 @@ def build_searches(
         DataError: the catalog has none of the relevant items.
     """
     rows = catalog.frame.select("item_id").with_row_index("row")
+    if "bought" not in chosen.columns:
+        chosen = chosen.with_columns(pl.lit(False).alias("bought"))
     shown, chosen = (
         items.join(rows, on="item_id", how="left", maintain_order="left")
         for items in (shown, chosen)
@@ -169,7 +175,7 @@ def build_searches(
     built = (
         frame.join(_impressions(shown), on="search", how="left", maintain_order="left")
         .join(_positives(chosen), on="search", how="left", maintain_order="left")
-        .with_columns(pl.col("impressions", "positives", "gains").fill_null([]))
+        .with_columns(pl.col("impressions", "positives", "gains", "bought").fill_null([]))
         .select(pl.col(name).cast(dtype) for name, dtype in SEARCHES.items())
     )
     return BuiltSearches(built.rechunk(), UnknownItems(len(lost[0]), len(lost[1]), examples))
@@ -186,8 +192,8 @@ def _positives(chosen: pl.DataFrame) -> pl.DataFrame:
     return (
         chosen.drop_nulls("row")
         .group_by("search", "row", maintain_order=True)
-        .agg(pl.col("gain").max())
+        .agg(pl.col("gain").max(), pl.col("bought").any())
         .sort("gain", descending=True, maintain_order=True)
         .group_by("search", maintain_order=True)
-        .agg(pl.col("row").alias("positives"), pl.col("gain").alias("gains"))
+        .agg(pl.col("row").alias("positives"), pl.col("gain").alias("gains"), "bought")
     )

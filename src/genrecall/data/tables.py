@@ -82,9 +82,11 @@ SEARCHES: Final[dict[str, pl.DataType]] = {
     "impressions": pl.List(pl.Int32()),
     "positives": pl.List(pl.Int32()),
     "gains": pl.List(pl.Float32()),
+    "bought": pl.List(pl.Boolean()),
 }
 """Searches as the stages see them, from a log, judgments or sequences: items are catalog rows,
-`positives` the relevant ones, `gains` how relevant (a purchase counts more than a click)."""
+`positives` the relevant ones, `gains` how relevant (a purchase counts more than a click), `bought`
+which of them were purchased."""
 
 CHOICES: Final[dict[str, pl.DataType]] = {
     "user_id": pl.String(),
@@ -107,6 +109,12 @@ class Catalog:
 
     def __len__(self) -> int:
         return self.frame.height
+
+    def completed(self) -> Catalog:
+        """The same items with every column of `ITEMS`; what is not there is null."""
+        missing = {name: kind for name, kind in ITEMS.items() if name not in self.frame.columns}
+        nulls = (pl.lit(None, kind).alias(name) for name, kind in missing.items())
+        return Catalog(self.frame.with_columns(*nulls).select(*ITEMS))
 
     @cached_property
     def item_ids(self) -> list[str]:

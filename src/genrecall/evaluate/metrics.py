@@ -47,7 +47,7 @@ CONTROLS: Final = (TWO_VIEWS, ANONYMOUS, POPULARITY)
 JOIN: Final = "+"
 """Joins the names of the channels of a fusion: `bm25+dense`."""
 
-STAGES: Final = ("item_to_sid", "query_to_sid", "user_query_to_sid")
+STAGES: Final = ("item_to_sid", "query_to_sid", "user_query_to_sid", "align")
 """Training stages of the generator, in their order."""
 
 Metrics = dict[str, Any]

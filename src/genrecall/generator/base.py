@@ -78,3 +78,13 @@ class Generator(Protocol[State]):
 
     def over(self, items: LiveItems) -> Generator[State]:
         """The same weights over more items: those of `self.items` first, in their order."""
+
+
+class Policy(Generator[State], Protocol[State]):
+    """A generator that can be trained by what it generates: `read` and `advance` with gradients."""
+
+    def begin(self, prompts: Sequence[Prompt]) -> tuple[State, Tensor]:
+        """As `read`: the state, and log-probabilities of the first codes `[Q, K_1]`."""
+
+    def append(self, state: State, rows: Tensor, codes: Tensor) -> tuple[State, Tensor]:
+        """As `advance`: the state, and log-probabilities of the next codes `[R, K_next]`."""

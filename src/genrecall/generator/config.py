@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from genrecall.data.shoppers import HISTORY
 from genrecall.foundation.settings import BundleFolder, Section
+from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.lm.config import LmConfig
 
 
@@ -162,6 +163,9 @@ class GeneratorConfig(Section):
 
     distill: DistillConfig | None = None
     """Whose answers stage 2 learns from, too; None for nobody's."""
+
+    align: AlignConfig = AlignConfig()
+    """Stage 4: EG-GRPO. Off unless it has steps."""
 
     checkpoint_every: int = Field(default=200, ge=1, exclude=True)
     """Steps between checkpoints, from which an interrupted run resumes exactly; no result

@@ -24,6 +24,18 @@ USER_QUERY_TO_SID: Final = "user_query_to_sid"
 STAGES: Final = (ITEM_TO_SID, QUERY_TO_SID, USER_QUERY_TO_SID)
 """Supervised stages in order."""
 
+ALIGN: Final = "align"
+"""The stage after them."""
+
+ALIGN_FILE: Final = "align.json"
+"""How the alignment of each arm went; the first one serves, and nothing was aligned without one."""
+
+ALIGNED: Final = "aligned"
+"""Folder of the weights that serve."""
+
+CONTROLS: Final = "controls"
+"""Folder of the folders of controls."""
+
 STAGES_FILE: Final = "stages.json"
 """Which family and stages an artifact holds."""
 
@@ -36,7 +48,7 @@ OWN_VECTORS: Final = "own_vectors.npy"
 
 
 def trained_stages(artifact: Artifact) -> tuple[str, ...]:
-    """The stages that a generator artifact holds, in order; the last one serves."""
+    """The supervised stages that a generator artifact holds, in order."""
     return tuple(artifact.read_json(STAGES_FILE)["stages"])
 
 
@@ -47,6 +59,7 @@ def load_generator(
     encoder: Encoder,
     items: LiveItems,
     head_weight: float,
+    weights: Artifact | None = None,
 ) -> Generator[Any]:
     """The generator as it was after a stage.
 
@@ -56,6 +69,7 @@ def load_generator(
         encoder: of stage `embed`.
         items: those that the stage has read, and behind them others, which are encoded now.
         head_weight: of the learned heads against the look-ahead; only for family `compact`.
+        weights: what reads prompts, if that was trained on after the stage; None for its own.
 
     Returns:
         A `compact` generator sees items and queries twice, by the encoder and by vectors of its
@@ -70,13 +84,16 @@ def load_generator(
     settings = artifact.read_json(STAGES_FILE)
     match settings["family"]:
         case "compact":
-            model = CompactModel.load(part, space=items.table.space)
+            titles = CompactModel.load(part, space=items.table.space)
             own = np.load(part.file(OWN_VECTORS), allow_pickle=False)
-            views = see_items(model, encoder, items, own=own)
+            views = see_items(titles, encoder, items, own=own)
             serving = CompactServing(head_weight, settings["temperature"], shopper)
-            return CompactGenerator(model, encoder, items.seen_as(views), serving)
+            model = titles
+            if weights is not None:
+                model = CompactModel.load(weights, space=items.table.space)
+            return CompactGenerator(model, encoder, items.seen_as(views), serving, titles)
         case "lm":
-            return _load_lm(part, stage, encoder, items, shopper)
+            return _load_lm(weights or part, stage, encoder, items, shopper)
         case family:
             raise ArtifactError(
                 f"{artifact.path} holds a generator of the family {family!r}, which this version "

@@ -27,6 +27,7 @@ from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.fusion import fuse
 from genrecall.funnel.weights import Weights, cross_fitted_fusion, fit_weights
 from genrecall.generator.load import USER_QUERY_TO_SID
+from genrecall.offline.alignment import measure_alignment
 from genrecall.offline.contestants import FUSIONS, Contestant, contestants
 from genrecall.offline.evidence import Evidence
 from genrecall.offline.generated import GeneratedAnswers
@@ -104,7 +105,7 @@ def evaluate(
         shop,
         split,
         chosen,
-        shoppers=bundle.trained[-1] == USER_QUERY_TO_SID,
+        shoppers=bundle.reads_shoppers,
     )
     start = time.monotonic()
     generated = _generate(bundle, questions, plan.config)
@@ -141,7 +142,11 @@ def evaluate(
         seed=plan.seed,
     )
     evidence = Evidence(inputs, generated, personalised, rankings[GENERATIVE], stages)
-    return Offline(build_metrics(inputs), weights, measured, rankings, evidence)
+    aligned = measure_alignment(
+        bundle, shop, split, most=plan.config.searches, seed=plan.seed, log=log
+    )
+    metrics = build_metrics(inputs) | aligned
+    return Offline(metrics, weights, measured, rankings, evidence)
 
 
 def unmeasured(searches: Searches, *, split: SplitName, health: Mapping[str, Any]) -> Offline:
@@ -200,15 +205,15 @@ def _sids_of_stages(
 ) -> dict[str, NDArray[np.int64]]:
     """SIDs of each search by training stage, the last one's the widest, int64 `[M, B]`."""
     *earlier, last = bundle.trained
-    anonymous, personalised = questions
-    sids = {
-        stage: bundle.generative(stage).generate(anonymous.distinct, config.beam).leaves
-        for stage in earlier
-    }
-    served = generated.generate(personalised.distinct, _widest(config)).leaves
-    return {stage: leaves[anonymous.place] for stage, leaves in sids.items()} | {
-        last: served[personalised.place]
-    }
+    sids = {}
+    for stage in earlier:
+        # Before the stage that reads shoppers none is read.
+        asked = questions.personalised if stage == USER_QUERY_TO_SID else questions.anonymous
+        sids[stage] = (
+            bundle.generative(stage).generate(asked.distinct, config.beam).leaves[asked.place]
+        )
+    served = generated.generate(questions.personalised.distinct, _widest(config)).leaves
+    return sids | {last: served[questions.personalised.place]}
 
 
 def _fuse(

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.channels.base import Channel, Ranking, Request
-from genrecall.data.histories import check_histories, histories_of
+from genrecall.data.histories import shoppers_at
 from genrecall.data.shop_data import ShopData
-from genrecall.data.shoppers import HISTORY, Shopper, Shoppers
+from genrecall.data.shoppers import HISTORY, Shopper
 from genrecall.data.tables import SplitName
 
 Answer = TypeVar("Answer")
@@ -120,17 +120,4 @@ def shoppers_of(shop: ShopData, split: SplitName, *, length: int) -> list[Shoppe
     Raises:
         DataError: a history holds what its search could not know.
     """
-    measured = shop.searches.of(split).frame
-    histories = histories_of(shop.searches, split, limit=length)
-    check_histories(histories, measured["time"])
-    known = Shoppers(shop.users, None)
-    ids, rows = shop.catalog.item_ids, histories.rows.tolist()
-    cuts = histories.offsets.tolist()
-    profiles = {
-        user: known.at(user, limit=0).profile
-        for user in measured["user_id"].drop_nulls().unique().to_list()
-    }
-    return [
-        Shopper(profiles.get(user, ()), tuple(ids[row] for row in rows[first:end]))
-        for user, first, end in zip(measured["user_id"], cuts, cuts[1:], strict=False)
-    ]
+    return shoppers_at(shop, shop.searches.of(split), split, length=length)

@@ -38,7 +38,7 @@ class Declared(NamedTuple):
 
     Attributes:
         stage: its name.
-        settings: of the config.
+        settings: of the config; `section.part` for a part of a section.
         reads: of the stages before: `stage`, or `stage.part`.
     """
 
@@ -150,9 +150,28 @@ class _DeclaredConfig(Config):
     _declared: Declared = PrivateAttr()
 
     def __getattribute__(self, name: str) -> Any:
-        if name in _SETTINGS and name not in self._declared.settings:
-            raise self._declared.refused(f"setting {name!r}", "settings")
-        return super().__getattribute__(name)
+        if name not in _SETTINGS:
+            return super().__getattribute__(name)
+        return _declared_part(self._declared, super().__getattribute__(name), name)
+
+
+class _DeclaredSection:
+    """A section of which one stage takes the parts that its entry declares."""
+
+    def __init__(self, declared: Declared, section: Any, name: str) -> None:
+        self._declared, self._section, self._name = declared, section, name
+
+    def __getattr__(self, part: str) -> Any:
+        return _declared_part(self._declared, getattr(self._section, part), f"{self._name}.{part}")
+
+
+def _declared_part(declared: Declared, value: Any, name: str) -> Any:
+    """A setting, if it or a part of it is declared; of the latter no more than that part."""
+    if name in declared.settings:
+        return value
+    if any(setting.startswith(f"{name}.") for setting in declared.settings):
+        return _DeclaredSection(declared, value, name)
+    raise declared.refused(f"setting {name!r}", "settings")
 
 
 class _DeclaredStages(dict[str, Artifact]):

@@ -1,7 +1,7 @@
 """The stages as values, in order.
 
 ```
-data → embed → quantize → generator → evaluate → bundle
+data → embed → quantize → generator → align → evaluate → bundle
 ```
 
 What each one is made with, what it reads and what of it is served stands in its entry of `STAGES`;
@@ -14,19 +14,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import reduce
+from operator import attrgetter, getitem
 from typing import Any, Final
 
 from genrecall import __version__
+from genrecall.align import stage as align_stage
 from genrecall.bundle import OpenBundle, assemble
 from genrecall.channels.config import ChannelsConfig
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
+from genrecall.data.shoppers import HISTORY
 from genrecall.embed import stage as embed_stage
 from genrecall.foundation.artifact import BUNDLE, Artifact, Json, content_hash, open_artifact
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.settings import Section
 from genrecall.foundation.work import Work
+from genrecall.generator.base import Generator
 from genrecall.generator.config import TRAINED_BY_SEVERAL
+from genrecall.generator.load import USER_QUERY_TO_SID, load_generator, trained_stages
+from genrecall.index.live import LiveItems
 from genrecall.learning.processes import launched
 from genrecall.offline import stage as evaluate_stage
 from genrecall.pipeline.inputs import Declared, StageInputs
@@ -53,13 +60,15 @@ class Stage:
 
     Attributes:
         name: of the stage and the kind of its folder.
-        settings: what of the config it is made with: sections, and `seed` where chance takes part.
+        settings: what of the config it is made with: sections, parts of sections such as
+            `generator.align`, and `seed` where chance takes part.
         run: makes the folder from what the entry declares; taking anything else is refused.
         reads: what it reads of the stages before: a name for all files of a stage, or
             `stage.part` for one of the `parts` in the manifest of a stage.
         reads_if: the same for what it reads with some settings only.
         served: patterns of the files that a bundle holds under the stage's name.
         shared: whether all processes of a launch take part in it; the main one writes.
+        without: parts of those sections that it is not made with.
         check: refuses settings before any stage runs.
     """
 
@@ -70,6 +79,7 @@ class Stage:
     reads_if: Mapping[str, Asks] = field(default_factory=dict)
     served: tuple[str, ...] = ()
     shared: bool = False
+    without: tuple[str, ...] = ()
     check: Callable[[Config], None] = _accept
 
     def content(self, config: Config) -> dict[str, Json]:
@@ -78,7 +88,12 @@ class Stage:
         Raises:
             DataError, ArtifactError: something that they name is missing or damaged.
         """
-        return {name: _content(getattr(config, name)) for name in self.settings}
+        content = {name: _content(attrgetter(name)(config)) for name in self.settings}
+        for part in self.without:
+            *sections, name = part.split(".")
+            if sections[0] in content:
+                del reduce(getitem, sections, content)[name]
+        return content
 
     def declared(self, config: Config) -> Declared:
         """What `run` may take in a run with this config."""
@@ -150,6 +165,27 @@ def _generator(inputs: StageInputs, work: Work) -> Artifact:
     return generator_stage.run(config, inputs.data, inputs.embedded(), table, work, teacher=teacher)
 
 
+def _aligns(config: Config) -> bool:
+    return config.generator.align.steps > 0
+
+
+def _align(inputs: StageInputs, work: Work) -> Artifact:
+    config = inputs.config.generator.align
+    if not config.steps:
+        return align_stage.skip(work)
+    generator, weight = inputs.stage("generator"), inputs.config.channels.generative.head_weight
+    last = trained_stages(generator)[-1]
+
+    def start() -> Generator[Any]:
+        encoder, vectors = inputs.embedded()
+        # Whether an item is sold out or what it costs today changes nothing that is learned.
+        items = LiveItems(inputs.data.catalog.completed(), inputs.table(), vectors)
+        return load_generator(generator, last, encoder=encoder, items=items, head_weight=weight)
+
+    history = HISTORY if last == USER_QUERY_TO_SID else None
+    return align_stage.run(config, inputs.data, start, work, history=history)
+
+
 def _check_processes(config: Config) -> None:
     if launched() > 1 and not config.generator.trained_by_several:
         raise ConfigError(
@@ -202,13 +238,23 @@ STAGES: Final = (
         reads_if={"data.shoppers": lambda config: config.generator.user_query_to_sid.steps},
         served=("*",),
         shared=True,
+        without=("generator.align",),
         check=_check_processes,
+    ),
+    Stage(
+        "align",
+        settings=("generator.align", "channels.generative.head_weight", "seed"),
+        run=_align,
+        reads_if=dict.fromkeys(
+            ("data.titles", "data.pages", "embed", "quantize", "generator"), _aligns
+        ),
+        served=("align.json", "aligned/*"),
     ),
     Stage(
         "evaluate",
         settings=("evaluate", "channels", "funnel", "seed"),
         run=_evaluate,
-        reads=("data", "embed", "quantize", "generator"),
+        reads=("data", "embed", "quantize", "generator", "align"),
     ),
 )
 

@@ -17,9 +17,10 @@ from genrecall.generator.compact.look_ahead import LookAhead
 from genrecall.generator.compact.model import (
     CompactModel,
     child_features,
+    follow_bags,
+    follow_views,
     join_views,
     own_vectors,
-    read_bags,
 )
 from genrecall.generator.compact.shopper import ShopItems, context_of_prompts
 from genrecall.generator.history import ShopperSettings
@@ -71,12 +72,20 @@ class CompactGenerator:
         encoder: of stage `embed`, for subwords and the first view of a text.
         items: with both views of each item, float32 `[N, 2D]`.
         serving: weights and temperature of what is scored.
+        titles: makes the second view of items; None for the model itself. Alignment trains what
+            reads a prompt, and leaves the items where they are.
     """
 
     def __init__(
-        self, model: CompactModel, encoder: Encoder, items: LiveItems, serving: CompactServing
+        self,
+        model: CompactModel,
+        encoder: Encoder,
+        items: LiveItems,
+        serving: CompactServing,
+        titles: CompactModel | None = None,
     ) -> None:
         self.model = model.eval()
+        self.titles = model if titles is None else titles.eval()
         self.encoder = encoder
         self.items = items
         self.serving = serving
@@ -93,56 +102,72 @@ class CompactGenerator:
 
     def over(self, items: LiveItems) -> CompactGenerator:
         """The same weights over more items; see `Generator.over`. Only the new ones are encoded."""
-        added = see_items(self.model, self.encoder, items, first=len(self.items))
-        views = np.concatenate([self.items.views, added])
-        return CompactGenerator(self.model, self.encoder, items.seen_as(views), self.serving)
+        added = see_items(self.titles, self.encoder, items, first=len(self.items))
+        seen = items.seen_as(np.concatenate([self.items.views, added]))
+        return CompactGenerator(self.model, self.encoder, seen, self.serving, self.titles)
 
     def read(self, prompts: Sequence[Prompt]) -> Reading[CompactState]:
         """Read prompts; see `Generator.read`."""
-        texts = [prompt.text for prompt in prompts]
-        bags = self.encoder.tokenizer.bags(texts)
-        hidden, own = read_bags(self.model, bags)
-        first = self.encoder.encode_cut(texts, bags)
-        prompts = self._rule.read(prompts, first)
-        hidden, views = self._personalise(prompts, hidden, join_views(first, own))
         with torch.inference_mode():
-            state = CompactState(
-                level=0,
-                hidden=hidden,
-                prompt=torch.arange(len(prompts)),
-                node=torch.zeros(len(prompts), dtype=torch.long),
-                features=self.look_ahead(torch.from_numpy(views)),
-            )
-            return Reading(prompts, views, state, self._logprobs(state))
+            prompts, views, state = self._follow(prompts)
+            return Reading(prompts, views.numpy(), state, self._logprobs(state))
 
     def advance(
         self, state: CompactState, rows: Tensor, codes: Tensor
     ) -> tuple[CompactState, Tensor]:
         """Append one code to each chosen prefix; see `Generator.advance`."""
-        trie, level = self.look_ahead.trie, state.level
         with torch.inference_mode():
-            node = trie.child(level, state.node[rows].numpy(), codes.numpy())
-            grown = CompactState(
-                level=level + 1,
-                hidden=self.model.extend(level, state.hidden[rows], codes),
-                prompt=state.prompt[rows],
-                node=torch.from_numpy(node),
-                features=state.features,
-            )
-            return grown, self._logprobs(grown)
+            return self.append(state, rows, codes)
+
+    def begin(self, prompts: Sequence[Prompt]) -> tuple[CompactState, Tensor]:
+        """Read prompts with gradients; see `Policy.begin`."""
+        _, _, state = self._follow(prompts)
+        return state, self._logprobs(state)
+
+    def append(
+        self, state: CompactState, rows: Tensor, codes: Tensor
+    ) -> tuple[CompactState, Tensor]:
+        """Append one code to each chosen prefix with gradients; see `Policy.append`."""
+        trie, level = self.look_ahead.trie, state.level
+        node = trie.child(level, state.node[rows].numpy(), codes.numpy())
+        grown = CompactState(
+            level=level + 1,
+            hidden=self.model.extend(level, state.hidden[rows], codes),
+            prompt=state.prompt[rows],
+            node=torch.from_numpy(node),
+            features=state.features,
+        )
+        return grown, self._logprobs(grown)
+
+    def _follow(self, prompts: Sequence[Prompt]) -> tuple[Sequence[Prompt], Tensor, CompactState]:
+        """Prompts as they are read, their views `[Q, 2D]`, and the state of their roots."""
+        texts = [prompt.text for prompt in prompts]
+        bags = self.encoder.tokenizer.bags(texts)
+        hidden, own = follow_bags(self.model, bags)
+        first = self.encoder.encode_cut(texts, bags)
+        prompts = self._rule.read(prompts, first)
+        hidden, views = self._personalise(prompts, hidden, follow_views(first, own))
+        state = CompactState(
+            level=0,
+            hidden=hidden,
+            prompt=torch.arange(len(prompts)),
+            node=torch.zeros(len(prompts), dtype=torch.long),
+            features=self.look_ahead(views),
+        )
+        return prompts, views, state
 
     def _personalise(
-        self, prompts: Sequence[Prompt], hidden: Tensor, views: NDArray[np.float32]
-    ) -> tuple[Tensor, NDArray[np.float32]]:
+        self, prompts: Sequence[Prompt], hidden: Tensor, views: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Hidden states `[Q, W]` and views `[Q, 2D]` of queries, as their shoppers mean them."""
         shopper = self.model.shopper
         if shopper is None:
             return hidden, views
         context = context_of_prompts(prompts, self._chosen, self.model.pairs, length=shopper.length)
-        with torch.inference_mode():
-            hidden, moved = shopper(hidden, torch.from_numpy(views), context)
+        known = views.detach().ne(0).any(dim=1, keepdim=True)
+        hidden, moved = shopper(hidden, views, context)
         # A query without a known word means nothing, whoever asks.
-        return hidden, moved.numpy() * np.any(views, axis=1, keepdims=True)
+        return hidden, moved * known
 
     def _logprobs(self, state: CompactState) -> Tensor:
         features = child_features(

@@ -52,15 +52,21 @@ class LookAhead:
     def __call__(self, queries: Tensor) -> tuple[Tensor, ...]:
         """Log-features of all nodes: `[Q, D]` to `[Q, n_0]`, `[Q, n_1]`, `[Q, n_2 = S]`.
 
-        They are not normalized: the best SID has 0, a prefix whose mass underflows has -inf.
+        They are not normalized: the best SID has 0, a prefix whose mass underflows has the
+        logarithm of the least number. Gradients flow into the queries.
         """
-        with torch.no_grad():
-            leaves = torch.addmm(self._bias, self.means, queries.T / self.temperature)  # (S, Q)
-            leaves -= leaves.amax(0)
-            mass = leaves.exp()
-            middle = sum_runs(mass, self._lengths[1])
-            first = sum_runs(middle, self._lengths[0])
-            return first.log().T, middle.log().T, leaves.T
+        leaves = torch.addmm(self._bias, self.means, queries.T / self.temperature)  # (S, Q)
+        # What is taken off all features of a query alike changes no softmax: it needs no gradient.
+        leaves = leaves - leaves.detach().amax(0)
+        mass = leaves.exp()
+        middle = sum_runs(mass, self._lengths[1])
+        first = sum_runs(middle, self._lengths[0])
+        return _log(first).T, _log(middle).T, leaves.T
+
+
+def _log(mass: Tensor) -> Tensor:
+    """Logarithm of a mass that may have underflowed; its gradient stays finite."""
+    return mass.clamp(min=torch.finfo(mass.dtype).tiny).log()
 
 
 def log_sizes(counts: NDArray[np.int64]) -> Tensor:

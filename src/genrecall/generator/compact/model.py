@@ -41,6 +41,7 @@ from genrecall.generator.prompts import Pair
 _SETTINGS: Final = "compact.json"
 _WEIGHTS: Final = "compact.safetensors"
 _AT_ONCE: Final = 8192  # titles encoded together: bounds the memory
+_HALF: Final = 0.5**0.5  # of two unit vectors each, so that both together are one
 
 
 class CompactModel(nn.Module):
@@ -185,10 +186,15 @@ def read_bags(model: CompactModel, bags: Bags) -> tuple[Tensor, NDArray[np.float
         Float32 `[n, W]`, and float32 `[n, D]` with zeros for a text without a feature.
     """
     with torch.inference_mode():
-        hidden = model.encode(*bag_tensors(bags))
-        vectors: NDArray[np.float32] = model.vectors(hidden).numpy()
-    vectors[np.diff(bags.offsets) == 0] = 0.0
-    return hidden, vectors
+        hidden, vectors = follow_bags(model, bags)
+    return hidden, vectors.numpy()
+
+
+def follow_bags(model: CompactModel, bags: Bags) -> tuple[Tensor, Tensor]:
+    """As `read_bags`, with gradients: float32 `[n, W]` and `[n, D]`."""
+    hidden = model.encode(*bag_tensors(bags))
+    known = torch.from_numpy(np.diff(bags.offsets) > 0)
+    return hidden, torch.where(known[:, None], model.vectors(hidden), 0.0)
 
 
 def own_vectors(
@@ -216,8 +222,13 @@ def join_views(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArr
     Returns:
         Float32 `[n, D + D']`.
     """
-    joined: NDArray[np.float32] = np.concatenate([first, second], axis=1) * np.float32(0.5**0.5)
+    joined: NDArray[np.float32] = np.concatenate([first, second], axis=1) * np.float32(_HALF)
     return joined
+
+
+def follow_views(first: NDArray[np.float32], second: Tensor) -> Tensor:
+    """As `join_views`, with gradients into the second vectors: float32 `[n, D + D']`."""
+    return torch.cat([torch.from_numpy(first), second], dim=1) * _HALF
 
 
 def child_features(

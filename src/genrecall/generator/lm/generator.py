@@ -92,12 +92,22 @@ class LmGenerator:
         """Read prompts; see `Generator.read`."""
         queries = self._encoder.encode([prompt.text for prompt in prompts])
         prompts = self._rule.read(prompts, queries)
+        with torch.inference_mode():
+            return Reading(prompts, queries, *self._prefill(prompts))
+
+    def advance(self, state: LmState, rows: Tensor, codes: Tensor) -> tuple[LmState, Tensor]:
+        """Append one code to each chosen prefix; see `Generator.advance`."""
+        with torch.inference_mode():
+            return self.append(state, rows, codes)
+
+    def begin(self, prompts: Sequence[Prompt]) -> tuple[LmState, Tensor]:
+        """Read prompts with gradients; see `Policy.begin`."""
+        queries = self._encoder.encode([prompt.text for prompt in prompts])
+        return self._prefill(self._rule.read(prompts, queries))
+
+    def _prefill(self, prompts: Sequence[Prompt]) -> tuple[LmState, Tensor]:
         sids = self.items.table.names
         texts = [write_prompt(prompt, kind=self._kind, sids=sids) for prompt in prompts]
-        return Reading(prompts, queries, *self._prefill(texts))
-
-    @torch.inference_mode()
-    def _prefill(self, texts: Sequence[str]) -> tuple[LmState, Tensor]:
         lm = self.lm
         tokens = [torch.tensor(ids) for ids in lm.encode(texts)]
         lengths = torch.tensor([len(ids) for ids in tokens], device=lm.device)
@@ -118,9 +128,8 @@ class LmGenerator:
         )
         return state, lm.logprobs(0, hidden[every, lengths - 1]).cpu()
 
-    @torch.inference_mode()
-    def advance(self, state: LmState, rows: Tensor, codes: Tensor) -> tuple[LmState, Tensor]:
-        """Append one code to each chosen prefix; see `Generator.advance`."""
+    def append(self, state: LmState, rows: Tensor, codes: Tensor) -> tuple[LmState, Tensor]:
+        """Append one code to each chosen prefix with gradients; see `Policy.append`."""
         lm, device = self.lm, self.lm.device
         rows, codes = rows.to(device), codes.to(device)
         # Prompts that are not searched any further take no part.

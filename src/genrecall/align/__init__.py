@@ -1,0 +1,1 @@
+"""EG-GRPO: aligns a trained generator with what the ranker shows and shoppers choose."""

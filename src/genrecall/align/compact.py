@@ -1,0 +1,41 @@
+"""Alignment of the compact family: all that reads the prompt is trained, the items stay.
+
+A gradient flows through the heads, and through the look-ahead into the query's own view; subword
+table, encoder, codes and what reads the shopper take part. The vectors of items and of the encoder
+of stage `embed`, which the dense channel answers with, are as before.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+from genrecall.generator.align_config import AlignConfig
+from genrecall.generator.compact.generator import CompactGenerator
+from genrecall.learning.optim import LinearDecay, SparseDenseAdam
+
+
+class CompactLearner:
+    """See `Learner`.
+
+    Args:
+        generator: after its last supervised stage; it stays as it is.
+    """
+
+    def __init__(self, generator: CompactGenerator) -> None:
+        self.reference = generator
+        self.policy = copy.copy(generator)
+        self.policy.model = copy.deepcopy(generator.model).requires_grad_(True)
+        self.weights = self.policy.model
+
+    def optimizer(self, config: AlignConfig) -> SparseDenseAdam:
+        """See `Learner.optimizer`."""
+        return SparseDenseAdam(
+            self.weights,
+            dense=LinearDecay(config.learning_rate, config.steps),
+            sparse=LinearDecay(config.embedding_learning_rate, config.steps),
+        )
+
+    def save(self, folder: Path) -> None:
+        """See `Learner.save`; the vectors of items are those of the stage before."""
+        self.weights.save(folder)

@@ -1,0 +1,87 @@
+"""The logged searches that alignment learns from or is measured on, as prompts and outcomes.
+
+Shapes: `n` searches, `N` items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from genrecall.align.rewards import Outcomes, outcomes_of
+from genrecall.data.histories import shoppers_at
+from genrecall.data.shop_data import ShopData
+from genrecall.data.tables import Searches, SplitName
+from genrecall.evaluate.exposure import ShownSids, shown_sids
+from genrecall.generator.prompts import Prompt
+
+
+@dataclass(frozen=True, eq=False)
+class Pages:
+    """Searches with what was known of their shoppers, shown and chosen.
+
+    Attributes:
+        prompts: as a generator reads them, `n`.
+        outcomes: of their SIDs.
+        shown: the same for measures.
+    """
+
+    prompts: list[Prompt]
+    outcomes: Outcomes
+    shown: ShownSids
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+
+def logged_pages(
+    shop: ShopData,
+    split: SplitName,
+    sid_of_item: NDArray[np.int64],
+    *,
+    history: int | None,
+    most: int | None = None,
+) -> Pages:
+    """The searches of a split whose page or choices are known.
+
+    Args:
+        shop: the searches, and who made them.
+        split: which.
+        sid_of_item: position of each item's SID in the trie, int64 `[N]`.
+        history: items of a shopper's history that a generator looks through, the latest; None
+            where it reads nothing of shoppers.
+        most: of more, so many are taken evenly over the log; None for all.
+
+    Raises:
+        DataError: a history holds what its search could not know.
+    """
+    has = (pl.col("impressions").list.len() > 0) | (pl.col("positives").list.len() > 0)
+    frame = shop.searches.frame.filter((pl.col("split") == split) & has)
+    if most is not None and frame.height > most:
+        frame = frame[np.linspace(0, frame.height - 1, most).round().astype(np.int64)]
+    searches = Searches(frame)
+    return Pages(
+        [Prompt(query) for query in searches.queries]
+        if history is None
+        else _prompts(shop, searches, split, history),
+        outcomes_of(frame, sid_of_item),
+        shown_sids(
+            [rows.to_numpy() for rows in frame["impressions"]],
+            searches.positives,
+            [bought.to_numpy() for bought in frame["bought"]],
+            sid_of_item,
+        ),
+    )
+
+
+def _prompts(shop: ShopData, searches: Searches, split: SplitName, length: int) -> list[Prompt]:
+    row_of = shop.catalog.row_of
+    return [
+        Prompt(query, shopper.profile, tuple(row_of[item] for item in shopper.history))
+        for query, shopper in zip(
+            searches.queries, shoppers_at(shop, searches, split, length=length), strict=True
+        )
+    ]

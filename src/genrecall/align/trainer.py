@@ -1,0 +1,197 @@
+"""Trains one arm: steps of EG-GRPO, validation, the best checkpoint, exact resume.
+
+A step depends on nothing but the weights, the seed and its number, so a run that resumes from a
+checkpoint ends in the weights of an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genrecall.align.pages import Pages
+from genrecall.align.step import Roller, step_loss
+from genrecall.align.validation import Measured, Validation, as_tensor, collapses, mean_gain
+from genrecall.evaluate.exposure import MEASURES
+from genrecall.foundation.progress import Progress, RunLog
+from genrecall.generator.align_config import AlignConfig
+from genrecall.generator.base import Policy
+from genrecall.learning.checkpoint import Checkpoints, Optimizer
+
+CHANCE: Final = 3  # a stream of chance of its own, behind those of the supervised stages
+
+STEP: Final = "align"
+"""Event of the means over some steps: `arm`, `step`, and the figures of `step.py`."""
+
+VALIDATED: Final = "align_validation"
+"""Event of a measurement: `arm`, `step`, `measured`, `gain`."""
+
+
+class Learner(Protocol):
+    """The training half of a family for alignment: weights that are trained, from a start."""
+
+    @property
+    def policy(self) -> Policy[Any]:
+        """With the weights in training."""
+
+    @property
+    def reference(self) -> Policy[Any]:
+        """With those of the start."""
+
+    @property
+    def weights(self) -> nn.Module:
+        """All that is trained."""
+
+    def optimizer(self, config: AlignConfig) -> StepOptimizer:
+        """What follows the gradients of `weights`."""
+
+    def save(self, folder: Path) -> None:
+        """Write into a new folder what serving needs."""
+
+
+class StepOptimizer(Optimizer, Protocol):
+    """Follows the gradient of a loss."""
+
+    def step(self, loss: Tensor, step: int) -> None:
+        """Follow the gradient of `loss` at the rates of `step`."""
+
+
+class Aligned(NamedTuple):
+    """How an arm went.
+
+    Attributes:
+        best_step: whose weights were kept; 0 for those of the start.
+        start: what was measured before the first step.
+        best: what was measured at the best step.
+        collapsed: steps at which the alarm went off.
+    """
+
+    best_step: int
+    start: Measured
+    best: Measured
+    collapsed: tuple[int, ...]
+
+
+class _Kept(nn.Module):
+    """All that a checkpoint must hold beside the optimizer: weights now, the best, measurements."""
+
+    best_point: Tensor
+    measured: Tensor
+
+    def __init__(self, weights: nn.Module, points: int) -> None:
+        super().__init__()
+        self.now = weights
+        self.best = copy.deepcopy(weights).requires_grad_(False)
+        self.register_buffer("best_point", torch.zeros((), dtype=torch.long))
+        blank = torch.full((points, len(MEASURES)), float("nan"), dtype=torch.float64)
+        self.register_buffer("measured", blank)
+
+
+def train_arm(
+    learner: Learner,
+    pages: Pages,
+    validation: Pages,
+    config: AlignConfig,
+    *,
+    seed: int,
+    checkpoints: Checkpoints,
+    log: RunLog,
+) -> Aligned:
+    """Train a learner in place, and leave it with its best weights.
+
+    Args:
+        learner: at its start.
+        pages: to learn from.
+        validation: to choose the best weights by.
+        config: of the arm.
+        seed: of the rollouts.
+        checkpoints: where to save and to resume from.
+        log: where to report.
+    """
+    name, trie = config.name, learner.policy.items.trie
+    roller = Roller(learner.policy, trie, pages, config)
+    measure = Validation(learner.policy, validation)
+    optimizer = learner.optimizer(config)
+    points = _points(config)
+    kept = _Kept(learner.weights, len(points))
+    first = checkpoints.resume(name, kept, optimizer)
+    if first:
+        log.say(f"  {name}: resumes at step {first:,}")
+    else:
+        _validate(kept, 0, measure(), points, config, log)
+    total = (config.steps - first) * config.batch
+    progress = Progress(log, name, total=total, unit="SIDs", before=first * config.batch)
+    window: list[dict[str, float]] = []
+    for step in range(first, config.steps):
+        rollout = roller.roll(np.random.default_rng([seed, CHANCE, step]))
+        old = None
+        for _ in range(config.inner_steps):
+            found = step_loss(learner.policy, learner.reference, trie, rollout, config, old)
+            old = found.logprob if old is None else old
+            optimizer.step(found.loss, step)
+        window.append(found.figures)
+        shown = {key: found.figures[key] for key in _SHOWN if key in found.figures}
+        progress.update(config.batch, **shown)
+        if step + 1 in points:
+            log.event(STEP, arm=name, step=step + 1, **_means(window))
+            window = []
+            _validate(kept, points.index(step + 1), measure(), points, config, log)
+        checkpoints.save(name, step + 1, kept, optimizer)
+    progress.finish()
+    learner.weights.load_state_dict(kept.best.state_dict())
+    return _outcome(kept, points)
+
+
+_SHOWN: Final = ("reward", "kl", "entropy_1", "without_hit", "cross_entropy")
+"""Figures of a step on the terminal; `log.jsonl` has all."""
+
+
+def _points(config: AlignConfig) -> list[int]:
+    """Steps after which is measured; the start and the end are among them."""
+    return sorted({*range(0, config.steps, config.validate_every), config.steps})
+
+
+@torch.no_grad()
+def _validate(
+    kept: _Kept, point: int, found: Measured, points: list[int], config: AlignConfig, log: RunLog
+) -> None:
+    """Keep what was measured, and the weights if they are the best so far."""
+    kept.measured[point] = as_tensor(found, MEASURES)
+    start = _measured(kept, 0)
+    gain, best = mean_gain(found, start), mean_gain(_measured(kept, int(kept.best_point)), start)
+    if gain > best:
+        kept.best_point.fill_(point)
+        kept.best.load_state_dict(kept.now.state_dict())
+    shown = "  ".join(f"{name} {value:.4f}" for name, value in found.items())
+    log.say(f"  {config.name} at step {points[point]:,}: {shown}")
+    log.event(VALIDATED, arm=config.name, step=points[point], measured=found, gain=gain)
+    if collapses(found, start):
+        log.say(
+            f"  {config.name}: ALARM: exposure rises at the cost of clicks (clk@10 "
+            f"{start['clk@10']:.4f} to {found['clk@10']:.4f}). The weights before are kept; lower "
+            "generator.align.learning_rate, or raise kl_weight or experts."
+        )
+
+
+def _measured(kept: _Kept, point: int) -> Measured:
+    values = kept.measured[point].tolist()
+    return {name: v for name, v in zip(MEASURES, values, strict=True) if not np.isnan(v)}
+
+
+def _outcome(kept: _Kept, points: list[int]) -> Aligned:
+    every = [_measured(kept, point) for point in range(len(points))]
+    best = int(kept.best_point)
+    collapsed = [
+        step for step, found in zip(points, every, strict=True) if collapses(found, every[0])
+    ]
+    return Aligned(points[best], every[0], every[best], tuple(collapsed))
+
+
+def _means(window: list[dict[str, float]]) -> dict[str, float]:
+    names = window[0] if window else ()
+    return {name: float(np.mean([figures[name] for figures in window])) for name in names}

@@ -1,0 +1,81 @@
+"""Measures on validation searches, the best checkpoint by them, and the alarm of a collapse.
+
+Shapes: `n` searches, `B` beams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from genrecall.align.pages import Pages
+from genrecall.decode.reference import ReferenceEngine
+from genrecall.evaluate.exposure import AT, exposure_measures
+from genrecall.generator.base import Generator
+
+_AT_ONCE: Final = 256  # prompts searched together: bounds the memory of the beams
+
+BEST_BY: Final = ("clk@1", "clk@10", "exp@1", "exp@10", "pvr@10")
+"""The measures of the paper's table; the best checkpoint has the highest mean gain in them."""
+
+_TOLERANCE: Final = 0.01  # a collapse loses more than this share of clk@10
+
+Measured = dict[str, float]
+"""Means over the searches by measure."""
+
+
+class Validation:
+    """Measures a generator on the same searches again and again.
+
+    Args:
+        pages: the searches.
+        engine: searches as the channel does.
+    """
+
+    def __init__(self, generator: Generator[Any], pages: Pages) -> None:
+        self._generator, self._pages = generator, pages
+        self._engine = ReferenceEngine(generator, generator.items.trie)
+
+    def __call__(self) -> Measured:
+        """Means over the searches, with the weights as they are."""
+        leaves = np.concatenate(
+            [
+                self._engine.search(
+                    self._generator.read(self._pages.prompts[start : start + _AT_ONCE]),
+                    beam=AT[-1],
+                ).leaves
+                for start in range(0, len(self._pages), _AT_ONCE)
+            ]
+        )
+        found = exposure_measures(leaves, self._pages.shown)
+        return {
+            name: float(np.nanmean(values))
+            for name, values in found.items()
+            if not np.isnan(values).all()
+        }
+
+
+def mean_gain(measured: Mapping[str, float], start: Mapping[str, float]) -> float:
+    """Mean relative gain over the start in `BEST_BY`; 0 at the start itself."""
+    gains = [
+        measured[name] / start[name] - 1.0
+        for name in BEST_BY
+        if name in measured and start.get(name, 0.0) > 0
+    ]
+    return float(np.mean(gains)) if gains else 0.0
+
+
+def collapses(measured: Mapping[str, float], start: Mapping[str, float]) -> bool:
+    """Whether exposure has risen at the cost of clicks: the collapse that the paper tells of."""
+    if "clk@10" not in measured or "exp@1" not in measured:
+        return False
+    clicks_fell = measured["clk@10"] < start["clk@10"] * (1.0 - _TOLERANCE)
+    return clicks_fell and measured["exp@1"] > start["exp@1"]
+
+
+def as_tensor(measured: Mapping[str, float], names: tuple[str, ...]) -> torch.Tensor:
+    """Measures in a fixed order, for a checkpoint; NaN for what was not measured."""
+    return torch.tensor([measured.get(name, float("nan")) for name in names], dtype=torch.float64)
