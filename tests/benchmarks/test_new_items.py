@@ -52,7 +52,7 @@ def test_protocol(tmp_path, capfd):
 
     main(words)
     again = capfd.readouterr()
-    assert again.err.count("up to date") == 2 * 4
+    assert again.err.count("up to date") == 2 * 5
     assert again.out == printed.rsplit("wrote", 1)[0]
 
 

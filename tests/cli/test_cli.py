@@ -38,7 +38,7 @@ def test_recall_needs_neither_bm25_nor_training(bundle):
 
 
 def test_every_command_has_help(genrecall):
-    for command in ("demo", "import", "init", "validate", "run", "evaluate", "recall"):
+    for command in ("demo", "shop", "import", "init", "validate", "run", "evaluate", "recall"):
         assert command in genrecall("--help")
         assert "Usage" in genrecall(command, "--help")
 

@@ -14,15 +14,18 @@ import typer
 
 from genrecall.cli.recall import recall
 from genrecall.cli.runs import demo, evaluate, run
+from genrecall.cli.shop import shop
 from genrecall.cli.tables import import_, import_help, init, validate
 from genrecall.foundation.errors import GenRecallError
 
 _INTERRUPTED: Final = 130
 _GOES_ON: Final = "; the same command goes on from the last checkpoint"
+_STARTS_OVER: Final = "; nothing was written, and the same command starts over"
 _AFTER_INTERRUPT: Final = {
     "demo": _GOES_ON,
     "run": _GOES_ON,
-    "import": "; nothing was written, and the same command starts over",
+    "import": _STARTS_OVER,
+    "shop": _STARTS_OVER,
 }
 """What to say after Ctrl-C, by command."""
 
@@ -37,6 +40,7 @@ app = typer.Typer(
 )
 
 app.command()(demo)
+app.command()(shop)
 app.command("import", help=import_help())(import_)
 app.command()(init)
 app.command()(validate)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from genrecall.config import Config
 from genrecall.data.config import DataConfig, SplitConfig, TableSource
 from genrecall.embed.config import EmbedConfig
-from genrecall.foundation.artifact import MANIFEST, content_hash, open_artifact, writing
-from genrecall.foundation.errors import ArtifactError
 from genrecall.generator.config import GeneratorConfig, StageConfig
+from genrecall.pipeline.simulate import ensure_shop
 from genrecall.shop.config import ShopConfig
-from genrecall.shop.write import write_shop
 
 SHOPPERS: Final = 2_000
 """Shoppers of the demo's shop."""
-
-_SHOP: Final = "shop"
 
 
 def make_demo(
@@ -43,10 +38,7 @@ def make_demo(
         ArtifactError: something else is at `folder`, which must not be replaced.
     """
     shop = ShopConfig(items=items, searches=searches, shoppers=shoppers, seed=seed)
-    inputs = content_hash({"version": version("genrecall"), "shop": shop.model_dump(mode="json")})
-    if not _is_made(folder, inputs):
-        with writing(folder, kind=_SHOP, inputs=inputs) as scratch:
-            write_shop(shop, scratch)
+    ensure_shop(folder, shop)
     return Config(
         data=DataConfig(
             items=TableSource(file=folder / "items.jsonl"),
@@ -62,15 +54,3 @@ def make_demo(
         ),
         seed=seed,
     )
-
-
-def _is_made(folder: Path, inputs: str) -> bool:
-    if folder.exists() and not (folder / MANIFEST).is_file():
-        raise ArtifactError(
-            f"{folder} was not written by `genrecall demo` and is left as it is. Move it away, or "
-            "give another --out."
-        )
-    try:
-        return open_artifact(folder, kind=_SHOP).inputs == inputs
-    except ArtifactError:  # missing or damaged
-        return False

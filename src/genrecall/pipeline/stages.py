@@ -245,9 +245,12 @@ STAGES: Final = (
         "align",
         settings=("generator.align", "channels.generative.head_weight", "seed"),
         run=_align,
-        reads_if=dict.fromkeys(
-            ("data.titles", "data.pages", "embed", "quantize", "generator"), _aligns
-        ),
+        reads_if={
+            **dict.fromkeys(
+                ("data.titles", "data.pages", "embed", "quantize", "generator"), _aligns
+            ),
+            "data.prices": lambda config: config.generator.align.rewards.gmv,
+        },
         served=("align.json", "aligned/*"),
     ),
     Stage(

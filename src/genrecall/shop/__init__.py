@@ -10,6 +10,7 @@ products.py    making products and variants
 intent.py      what a shopper can want; relevance
 queries.py     the words they put it in           typos.py    how they mistype it
 shoppers.py    taste, interests, attraction        engine.py   the search engine that the shop has
+browsing.py    how shoppers read what is shown     oracle.py   what clicks to expect at most
 log.py         searches, impressions, clicks, purchases
 make.py        the whole shop in memory
 write.py       everything as files in the table layout

@@ -2,13 +2,18 @@
 
 It matches stems of the query with titles and category names, understands some but not all
 synonyms and misspellings, and orders by match, score and chance. So it misses some relevant items
-and shows some others, and the log that it leaves is biased as real logs are.
+and shows some others, and the log that it leaves is biased as real logs are. Recall channels may
+take the place of the words; then the order is the same, of other candidates.
+
+Shapes: `S` searches, `C` candidates of a query, `k` positions.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -34,6 +39,47 @@ _MOST_CELLS: Final = 4_000_000
 _WORD: Final = re.compile(r"[a-z]+|\d+(?:[./-]\d+)*")
 
 
+class Recalled(NamedTuple):
+    """Candidates for a query.
+
+    Attributes:
+        rows: catalog rows, each once, int64 `[C]`.
+        match: how well each matches, 0 to 1, float64 `[C]`.
+        found_by: which channels found each, bit `i` for the `i`-th of `Recall.channels`, int64
+            `[C]`.
+    """
+
+    rows: Numbers
+    match: Floats
+    found_by: Numbers
+
+
+class Recall(Protocol):
+    """Finds candidates in the place of the engine's words."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels that are asked."""
+
+    def __call__(self, texts: Sequence[str], /) -> Sequence[Recalled]:
+        """Candidates for each of some distinct queries."""
+
+
+def ask(recall: Recall, texts: Sequence[str]) -> dict[str, Recalled]:
+    """Ask for the candidates of all queries at once.
+
+    Raises:
+        ValueError: another number of answers than of queries, or an item twice in one.
+    """
+    answers = recall(texts)
+    if len(answers) != len(texts):
+        raise ValueError(f"{len(answers)} answers to {len(texts)} queries; give one for each.")
+    for text, answer in zip(texts, answers, strict=True):
+        if len(np.unique(answer.rows)) < len(answer.rows):
+            raise ValueError(f"an item stands twice in the answer to {text!r}; give each row once.")
+    return dict(zip(texts, answers, strict=True))
+
+
 def stems(text: str) -> list[str]:
     """Words and numbers of a text, without a plural s.
 
@@ -45,22 +91,28 @@ def stems(text: str) -> list[str]:
 
 
 class Engine:
-    """Answers queries from an inverted index over titles and categories."""
+    """Answers queries with what matches best and sells best.
 
-    def __init__(self, catalog: ShopCatalog, rng: np.random.Generator) -> None:
-        self._catalog, self._rng = catalog, rng
+    Args:
+        catalog: what can be shown.
+        rng: chance.
+        recalled: candidates of every query that will be asked, by its text; None to find them by
+            the words in titles and categories.
+    """
+
+    def __init__(
+        self,
+        catalog: ShopCatalog,
+        rng: np.random.Generator,
+        recalled: Mapping[str, Recalled] | None = None,
+    ) -> None:
+        self._catalog, self._rng, self._recalled = catalog, rng, recalled
         log_score = np.log(catalog.score)
         self._score = (log_score - log_score.mean()) / log_score.std()
-        rows: dict[str, list[int]] = {}
-        for row, draft in enumerate(catalog.drafts):
-            text = [draft.title, BRANDS[draft.brand_of], *draft.values.values()]
-            if catalog.listed[row]:
-                text += catalog.types[draft.type_of].path
-            for word in dict.fromkeys(stems(" ".join(text))):
-                rows.setdefault(word, []).append(row)
-        self._rows = {word: np.array(found) for word, found in rows.items()}
-        n = len(catalog)
-        self._idf = {word: np.log(1 + n / len(found)) for word, found in rows.items()}
+
+    @cached_property
+    def _words(self) -> _Words:
+        return _Words(self._catalog)
 
     def answer(self, query: Query, times: Numbers, *, k: int) -> Numbers:
         """Items shown in each of a query's searches.
@@ -73,8 +125,7 @@ class Engine:
         Returns:
             Rows in the order shown, -1 where there are fewer than `k`: `[S, k]`.
         """
-        understood = self._rng.random() < UNDERSTOOD
-        rows, match = self._match(query.plain if understood else query.text)
+        rows, match = self._candidates(query)
         shown = np.full((len(times), k), -1, dtype=np.int64)
         if not len(rows):
             return shown
@@ -86,6 +137,27 @@ class Engine:
             shown[block, : found.shape[1]] = found
         return shown
 
+    def found_by(self, query: Query, shown: Numbers) -> Numbers:
+        """Which channels found what is shown for a query, as `Recalled.found_by`.
+
+        Args:
+            query: what was typed.
+            shown: rows of its candidates, -1 at empty positions, which get 0; of any shape.
+        """
+        of_row = np.zeros(len(self._catalog) + 1, dtype=np.int64)  # the last one is that of -1
+        if self._recalled is not None:
+            found = self._recalled[query.text]
+            of_row[found.rows] = found.found_by
+        return of_row[shown]
+
+    def _candidates(self, query: Query) -> tuple[Numbers, Floats]:
+        """Rows, and how well each matches, 0 to 1: `[C]`."""
+        if self._recalled is not None:
+            found = self._recalled[query.text]
+            return found.rows, found.match
+        understood = self._rng.random() < UNDERSTOOD
+        return self._words.match(query.plain if understood else query.text)
+
     def _best(self, rows: Numbers, merit: Floats, times: Numbers) -> Numbers:
         """Rows in the order of merit and chance, -1 for those not on the shelf: `[S, C]`."""
         on_shelf = (self._catalog.entered[rows] <= times[:, None]) & (
@@ -96,9 +168,25 @@ class Engine:
         order = np.argsort(-rank, axis=1)
         return np.where(np.take_along_axis(on_shelf, order, axis=1), rows[order], -1)
 
-    def _match(self, text: str) -> tuple[Numbers, Floats]:
+
+class _Words:
+    """An inverted index over titles and categories."""
+
+    def __init__(self, catalog: ShopCatalog) -> None:
+        rows: dict[str, list[int]] = {}
+        for row, draft in enumerate(catalog.drafts):
+            text = [draft.title, BRANDS[draft.brand_of], *draft.values.values()]
+            if catalog.listed[row]:
+                text += catalog.types[draft.type_of].path
+            for word in dict.fromkeys(stems(" ".join(text))):
+                rows.setdefault(word, []).append(row)
+        self._n = len(catalog)
+        self._rows = {word: np.array(found) for word, found in rows.items()}
+        self._idf = {word: np.log(1 + self._n / len(found)) for word, found in rows.items()}
+
+    def match(self, text: str) -> tuple[Numbers, Floats]:
         """Rows that match well enough, and the share of the query's weight that they match."""
-        total = np.zeros(len(self._catalog))
+        total = np.zeros(self._n)
         weight = 0.0
         for word in dict.fromkeys(stems(text)):
             if word in self._rows:

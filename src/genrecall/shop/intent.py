@@ -67,11 +67,15 @@ def relevance(catalog: ShopCatalog, intent: Intent, rows: Numbers) -> Floats:
     wanted_type = np.zeros(len(catalog.types), dtype=bool)
     wanted_type[list(intent.types)] = True
     groups = catalog.group_of_type
-    of_type = np.where(np.isin(groups, groups[wanted_type]), SAME_GROUP, 0.0)
+    wanted_group = np.zeros(groups.max() + 1, dtype=bool)
+    wanted_group[groups[wanted_type]] = True
+    of_type = np.where(wanted_group[groups], SAME_GROUP, 0.0)
     of_type[wanted_type] = 1.0
     grade: Floats = of_type[catalog.type_of[rows]]
     for pair in intent.wanted:
-        grade[~np.isin(rows, catalog.rows_with[pair])] *= OTHER_WANT["value"]
+        has_value = np.zeros(len(catalog), dtype=bool)
+        has_value[catalog.rows_with[pair]] = True
+        grade[~has_value[rows]] *= OTHER_WANT["value"]
     if intent.brand is not None:
         grade[catalog.brand_of[rows] != intent.brand] *= OTHER_WANT["brand"]
     if intent.product is not None:

@@ -1,7 +1,7 @@
 """The search log: who searched what and when, what was shown, clicked and bought.
 
-A click takes three things: the shopper looks at the position, the item is what was wanted, and it
-is to the shopper's taste. Shapes: `M` searches, `k` positions.
+A click takes three things: the shopper looks at the item, which `browsing.py` decides, it is what
+was wanted, and it is to the shopper's taste. Shapes: `M` searches, `k` positions.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.shop.browsing import Chance, browse
 from genrecall.shop.catalog import AUDIENCES, DAY, Floats, Numbers, ShopCatalog
 from genrecall.shop.config import ShopConfig
-from genrecall.shop.engine import Engine
+from genrecall.shop.engine import Engine, Recall, ask
 from genrecall.shop.intent import Intent, Query, relevance
 from genrecall.shop.queries import popularity
 from genrecall.shop.shoppers import AUDIENCE_FIT, Shoppers
@@ -29,9 +30,6 @@ CURIOSITY: Final = 0.004
 DECIDED: Final = 0.4
 """Power to which the attraction is raised, which brings it towards 1, for a shopper who asks for
 one product by its name: the taste has spoken before the search."""
-
-PURCHASE: Final = 0.2
-"""Probability that a click on a fully relevant item to the shopper's taste ends in a purchase."""
 
 _WEEKDAYS: Final = (1.0, 0.9, 0.9, 0.95, 1.05, 1.3, 1.35)
 _HOURS: Final = (
@@ -51,6 +49,10 @@ class SearchLog:
         shown: catalog rows in the order shown, -1 at empty positions, `[M, k]`.
         clicked: which were clicked, `[M, k]`.
         bought: which were bought, always clicked ones, `[M, k]`.
+        channels: names of the recall channels that found what is shown; () where the words of the
+            engine did.
+        found_by: which of `channels` found each item shown, bit `i` for the `i`-th, 0 at empty
+            positions, `[M, k]`; None where the words of the engine did.
     """
 
     time: Numbers
@@ -60,6 +62,8 @@ class SearchLog:
     shown: Numbers
     clicked: NDArray[np.bool_]
     bought: NDArray[np.bool_]
+    channels: tuple[str, ...] = ()
+    found_by: Numbers | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -71,19 +75,33 @@ def simulate(
     queries: Sequence[Query],
     config: ShopConfig,
     rng: np.random.Generator,
+    recall: Recall | None = None,
 ) -> SearchLog:
-    """Let the shoppers search."""
-    engine = Engine(catalog, rng)
+    """Let the shoppers search.
+
+    Args:
+        catalog: what is sold.
+        shoppers: who searches.
+        queries: what they may ask, the most frequent first.
+        config: how large the log is and how they behave.
+        rng: chance.
+        recall: finds what the engine orders and shows; None for its words.
+    """
     n, k = config.searches, config.impressions
     query = rng.choice(len(queries), n, p=popularity(len(queries), config))
     time = _times(catalog, [queries[number].intent for number in query], config, rng)
     order = np.argsort(time, kind="stable")
     query, time = query[order], time[order]
+    asked = _by_value(query)
+    texts = [queries[number].text for number, _ in asked]
+    recalled = None if recall is None else ask(recall, texts)
+    engine = Engine(catalog, rng, recalled)
     user = np.zeros(n, dtype=np.int64)
     shown = np.zeros((n, k), dtype=np.int64)
+    found_by = None if recall is None else np.zeros((n, k), dtype=np.int64)
     appealing = np.zeros((n, k))
     drawn = UserChoice(catalog, shoppers, rng)
-    for number, searches in _by_value(query):
+    for number, searches in asked:
         intent = queries[number].intent
         user[searches] = drawn.users(intent, len(searches))
         shown[searches] = engine.answer(queries[number], time[searches], k=k)
@@ -91,24 +109,23 @@ def simulate(
         appealing[searches] = appeal(
             catalog, shoppers, intent, users=user[searches], meant=meant, shown=shown[searches]
         )
-    # At empty positions -1 reads some item; the last condition of a click discards it.
-    clicked = (rng.random((n, k)) < looks(config) * appealing) & (shown >= 0)
+        if found_by is not None:
+            found_by[searches] = engine.found_by(queries[number], shown[searches])
+    # The order of the draws decides the bytes of every log.
+    click, anonymous, buy = rng.random((n, k)), rng.random(n), rng.random((n, k))
+    chance = Chance(click, buy, rng.random((n, k)) if config.shopper_model == "cascade" else None)
+    browsed = browse(appealing, chance, config)
     return SearchLog(
         time=time,
         user=user,
-        anonymous=rng.random(n) < config.anonymous,
+        anonymous=anonymous < config.anonymous,
         query=query,
         shown=shown,
-        clicked=clicked,
-        bought=clicked & (rng.random((n, k)) < PURCHASE * np.sqrt(appealing)),
+        clicked=browsed.clicked,
+        bought=browsed.bought,
+        channels=() if recall is None else recall.channels,
+        found_by=found_by,
     )
-
-
-def looks(config: ShopConfig) -> Floats:
-    """Probability that a shopper looks at each position: `[k]`."""
-    position = np.arange(1, config.impressions + 1)
-    chance: Floats = np.power(position, -config.position_bias)
-    return chance
 
 
 def appeal(
@@ -128,14 +145,14 @@ def appeal(
         intent: what the query says.
         users: who asked, `[n]`.
         meant: the type that each of them thinks of, `[n]`.
-        shown: catalog rows, `[n, k]`; what -1 gets means nothing.
+        shown: catalog rows, `[n, k]`, -1 at empty positions, which nobody clicks.
     """
     relevant = _relevance_in_mind(catalog, intent, meant, shown)
     attraction = shoppers.attraction(catalog, users[:, None], shown)
     if intent.kind == "product":
         attraction **= DECIDED
-    chance: Floats = np.maximum(relevant, CURIOSITY) * attraction
-    return chance
+    # At empty positions -1 reads some item.
+    return np.where(shown >= 0, np.maximum(relevant, CURIOSITY) * attraction, 0.0)
 
 
 def _times(

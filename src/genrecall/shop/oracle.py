@@ -16,11 +16,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.shop.browsing import click_chance
 from genrecall.shop.catalog import Numbers
 from genrecall.shop.config import ShopConfig
-from genrecall.shop.engine import Engine
+from genrecall.shop.engine import Engine, Recall, ask
 from genrecall.shop.intent import Query
-from genrecall.shop.log import UserChoice, appeal, looks
+from genrecall.shop.log import UserChoice, appeal
 from genrecall.shop.make import Shop
 
 REPETITIONS: Final = 300
@@ -41,7 +42,12 @@ class ExpectedClicks(NamedTuple):
 
 
 def expected_clicks(
-    shop: Shop, config: ShopConfig, searches: Sequence[int], *, repetitions: int = REPETITIONS
+    shop: Shop,
+    config: ShopConfig,
+    searches: Sequence[int],
+    *,
+    repetitions: int = REPETITIONS,
+    recall: Recall | None = None,
 ) -> ExpectedClicks:
     """Make searches of the log again.
 
@@ -50,22 +56,31 @@ def expected_clicks(
         config: what it was made with.
         searches: numbers of searches in its log, `[M]`.
         repetitions: `S`.
+        recall: what the log was made with.
     """
     rng = np.random.default_rng([config.seed, _CHANCE])
-    engine = Engine(shop.catalog, rng)
+    recalled = None
+    if recall is not None:
+        texts = (shop.queries[shop.log.query[number]].text for number in searches)
+        recalled = ask(recall, list(dict.fromkeys(texts)))
+    engine = Engine(shop.catalog, rng, recalled)
     drawn = UserChoice(shop.catalog, shop.shoppers, rng)
-    looked, log = looks(config), shop.log
+    log = shop.log
     sums = np.zeros((2, len(searches), len(shop.catalog)), dtype=np.float32)
     for place, number in enumerate(searches):
         query, user = shop.queries[log.query[number]], log.user[number]
         times = np.full(repetitions, log.time[number])
-        shown = _answers(engine, query, times, seen=log.shown[number])  # (S, k)
+        if recall is None:
+            shown = _answers(engine, query, times, seen=log.shown[number])  # (S, k)
+        else:
+            shown = engine.answer(query, times, k=config.impressions)
         anyone = drawn.users(query.intent, repetitions)
         for kind, users in enumerate((anyone, np.full(repetitions, user))):
             meant = drawn.types_in_mind(query.intent, users)
-            chance = looked * appeal(
+            appealing = appeal(
                 shop.catalog, shop.shoppers, query.intent, users=users, meant=meant, shown=shown
             )
+            chance = click_chance(appealing, config)
             there = shown >= 0
             clicks = np.bincount(shown[there], weights=chance[there], minlength=len(shop.catalog))
             sums[kind, place] = clicks / repetitions
@@ -73,9 +88,9 @@ def expected_clicks(
 
 
 def _answers(engine: Engine, query: Query, times: Numbers, *, seen: Numbers) -> Numbers:
-    """Rows that the engine shows, `[S, k]`.
+    """Rows that the engine's words show, `[S, k]`.
 
-    It either understands a query's synonyms and typos or does not, all through the log: what the
+    They either understand a query's synonyms and typos or do not, all through the log: what the
     shopper has `seen`, `[k]`, tells which.
     """
     answers = [
