@@ -6,6 +6,7 @@ Shapes: `n` searches, `N` items.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,7 @@ from genrecall.align.rewards import Outcomes, outcomes_of
 from genrecall.data.histories import shoppers_at
 from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import Searches, SplitName
-from genrecall.evaluate.exposure import ShownSids, shown_sids
+from genrecall.evaluate.exposure import ShownSids, shown_in
 from genrecall.generator.prompts import Prompt
 
 
@@ -25,16 +26,28 @@ class Pages:
 
     Attributes:
         prompts: as a generator reads them, `n`.
-        outcomes: of their SIDs.
-        shown: the same for measures.
+        searches: the same, with items shown and chosen.
+        sid_of_item: position of each item's SID in the trie, int64 `[N]`.
+        prices: of the items, NaN where not known, `[N]`; None where money does not count.
     """
 
     prompts: list[Prompt]
-    outcomes: Outcomes
-    shown: ShownSids
+    searches: Searches
+    sid_of_item: NDArray[np.int64]
+    prices: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.prompts)
+
+    @cached_property
+    def outcomes(self) -> Outcomes:
+        """What became of SIDs, for rewards."""
+        return outcomes_of(self.searches.frame, self.sid_of_item, self.prices)
+
+    @cached_property
+    def shown(self) -> ShownSids:
+        """The same for measures."""
+        return shown_in(self.searches, self.sid_of_item)
 
 
 def logged_pages(
@@ -63,18 +76,12 @@ def logged_pages(
     if most is not None and frame.height > most:
         frame = frame[np.linspace(0, frame.height - 1, most).round().astype(np.int64)]
     searches = Searches(frame)
-    return Pages(
-        [Prompt(query) for query in searches.queries]
-        if history is None
-        else _prompts(shop, searches, split, history),
-        outcomes_of(frame, sid_of_item),
-        shown_sids(
-            [rows.to_numpy() for rows in frame["impressions"]],
-            searches.positives,
-            [bought.to_numpy() for bought in frame["bought"]],
-            sid_of_item,
-        ),
-    )
+    items, prices = shop.catalog.frame, None
+    if "price" in items.columns:
+        prices = items["price"].cast(pl.Float64).to_numpy()
+    if history is None:
+        return Pages([Prompt(query) for query in searches.queries], searches, sid_of_item, prices)
+    return Pages(_prompts(shop, searches, split, history), searches, sid_of_item, prices)
 
 
 def _prompts(shop: ShopData, searches: Searches, split: SplitName, length: int) -> list[Prompt]:

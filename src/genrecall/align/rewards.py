@@ -38,12 +38,15 @@ class Outcomes:
         outcome: `EXPOSED`, `CLICKED` or `BOUGHT`, int8 `[total]`.
         offsets: where each search's start, int64 `[n + 1]`.
         n_sids: `S`.
+        worth: price of the dearest bought item of each SID, in mean prices of all purchases; 1
+            where none was bought or prices are not known, float32 `[total]`.
     """
 
     leaves: NDArray[np.int64]
     outcome: NDArray[np.int8]
     offsets: NDArray[np.int64]
     n_sids: int
+    worth: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -53,14 +56,24 @@ class Outcomes:
 
         A SID of which the page held no item is `VALID`, one outside `0 … S - 1` `INVALID`.
         """
-        keys = self._keys
-        wanted = searches[:, None] * self.n_sids + leaves
+        at = self._find(searches, leaves)
+        found = np.append(self.outcome, np.int8(Outcome.VALID))[at]
         exists = (leaves >= 0) & (leaves < self.n_sids)
-        if not len(keys):
-            return np.where(exists, Outcome.VALID, Outcome.INVALID).astype(np.int8)
-        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        found = np.where(keys[at] == wanted, self.outcome[at], np.int8(Outcome.VALID))
         return np.where(exists, found, np.int8(Outcome.INVALID))
+
+    def worth_of(
+        self, searches: NDArray[np.int64], leaves: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """What the purchases of SIDs were worth, as `worth`: float32 `[Q, M]`."""
+        return np.append(self.worth, np.float32(1.0))[self._find(searches, leaves)]
+
+    def _find(self, searches: NDArray[np.int64], leaves: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Which entry each SID is, `total` where the page held none: int64 `[Q, M]`."""
+        keys, n = self._keys, len(self._keys)
+        wanted = np.where(leaves < 0, -1, searches[:, None] * self.n_sids + leaves)
+        at = np.minimum(np.searchsorted(keys, wanted), n - 1)
+        outside = (leaves >= self.n_sids) | (keys[at] != wanted) if n else np.True_
+        return np.where(outside, n, at)
 
     @cached_property
     def _keys(self) -> NDArray[np.int64]:
@@ -76,13 +89,18 @@ class Outcomes:
         return found
 
 
-def outcomes_of(searches: pl.DataFrame, sid_of_item: NDArray[np.int64]) -> Outcomes:
+def outcomes_of(
+    searches: pl.DataFrame,
+    sid_of_item: NDArray[np.int64],
+    prices: NDArray[np.float64] | None = None,
+) -> Outcomes:
     """What became of SIDs in searches.
 
     Args:
         searches: columns `impressions`, `positives` and `bought` of `SEARCHES`, `n` rows. What was
             chosen counts as shown, too.
         sid_of_item: position of each item's SID in the trie, int64 `[N]`.
+        prices: of the items, NaN where not known, `[N]`; None where money does not count.
     """
     n_sids = int(sid_of_item.max(initial=-1)) + 1
     shown = searches["impressions"].list.len().to_numpy()
@@ -97,12 +115,25 @@ def outcomes_of(searches: pl.DataFrame, sid_of_item: NDArray[np.int64]) -> Outco
         ]
     )
     rows = np.concatenate([_flat(searches["impressions"]), _flat(searches["positives"])])
-    leaves = sid_of_item[rows.astype(np.int64)]
-    order = np.lexsort((-outcome, leaves, search))
+    rows = rows.astype(np.int64)
+    leaves, worth = sid_of_item[rows], _worth(rows, outcome, prices)
+    order = np.lexsort((-worth, -outcome, leaves, search))
     key = (search * n_sids + leaves)[order]
     best = order[np.flatnonzero(np.diff(key, prepend=-1))]  # the best of each SID stands first
     counts = np.bincount(search[best], minlength=searches.height)
-    return Outcomes(leaves[best], outcome[best], ragged_offsets(counts), n_sids)
+    return Outcomes(leaves[best], outcome[best], ragged_offsets(counts), n_sids, worth[best])
+
+
+def _worth(
+    rows: NDArray[np.int64], outcome: NDArray[np.int8], prices: NDArray[np.float64] | None
+) -> NDArray[np.float32]:
+    """Prices of what was bought, in mean prices of it; 1 for all else."""
+    worth = np.ones(len(rows))
+    if prices is not None:
+        paid = (outcome == Outcome.BOUGHT) & ~np.isnan(prices[rows])
+        if paid.any():
+            worth[paid] = prices[rows[paid]] / prices[rows[paid]].mean()
+    return worth.astype(np.float32)
 
 
 def _flat(lists: pl.Series) -> NDArray[Any]:
@@ -110,14 +141,25 @@ def _flat(lists: pl.Series) -> NDArray[Any]:
     return flat
 
 
-def ladder(outcome: NDArray[np.int8], config: RewardConfig) -> NDArray[np.float32]:
+def ladder(
+    outcome: NDArray[np.int8], config: RewardConfig, worth: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """Rewards of outcomes, float32 of the same shape.
+
+    Args:
+        outcome: `Outcome` of SIDs.
+        config: what each is worth.
+        worth: of the purchases, as `Outcomes.worth`; None where money does not count.
 
     >>> ladder(np.array([0, 1, 2, 3, 4], dtype=np.int8), RewardConfig()).tolist()
     [0.0, 0.10000000149011612, 0.5, 1.0, 1.0]
     """
     steps = (config.invalid, config.valid, config.exposed, config.clicked, config.bought)
-    return np.array(steps, dtype=np.float32)[outcome]
+    rewards: NDArray[np.float32] = np.array(steps, dtype=np.float32)[outcome]
+    if worth is None:
+        return rewards
+    by_money = 1.0 - config.gmv + config.gmv * worth
+    return np.where(outcome == Outcome.BOUGHT, rewards * by_money, rewards).astype(np.float32)
 
 
 def draw_experts(

@@ -81,7 +81,8 @@ def form_groups(
     is_expert = np.zeros(leaves.shape, dtype=np.bool_)
     is_expert[:, generated.shape[1] :] = experts >= 0
     every = outcomes.of(searches, leaves)
-    return Groups(leaves, is_expert, every, ladder(every, config.rewards), hit)
+    worth = outcomes.worth_of(searches, leaves) if config.rewards.gmv else None
+    return Groups(leaves, is_expert, every, ladder(every, config.rewards, worth), hit)
 
 
 def _among(experts: _Sids, generated: _Sids) -> NDArray[np.bool_]:

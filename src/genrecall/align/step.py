@@ -19,6 +19,7 @@ from genrecall.align.objective import Members
 from genrecall.align.pages import Pages
 from genrecall.align.rewards import Outcome, draw_experts
 from genrecall.align.rollout import Groups, form_groups
+from genrecall.align.scorers import OwnReward
 from genrecall.align.scoring import Scored, score
 from genrecall.decode.sample import sample
 from genrecall.foundation.sid import LEVELS
@@ -57,13 +58,22 @@ class Roller:
         trie: the SIDs in use.
         pages: to draw searches from.
         config: of the groups.
+        own_reward: instead of the ladder; None for that.
     """
 
-    def __init__(self, policy: Policy[Any], trie: Trie, pages: Pages, config: AlignConfig) -> None:
+    def __init__(
+        self,
+        policy: Policy[Any],
+        trie: Trie,
+        pages: Pages,
+        config: AlignConfig,
+        own_reward: OwnReward | None = None,
+    ) -> None:
         self._policy, self._trie, self._pages, self._config = policy, trie, pages, config
+        self._own_reward = own_reward
         self._drawn_from = np.arange(len(pages))
         if config.learn_from == "clicks":
-            self._drawn_from = np.flatnonzero([len(sids) for sids in pages.shown.clicked])
+            self._drawn_from = np.flatnonzero(pages.outcomes.best >= Outcome.CLICKED)
 
     def roll(self, rng: np.random.Generator) -> Rollout:
         """What a step learns from, by its chance."""
@@ -100,7 +110,26 @@ class Roller:
             ).leaves
         chosen = draw_experts(outcomes, searches, _TARGETS, rng, least=Outcome.CLICKED)
         groups = form_groups(generated, searches, outcomes, config, rng)
-        return Rollout(prompts, groups, chosen)
+        rollout = Rollout(prompts, groups, chosen)
+        return rollout if self._own_reward is None else self._rewarded(rollout, self._own_reward)
+
+    def _rewarded(self, rollout: Rollout, own_reward: OwnReward) -> Rollout:
+        """The searches that a reward of the team's own was given for, with it."""
+        groups = rollout.groups
+        queries = [prompt.text for prompt in rollout.prompts]
+        rewards = own_reward(queries, groups.leaves, groups.outcome)
+        answered = np.flatnonzero(~np.isnan(rewards).any(axis=1))
+        return Rollout(
+            [rollout.prompts[search] for search in answered.tolist()],
+            _take(groups._replace(rewards=rewards), answered),
+            rollout.chosen[answered],
+        )
+
+
+def _take(groups: Groups, rows: NDArray[np.int64]) -> Groups:
+    """Some of the groups."""
+    taken: dict[str, Any] = {name: values[rows] for name, values in groups._asdict().items()}
+    return Groups(**taken)
 
 
 def flat_groups(groups: Groups) -> NDArray[np.bool_]:
@@ -123,8 +152,11 @@ def _replace(rollout: Rollout, which: NDArray[np.bool_], by: Rollout) -> Rollout
         values[at] = new
         return values
 
-    groups = Groups(*(patched(*pair) for pair in zip(rollout.groups, by.groups, strict=True)))
-    return Rollout(prompts, groups, patched(rollout.chosen, by.chosen))
+    new = by.groups._asdict()
+    groups: dict[str, Any] = {
+        name: patched(values, new[name]) for name, values in rollout.groups._asdict().items()
+    }
+    return Rollout(prompts, Groups(**groups), patched(rollout.chosen, by.chosen))
 
 
 class StepLoss(NamedTuple):

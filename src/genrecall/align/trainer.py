@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from genrecall.align.pages import Pages
-from genrecall.align.step import Roller, step_loss
+from genrecall.align.scorers import own_reward
+from genrecall.align.step import Figures, Roller, Rollout, step_loss
 from genrecall.align.validation import Measured, Validation, as_tensor, collapses, mean_gain
 from genrecall.evaluate.exposure import MEASURES
 from genrecall.foundation.progress import Progress, RunLog
@@ -114,7 +115,8 @@ def train_arm(
         log: where to report.
     """
     name, trie = config.name, learner.policy.items.trie
-    roller = Roller(learner.policy, trie, pages, config)
+    own = own_reward(config.rewards, learner.policy.items)
+    roller = Roller(learner.policy, trie, pages, config, own)
     measure = Validation(learner.policy, validation)
     optimizer = learner.optimizer(config)
     points = _points(config)
@@ -126,16 +128,12 @@ def train_arm(
         _validate(kept, 0, measure(), points, config, log)
     total = (config.steps - first) * config.batch
     progress = Progress(log, name, total=total, unit="SIDs", before=first * config.batch)
-    window: list[dict[str, float]] = []
+    window: list[Figures] = []
     for step in range(first, config.steps):
         rollout = roller.roll(np.random.default_rng([seed, CHANCE, step]))
-        old = None
-        for _ in range(config.inner_steps):
-            found = step_loss(learner.policy, learner.reference, trie, rollout, config, old)
-            old = found.logprob if old is None else old
-            optimizer.step(found.loss, step)
-        window.append(found.figures)
-        shown = {key: found.figures[key] for key in _SHOWN if key in found.figures}
+        figures = _learn(learner, optimizer, rollout, config, step)
+        window.append(figures)
+        shown = {key: figures[key] for key in _SHOWN if key in figures}
         progress.update(config.batch, **shown)
         if step + 1 in points:
             log.event(STEP, arm=name, step=step + 1, **_means(window))
@@ -145,6 +143,22 @@ def train_arm(
     progress.finish()
     learner.weights.load_state_dict(kept.best.state_dict())
     return _outcome(kept, points)
+
+
+def _learn(
+    learner: Learner, optimizer: StepOptimizer, rollout: Rollout, config: AlignConfig, step: int
+) -> Figures:
+    """Follow the gradients of a rollout; figures of the last inner step."""
+    found, old = None, None
+    # Where no reward was given there is nothing to learn.
+    for _ in range(config.inner_steps if rollout.prompts else 0):
+        found = step_loss(
+            learner.policy, learner.reference, learner.policy.items.trie, rollout, config, old
+        )
+        old = found.logprob if old is None else old
+        optimizer.step(found.loss, step)
+    skipped = 1.0 - len(rollout.prompts) / config.searches
+    return {"skipped": skipped} | (found.figures if found else {})
 
 
 _SHOWN: Final = ("reward", "kl", "entropy_1", "without_hit", "cross_entropy")
@@ -192,6 +206,9 @@ def _outcome(kept: _Kept, points: list[int]) -> Aligned:
     return Aligned(points[best], every[0], every[best], tuple(collapsed))
 
 
-def _means(window: list[dict[str, float]]) -> dict[str, float]:
-    names = window[0] if window else ()
-    return {name: float(np.mean([figures[name] for figures in window])) for name in names}
+def _means(window: list[Figures]) -> Figures:
+    names = {name for figures in window for name in figures}
+    return {
+        name: float(np.mean([figures[name] for figures in window if name in figures]))
+        for name in sorted(names)
+    }

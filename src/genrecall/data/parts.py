@@ -41,6 +41,7 @@ class Part(NamedTuple):
 PARTS: Final[Mapping[str, Part]] = {
     "titles": Part(items=("item_id", "title")),
     "categories": Part(items=("category",)),
+    "prices": Part(items=("price",)),
     "training": Part(searches=("query", "positives", "gains")),
     "shoppers": Part(searches=("user_id", "time", "positives"), users=True),
     "pages": Part(

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.data.tables import Searches
 from genrecall.evaluate.measures import Floats, IntArray
 
 AT: Final = (1, 10)
@@ -73,6 +74,17 @@ def shown_sids(
     )
 
 
+def shown_in(searches: Searches, sid_of_item: IntArray) -> ShownSids:
+    """SIDs of what was shown and chosen in searches."""
+    frame = searches.frame
+    return shown_sids(
+        [rows.to_numpy() for rows in frame["impressions"]],
+        searches.positives,
+        [bought.to_numpy() for bought in frame["bought"]],
+        sid_of_item,
+    )
+
+
 def exposure_measures(beams: IntArray, shown: ShownSids) -> dict[str, Floats]:
     """All measures of each search: float64 `[M]` by name, NaN where a search has nothing to count.
 
@@ -115,6 +127,5 @@ def exposure_measures(beams: IntArray, shown: ShownSids) -> dict[str, Floats]:
 
 def _among(beams: IntArray, sids: Sequence[IntArray]) -> NDArray[np.bool_]:
     """Which beams are among each search's SIDs: `[M, B]` to bool `[M, B]`."""
-    return np.stack(
-        [np.isin(of_search, wanted) for of_search, wanted in zip(beams, sids, strict=True)]
-    )
+    found = [np.isin(of_search, wanted) for of_search, wanted in zip(beams, sids, strict=True)]
+    return np.array(found, dtype=np.bool_).reshape(beams.shape)

@@ -46,6 +46,26 @@ class RewardConfig(Section):
     invalid: float = 0.0
     """It does not. Paper: 0. The decoder never generates such a SID."""
 
+    gmv: float = Field(default=0.0, ge=0, le=1)
+    """Share of `bought` that counts by money: at 1 a purchase at twice the mean price of all
+    purchases is worth twice `bought`. Needs prices."""
+
+    function: str | None = Field(default=None, pattern=r"^[\w.]+:\w+$")
+    """A Python function that rewards SIDs instead of the ladder, as `module:function`; see
+    `align/scorers.py`. A change of its code does not run the stage again."""
+
+    url: str | None = Field(default=None, pattern=r"^https?://")
+    """An HTTP service that does."""
+
+    timeout: float = Field(default=5.0, gt=0)
+    """Seconds that the service may take for a step's groups."""
+
+    @model_validator(mode="after")
+    def _check(self) -> RewardConfig:
+        if self.function is not None and self.url is not None:
+            raise ValueError("both function and url are given; SIDs are rewarded by one of them.")
+        return self
+
 
 class AlignConfig(Section):
     """EG-GRPO: reinforcement learning with injected ground truth.

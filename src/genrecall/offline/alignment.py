@@ -20,7 +20,7 @@ from genrecall.data.shoppers import HISTORY, Shopper
 from genrecall.data.tables import Searches, SplitName
 from genrecall.evaluate.alignment import STAGE_3, Metrics, alignment_metrics
 from genrecall.evaluate.bootstrap import numbered
-from genrecall.evaluate.exposure import AT, exposure_measures, shown_sids
+from genrecall.evaluate.exposure import AT, exposure_measures, shown_in
 from genrecall.evaluate.figures import Measures
 from genrecall.evaluate.measures import candidates, recall, target_ranks
 from genrecall.evaluate.metrics import RECALL_AT, K
@@ -84,12 +84,7 @@ def arm_measures(
     """
     items = channel.items
     answers = answer_searches(channel, requests, K, _WIDTH)
-    shown = shown_sids(
-        [rows.to_numpy() for rows in searches.frame["impressions"]],
-        searches.positives,
-        [bought.to_numpy() for bought in searches.frame["bought"]],
-        items.table.sid_of_item,
-    )
+    shown = shown_in(searches, items.table.sid_of_item)
     measures = dict(exposure_measures(answers.sids, shown))
     measures[f"candidates@{_WIDTH}"] = candidates(answers.sids, items.postings.sizes, _WIDTH)
     counted = np.array([len(rows) > 0 for rows in searches.positives])

@@ -1,0 +1,159 @@
+"""Rewards of a team's own: a Python function or an HTTP service that scores generated SIDs.
+
+Both get the same question and give the same answer. A question is a list with an entry for each
+search:
+
+    {"query": "cordless drill", "sids": [
+        {"sid": "<c1_3><c2_0><c3_5>", "items": ["i17", "i40"], "outcome": "exposed"}, …]}
+
+`items` are all items behind the SID, `outcome` is what became of it on the logged page: `valid`,
+`exposed`, `clicked` or `bought`. The answer has for each search a list with one number for each of
+its SIDs, or null where there is none. A service is sent `{"searches": question}` by POST and
+answers `{"rewards": answer}`.
+
+What does not answer rightly is a failure: the search is skipped and counted, never rewarded by
+chance.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import urllib.request
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.align.rewards import Outcome
+from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.sid import Sid
+from genrecall.generator.align_config import RewardConfig
+from genrecall.index.live import LiveItems
+
+Question = list[dict[str, Any]]
+Ask = Callable[[Question], Any]
+"""Gives the answer to a question, or raises."""
+
+_GIVE_UP: Final = 20  # questions in a row without a single answer
+
+
+class OwnReward:
+    """Rewards of a team's own for generated SIDs.
+
+    Args:
+        ask: a function or a service.
+        items: of the shop.
+        name: of the function or service, for errors.
+
+    Attributes:
+        failures: searches without an answer so far.
+    """
+
+    def __init__(self, ask: Ask, items: LiveItems, *, name: str) -> None:
+        self._ask, self._items, self._name = ask, items, name
+        self._in_vain = 0
+        self.failures = 0
+
+    def __call__(
+        self, queries: Sequence[str], leaves: NDArray[np.int64], outcome: NDArray[np.int8]
+    ) -> NDArray[np.float32]:
+        """Rewards of the members of groups, float32 `[Q, M]`; NaN in groups without an answer.
+
+        Args:
+            queries: `[Q]`.
+            leaves: SIDs, -1 at empty places, int64 `[Q, M]`.
+            outcome: what became of each, `Outcome`, int8 `[Q, M]`.
+
+        Raises:
+            ConfigError: there was no answer many times in a row.
+        """
+        there = leaves >= 0
+        question = [
+            {"query": query, "sids": self._describe(of_search[taken], became[taken])}
+            for query, of_search, became, taken in zip(queries, leaves, outcome, there, strict=True)
+        ]
+        cause = "it answered for no search"
+        try:
+            answer = self._ask(question)
+        except Exception as error:  # whatever a team's code or network does
+            answer, cause = None, f"{type(error).__name__}: {error}"
+        rewards = np.full(leaves.shape, np.nan, dtype=np.float32)
+        answers = answer if isinstance(answer, list) and len(answer) == len(question) else []
+        for row, numbers in enumerate(answers):
+            if _is_answer(numbers, int(there[row].sum())):
+                rewards[row, there[row]] = numbers
+                rewards[row, ~there[row]] = 0.0
+        failed = int(np.isnan(rewards).any(axis=1).sum())
+        self.failures += failed
+        self._in_vain = self._in_vain + 1 if failed == len(question) else 0
+        if self._in_vain >= _GIVE_UP:
+            raise ConfigError(
+                f"generator.align.rewards: {self._name} gave no reward {_GIVE_UP} times in a row "
+                f"({cause}). It must give for each search a list of finite numbers, one for each "
+                "of its SIDs; see docs/alignment.md."
+            )
+        return rewards
+
+    def _describe(
+        self, leaves: NDArray[np.int64], outcome: NDArray[np.int8]
+    ) -> list[dict[str, Any]]:
+        items, ids = self._items, self._items.catalog.item_ids
+        return [
+            {
+                "sid": str(Sid(*items.trie.sids[leaf].tolist())),
+                "items": [ids[row] for row in items.postings.items(np.array([leaf])).rows.tolist()],
+                "outcome": Outcome(became).name.lower(),
+            }
+            for leaf, became in zip(leaves.tolist(), outcome.tolist(), strict=True)
+        ]
+
+
+def own_reward(config: RewardConfig, items: LiveItems) -> OwnReward | None:
+    """The reward that a config names; None for the ladder.
+
+    Raises:
+        ConfigError: there is no such function.
+    """
+    if config.function is not None:
+        return OwnReward(_function(config.function), items, name=config.function)
+    if config.url is not None:
+        return OwnReward(_service(config.url, config.timeout), items, name=config.url)
+    return None
+
+
+def _is_answer(numbers: Any, count: int) -> bool:
+    """Whether something is a list of so many finite numbers."""
+    return (
+        isinstance(numbers, Sequence | np.ndarray)
+        and not isinstance(numbers, str | bytes)
+        and len(numbers) == count
+        and all(isinstance(n, int | float | np.number) and math.isfinite(n) for n in numbers)
+    )
+
+
+def _function(name: str) -> Ask:
+    module, _, function = name.partition(":")
+    try:
+        found: Ask = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"generator.align.rewards.function: {name!r} cannot be imported ({error}). Give "
+            "'module:function' of a module that Python finds, for example in PYTHONPATH."
+        ) from error
+    return found
+
+
+def _service(url: str, timeout: float) -> Ask:
+    def ask(question: Question) -> Any:
+        request = urllib.request.Request(
+            url,
+            data=json.dumps({"searches": question}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=timeout) as response:
+            return json.load(response)["rewards"]
+
+    return ask
