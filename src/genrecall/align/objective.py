@@ -172,15 +172,27 @@ def kl_exact(logprobs: Tensor, reference: Tensor) -> Tensor:
     """`KL(π_θ ‖ π_ref)` over the codes after each prefix: `[R, K]` both, to `[R]`.
 
     Summed over the levels of SIDs that `π_θ` has generated it is an unbiased estimate of the
-    divergence over SIDs, by the chain rule, and has less variance than one from the SIDs alone.
+    divergence over SIDs, by the chain rule, and has less variance than one from the SIDs alone. Its
+    gradient leaves out how the visited prefixes change. Where SIDs are drawn at another temperature
+    or without replacement it weighs rare prefixes more.
     """
     return (logprobs.exp() * (logprobs - reference)).sum(dim=-1)
 
 
-def kl_k3(logprob: Tensor, reference: Tensor) -> Tensor:
-    """Schulman's estimate `exp(d) − d − 1`, `d = log π_ref − log π_θ`, of each member: `[Q, M]`."""
+def kl_k3(logprob: Tensor, reference: Tensor, old: Tensor) -> Tensor:
+    """Schulman's estimate of `KL(π_θ ‖ π_ref)` from each member alone: `[Q, M]`.
+
+    `ρ (exp(d) − d − 1)` with `d = log π_ref − log π_θ`. The ratio `ρ = π_θ / π_old` is 1 at first;
+    it gives the estimate the gradient of the divergence, which it has not without (DeepSeek-V3.2,
+    arXiv 2512.02556).
+
+    Args:
+        logprob: `log π_θ`, `[Q, M]`.
+        reference: `log π_ref`, `[Q, M]`.
+        old: `log π_old`, without gradient, `[Q, M]`.
+    """
     apart = reference - logprob
-    return apart.exp() - apart - 1.0
+    return (logprob - old).exp() * (apart.exp() - apart - 1.0)
 
 
 def entropy(logprobs: Tensor) -> Tensor:

@@ -131,7 +131,7 @@ def _worth(
     worth = np.ones(len(rows))
     if prices is not None:
         paid = (outcome == Outcome.BOUGHT) & ~np.isnan(prices[rows])
-        if paid.any():
+        if (prices[rows[paid]] > 0).any():
             worth[paid] = prices[rows[paid]] / prices[rows[paid]].mean()
     return worth.astype(np.float32)
 

@@ -111,7 +111,9 @@ class Roller:
         chosen = draw_experts(outcomes, searches, _TARGETS, rng, least=Outcome.CLICKED)
         groups = form_groups(generated, searches, outcomes, config, rng)
         rollout = Rollout(prompts, groups, chosen)
-        return rollout if self._own_reward is None else self._rewarded(rollout, self._own_reward)
+        if self._own_reward is None or config.learn_from == "clicks":
+            return rollout
+        return self._rewarded(rollout, self._own_reward)
 
     def _rewarded(self, rollout: Rollout, own_reward: OwnReward) -> Rollout:
         """The searches that a reward of the team's own was given for, with it."""
@@ -142,7 +144,7 @@ def flat_groups(groups: Groups) -> NDArray[np.bool_]:
 
 def _replace(rollout: Rollout, which: NDArray[np.bool_], by: Rollout) -> Rollout:
     """The same rollout with some of its groups replaced by others."""
-    at = np.flatnonzero(which)
+    at = np.flatnonzero(which)[: len(by.prompts)]  # a reward of the team's own may be missing
     prompts = list(rollout.prompts)
     for place, prompt in zip(at.tolist(), by.prompts, strict=True):
         prompts[place] = prompt
@@ -202,10 +204,11 @@ def step_loss(
     now = logprob.detach()
     if config.learn_from == "clicks":
         return StepLoss(cross_entropy, now, {"cross_entropy": cross_entropy.item()})
-    gain, figures = _gain(logprob, now if old is None else old, groups, config)
+    old = now if old is None else old
+    gain, figures = _gain(logprob, old, groups, config)
     with torch.no_grad():
         apart = score(reference, trie, rollout.prompts, leaves)
-    divergence = _divergence(scored, apart, groups, config)
+    divergence = _divergence(scored, apart, old, groups, config)
     loss = config.kl_weight * divergence - gain + config.anchor * cross_entropy
     figures |= {"loss": loss.item(), "kl": divergence.item()}
     figures["cross_entropy"] = cross_entropy.item()
@@ -241,12 +244,15 @@ def _gain(
     }
 
 
-def _divergence(scored: Scored, apart: Scored, groups: Groups, config: AlignConfig) -> Tensor:
+def _divergence(
+    scored: Scored, apart: Scored, old: Tensor, groups: Groups, config: AlignConfig
+) -> Tensor:
     """`KL(π_θ ‖ π_ref)` in nats a SID, over what was generated."""
     generated = torch.from_numpy(groups.there & ~groups.expert)
     n_places = groups.leaves.shape[1]
     if config.kl == "k3":
-        estimate = objective.kl_k3(scored.logprob[:, :n_places], apart.logprob[:, :n_places])
+        now, reference = scored.logprob[:, :n_places], apart.logprob[:, :n_places]
+        estimate = objective.kl_k3(now, reference, old)
         return objective.mean_over_groups(estimate, generated)
     width = scored.logprob.shape[1]
     row, column = scored.place // width, scored.place % width

@@ -29,6 +29,10 @@ def shop(
         str,
         typer.Option(help="position: looks at each place by chance; cascade: reads from the top."),
     ] = "position",
+    personal_ranking: Annotated[
+        float,
+        typer.Option(min=0, max=2, help="How much the ranker follows the shopper's taste."),
+    ] = 0.15,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same shop.")] = 0,
     log_seed: Annotated[
         int | None, typer.Option(min=0, help="Another log of the same items, shoppers and queries.")
@@ -56,6 +60,7 @@ def shop(
         distinct_queries=queries,
         impressions=page,
         shopper_model=shopper_model,
+        personal_ranking=personal_ranking,
         seed=seed,
         log_seed=log_seed,
     )

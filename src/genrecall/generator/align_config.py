@@ -15,10 +15,10 @@ Arm = Literal[
 
 ARMS: Final[dict[Arm, dict[str, Any]]] = {
     "more_sft": {"learn_from": "clicks"},
-    "grpo_k0": {"experts": 0},
-    "eg_grpo_k1": {"experts": 1},
-    "eg_grpo_k2": {"experts": 2},
-    "eg_grpo_k4": {"experts": 4},
+    "grpo_k0": {"learn_from": "groups", "experts": 0},
+    "eg_grpo_k1": {"learn_from": "groups", "experts": 1},
+    "eg_grpo_k2": {"learn_from": "groups", "experts": 2},
+    "eg_grpo_k4": {"learn_from": "groups", "experts": 4},
     "experts_only": {"learn_from": "experts"},
 }
 """What an arm changes in the settings that all share."""
@@ -177,8 +177,12 @@ class AlignConfig(Section):
         return f"eg_grpo_k{self.experts}" if self.experts else "grpo_k0"
 
     def arm(self, name: Arm) -> AlignConfig:
-        """The settings of a control."""
-        return self.model_copy(update={"controls": (), **ARMS[name]})
+        """The settings of a control.
+
+        Raises:
+            ValidationError: it cannot be trained with the others of these settings.
+        """
+        return AlignConfig.model_validate(self.model_dump() | {"controls": ()} | ARMS[name])
 
     @model_validator(mode="after")
     def _check(self) -> AlignConfig:
@@ -187,4 +191,14 @@ class AlignConfig(Section):
                 f"experts {self.experts} leave no place for a generated SID in a group of "
                 f"{self.group}. Give fewer experts, a larger group, or group_size: enlarged."
             )
+        if self.learn_from == "experts" and not self.experts:
+            raise ValueError("learn_from: experts, and experts is 0: there is nothing to learn.")
+        names = (self.name, *self.controls)
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(
+                f"{', '.join(repeated)} would be trained twice: each arm once, and {self.name} is "
+                "what these settings train anyway. Take it out of controls."
+            )
+        for name in self.controls:
+            self.arm(name)
         return self

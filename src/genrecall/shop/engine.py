@@ -1,9 +1,10 @@
 """The search engine that the shop already has: words in common, and what sells.
 
 It matches stems of the query with titles and category names, understands some but not all
-synonyms and misspellings, and orders by match, score and chance. So it misses some relevant items
-and shows some others, and the log that it leaves is biased as real logs are. Recall channels may
-take the place of the words; then the order is the same, of other candidates.
+synonyms and misspellings, and orders by match, score and chance, and if told by the taste of who
+asks. So it misses some relevant items and shows some others, and the log that it leaves is biased
+as real logs are. Recall channels may take the place of the words; then the order is the same, of
+other candidates.
 
 Shapes: `S` searches, `C` candidates of a query, `k` positions.
 """
@@ -11,7 +12,7 @@ Shapes: `S` searches, `C` candidates of a query, `k` positions.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
@@ -98,6 +99,8 @@ class Engine:
         rng: chance.
         recalled: candidates of every query that will be asked, by its text; None to find them by
             the words in titles and categories.
+        taste: what shoppers `[S, 1]` and rows `[1, C]` add to the merit of items, `[S, C]`; None
+            where all are shown the same.
     """
 
     def __init__(
@@ -105,8 +108,9 @@ class Engine:
         catalog: ShopCatalog,
         rng: np.random.Generator,
         recalled: Mapping[str, Recalled] | None = None,
+        taste: Callable[[Numbers, Numbers], Floats] | None = None,
     ) -> None:
-        self._catalog, self._rng, self._recalled = catalog, rng, recalled
+        self._catalog, self._rng, self._recalled, self._taste = catalog, rng, recalled, taste
         log_score = np.log(catalog.score)
         self._score = (log_score - log_score.mean()) / log_score.std()
 
@@ -114,11 +118,12 @@ class Engine:
     def _words(self) -> _Words:
         return _Words(self._catalog)
 
-    def answer(self, query: Query, times: Numbers, *, k: int) -> Numbers:
+    def answer(self, query: Query, users: Numbers, times: Numbers, *, k: int) -> Numbers:
         """Items shown in each of a query's searches.
 
         Args:
             query: what was typed.
+            users: who asked, `[S]`.
             times: when, in seconds since 1970, `[S]`.
             k: how many to show.
 
@@ -133,7 +138,10 @@ class Engine:
         searches_at_once = max(_MOST_CELLS // len(rows), 1)
         for first in range(0, len(times), searches_at_once):
             block = slice(first, first + searches_at_once)
-            found = self._best(rows, merit, times[block])[:, :k]
+            of_block = np.broadcast_to(merit, (len(times[block]), len(rows)))
+            if self._taste is not None:
+                of_block = of_block + self._taste(users[block, None], rows[None])
+            found = self._best(rows, of_block, times[block])[:, :k]
             shown[block, : found.shape[1]] = found
         return shown
 

@@ -6,7 +6,7 @@ was wanted, and it is to the shopper's taste. Shapes: `M` searches, `k` position
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -95,7 +95,7 @@ def simulate(
     asked = _by_value(query)
     texts = [queries[number].text for number, _ in asked]
     recalled = None if recall is None else ask(recall, texts)
-    engine = Engine(catalog, rng, recalled)
+    engine = Engine(catalog, rng, recalled, ranker_taste(catalog, shoppers, config))
     user = np.zeros(n, dtype=np.int64)
     shown = np.zeros((n, k), dtype=np.int64)
     found_by = None if recall is None else np.zeros((n, k), dtype=np.int64)
@@ -104,7 +104,7 @@ def simulate(
     for number, searches in asked:
         intent = queries[number].intent
         user[searches] = drawn.users(intent, len(searches))
-        shown[searches] = engine.answer(queries[number], time[searches], k=k)
+        shown[searches] = engine.answer(queries[number], user[searches], time[searches], k=k)
         meant = drawn.types_in_mind(intent, user[searches])
         appealing[searches] = appeal(
             catalog, shoppers, intent, users=user[searches], meant=meant, shown=shown[searches]
@@ -126,6 +126,15 @@ def simulate(
         channels=() if recall is None else recall.channels,
         found_by=found_by,
     )
+
+
+def ranker_taste(
+    catalog: ShopCatalog, shoppers: Shoppers, config: ShopConfig
+) -> Callable[[Numbers, Numbers], Floats] | None:
+    """What the shop's ranker knows of shoppers, as `Engine` takes it."""
+    if not config.personal_ranking:
+        return None
+    return lambda users, rows: config.personal_ranking * shoppers.log_odds(catalog, users, rows)
 
 
 def appeal(

@@ -21,7 +21,7 @@ from genrecall.shop.catalog import Numbers
 from genrecall.shop.config import ShopConfig
 from genrecall.shop.engine import Engine, Recall, ask
 from genrecall.shop.intent import Query
-from genrecall.shop.log import UserChoice, appeal
+from genrecall.shop.log import UserChoice, appeal, ranker_taste
 from genrecall.shop.make import Shop
 
 REPETITIONS: Final = 300
@@ -63,19 +63,29 @@ def expected_clicks(
     if recall is not None:
         texts = (shop.queries[shop.log.query[number]].text for number in searches)
         recalled = ask(recall, list(dict.fromkeys(texts)))
-    engine = Engine(shop.catalog, rng, recalled)
+    engine = Engine(
+        shop.catalog, rng, recalled, ranker_taste(shop.catalog, shop.shoppers, config)
+    )
     drawn = UserChoice(shop.catalog, shop.shoppers, rng)
     log = shop.log
     sums = np.zeros((2, len(searches), len(shop.catalog)), dtype=np.float32)
     for place, number in enumerate(searches):
         query, user = shop.queries[log.query[number]], log.user[number]
         times = np.full(repetitions, log.time[number])
-        if recall is None:
-            shown = _answers(engine, query, times, seen=log.shown[number])  # (S, k)
-        else:
-            shown = engine.answer(query, times, k=config.impressions)
+        the_one = np.full(repetitions, user)
+
+        def show(
+            users: Numbers, query: Query = query, times: Numbers = times, number: int = number
+        ) -> Numbers:
+            if recall is not None:
+                return engine.answer(query, users, times, k=config.impressions)
+            return _answers(engine, query, users, times, seen=log.shown[number])
+
+        shown = show(the_one)  # (S, k)
         anyone = drawn.users(query.intent, repetitions)
-        for kind, users in enumerate((anyone, np.full(repetitions, user))):
+        for kind, users in enumerate((the_one, anyone)):
+            if kind and config.personal_ranking:
+                shown = show(users)
             meant = drawn.types_in_mind(query.intent, users)
             appealing = appeal(
                 shop.catalog, shop.shoppers, query.intent, users=users, meant=meant, shown=shown
@@ -84,17 +94,19 @@ def expected_clicks(
             there = shown >= 0
             clicks = np.bincount(shown[there], weights=chance[there], minlength=len(shop.catalog))
             sums[kind, place] = clicks / repetitions
-    return ExpectedClicks(by_anyone=sums[0], by_shopper=sums[1])
+    return ExpectedClicks(by_anyone=sums[1], by_shopper=sums[0])
 
 
-def _answers(engine: Engine, query: Query, times: Numbers, *, seen: Numbers) -> Numbers:
+def _answers(
+    engine: Engine, query: Query, users: Numbers, times: Numbers, *, seen: Numbers
+) -> Numbers:
     """Rows that the engine's words show, `[S, k]`.
 
     They either understand a query's synonyms and typos or do not, all through the log: what the
     shopper has `seen`, `[k]`, tells which.
     """
     answers = [
-        engine.answer(replace(query, text=words, plain=words), times, k=len(seen))
+        engine.answer(replace(query, text=words, plain=words), users, times, k=len(seen))
         for words in dict.fromkeys((query.plain, query.text))
     ]
     return max(answers, key=lambda shown: int(np.isin(seen, shown).sum()))

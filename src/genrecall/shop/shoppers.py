@@ -75,8 +75,13 @@ class Shoppers:
             users: who, of any shape that broadcasts against `rows`.
             rows: catalog rows.
         """
+        chance: Floats = 1 / (1 + np.exp(-self.log_odds(catalog, users, rows)))
+        return chance
+
+    def log_odds(self, catalog: ShopCatalog, users: Numbers, rows: Numbers) -> Floats:
+        """Log-odds of `attraction`."""
         off_price = catalog.price_level[rows] - self.price_level[users]
-        log_odds = (
+        log_odds: Floats = (
             BASE
             + 0.6 * catalog.attractiveness[rows]
             + self.brand_taste[users, catalog.brand_of[rows]]
@@ -84,8 +89,7 @@ class Shoppers:
             - 0.35 * off_price**2
             + AUDIENCE_FIT[self.gender[users], catalog.audience_of[rows]]
         )
-        chance: Floats = 1 / (1 + np.exp(-log_odds))
-        return chance
+        return log_odds
 
 
 def make_shoppers(catalog: ShopCatalog, config: ShopConfig, rng: np.random.Generator) -> Shoppers:

@@ -88,6 +88,10 @@ class LmGenerator:
         """The same weights over more items; see `Generator.over`."""
         return LmGenerator(self.lm, self._encoder, items, shopper=self._shopper, kind=self._kind)
 
+    def with_weights(self, lm: LmModel) -> LmGenerator:
+        """Other weights over the same items."""
+        return LmGenerator(lm, self._encoder, self.items, shopper=self._shopper, kind=self._kind)
+
     def read(self, prompts: Sequence[Prompt]) -> Reading[LmState]:
         """Read prompts; see `Generator.read`."""
         queries = self._encoder.encode([prompt.text for prompt in prompts])
