@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from genrecall.align.compact import CompactLearner
 from genrecall.align.pages import logged_pages
@@ -15,8 +16,13 @@ from genrecall.foundation.work import Work
 from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.base import Generator
 from genrecall.generator.compact.generator import CompactGenerator
+from genrecall.generator.lm.config import LmConfig
 from genrecall.generator.load import ALIGN, ALIGN_FILE, ALIGNED, CONTROLS
 from genrecall.learning.checkpoint import Checkpoints
+from genrecall.learning.processes import is_main, part_processes
+
+if TYPE_CHECKING:
+    from genrecall.generator.lm.generator import LmGenerator
 
 
 def skip(work: Work) -> Artifact:
@@ -30,17 +36,20 @@ def run(
     start: Callable[[], Generator[Any]],
     work: Work,
     *,
+    lm: LmConfig,
     history: int | None,
 ) -> Artifact:
     """Align the generator, train its controls, and keep the weights of each.
 
-    Where the log does not tell what was shown, nothing is trained.
+    Where the log does not tell what was shown, nothing is trained. All processes of a launch call
+    it alike; the main one writes.
 
     Args:
         config: of the alignment.
         data: training searches to learn from, validation searches to choose by.
         start: loads the generator after its last supervised stage.
         work: where to write, to resume from and to report.
+        lm: how a language model is trained.
         history: items of a shopper's history that it looks through; None where it reads nothing of
             shoppers.
     """
@@ -56,24 +65,31 @@ def run(
     work.log.say(f"  {len(pages):,} searches to learn from, {len(validation):,} to choose by")
     kept = Checkpoints(work.resumes_from, every=config.validate_every)
 
-    def train(folder: Path) -> list[Json]:
-        (folder / CONTROLS).mkdir()
+    def train(folder: Path | None) -> list[Json]:
+        if folder is not None:
+            (folder / CONTROLS).mkdir()
         went = []
         for where, arm in _arms(config).items():
-            learner = _learner(generator)
+            learner = _learner(generator, lm, seed=work.seed)
             aligned = train_arm(
                 learner, pages, validation, arm, seed=work.seed, checkpoints=kept, log=work.log
             )
-            learner.save(folder / where)
+            if folder is not None:
+                learner.save(folder / where)
             went.append({"arm": arm.name, "where": where, **aligned._asdict()})
         return went
 
     return _publish(work, train)
 
 
-def _publish(work: Work, train: Callable[[Path], list[Json]]) -> Artifact:
-    with writing(work.out, kind=ALIGN, inputs=work.inputs) as folder:
-        write_json(folder / ALIGN_FILE, train(folder))
+def _publish(work: Work, train: Callable[[Path | None], list[Json]]) -> Artifact:
+    """What was trained, as an artifact; a process that is not the main one writes nothing."""
+    writes = writing(work.out, kind=ALIGN, inputs=work.inputs) if is_main() else nullcontext()
+    with writes as folder:
+        went = train(folder)
+        if folder is not None:
+            write_json(folder / ALIGN_FILE, went)
+    part_processes()
     return open_artifact(work.out, kind=ALIGN)
 
 
@@ -92,7 +108,10 @@ def _reason_against(data: ShopData) -> str:
     return ""
 
 
-def _learner(generator: Generator[Any]) -> Learner:
+def _learner(generator: Generator[Any], lm: LmConfig, *, seed: int) -> Learner:
     if isinstance(generator, CompactGenerator):
         return CompactLearner(generator)
-    raise NotImplementedError
+    # The compact family does not wait for transformers.
+    from genrecall.align.lm import LmLearner
+
+    return LmLearner(cast("LmGenerator", generator), lm, seed=seed)

@@ -27,6 +27,7 @@ from genrecall.foundation.trie import Trie
 from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.base import Policy
 from genrecall.generator.prompts import Prompt
+from genrecall.learning.processes import launched, rank
 
 _REDRAWS: Final = 3  # times that flat groups are replaced; those of the last time stay
 _TARGETS: Final = 2  # chosen SIDs of a search that a step's cross entropy takes, as in stage 3
@@ -77,7 +78,7 @@ class Roller:
 
     def roll(self, rng: np.random.Generator) -> Rollout:
         """What a step learns from, by its chance."""
-        rollout = self._roll(self._config.searches, rng)
+        rollout = self._roll(_share_of_process(self._config.searches), rng)
         for _ in range(_REDRAWS if self._config.redraw_flat else 0):
             flat = flat_groups(rollout.groups)
             if not flat.any():
@@ -126,6 +127,11 @@ class Roller:
             _take(groups._replace(rewards=rewards), answered),
             rollout.chosen[answered],
         )
+
+
+def _share_of_process(searches: int) -> int:
+    """How many of a step's searches this process rolls out."""
+    return len(range(rank(), searches, launched()))
 
 
 def _take(groups: Groups, rows: NDArray[np.int64]) -> Groups:

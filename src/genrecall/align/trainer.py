@@ -12,17 +12,18 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from genrecall.align.pages import Pages
 from genrecall.align.scorers import own_reward
 from genrecall.align.step import Figures, Roller, Rollout, step_loss
 from genrecall.align.validation import Measured, Validation, as_tensor, collapses, mean_gain
 from genrecall.evaluate.exposure import MEASURES
-from genrecall.foundation.progress import Progress, RunLog
+from genrecall.foundation.progress import Progress, RunLog, SilentLog
 from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.base import Policy
 from genrecall.learning.checkpoint import Checkpoints, Optimizer
+from genrecall.learning.processes import is_main, launched, rank
 
 CHANCE: Final = 3  # a stream of chance of its own, behind those of the supervised stages
 
@@ -112,8 +113,10 @@ def train_arm(
         config: of the arm.
         seed: of the rollouts.
         checkpoints: where to save and to resume from.
-        log: where to report.
+        log: where to report; only the main process of a launch does.
     """
+    if not is_main():
+        log = SilentLog()
     name, trie = config.name, learner.policy.items.trie
     own = own_reward(config.rewards, learner.policy.items)
     roller = Roller(learner.policy, trie, pages, config, own)
@@ -122,6 +125,8 @@ def train_arm(
     points = _points(config)
     kept = _Kept(learner.weights, len(points))
     first = checkpoints.resume(name, kept, optimizer)
+    if launched() > 1:
+        distributed.barrier()  # before the main process writes a checkpoint
     if first:
         log.say(f"  {name}: resumes at step {first:,}")
     else:
@@ -130,7 +135,7 @@ def train_arm(
     progress = Progress(log, name, total=total, unit="SIDs", before=first * config.batch)
     window: list[Figures] = []
     for step in range(first, config.steps):
-        rollout = roller.roll(np.random.default_rng([seed, CHANCE, step]))
+        rollout = roller.roll(np.random.default_rng([seed, CHANCE, step, rank()]))
         figures = _learn(learner, optimizer, rollout, config, step)
         window.append(figures)
         shown = {key: figures[key] for key in _SHOWN if key in figures}
@@ -139,7 +144,8 @@ def train_arm(
             log.event(STEP, arm=name, step=step + 1, **_means(window))
             window = []
             _validate(kept, points.index(step + 1), measure(), points, config, log)
-        checkpoints.save(name, step + 1, kept, optimizer)
+        if is_main():
+            checkpoints.save(name, step + 1, kept, optimizer)
     progress.finish()
     learner.weights.load_state_dict(kept.best.state_dict())
     return _outcome(kept, points)
@@ -157,8 +163,15 @@ def _learn(
         )
         old = found.logprob if old is None else old
         optimizer.step(found.loss, step)
+    if found is None and launched() > 1:  # the other processes wait for gradients
+        optimizer.step(_nothing(learner.weights), step)
     skipped = 1.0 - len(rollout.prompts) / config.searches
     return {"skipped": skipped} | (found.figures if found else {})
+
+
+def _nothing(weights: nn.Module) -> Tensor:
+    """A loss without a gradient that moves anything."""
+    return sum((weight.sum() * 0.0 for weight in weights.parameters()), torch.zeros(()))
 
 
 _SHOWN: Final = ("reward", "kl", "entropy_1", "without_hit", "cross_entropy")

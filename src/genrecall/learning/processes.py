@@ -41,7 +41,12 @@ def launched() -> int:
 
 def is_main() -> bool:
     """Whether this is the process that makes the run."""
-    return int(os.environ.get("RANK", "0")) == 0
+    return rank() == 0
+
+
+def rank() -> int:
+    """Which of the processes this is, from 0."""
+    return int(os.environ.get("RANK", "0"))
 
 
 class Launch:

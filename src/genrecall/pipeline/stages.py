@@ -183,7 +183,9 @@ def _align(inputs: StageInputs, work: Work) -> Artifact:
         return load_generator(generator, last, encoder=encoder, items=items, head_weight=weight)
 
     history = HISTORY if last == USER_QUERY_TO_SID else None
-    return align_stage.run(config, inputs.data, start, work, history=history)
+    return align_stage.run(
+        config, inputs.data, start, work, lm=inputs.config.generator.lm, history=history
+    )
 
 
 def _check_processes(config: Config) -> None:
@@ -243,8 +245,9 @@ STAGES: Final = (
     ),
     Stage(
         "align",
-        settings=("generator.align", "channels.generative.head_weight", "seed"),
+        settings=("generator.align", "generator.lm", "channels.generative.head_weight", "seed"),
         run=_align,
+        shared=True,
         reads_if={
             **dict.fromkeys(
                 ("data.titles", "data.pages", "embed", "quantize", "generator"), _aligns

@@ -1,0 +1,138 @@
+"""Stage `align` in whole runs: both families, controls, resume, and what is read."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from kept_log import KeptLog
+from tiny_shop import SETTINGS, searches, write_jsonl, write_shop
+
+from genrecall.bundle import open_bundle
+from genrecall.channels.base import Request
+from genrecall.config import load_config
+from genrecall.data.tables import Catalog
+from genrecall.foundation.progress import SilentLog
+from genrecall.generator.load import ALIGN
+from genrecall.pipeline.evaluate import evaluate_bundle
+from genrecall.pipeline.outputs import Outputs
+from genrecall.pipeline.run import run
+
+ALIGNED = {
+    "steps": 6,
+    "searches": 8,
+    "group": 4,
+    "validate_every": 2,
+    "learning_rate": 5e-3,
+    "controls": ["grpo_k0", "more_sft"],
+}
+LM = {
+    "family": "lm",
+    "lm": {"vocabulary": 512, "device": "cpu"},
+    "item_to_sid": {"steps": 2, "batch": 16},
+    "query_to_sid": {"steps": 12, "batch": 32, "learning_rate": 3e-3},
+    "user_query_to_sid": {"steps": 4, "batch": 16},
+}
+FAMILIES = {"compact": {}, "lm": LM}
+
+
+def settings(family="compact", **align):
+    generator = SETTINGS["generator"] | FAMILIES[family] | {"align": ALIGNED | align}
+    return {"generator": generator, "data": {"split": {"by": "time"}}}
+
+
+def config_of(folder, **options):
+    made = settings(**options)
+    return load_config(write_shop(folder, data=made.pop("data"), settings=made))
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def aligned(request, tmp_path_factory):
+    """A run with an alignment, its log beside it."""
+    folder = tmp_path_factory.mktemp(request.param)
+    outputs = Outputs(folder / "run")
+    run(config_of(folder, family=request.param), outputs)
+    return outputs
+
+
+def test_what_is_aligned_serves(aligned):
+    bundle = open_bundle(aligned.bundle)
+    assert bundle.trained[-1] == ALIGN
+    assert list(bundle.arms) == ["eg_grpo_k2"], "controls stay in the run"
+    before, after = bundle.generative(bundle.supervised[-1]), bundle.generative()
+    request = Request("red cordless drill")
+    beams = [channel.answer(request, 20).beams for channel in (before, after)]
+    (went,) = (a for a in bundle.stages[ALIGN].read_json("align.json") if a["where"] == "aligned")
+    assert (beams[0] != beams[1]) == (went["best_step"] > 0)
+    assert len(after.answer(request, 20).hits) == 20
+
+
+def test_arms_stand_side_by_side_in_the_figures(aligned):
+    metrics = json.loads(aligned.metrics.read_text("utf-8"))
+    assert list(metrics["align"]) == sorted(["stage3", "eg_grpo_k2", "grpo_k0", "more_sft"])
+    assert {"eg_grpo_k2 - stage3", "eg_grpo_k2 - more_sft"} < set(metrics["paired_align"])
+    assert ALIGN in metrics["hit@beam"]
+    for figures in metrics["align"].values():
+        assert 0 <= figures["clk@1"]["value"] <= figures["clk@10"]["value"] <= 1
+        assert {"pvr@10", "exposure_recall@10", "recall@100", "candidates@10"} < set(figures)
+
+
+def test_the_run_tells_of_steps_and_measurements(aligned):
+    events = [json.loads(line) for line in aligned.log.read_text("utf-8").splitlines()]
+    steps = [event for event in events if event["event"] == "align"]
+    assert [e["step"] for e in steps if e["arm"] == "eg_grpo_k2"] == [2, 4, 6]
+    assert {"reward", "kl", "entropy_1", "without_hit", "without_gradient"} < set(steps[0])
+    measured = [event for event in events if event["event"] == "align_validation"]
+    assert [e["step"] for e in measured if e["arm"] == "grpo_k0"] == [0, 2, 4, 6]
+    assert measured[0]["gain"] == 0
+
+
+def test_a_bundle_is_measured_on_the_test_split_with_what_it_holds(aligned):
+    metrics = evaluate_bundle(aligned.bundle, split="test")
+    assert sorted(metrics["align"]) == ["eg_grpo_k2", "stage3"]
+
+
+def test_items_that_come_later_are_seen_as_before(aligned):
+    bundle = open_bundle(aligned.bundle)
+    new = pl.DataFrame({"item_id": ["new"], "title": ["Acme cordless drill violet M900"]})
+    grown = bundle.with_items(Catalog(new).completed().frame)
+    before = bundle.generative(bundle.supervised[-1]).items
+    assert np.array_equal(grown.generative().items.views[: len(before)], before.views)
+    again = grown.generative(bundle.supervised[-1]).items
+    assert np.array_equal(grown.generative().items.views, again.views)
+
+
+def test_an_interrupted_alignment_ends_in_the_same_weights(tmp_path):
+    whole, cut = Outputs(tmp_path / "whole"), Outputs(tmp_path / "cut")
+    config = config_of(tmp_path)
+    run(config, whole, log=SilentLog(), last="align")
+
+    class Interrupted(KeptLog):
+        def event(self, name, **figures):
+            super().event(name, **figures)
+            if name == "align" and figures["step"] == 6:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(config, cut, log=Interrupted(), last="align")
+    log = KeptLog()
+    run(config, cut, log=log, last="align")
+    assert any("eg_grpo_k2: resumes at step 4" in line for line in log.said)
+    assert cut.open_stage("align").digest == whole.open_stage("align").digest
+
+
+def test_a_new_setting_of_the_alignment_trains_nothing_before_it(tmp_path):
+    outputs = Outputs(tmp_path / "run")
+    run(config_of(tmp_path), outputs, log=SilentLog(), last="align")
+    again = run(config_of(tmp_path, kl_weight=0.5), outputs, log=SilentLog(), last="align")
+    assert again.ran == ("align",)
+
+
+def test_a_log_without_impressions_is_not_aligned_and_says_so(tmp_path):
+    config = config_of(tmp_path)
+    write_jsonl(tmp_path / "searches.jsonl", [row | {"impressions": None} for row in searches()])
+    log, outputs = KeptLog(), Outputs(tmp_path / "run")
+    run(config, outputs, log=log)
+    assert any("nothing is aligned: no train search tells what was shown" in s for s in log.said)
+    assert open_bundle(outputs.bundle).trained[-1] == "user_query_to_sid"
+    assert "align" not in json.loads(outputs.metrics.read_text("utf-8"))
