@@ -92,6 +92,24 @@ def test_two_processes_go_on_where_one_stopped_and_end_in_its_weights(shop, tmp_
         pass
 
 
+def test_two_processes_align_together(tmp_path):
+    align = {"steps": 4, "searches": 6, "group": 4, "validate_every": 2, "learning_rate": 1e-3}
+    settings = {"generator": SETTINGS["generator"] | LM | {"align": align}}
+    path = write_shop(tmp_path, data={"split": {"by": "time"}}, settings=settings)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    done = subprocess.run(
+        [*launcher, "-m", "genrecall", "run", path, "--out", tmp_path / "run", "--to", "align"],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    (went,) = Outputs(tmp_path / "run").open_stage("align").read_json("align.json")
+    assert (went["arm"], went["where"]) == ("eg_grpo_k2", "aligned")
+    assert done.stderr.count("eg_grpo_k2 at step 4") == 1, "one of them tells"
+
+
 def test_a_family_that_one_process_trains_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ConfigError, match=r"2 processes .* is 'compact', .*Start one by"):
