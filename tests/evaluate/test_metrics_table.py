@@ -7,6 +7,7 @@ from rich.console import Console
 from genrecall.evaluate.metrics import CONTROLS, STAGES, EvaluationInputs, build_metrics
 from genrecall.evaluate.slices import SLICES
 from genrecall.evaluate.table import WIDTH, print_metrics
+from genrecall.generator.load import ALIGN
 from genrecall.generator.load import STAGES as TRAINED
 from genrecall.report.phrases import headlines
 
@@ -117,7 +118,7 @@ def test_stages_stand_as_they_are_trained_and_controls_after_them():
 
 
 def test_the_stages_are_those_of_the_generator():
-    assert STAGES == TRAINED
+    assert (*TRAINED, ALIGN) == STAGES
     assert not set(STAGES) & set(CONTROLS)
 
 

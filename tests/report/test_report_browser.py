@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+from alignment_data import aligned
 from report_data import measured
 
 from genrecall.report.page import render_report
@@ -15,6 +16,8 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 WIDTHS = (1280, 375)
+PAGES = {"plain": (measured, 9), "aligned": (aligned, 9 + 3 + 5)}
+"""Metrics and data of a page, and how many charts it has."""
 
 LISTEN = """<script>
 window.told = [];
@@ -73,13 +76,14 @@ FRAME = """<!DOCTYPE html>
 </script>"""
 
 
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory):
+@pytest.fixture(scope="module", params=PAGES)
+def opened(request, tmp_path_factory):
     """What Chromium measured at each width, and what it complained about."""
+    made, charts = PAGES[request.param]
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed; scripts/install-test-tools installs it")
     folder = tmp_path_factory.mktemp("browser")
-    page = render_report(*measured()).replace("<head>", f"<head>{LISTEN}", 1)
+    page = render_report(*made()).replace("<head>", f"<head>{LISTEN}", 1)
     work = FRAME.replace("WIDTHS", json.dumps(WIDTHS))
     work = work.replace("PAGE", json.dumps(page).replace("<", "\\u003c"))
     (folder / "frame.html").write_text(work, "utf-8")
@@ -98,7 +102,7 @@ def opened(tmp_path_factory):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     result = re.search(r'<pre id="result">(.+?)</pre>', done.stdout)
     assert result, f"the page was not drawn: {done.stdout[-2000:]} {done.stderr[-2000:]}"
-    return json.loads(result[1])
+    return json.loads(result[1]) | {"charts": charts}
 
 
 def test_the_browser_has_nothing_to_complain_about(opened):
@@ -111,7 +115,7 @@ def test_the_page_fits_its_width(opened, place):
     assert found["width"] == WIDTHS[place]
     assert found["wide"] == []
     assert found["page"] <= found["width"]
-    assert len(found["boxes"]) == 9
+    assert len(found["boxes"]) == opened["charts"]
     assert found["drawn"] == found["boxes"]
     assert max(found["boxes"]) < found["width"]
     assert min(found["marks"]) > 0

@@ -12,7 +12,7 @@ from report_data import EVIL, measured, unmeasured_data
 from genrecall.cli.app import app
 from genrecall.report.page import render_report
 
-VOID = {"meta", "br", "img", "link", "input", "hr"}
+VOID = {"meta", "br", "img", "link", "input", "hr", "wbr"}
 SECTIONS = [
     "beams",
     "budget",

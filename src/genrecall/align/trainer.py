@@ -17,7 +17,8 @@ from torch import Tensor, distributed, nn
 from genrecall.align.pages import Pages
 from genrecall.align.scorers import own_reward
 from genrecall.align.step import Figures, Roller, Rollout, step_loss
-from genrecall.align.validation import Measured, Validation, as_tensor, collapses, mean_gain
+from genrecall.align.validation import Measured, Validation, as_tensor, mean_gain
+from genrecall.evaluate.alignment import collapses
 from genrecall.evaluate.exposure import MEASURES
 from genrecall.foundation.progress import Progress, RunLog, SilentLog
 from genrecall.generator.align_config import AlignConfig

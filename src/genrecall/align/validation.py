@@ -1,4 +1,4 @@
-"""Measures on validation searches, the best checkpoint by them, and the alarm of a collapse.
+"""Measures on validation searches, and how much better they are than at the start.
 
 Shapes: `n` searches, `B` beams.
 """
@@ -13,15 +13,11 @@ import torch
 
 from genrecall.align.pages import Pages
 from genrecall.decode.reference import ReferenceEngine
+from genrecall.evaluate.alignment import COMPARED
 from genrecall.evaluate.exposure import AT, exposure_measures
 from genrecall.generator.base import Generator
 
 _AT_ONCE: Final = 256  # prompts searched together: bounds the memory of the beams
-
-BEST_BY: Final = ("clk@1", "clk@10", "exp@1", "exp@10", "pvr@10")
-"""The measures of the paper's table; the best checkpoint has the highest mean gain in them."""
-
-_TOLERANCE: Final = 0.01  # a collapse loses more than this share of clk@10
 
 Measured = dict[str, float]
 """Means over the searches by measure."""
@@ -59,21 +55,13 @@ class Validation:
 
 
 def mean_gain(measured: Mapping[str, float], start: Mapping[str, float]) -> float:
-    """Mean relative gain over the start in `BEST_BY`; 0 at the start itself."""
+    """Mean relative gain over the start in `COMPARED`; 0 at the start itself."""
     gains = [
         measured[name] / start[name] - 1.0
-        for name in BEST_BY
+        for name in COMPARED
         if name in measured and start.get(name, 0.0) > 0
     ]
     return float(np.mean(gains)) if gains else 0.0
-
-
-def collapses(measured: Mapping[str, float], start: Mapping[str, float]) -> bool:
-    """Whether exposure has risen at the cost of clicks: the collapse that the paper tells of."""
-    if "clk@10" not in measured or "exp@1" not in measured:
-        return False
-    clicks_fell = measured["clk@10"] < start["clk@10"] * (1.0 - _TOLERANCE)
-    return clicks_fell and measured["exp@1"] > start["exp@1"]
 
 
 def as_tensor(measured: Mapping[str, float], names: tuple[str, ...]) -> torch.Tensor:

@@ -5,6 +5,7 @@ Shapes: `M` searches.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,6 +19,12 @@ from genrecall.evaluate.slices import Masks
 
 STAGE_3: Final = "stage3"
 """The last supervised stage, which alignment starts from."""
+
+COMPARED: Final = ("clk@1", "clk@10", "exp@1", "exp@10", "pvr@10")
+"""The measures of table 5 of arXiv 2605.14434."""
+
+TOLERANCE: Final = 0.01
+"""A collapse loses more than this share of clk@10."""
 
 Metrics = dict[str, Any]
 
@@ -53,6 +60,51 @@ def alignment_metrics(
             if mask.any()
         },
     }
+
+
+def served_arm(metrics: Metrics) -> str | None:
+    """The arm that serves; None where nothing was aligned.
+
+    It is the one that is compared with every other one: in a file the order of arms is lost.
+    """
+    compared = Counter(pair.split(" - ")[0] for pair in metrics.get("paired_align", {}))
+    return compared.most_common(1)[0][0] if compared else None
+
+
+def arm_order(metrics: Metrics) -> list[str]:
+    """Stage 3, the arm that serves, then controls by name.
+
+    >>> pairs = dict.fromkeys(("eg_grpo_k2 - stage3", "a - stage3", "eg_grpo_k2 - a"))
+    >>> arm_order({"align": {"a": {}, "eg_grpo_k2": {}, "stage3": {}}, "paired_align": pairs})
+    ['stage3', 'eg_grpo_k2', 'a']
+    """
+    first = (STAGE_3, served_arm(metrics))
+    return sorted(
+        metrics.get("align", {}),
+        key=lambda arm: (first.index(arm) if arm in first else len(first), arm),
+    )
+
+
+def collapses(measured: Mapping[str, float], start: Mapping[str, float]) -> bool:
+    """Whether exposure has risen at the cost of clicks: the collapse that the paper tells of.
+
+    >>> collapses({"clk@10": 0.49, "exp@1": 0.31}, {"clk@10": 0.5, "exp@1": 0.3})
+    True
+    """
+    if not all(name in found for name in ("clk@10", "exp@1") for found in (measured, start)):
+        return False
+    clicks_fell = measured["clk@10"] < start["clk@10"] * (1.0 - TOLERANCE)
+    return clicks_fell and measured["exp@1"] > start["exp@1"]
+
+
+def collapsed_arms(metrics: Metrics) -> list[str]:
+    """Arms whose figures show a collapse against stage 3."""
+    values = {
+        arm: {name: figure["value"] for name, figure in figures.items() if figure["n"]}
+        for arm, figures in metrics.get("align", {}).items()
+    }
+    start = values.get(STAGE_3, {})
+    return [arm for arm in arm_order(metrics) if collapses(values[arm], start)]
 
 
 class _Means:

@@ -125,6 +125,14 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
       last stage and each other one, control or baseline
     - `latency_ms`: `p50`, `p99` and, no figure, `k`
 
+    Where the generator was aligned, `alignment_metrics` adds:
+
+    - `align`: arm → `clk@k`, `exp@k`, `buy@k`, `pvr@10`, `exposure_recall@10`, `candidates@10`,
+      `recall@k`; arms are `stage3`, the one that serves, such as `eg_grpo_k2`, and controls
+    - `paired_align`: `arm - other` → measure → difference, for each arm less `stage3`, and the one
+      that serves less each control
+    - `slices_align`: slice of queries → arm → as in `align`
+
     Raises:
         DataError: there is no search.
         ValueError: lists, slices and searches do not fit together, or a list is longer than `K`.

@@ -9,6 +9,13 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from genrecall.evaluate.alignment import (
+    COMPARED,
+    STAGE_3,
+    arm_order,
+    collapsed_arms,
+    served_arm,
+)
 from genrecall.evaluate.metrics import (
     ANONYMOUS,
     GENERATIVE,
@@ -55,6 +62,8 @@ def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:
         _paired_table(metrics),
         _shopper_table(metrics),
         _slice_table(metrics),
+        _arm_table(metrics),
+        _arm_change_table(metrics),
     ):
         if table is not None:
             console.print()
@@ -124,10 +133,7 @@ def _channel_table(metrics: Metrics) -> Table | None:
         )
     if only is not None:
         notes.append(f"Relevant items that only {GENERATIVE} has among its {K:,}: {_share(only)}")
-    if notes:
-        table.caption = "\n".join(notes)
-        table.caption_justify, table.caption_style = "left", ""
-    return table
+    return _with_notes(table, notes)
 
 
 def _paired_table(metrics: Metrics) -> Table | None:
@@ -182,6 +188,40 @@ def _slice_table(metrics: Metrics) -> Table | None:
     return table
 
 
+def _arm_table(metrics: Metrics) -> Table | None:
+    """What the generator before alignment, the aligned one and controls generate."""
+    if not metrics.get("align"):
+        return None
+    table = _table(
+        "Alignment: what is clicked and shown, among the SIDs of the first beams", COMPARED
+    )
+    for arm in arm_order(metrics):
+        figures = metrics["align"][arm]
+        table.add_row(arm, *(_short_share(figures[measure]) for measure in COMPARED))
+    served = served_arm(metrics)
+    notes = [f"{served} serves; {STAGE_3} is the generator before alignment." if served else ""]
+    notes += [f"Collapse: {arm} shows more and is clicked less." for arm in collapsed_arms(metrics)]
+    return _with_notes(table, [note for note in notes if note])
+
+
+def _arm_change_table(metrics: Metrics) -> Table | None:
+    """What alignment has changed."""
+    changed = {
+        arm: metrics["paired_align"][pair]
+        for arm in arm_order(metrics)
+        if (pair := f"{arm} - {STAGE_3}") in metrics.get("paired_align", {})
+    }
+    if not changed:
+        return None
+    measures = (*COMPARED, "recall@100")
+    table = _table(f"What alignment changes: differences to {STAGE_3}", measures)
+    for arm, figures in changed.items():
+        cells = (_change(figures[measure]) if figures[measure]["n"] else "" for measure in measures)
+        # The interval in a line of its own: six of them are wider than a screen.
+        table.add_row(arm, *(cell.replace(" ", "\n", 1) for cell in cells))
+    return table
+
+
 def _compared(metrics: Metrics) -> Mapping[str, str]:
     """The channels that slices are shown for, by a short name: a fusion without and with."""
     for name in metrics["paired"]:
@@ -215,10 +255,23 @@ def _table(title: str, columns: Sequence[str]) -> Table:
     return table
 
 
+def _with_notes(table: Table, notes: Sequence[str]) -> Table:
+    if notes:
+        table.caption = "\n".join(notes)
+        table.caption_justify, table.caption_style = "left", ""
+    return table
+
+
 def _share(figure: Mapping[str, Any]) -> str:
     """`0.412 [.398–.427]`."""
     lo, hi = (_short(end) for end in figure["ci"])
     return f"{figure['value']:.3f} [{lo}–{hi}]"
+
+
+def _short_share(figure: Mapping[str, Any]) -> str:
+    """`.412 [.398–.427]`; nothing where no search had what is counted."""
+    lo, hi = (_short(end) for end in figure["ci"])
+    return f"{_short(figure['value'])} [{lo}–{hi}]" if figure["n"] else ""
 
 
 def _change(figure: Mapping[str, Any]) -> str:

@@ -8,9 +8,7 @@ from pydantic import Field, model_validator
 
 from genrecall.foundation.settings import Section
 
-Arm = Literal[
-    "more_sft", "grpo_k0", "eg_grpo_k1", "eg_grpo_k2", "eg_grpo_k4", "experts_only"
-]
+Arm = Literal["more_sft", "grpo_k0", "eg_grpo_k1", "eg_grpo_k2", "eg_grpo_k4", "experts_only"]
 """A way to train on from stage 3, by its name in `metrics.json`."""
 
 ARMS: Final[dict[Arm, dict[str, Any]]] = {

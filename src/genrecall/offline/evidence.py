@@ -29,6 +29,7 @@ from genrecall.offline.generated import GeneratedAnswers
 from genrecall.offline.requests import DistinctRequests
 from genrecall.quantize.health.examples import EXAMPLES, with_titles
 from genrecall.quantize.load import HEALTH
+from genrecall.report.alignment import read_alignment
 from genrecall.report.clusters import Clusters, shorten
 from genrecall.report.codebook import describe_codebook
 from genrecall.report.curves import beam_curves, budget_curves, cut_curve, overlap, steps
@@ -101,6 +102,8 @@ def gather(
         "map": _map(clusters, seed=seed),
         "training": _training(log_file),
     }
+    if aligned := _alignment(log_file, bundle):
+        data["alignment"] = aligned
     if evidence is not None:
         data["beams"] = beam_curves(evidence.inputs, evidence.stages)
         if not bundle.channels.generative.fold_variants:  # which variant stays depends on the beams
@@ -140,6 +143,13 @@ def _training(log_file: Path) -> list[dict[str, Any]]:
         return []
     with log_file.open(encoding="utf-8") as lines:
         return read_curves(lines)
+
+
+def _alignment(log_file: Path, bundle: OpenBundle) -> list[dict[str, Any]]:
+    if not log_file.is_file():
+        return []
+    with log_file.open(encoding="utf-8") as lines:
+        return read_alignment(lines, list(bundle.arms))
 
 
 def _map(clusters: Clusters, *, seed: int) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from typing import Any, Final, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
+from genrecall.evaluate.alignment import COMPARED, STAGE_3, arm_order, collapsed_arms, served_arm
 from genrecall.evaluate.metrics import GENERATIVE, TWO_VIEWS, K, Metrics
 from genrecall.report import charts, phrases
+from genrecall.report.alignment_charts import gain_charts, training_charts
 from genrecall.report.plotting import Chart
 
 ReportData = dict[str, Any]
@@ -25,6 +27,7 @@ ReportData = dict[str, Any]
 - `codebook`: see `codebook.describe_codebook`
 - `map`: `x`, `y`, `clusters` [see `Clusters.describe`] and `of`, how many clusters there are
 - `training`: see `training.read_curves`
+- `alignment`: see `alignment.read_alignment`; only where the generator was aligned
 
 and only where searches were measured:
 
@@ -45,6 +48,7 @@ _SECTIONS: Final = (
     Section("budget", "Recall by number of items"),
     Section("overlap", "Who finds what"),
     Section("slices", "Frequent, rare and new"),
+    Section("alignment", "Alignment: before and after"),
     Section("codebook", "Health of the codebook"),
     Section("map", "Map of the clusters"),
     Section("training", "Training"),
@@ -54,6 +58,8 @@ _SECTIONS: Final = (
 )
 
 _SLICE_MEASURE: Final = "recall@100"
+_ARM_MEASURES: Final = (*COMPARED, "buy@10", "exposure_recall@10", "recall@100", "candidates@10")
+_ARM_SLICE_MEASURES: Final = (*COMPARED, "recall@100")
 
 
 def render_report(metrics: Metrics, data: ReportData) -> str:
@@ -64,11 +70,15 @@ def render_report(metrics: Metrics, data: ReportData) -> str:
         data: see `ReportData`; parts that are not there are left out of the page.
     """
     made = _charts(metrics, data)
+    arms = data.get("alignment", [])
+    of_arms = gain_charts(arms), training_charts(arms)
+    made |= {chart.name: chart for charts_of in of_arms for chart in charts_of.values()}
     shown = {
         "beams": "hit" in made,
         "budget": "budget" in made,
         "overlap": "overlap" in data,
         "slices": "slices" in made,
+        "alignment": bool(arms or metrics.get("align")),
         "training": bool(data["training"]),
         "queries": bool(data.get("examples", {}).get("good")),
     }
@@ -86,6 +96,7 @@ def render_report(metrics: Metrics, data: ReportData) -> str:
         slice_measure=_SLICE_MEASURE,
         control=TWO_VIEWS,
         generative=GENERATIVE,
+        alignment=_alignment(metrics, *of_arms) if shown["alignment"] else None,
         health_examples=phrases.health_examples(data["health_examples"]),
         k=K,
         plotly=get_plotlyjs(),
@@ -109,6 +120,25 @@ def _charts(metrics: Metrics, data: ReportData) -> dict[str, Chart]:
     return {chart.name: chart for chart in made}
 
 
+def _alignment(
+    metrics: Metrics, gains: Mapping[str, Chart], training: Mapping[str, Chart]
+) -> dict[str, Any]:
+    """What the section about the alignment is made of, beside figures and events."""
+    arms, served = arm_order(metrics), served_arm(metrics)
+    return {
+        "arms": arms,
+        "start": STAGE_3,
+        "served": served,
+        "measures": _ARM_MEASURES,
+        "slices": phrases.aligned_slices(metrics),
+        "slice_arms": [arm for arm in arms if arm in (STAGE_3, served)],
+        "slice_measures": _ARM_SLICE_MEASURES,
+        "collapsed": collapsed_arms(metrics),
+        "gains": {arm: chart.name for arm, chart in gains.items()},
+        "training": {name: chart.name for name, chart in training.items()},
+    }
+
+
 def _slice_channels(metrics: Metrics) -> list[str]:
     """The generative channel, and the fusion of the others without and with it."""
     compared = phrases.added(metrics) or ()
@@ -124,8 +154,10 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: Mapping[str, Callable[..., str]] = {
+    filters: Mapping[str, Callable[..., str | phrases.Cell]] = {
+        "arm": phrases.arm,
         "change": phrases.change,
+        "changed": phrases.changed,
         "channel": phrases.channel,
         "count": phrases.count,
         "ends": phrases.ends,
@@ -134,6 +166,7 @@ def _environment() -> Environment:
         "sid": phrases.sid,
         "slice_name": phrases.slice_name,
         "stage": phrases.stage,
+        "told": phrases.told,
     }
     environment.filters.update(filters)
     return environment

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from genrecall.evaluate.alignment import STAGE_3
 from genrecall.evaluate.metrics import (
     ANONYMOUS,
     CONTROLS,
@@ -36,6 +37,12 @@ _STAGES: Final = {
     ANONYMOUS: "anonymous (control)",
     POPULARITY: "popularity (baseline)",
 }
+_ARMS: Final = {
+    STAGE_3: "stage 3",
+    "more_sft": "more of stage 3",
+    "grpo_k0": "GRPO, no experts",
+    "experts_only": "experts alone",
+}
 _HEALTH_EXAMPLES: Final = {
     "largest": "The largest clusters",
     "typical": "Typical clusters, drawn at random",
@@ -66,6 +73,23 @@ class Headline(NamedTuple):
     text: str
 
 
+class Cell(NamedTuple):
+    """A figure in a narrow column.
+
+    Attributes:
+        value: the number.
+        ends: its interval, which stands below it.
+        tone: `up` or `down` for a clear difference.
+    """
+
+    value: str
+    ends: str = ""
+    tone: str = ""
+
+
+_NOTHING: Final = Cell("–")
+
+
 def stages(metrics: Metrics) -> list[str]:
     """What has beams: training stages in their order, then controls and baselines."""
     return stage_order(metrics.get("hit@beam", {}))
@@ -76,8 +100,12 @@ def slices(metrics: Metrics) -> list[str]:
 
     A part that holds every search would only repeat the figures of the channels.
     """
-    parts = {name: part for name, part in metrics["slices"].items() if part != metrics["channels"]}
-    return _in_order(parts, _SLICES)
+    return _parts(metrics["slices"], metrics["channels"])
+
+
+def aligned_slices(metrics: Metrics) -> list[str]:
+    """The same of the searches that arms of the alignment are measured on."""
+    return _parts(metrics.get("slices_align", {}), metrics.get("align"))
 
 
 def health_examples(examples: Mapping[str, Sequence[Any]]) -> list[tuple[str, Sequence[Any]]]:
@@ -104,6 +132,16 @@ def stage(name: str) -> str:
 def slice_name(name: str) -> str:
     """Say the name of a part of the searches."""
     return _SLICES.get(name, name)
+
+
+def arm(name: str) -> str:
+    """Say the name of an arm of the alignment.
+
+    >>> arm("eg_grpo_k2"), arm("more_sft")
+    ('EG-GRPO, K=2', 'more of stage 3')
+    """
+    head, _, experts = name.partition("eg_grpo_k")
+    return f"EG-GRPO, K={experts}" if experts and not head else _ARMS.get(name, name)
 
 
 def sid(codes: Sequence[int]) -> str:
@@ -138,6 +176,34 @@ def change(figure: Figure) -> str:
     """
     value, lo, hi = (_signed(x) for x in (figure["value"], *figure["ci"]))
     return f"{value} [{lo}, {hi}]"
+
+
+def told(figure: Figure, measure: str) -> Cell:
+    """A figure of an arm.
+
+    >>> told({"value": 61.25, "ci": [60.0, 62.5], "n": 4}, "candidates@10")
+    Cell(value='61.2', ends='[60.0–62.5]', tone='')
+    """
+    if not figure["n"]:
+        return _NOTHING
+    if not measure.startswith("candidates"):
+        return Cell(share(figure), ends(figure))
+    lo, hi = figure["ci"]
+    return Cell(f"{figure['value']:,.1f}", f"[{lo:,.1f}–{hi:,.1f}]")
+
+
+def changed(figure: Figure, measure: str) -> Cell:
+    """A difference between arms; more items behind the beams are neither good nor bad.
+
+    >>> changed({"value": 0.01, "ci": [0.002, 0.02], "n": 4}, "clk@1")
+    Cell(value='+0.010', ends='[+0.002 +0.020]', tone='up')
+    """
+    if not figure["n"]:
+        return _NOTHING
+    counts = measure.startswith("candidates")
+    value, lo, hi = (_signed(x, 1 if counts else 3) for x in (figure["value"], *figure["ci"]))
+    clear = "up" if figure["ci"][0] > 0 else "down" if figure["ci"][1] < 0 else ""
+    return Cell(value, f"[{lo} {hi}]", "" if counts else clear)
 
 
 def percent(value: float) -> str:
@@ -239,11 +305,15 @@ def _clusters(metrics: Metrics) -> Headline | None:
     return Headline(count(quantize["sids"]), f"SIDs name clusters of {mean:.1f} items on average.")
 
 
+def _parts(slices: Mapping[str, Any], every: Any) -> list[str]:
+    return _in_order([name for name, part in slices.items() if part != every], _SLICES)
+
+
 def _in_order(names: Iterable[str], order: Iterable[str]) -> list[str]:
     """Known names in their order, then the others by name."""
     known = list(order)
     return sorted(names, key=lambda name: (known.index(name) if name in known else 99, name))
 
 
-def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
+def _signed(value: float, decimals: int = 3) -> str:
+    return f"{value:+.{decimals}f}".replace("-", "−")

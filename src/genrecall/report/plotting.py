@@ -50,6 +50,7 @@ class Chart(NamedTuple):
         legend: its series.
         figure: `data` and `layout` for Plotly.
         tall: whether it needs much room.
+        low: whether it is one of many.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Chart(NamedTuple):
     legend: tuple[Series, ...]
     figure: dict[str, Any]
     tall: bool = False
+    low: bool = False
 
 
 def make_chart(name: str, label: str, parts: Parts, layout: dict[str, Any]) -> Chart:

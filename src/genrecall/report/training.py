@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from genrecall.foundation.progress import MEASURED
+from genrecall.report.alignment import STEP, VALIDATED
 
 _NO_LOSS = {"event", "time", "stage", "done", "total"}
 
 
 def read_curves(lines: Iterable[str]) -> list[dict[str, Any]]:
-    """The last training of each stage, in the order of the log.
+    """The last training of each stage, in the order of the log; alignment has curves of its own.
 
     A training that was interrupted goes on from its checkpoint: what it measured beyond that point
     is replaced by what it measured then.
@@ -26,6 +27,7 @@ def read_curves(lines: Iterable[str]) -> list[dict[str, Any]]:
         value is None where it was not measured or not finite.
     """
     points: dict[str, list[dict[str, Any]]] = {}
+    arms = set()
     for line in lines:
         try:
             event = json.loads(line)
@@ -38,7 +40,9 @@ def read_curves(lines: Iterable[str]) -> list[dict[str, Any]]:
                 for point in before
                 if point["total"] == event["total"] and point["done"] < event["done"]
             ] + [event]
-    return [_curve(stage, measured) for stage, measured in points.items()]
+        elif event.get("event") in (STEP, VALIDATED):
+            arms.add(event["arm"])
+    return [_curve(stage, measured) for stage, measured in points.items() if stage not in arms]
 
 
 def _curve(stage: str, points: list[dict[str, Any]]) -> dict[str, Any]:

@@ -63,9 +63,7 @@ def expected_clicks(
     if recall is not None:
         texts = (shop.queries[shop.log.query[number]].text for number in searches)
         recalled = ask(recall, list(dict.fromkeys(texts)))
-    engine = Engine(
-        shop.catalog, rng, recalled, ranker_taste(shop.catalog, shop.shoppers, config)
-    )
+    engine = Engine(shop.catalog, rng, recalled, ranker_taste(shop.catalog, shop.shoppers, config))
     drawn = UserChoice(shop.catalog, shop.shoppers, rng)
     log = shop.log
     sums = np.zeros((2, len(searches), len(shop.catalog)), dtype=np.float32)
