@@ -71,18 +71,21 @@ def test_levels_are_those_on_the_way_to_each_sid(case):
     scored = score(trained.generator, trained.trie, prompts, leaves)
     assert scored.logprob[torch.from_numpy(leaves < 0)].eq(0.0).all()
     assert scored.place.tolist() == [0, 2, 6, 7, 8, 10, 13, 16]
-    first, second, third = scored.levels
+    sids = trained.trie.sids[leaves[leaves >= 0]].tolist()
     sizes = trained.generator.space.sizes
+    paths = {
+        (place // 3, *codes[:2]) for place, codes in zip(scored.place.tolist(), sids, strict=True)
+    }
+    prefixes = len({path[:2] for path in paths}), len(paths)
     assert [of.shape for of in scored.levels] == [
         (len(prompts), sizes[0]),
-        (8, sizes[1]),
-        (8, sizes[2]),
-    ]
-    for row, place in enumerate(scored.place.tolist()):
-        prompt, column = divmod(place, 3)
-        codes = trained.trie.sids[leaves[prompt, column]]
-        total = first[prompt, codes[0]] + second[row, codes[1]] + third[row, codes[2]]
-        assert total.item() == pytest.approx(scored.logprob[prompt, column].item(), abs=1e-5)
+        (prefixes[0], sizes[1]),
+        (prefixes[1], sizes[2]),
+    ], "SIDs that begin alike share a row"
+    for row, (place, codes) in enumerate(zip(scored.place.tolist(), sids, strict=True)):
+        of_sid = zip(scored.levels, scored.rows, codes, strict=True)
+        total = sum(level[rows[row], code] for level, rows, code in of_sid)
+        assert total.item() == pytest.approx(scored.logprob[divmod(place, 3)].item(), abs=1e-5)
     alone = score(trained.generator, trained.trie, [prompts[2]], leaves[2:3])
     torch.testing.assert_close(alone.logprob[0], scored.logprob[2], atol=1e-5, rtol=0)
 

@@ -1,7 +1,8 @@
 """Log-probabilities of given SIDs, with gradients: one reading of a prompt, two passes for all.
 
-They equal those of a beam search over the same reading. Shapes: `Q` prompts, `M` places of a group,
-`R` places that are taken, `K_l` codes of level `l`.
+They equal those of a beam search over the same reading. SIDs of a prompt that begin alike share
+what is computed. Shapes: `Q` prompts, `M` places of a group, `R` places that are taken, `U_l`
+distinct prefixes of them at level `l` (`U_0 = Q`), `K_l` codes of level `l`.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ class Scored(NamedTuple):
 
     Attributes:
         logprob: of each SID, 0 at empty places, float32 `[Q, M]`.
-        levels: log-probabilities of all codes after each prefix on the way, float32 `[Q, K_1]`,
-            `[R, K_2]` and `[R, K_3]`.
-        place: which place of `[Q, M]`, counted row by row, each of the `R` prefixes has, int64
-            `[R]`.
+        levels: log-probabilities of all codes after each distinct prefix, float32 `[U_l, K_l]`.
+        rows: which of these each SID takes its code from, int64 `[R]` each.
+        place: which place of `[Q, M]`, counted row by row, each SID has, int64 `[R]`.
     """
 
     logprob: Tensor
-    levels: tuple[Tensor, Tensor, Tensor]
+    levels: tuple[Tensor, ...]
+    rows: tuple[Tensor, ...]
     place: Tensor
 
 
@@ -48,17 +49,20 @@ def score(
         leaves: positions of the SIDs in the trie, int64 `[Q, M]`; -1 is an empty place.
     """
     place = np.flatnonzero(leaves >= 0)
-    prompt = torch.from_numpy(place // leaves.shape[1])  # (R,)
     path = trie.path(leaves.reshape(-1)[place])  # (R, 3)
     codes = [torch.from_numpy(trie.codes[level][path[:, level]]) for level in range(LEVELS)]
-    state, first = policy.begin(prompts)
-    state, second = policy.append(state, prompt, codes[0])
-    _, third = policy.append(state, torch.arange(len(place)), codes[1])
-    logprob = (
-        first[prompt, codes[0]]
-        + second.gather(1, codes[1][:, None])[:, 0]
-        + third.gather(1, codes[2][:, None])[:, 0]
-    )
+    state, step = policy.begin(prompts)
+    row = place // leaves.shape[1]
+    levels, rows = [step], [torch.from_numpy(row)]
+    for level in range(LEVELS - 1):
+        # Of the SIDs that have a prefix in common the first one stands for all.
+        key = row * len(trie.codes[level]) + path[:, level]
+        _, first, shared = np.unique(key, return_index=True, return_inverse=True)
+        state, step = policy.append(state, torch.from_numpy(row[first]), codes[level][first])
+        row = shared.reshape(-1)
+        levels.append(step)
+        rows.append(torch.from_numpy(row))
+    taken = [of_level[r, code] for of_level, r, code in zip(levels, rows, codes, strict=True)]
     at = torch.from_numpy(place)
-    spread = torch.zeros(leaves.size).index_put((at,), logprob).view(leaves.shape)
-    return Scored(spread, (first, second, third), at)
+    spread = torch.zeros(leaves.size).index_put((at,), sum(taken, torch.zeros(())))
+    return Scored(spread.view(leaves.shape), tuple(levels), tuple(rows), at)

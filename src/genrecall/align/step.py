@@ -6,7 +6,8 @@ Shapes: `Q` searches of a step, `M` places of a group, `T` chosen SIDs drawn of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -89,15 +90,7 @@ class Roller:
     def _roll(self, count: int, rng: np.random.Generator) -> Rollout:
         config, outcomes = self._config, self._pages.outcomes
         searches = self._drawn_from[rng.integers(0, len(self._drawn_from), count)]
-        hidden = rng.random(count) < config.shopper_dropout
-        prompts = [
-            Prompt(prompt.text) if hide else prompt
-            for prompt, hide in zip(
-                (self._pages.prompts[search] for search in searches.tolist()),
-                hidden.tolist(),
-                strict=True,
-            )
-        ]
+        prompts = [self._forget(self._pages.prompts[s], rng) for s in searches.tolist()]
         generated = np.empty((count, 0), dtype=np.int64)
         if config.learn_from != "clicks":
             generated = sample(
@@ -115,6 +108,14 @@ class Roller:
         if self._own_reward is None or config.learn_from == "clicks":
             return rollout
         return self._rewarded(rollout, self._own_reward)
+
+    def _forget(self, prompt: Prompt, rng: np.random.Generator) -> Prompt:
+        """A prompt with some of what is known of its shopper left out, as in stage 3."""
+        if rng.random() < self._config.shopper_dropout:
+            return Prompt(prompt.text)
+        rate = 2.0 * self._config.history_dropout * rng.random()
+        kept = rng.random(len(prompt.history)) >= rate
+        return replace(prompt, history=tuple(compress(prompt.history, kept.tolist())))
 
     def _rewarded(self, rollout: Rollout, own_reward: OwnReward) -> Rollout:
         """The searches that a reward of the team's own was given for, with it."""
@@ -265,16 +266,16 @@ def _divergence(
     kept = (column < n_places) & generated[row, column.clamp(max=n_places - 1)]
     total = objective.kl_exact(scored.levels[0], apart.levels[0]).mean()
     for level in range(1, LEVELS):
-        of_prefix = objective.kl_exact(scored.levels[level][kept], apart.levels[level][kept])
-        total = total + of_prefix.mean()
+        of_prefix = objective.kl_exact(scored.levels[level], apart.levels[level])
+        total = total + of_prefix[scored.rows[level][kept]].mean()
     return total
 
 
 def _entropies(scored: Scored) -> Figures:
     with torch.no_grad():
         return {
-            f"entropy_{level + 1}": objective.entropy(logprobs).mean().item()
-            for level, logprobs in enumerate(scored.levels)
+            f"entropy_{level + 1}": objective.entropy(logprobs)[rows].mean().item()
+            for level, (logprobs, rows) in enumerate(zip(scored.levels, scored.rows, strict=True))
         }
 
 

@@ -143,6 +143,9 @@ class AlignConfig(Section):
     shopper_dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of the prompts that are anonymous though the shopper is known."""
 
+    history_dropout: float = Field(default=0.3, ge=0, le=0.5)
+    """Share of the items left out of a prompt's history, as in stage 3."""
+
     learning_rate: float = Field(default=2e-4, gt=0)
     """Peak rate of the dense weights, falling linearly to 5 % of it. Paper: 1e-6, for a language
     model of half a billion weights."""
