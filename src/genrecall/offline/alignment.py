@@ -6,13 +6,13 @@ the head is not paid for unseen. Shapes: `M` searches, `B` beams.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
 from genrecall.bundle import OpenBundle
-from genrecall.channels.base import Request
+from genrecall.channels.base import Ranking, Request
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.data.histories import shoppers_at
 from genrecall.data.shop_data import ShopData
@@ -22,7 +22,7 @@ from genrecall.evaluate.alignment import STAGE_3, Metrics, alignment_metrics
 from genrecall.evaluate.bootstrap import numbered
 from genrecall.evaluate.exposure import AT, exposure_measures, shown_in
 from genrecall.evaluate.figures import Measures
-from genrecall.evaluate.measures import candidates, recall, target_ranks
+from genrecall.evaluate.measures import Floats, IntArray, candidates, recall, target_ranks
 from genrecall.evaluate.metrics import RECALL_AT, K
 from genrecall.foundation.progress import RunLog
 from genrecall.offline.generated import answer_searches
@@ -54,7 +54,7 @@ def measure_alignment(
     if frame.height > most:
         frame = frame[np.linspace(0, frame.height - 1, most).round().astype(np.int64)]
     searches = Searches(frame)
-    requests = _requests(bundle, shop, searches, split)
+    requests = requests_of(shop, searches, split, shoppers=bundle.reads_shoppers)
     queries = [normalize(query) for query in searches.queries]
     found = {}
     for name, channel in channels.items():
@@ -82,27 +82,51 @@ def arm_measures(
         searches: `M` of them.
         requests: theirs.
     """
-    items = channel.items
     answers = answer_searches(channel, requests, K, _WIDTH)
-    shown = shown_in(searches, items.table.sid_of_item)
-    measures = dict(exposure_measures(answers.sids, shown))
-    measures[f"candidates@{_WIDTH}"] = candidates(answers.sids, items.postings.sizes, _WIDTH)
-    counted = np.array([len(rows) > 0 for rows in searches.positives])
-    chosen = np.flatnonzero(counted)
+    of_beams = beam_measures(channel, searches, answers.sids)
+    return {**of_beams, **recall_measures(searches, answers.rankings)}
+
+
+def beam_measures(channel: GenerativeChannel, searches: Searches, sids: IntArray) -> Measures:
+    """Measures of the first beams of each search: float64 `[M]`.
+
+    Args:
+        channel: has generated them.
+        searches: `M` of them.
+        sids: positions in the trie, best first, `[M, B]`.
+    """
+    items = channel.items
+    return {
+        **exposure_measures(sids, shown_in(searches, items.table.sid_of_item)),
+        f"candidates@{_WIDTH}": candidates(sids, items.postings.sizes, _WIDTH),
+    }
+
+
+def recall_measures(searches: Searches, rankings: Sequence[Ranking]) -> dict[str, Floats]:
+    """Recall of the items of each search: float64 `[M]`, NaN for one without a relevant item."""
+    chosen = np.flatnonzero([len(rows) > 0 for rows in searches.positives]).tolist()
     ranks = target_ranks(
-        [answers.rankings[search].rows for search in chosen],
+        [rankings[search].rows for search in chosen],
         [searches.positives[search] for search in chosen],
     )
+    measures = {f"recall@{k}": np.full(len(searches), np.nan) for k in RECALL_AT}
     for k in RECALL_AT:
-        measures[f"recall@{k}"] = np.full(len(searches), np.nan)
         measures[f"recall@{k}"][chosen] = recall(ranks, k)
     return measures
 
 
-def _requests(
-    bundle: OpenBundle, shop: ShopData, searches: Searches, split: SplitName
+def requests_of(
+    shop: ShopData, searches: Searches, split: SplitName, *, shoppers: bool
 ) -> DistinctRequests:
-    if not bundle.reads_shoppers:
+    """Searches of a split as requests.
+
+    Args:
+        shop: the searches, and who made them.
+        searches: some of the split.
+        split: of them.
+        shoppers: whether a generator reads who searched.
+    """
+    if not shoppers:
         return DistinctRequests([Request(query) for query in searches.queries])
     known = shoppers_at(shop, searches, split, length=HISTORY)
     return DistinctRequests(

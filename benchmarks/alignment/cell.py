@@ -1,0 +1,229 @@
+"""One cell: align from stage 3 on, keep what serves by validation searches, measure on test ones.
+
+A cell that is finished with the same settings is read; an interrupted one goes on where it stopped.
+Measures of each test search are kept, so that tables pair them search by search. Shapes: `M` test
+searches, `R` of them whose items are ranked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from benchmarks.alignment.cells import START, Cell
+from benchmarks.alignment.worlds import World
+from genrecall import __version__
+from genrecall.align.compact import CompactLearner
+from genrecall.align.pages import Pages, logged_pages
+from genrecall.align.trainer import train_arm
+from genrecall.bundle import OpenBundle, assemble
+from genrecall.channels.base import Ranking
+from genrecall.channels.config import ChannelsConfig
+from genrecall.channels.generative import GenerativeChannel
+from genrecall.data.load import load_shop
+from genrecall.data.shop_data import ShopData
+from genrecall.data.shoppers import HISTORY
+from genrecall.data.tables import Searches
+from genrecall.evaluate.bootstrap import numbered
+from genrecall.evaluate.exposure import AT
+from genrecall.evaluate.metrics import K
+from genrecall.foundation.artifact import content_hash, write_json
+from genrecall.foundation.progress import FileLog, RunLog
+from genrecall.funnel.config import FusionConfig
+from genrecall.funnel.weights import cross_fitted_fusion
+from genrecall.generator.compact.generator import CompactGenerator
+from genrecall.learning.checkpoint import Checkpoints
+from genrecall.offline.alignment import beam_measures, recall_measures, requests_of
+from genrecall.offline.requests import DistinctRequests
+
+_STAGES: Final = ("data", "embed", "quantize", "generator")
+
+Measured = dict[str, NDArray[np.float64]]
+"""By measure a value for each test search, NaN where it has nothing to count, `[M]`; of items only
+for the first `R` searches, the rest NaN."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How cells are trained and measured.
+
+    Attributes:
+        base: settings that all arms share.
+        validation: searches to choose the best weights by, at most.
+        test: searches measured, at most.
+        ranked: searches whose items are ranked, at most.
+    """
+
+    base: Mapping[str, Any]
+    validation: int
+    test: int
+    ranked: int
+
+
+class Bench:
+    """What all cells of a world and a seed share.
+
+    Args:
+        world: with its stage 3 trained.
+        seed: of it.
+        plan: how cells are trained and measured.
+    """
+
+    def __init__(self, world: World, seed: int, plan: Plan) -> None:
+        self.world, self.seed, self.plan = world, seed, plan
+        self._outputs = world.outputs(seed)
+
+    def finish(self, cell: Cell | None) -> Measured:
+        """Measures of a cell on the test searches; of stage 3 for None."""
+        config = None if cell is None else cell.config(self.plan.base)
+        facts = {
+            "version": __version__,
+            "cell": None if cell is None else cell.clicks_kept,
+            "config": config and config.model_dump(mode="json"),
+            "plan": [self.plan.validation, self.plan.test, self.plan.ranked],
+            "stages": [self._outputs.open_stage(name).digest for name in _STAGES],
+        }
+        name = START if cell is None else cell.name
+        path = self._outputs.folder / "cells" / f"{name}-{content_hash(facts)[:12]}.npz"
+        if path.is_file():
+            with np.load(path, allow_pickle=False) as kept:
+                return dict(kept)
+        measured = self._measure(self.start if cell is None else self._train(cell, path))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_suffix(".tmp.npz")
+        arrays: dict[str, Any] = dict(measured)
+        np.savez(scratch, **arrays)
+        scratch.replace(path)
+        return measured
+
+    @cached_property
+    def groups(self) -> NDArray[np.int64]:
+        """A number for the query of each test search, int64 `[M]`."""
+        return numbered(self._test.queries)
+
+    @cached_property
+    def log(self) -> RunLog:
+        """Where cells report to."""
+        return FileLog(self._outputs.folder / "cells.jsonl")
+
+    @cached_property
+    def _shop(self) -> ShopData:
+        return load_shop(self._outputs.open_stage("data"))
+
+    @cached_property
+    def _bundle(self) -> OpenBundle:
+        stages = {name: self._outputs.open_stage(name) for name in _STAGES}
+        return assemble(stages, channels=ChannelsConfig())
+
+    @cached_property
+    def start(self) -> CompactGenerator:
+        """Stage 3."""
+        generator = self._bundle.generative().generator
+        assert isinstance(generator, CompactGenerator)
+        return generator
+
+    @cached_property
+    def _test(self) -> Searches:
+        has = pl.col("impressions").list.len() > 0
+        frame = self._shop.searches.frame.filter((pl.col("split") == "test") & has)
+        if frame.height > self.plan.test:
+            at = np.linspace(0, frame.height - 1, self.plan.test).round().astype(np.int64)
+            frame = frame[at]
+        # Those whose items are ranked stand first.
+        return Searches(frame.sample(fraction=1.0, shuffle=True, seed=0))
+
+    @cached_property
+    def _requests(self) -> DistinctRequests:
+        return requests_of(self._shop, self._test, "test", shoppers=True)
+
+    @cached_property
+    def _ranked(self) -> tuple[Searches, DistinctRequests]:
+        searches = Searches(self._test.frame[: self.plan.ranked])
+        return searches, requests_of(self._shop, searches, "test", shoppers=True)
+
+    @cached_property
+    def _beside(self) -> dict[str, list[Ranking]]:
+        """What the other channels answer to the searches whose items are ranked."""
+        searches, _ = self._ranked
+        anonymous = requests_of(self._shop, searches, "test", shoppers=False)
+        return {
+            "bm25": anonymous.ask(self._bundle.lexical(), K),
+            "dense": anonymous.ask(self._bundle.dense(), K),
+        }
+
+    def _pages(self, split: Any, most: int | None) -> Pages:
+        sid_of_item = self.start.items.table.sid_of_item
+        return logged_pages(self._shop, split, sid_of_item, history=HISTORY, most=most)
+
+    @cached_property
+    def _training(self) -> Pages:
+        return self._pages("train", None)
+
+    @cached_property
+    def _validation(self) -> Pages:
+        return self._pages("validation", self.plan.validation)
+
+    def _train(self, cell: Cell, path: Path) -> CompactGenerator:
+        learner, config = CompactLearner(self.start), cell.config(self.plan.base)
+        pages = thin_clicks(self._training, cell.clicks_kept)
+        kept = Checkpoints(path.with_suffix(".checkpoints"), every=config.validate_every)
+        self.log.say(f"{self.world.name}, seed {self.seed}, {cell.name}")
+        went = train_arm(
+            learner,
+            pages,
+            self._validation,
+            config,
+            seed=self.seed,
+            checkpoints=kept,
+            log=self.log,
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path.with_suffix(".json"), went._asdict())
+        return learner.policy
+
+    def _measure(self, generator: CompactGenerator) -> Measured:
+        channel = GenerativeChannel(generator, self._bundle.channels.generative)
+        sids = channel.generate(self._requests.distinct, AT[-1]).leaves[self._requests.place]
+        measured = dict(beam_measures(channel, self._test, sids))
+        searches, requests = self._ranked
+        rankings = requests.ask(channel, K)
+        of_items = recall_measures(searches, rankings)
+        chosen = np.flatnonzero([len(rows) > 0 for rows in searches.positives]).tolist()
+        lists = self._beside | {"generative": rankings}
+        union = list(rankings)
+        crossed = cross_fitted_fusion(
+            {name: [of_all[search] for search in chosen] for name, of_all in lists.items()},
+            [searches.positives[search] for search in chosen],
+            K,
+            config=FusionConfig(),
+            groups=numbered([searches.queries[search] for search in chosen]),
+        )
+        for search, ranking in zip(chosen, crossed.rankings, strict=True):
+            union[search] = ranking
+        of_union = recall_measures(searches, union)
+        of_items |= {f"union {name}": values for name, values in of_union.items()}
+        rest = np.full(len(self._test) - len(searches), np.nan)
+        return measured | {name: np.concatenate([v, rest]) for name, v in of_items.items()}
+
+
+def thin_clicks(pages: Pages, kept: int) -> Pages:
+    """The same pages with the choices of one search in `kept`; the others show what they showed."""
+    if kept == 1:
+        return pages
+    frame = pages.searches.frame
+    stays = np.random.default_rng(kept).random(frame.height) < 1 / kept
+    thinned = frame.with_columns(
+        pl.when(pl.Series(stays))
+        .then(pl.col(name))
+        .otherwise(pl.col(name).list.head(0))
+        .alias(name)
+        for name in ("positives", "gains", "bought")
+    )
+    return Pages(pages.prompts, Searches(thinned), pages.sid_of_item, pages.prices)
