@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny_shop import COLORS, KINDS, SETTINGS, items, write_jsonl
+from tiny_shop import COLORS, KINDS, SETTINGS, items, searches, write_jsonl
 
 from genrecall.config import Config, load_config
 from genrecall.foundation.progress import SilentLog
@@ -66,17 +66,28 @@ def write_amazon(folder):
     )
 
 
+def write_simulated(folder):
+    folder.mkdir()
+    write_jsonl(folder / "items.jsonl", items())
+    write_jsonl(folder / "searches.jsonl", searches())
+    write_jsonl(folder / "users.jsonl", [{"user_id": "shopper-0", "gender": "female"}])
+
+
 WRITERS = {
+    "align.yaml": ("shop", write_simulated),
     "beauty.yaml": ("amazon_beauty", write_amazon),
     "games.yaml": ("amazon_games", write_amazon),
     "homedepot.yaml": ("homedepot", write_homedepot),
 }
 
 
+ALIGNED = {"steps": 2, "searches": 8, "validate_every": 1}
+
+
 def merged(values, changes):
     """Nested settings with some of them changed."""
     both = {
-        key: merged(values[key], change) if isinstance(change, dict) else change
+        key: merged(values.get(key, {}), change) if isinstance(change, dict) else change
         for key, change in changes.items()
     }
     return values | both
@@ -88,20 +99,25 @@ def test_every_example_has_a_data_set_here():
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_example_parses_without_the_environment(name, monkeypatch):
-    monkeypatch.delenv("GENRECALL_DATA", raising=False)
+    for variable in ("GENRECALL_DATA", "GENRECALL_SHOP"):
+        monkeypatch.delenv(variable, raising=False)
     file = load_config(EXAMPLES / name).data.items.file
     assert file.is_absolute()
-    assert "shared/data" in str(file)
+    assert ("runs/shop" if name == "align.yaml" else "shared/data") in str(file)
 
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_example_runs(name, tmp_path, monkeypatch):
     monkeypatch.setenv("GENRECALL_DATA", str(tmp_path))
+    monkeypatch.setenv("GENRECALL_SHOP", str(tmp_path / "shop"))
     folder, write = WRITERS[name]
     write(tmp_path / folder)
     example = load_config(EXAMPLES / name)
     # Its own settings, but trained for a moment only.
-    config = Config.model_validate(merged(example.model_dump(), SETTINGS))
+    changes = (
+        merged(SETTINGS, {"generator": {"align": ALIGNED}}) if name == "align.yaml" else SETTINGS
+    )
+    config = Config.model_validate(merged(example.model_dump(), changes))
     assert config.data == example.data
     result = run(config, Outputs(tmp_path / "run"), log=SilentLog())
     tables = json.loads((tmp_path / "run/stages/data/summary.json").read_text("utf-8"))["tables"]

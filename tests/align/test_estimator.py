@@ -112,8 +112,8 @@ def closed_form(policy, config):
 
 
 def plain_config(**settings):
-    plain = {"experts": 0, "scale": "none", "kl_weight": 0.0, "temperature": 1.0}
-    return AlignConfig(searches=32, group=4, **(plain | settings))
+    plain = {"experts": 0, "scale": "none", "kl_weight": 0.0, "temperature": 1.0, "anchor": 0.0}
+    return AlignConfig(searches=32, group=4, drawn="shown", **(plain | settings))
 
 
 def steps(policy, reference, config, count):
@@ -265,7 +265,7 @@ def test_flat_groups_are_drawn_again():
     settings = {"group": 2, "searches": 64}
     share = {}
     for redraw in (False, True):
-        config = AlignConfig(experts=0, redraw_flat=redraw, **settings)
+        config = AlignConfig(experts=0, redraw_flat=redraw, drawn="shown", **settings)
         rollout = Roller(policy, TRIE, PAGES, config).roll(np.random.default_rng(3))
         leaves = rollout.groups.leaves
         assert leaves.shape == (64, 2)
@@ -290,7 +290,7 @@ def learn(steps=25, **settings):
     """Probability of the SID that is clicked, after plain gradient descent."""
     policy = rare_policy()
     pages = pages_of({"impressions": [], "positives": [6], "bought": [False]})
-    config = AlignConfig(searches=1, group=8, kl_weight=0.0, **settings)
+    config = AlignConfig(searches=1, group=8, kl_weight=0.0, anchor=0.0, **settings)
     roller = Roller(policy, TRIE, pages, config)
     optimizer = torch.optim.SGD(policy.parameters(), lr=2.0)
     for step in range(steps):

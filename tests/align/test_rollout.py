@@ -170,4 +170,4 @@ def test_what_holds_of_all_groups(batch, count, group_size, inject, seed):
 def test_a_group_needs_a_generated_sid():
     with pytest.raises(ValueError, match="experts 4 leave no place for a generated SID"):
         AlignConfig(group=4, experts=4)
-    assert AlignConfig(group=4, experts=4, group_size="enlarged").batch == 64 * 4
+    assert AlignConfig(group=4, experts=4, group_size="enlarged").batch == 128 * 4

@@ -73,9 +73,9 @@ class Roller:
     ) -> None:
         self._policy, self._trie, self._pages, self._config = policy, trie, pages, config
         self._own_reward = own_reward
-        self._drawn_from = np.arange(len(pages))
-        if config.learn_from == "clicks":
-            self._drawn_from = np.flatnonzero(pages.outcomes.best >= Outcome.CLICKED)
+        chosen = config.drawn == "chosen" or config.learn_from == "clicks"
+        least = Outcome.CLICKED if chosen else Outcome.EXPOSED
+        self._drawn_from = np.flatnonzero(pages.outcomes.best >= least)
 
     def roll(self, rng: np.random.Generator) -> Rollout:
         """What a step learns from, by its chance."""

@@ -75,8 +75,13 @@ class AlignConfig(Section):
     steps: int = Field(default=0, ge=0)
     """Steps; 0, the default, aligns nothing. Paper: 1,000. Only where a log has impressions."""
 
-    searches: int = Field(default=64, ge=1)
-    """Searches of a step, each with a group. Paper: 512 rollouts, which are 64 groups of 8."""
+    searches: int = Field(default=128, ge=1)
+    """Searches of a step, each with a group. Paper: 512 rollouts, which are 64 groups of 8; twice
+    as many bring less noise into the first place."""
+
+    drawn: Literal["chosen", "shown"] = "chosen"
+    """Of which searches groups are made: `chosen`, those with a click or purchase, as in the paper,
+    whose stage 4 learns from the searches of stage 3; or `shown`, all that tell what was shown."""
 
     group: int = Field(default=8, ge=2)
     """SIDs `G` of a group. Paper: 8."""
@@ -122,8 +127,9 @@ class AlignConfig(Section):
     kl: Literal["exact", "k3"] = "exact"
     """`exact`: over all codes after each visited prefix; `k3`: estimated from the members."""
 
-    anchor: float = Field(default=0.0, ge=0)
-    """Weight of the cross entropy of SIDs that were chosen, beside the objective."""
+    anchor: float = Field(default=0.5, ge=0)
+    """Weight of the cross entropy of SIDs that were chosen, beside the objective. Paper: none.
+    Without it clicks are traded for exposures, which are ten times as many."""
 
     redraw_flat: bool = False
     """Replace groups whose rewards are all equal, which teach nothing, by groups of other searches
@@ -146,11 +152,11 @@ class AlignConfig(Section):
     history_dropout: float = Field(default=0.3, ge=0, le=0.5)
     """Share of the items left out of a prompt's history, as in stage 3."""
 
-    learning_rate: float = Field(default=2e-4, gt=0)
+    learning_rate: float = Field(default=1e-4, gt=0)
     """Peak rate of the dense weights, falling linearly to 5 % of it. Paper: 1e-6, for a language
     model of half a billion weights."""
 
-    embedding_learning_rate: float = Field(default=1e-3, gt=0)
+    embedding_learning_rate: float = Field(default=5e-4, gt=0)
     """Peak rate of the subword embeddings; only for family `compact`."""
 
     rewards: RewardConfig = RewardConfig()
