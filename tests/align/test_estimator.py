@@ -8,7 +8,8 @@ from torch import nn
 
 from genrecall.align.pages import Pages
 from genrecall.align.rewards import ladder
-from genrecall.align.step import Roller, step_loss
+from genrecall.align.roller import Roller
+from genrecall.align.step import step_loss
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.foundation.trie import Trie
 from genrecall.generator.align_config import AlignConfig
@@ -113,7 +114,7 @@ def closed_form(policy, config):
 
 def plain_config(**settings):
     plain = {"experts": 0, "scale": "none", "kl_weight": 0.0, "temperature": 1.0, "anchor": 0.0}
-    return AlignConfig(searches=32, group=4, drawn="shown", **(plain | settings))
+    return AlignConfig(searches=32, group=4, **(plain | settings))
 
 
 def steps(policy, reference, config, count):
@@ -251,7 +252,7 @@ def test_the_cross_entropy_is_that_of_what_was_chosen():
     chosen = [torch.tensor([3]), torch.tensor([2, 6])]
     (rollout, of_clicks), *_ = steps(policy, policy, plain_config(learn_from="clicks"), 1)
     every = [
-        -policy.every(int(prompt.text))[chosen[int(prompt.text)]] for prompt in rollout.prompts
+        -policy.every(int(prompt.text))[chosen[int(prompt.text)]] for prompt in rollout.anchors
     ]
     torch.testing.assert_close(of_clicks.loss, torch.cat(every).mean())
     (_, without), *_ = steps(policy, policy, plain_config(), 1)
@@ -265,7 +266,7 @@ def test_flat_groups_are_drawn_again():
     settings = {"group": 2, "searches": 64}
     share = {}
     for redraw in (False, True):
-        config = AlignConfig(experts=0, redraw_flat=redraw, drawn="shown", **settings)
+        config = AlignConfig(experts=0, redraw_flat=redraw, **settings)
         rollout = Roller(policy, TRIE, PAGES, config).roll(np.random.default_rng(3))
         leaves = rollout.groups.leaves
         assert leaves.shape == (64, 2)

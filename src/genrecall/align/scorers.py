@@ -11,8 +11,8 @@ search:
 its SIDs, or null where there is none. A service is sent `{"searches": question}` by POST and
 answers `{"rewards": answer}`.
 
-What does not answer rightly is a failure: the search is skipped and counted, never rewarded by
-chance.
+What does not answer rightly is a failure: the search is skipped and counted (`without_reward` of a
+step's figures, since the start), never rewarded by chance.
 """
 
 from __future__ import annotations

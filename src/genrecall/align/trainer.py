@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, distributed, nn
 
 from genrecall.align.pages import Pages
+from genrecall.align.roller import Roller, Rollout
 from genrecall.align.scorers import own_reward
-from genrecall.align.step import Figures, Roller, Rollout, step_loss
+from genrecall.align.step import Figures, step_loss
 from genrecall.align.validation import Measured, Validation, as_tensor, mean_gain
 from genrecall.evaluate.alignment import collapses
 from genrecall.evaluate.exposure import MEASURES
@@ -138,6 +139,8 @@ def train_arm(
     for step in range(first, config.steps):
         rollout = roller.roll(np.random.default_rng([seed, CHANCE, step, rank()]))
         figures = _learn(learner, optimizer, rollout, config, step)
+        if own is not None:
+            figures["without_reward"] = float(own.failures)
         window.append(figures)
         shown = {key: figures[key] for key in _SHOWN if key in figures}
         progress.update(config.batch, **shown)
@@ -157,8 +160,7 @@ def _learn(
 ) -> Figures:
     """Follow the gradients of a rollout; figures of the last inner step."""
     found, old = None, None
-    # Where no reward was given there is nothing to learn.
-    for _ in range(config.inner_steps if rollout.prompts else 0):
+    for _ in range(0 if rollout.is_empty else config.inner_steps):
         found = step_loss(
             learner.policy, learner.reference, learner.policy.items.trie, rollout, config, old
         )
@@ -166,8 +168,7 @@ def _learn(
         optimizer.step(found.loss, step)
     if found is None and launched() > 1:  # the other processes wait for gradients
         optimizer.step(_nothing(learner.weights), step)
-    skipped = 1.0 - len(rollout.prompts) / config.searches
-    return {"skipped": skipped} | (found.figures if found else {})
+    return {} if found is None else found.figures
 
 
 def _nothing(weights: nn.Module) -> Tensor:

@@ -79,10 +79,6 @@ class AlignConfig(Section):
     """Searches of a step, each with a group. Paper: 512 rollouts, which are 64 groups of 8; twice
     as many bring less noise into the first place."""
 
-    drawn: Literal["chosen", "shown"] = "chosen"
-    """Of which searches groups are made: `chosen`, those with a click or purchase, as in the paper,
-    whose stage 4 learns from the searches of stage 3; or `shown`, all that tell what was shown."""
-
     group: int = Field(default=8, ge=2)
     """SIDs `G` of a group. Paper: 8."""
 
@@ -128,8 +124,9 @@ class AlignConfig(Section):
     """`exact`: over all codes after each visited prefix; `k3`: estimated from the members."""
 
     anchor: float = Field(default=0.5, ge=0)
-    """Weight of the cross entropy of SIDs that were chosen, beside the objective. Paper: none.
-    Without it clicks are traded for exposures, which are ten times as many."""
+    """Weight of the cross entropy of SIDs that were chosen, in as many searches beside those of the
+    groups. Paper: none. Without it clicks are traded for exposures, which are ten times as
+    many."""
 
     redraw_flat: bool = False
     """Replace groups whose rewards are all equal, which teach nothing, by groups of other searches

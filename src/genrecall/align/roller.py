@@ -1,0 +1,173 @@
+"""Draws what a step learns from: groups of generated SIDs, and SIDs that were chosen.
+
+Shapes: `Q` searches with a group, `M` places of a group, `A` searches of the anchor, `T` chosen
+SIDs drawn of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import compress
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from genrecall.align import objective
+from genrecall.align.pages import Pages
+from genrecall.align.rewards import Outcome, draw_experts
+from genrecall.align.rollout import Groups, form_groups
+from genrecall.align.scorers import OwnReward
+from genrecall.decode.sample import sample
+from genrecall.foundation.trie import Trie
+from genrecall.generator.align_config import AlignConfig
+from genrecall.generator.base import Policy
+from genrecall.generator.prompts import Prompt
+from genrecall.learning.processes import launched, rank
+
+_REDRAWS: Final = 3  # times that flat groups are replaced; those of the last time stay
+_TARGETS: Final = 2  # chosen SIDs that are drawn of a search, as in stage 3
+
+_Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Rollout:
+    """What a step learns from.
+
+    Attributes:
+        prompts: of the groups, `[Q]`.
+        groups: one of each.
+        anchors: prompts of searches with a choice, `[A]`.
+        chosen: what was chosen in them; -1 where there are fewer, int64 `[A, T]`.
+    """
+
+    prompts: Sequence[Prompt]
+    groups: Groups
+    anchors: Sequence[Prompt]
+    chosen: _Index
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to learn from."""
+        return not self.prompts and not self.anchors
+
+
+class Roller:
+    """Rolls out groups from the weights as they are.
+
+    Args:
+        policy: what is trained.
+        trie: the SIDs in use.
+        pages: to draw searches from.
+        config: of the groups.
+        own_reward: instead of the ladder; None for that.
+    """
+
+    def __init__(
+        self,
+        policy: Policy[Any],
+        trie: Trie,
+        pages: Pages,
+        config: AlignConfig,
+        own_reward: OwnReward | None = None,
+    ) -> None:
+        self._policy, self._trie, self._pages, self._config = policy, trie, pages, config
+        self._own_reward = own_reward
+        best = pages.outcomes.best
+        self._shown = np.flatnonzero(best >= Outcome.EXPOSED)
+        self._with_choice = np.flatnonzero(best >= Outcome.CLICKED)
+
+    def roll(self, rng: np.random.Generator) -> Rollout:
+        """What a step learns from, by its chance; of several processes, this one's share."""
+        config = self._config
+        count = len(range(rank(), config.searches, launched()))
+        prompts, groups = self._groups(count if config.learn_from != "clicks" else 0, rng)
+        for _ in range(_REDRAWS if config.redraw_flat else 0):
+            flat = flat_groups(groups)
+            if not flat.any():
+                break
+            prompts, groups = _replace(prompts, groups, flat, *self._groups(int(flat.sum()), rng))
+        anchored = config.learn_from == "clicks" or config.anchor
+        return Rollout(prompts, groups, *self._anchors(count if anchored else 0, rng))
+
+    def _groups(self, count: int, rng: np.random.Generator) -> tuple[list[Prompt], Groups]:
+        """Groups of `count` searches; fewer where a reward of the team's own is missing."""
+        config = self._config
+        searches = _draw(self._shown, count, rng)
+        prompts = [self._forget(search, rng) for search in searches.tolist()]
+        generated = np.empty((0, config.group), dtype=np.int64)
+        if prompts:
+            generated = sample(
+                self._policy,
+                self._trie,
+                self._policy.read(prompts),
+                size=config.group,
+                rng=rng,
+                temperature=config.temperature,
+                distinct=config.distinct,
+            ).leaves
+        groups = form_groups(generated, searches, self._pages.outcomes, config, rng)
+        if self._own_reward is None or not prompts:
+            return prompts, groups
+        queries = [prompt.text for prompt in prompts]
+        rewards = self._own_reward(queries, groups.leaves, groups.outcome)
+        answered = np.flatnonzero(~np.isnan(rewards).any(axis=1))
+        return [prompts[search] for search in answered.tolist()], _take(
+            groups._replace(rewards=rewards), answered
+        )
+
+    def _anchors(self, count: int, rng: np.random.Generator) -> tuple[list[Prompt], _Index]:
+        searches = _draw(self._with_choice, count, rng)
+        chosen = draw_experts(self._pages.outcomes, searches, _TARGETS, rng, least=Outcome.CLICKED)
+        return [self._forget(search, rng) for search in searches.tolist()], chosen
+
+    def _forget(self, search: int, rng: np.random.Generator) -> Prompt:
+        """A search's prompt with some of what is known of its shopper left out, as in stage 3."""
+        prompt = self._pages.prompts[search]
+        if rng.random() < self._config.shopper_dropout:
+            return Prompt(prompt.text)
+        rate = 2.0 * self._config.history_dropout * rng.random()
+        kept = rng.random(len(prompt.history)) >= rate
+        return replace(prompt, history=tuple(compress(prompt.history, kept.tolist())))
+
+
+def flat_groups(groups: Groups) -> NDArray[np.bool_]:
+    """Groups that teach nothing, since all their rewards are equal: bool `[Q]`."""
+    if not len(groups.leaves):
+        return np.empty(0, dtype=np.bool_)
+    found: NDArray[np.bool_] = objective.flat(
+        torch.from_numpy(groups.rewards), torch.from_numpy(groups.there)
+    ).numpy()
+    return found
+
+
+def _draw(searches: _Index, count: int, rng: np.random.Generator) -> _Index:
+    """Some of the searches, with replacement; none where there are none."""
+    return searches[rng.integers(0, max(len(searches), 1), count if len(searches) else 0)]
+
+
+def _take(groups: Groups, rows: _Index) -> Groups:
+    """Some of the groups."""
+    taken: dict[str, Any] = {name: values[rows] for name, values in groups._asdict().items()}
+    return Groups(**taken)
+
+
+def _replace(
+    prompts: list[Prompt],
+    groups: Groups,
+    which: NDArray[np.bool_],
+    new_prompts: list[Prompt],
+    new: Groups,
+) -> tuple[list[Prompt], Groups]:
+    """The same with some groups replaced by others, as far as there are so many."""
+    at = np.flatnonzero(which)[: len(new_prompts)]
+    patched = list(prompts)
+    for place, prompt in zip(at.tolist(), new_prompts, strict=True):
+        patched[place] = prompt
+    values: dict[str, Any] = {name: of_all.copy() for name, of_all in groups._asdict().items()}
+    for name, of_new in new._asdict().items():
+        values[name][at] = of_new
+    return patched, Groups(**values)
