@@ -83,15 +83,16 @@ class Roller:
     def roll(self, rng: np.random.Generator) -> Rollout:
         """What a step learns from, by its chance; of several processes, this one's share."""
         config = self._config
-        count = len(range(rank(), config.searches, launched()))
-        prompts, groups = self._groups(count if config.learn_from != "clicks" else 0, rng)
+        count = 0 if config.learn_from == "clicks" else _share(config.searches)
+        prompts, groups = self._groups(count, rng)
         for _ in range(_REDRAWS if config.redraw_flat else 0):
             flat = flat_groups(groups)
             if not flat.any():
                 break
             prompts, groups = _replace(prompts, groups, flat, *self._groups(int(flat.sum()), rng))
         anchored = config.learn_from == "clicks" or config.anchor
-        return Rollout(prompts, groups, *self._anchors(count if anchored else 0, rng))
+        anchors = self._anchors(_share(config.anchor_searches) if anchored else 0, rng)
+        return Rollout(prompts, groups, *anchors)
 
     def _groups(self, count: int, rng: np.random.Generator) -> tuple[list[Prompt], Groups]:
         """Groups of `count` searches; fewer where a reward of the team's own is missing."""
@@ -142,6 +143,11 @@ def flat_groups(groups: Groups) -> NDArray[np.bool_]:
         torch.from_numpy(groups.rewards), torch.from_numpy(groups.there)
     ).numpy()
     return found
+
+
+def _share(searches: int) -> int:
+    """How many of a step's searches this process takes."""
+    return len(range(rank(), searches, launched()))
 
 
 def _draw(searches: _Index, count: int, rng: np.random.Generator) -> _Index:

@@ -124,9 +124,12 @@ class AlignConfig(Section):
     """`exact`: over all codes after each visited prefix; `k3`: estimated from the members."""
 
     anchor: float = Field(default=0.5, ge=0)
-    """Weight of the cross entropy of SIDs that were chosen, in as many searches beside those of the
-    groups. Paper: none. Without it clicks are traded for exposures, which are ten times as
-    many."""
+    """Weight of the cross entropy of SIDs that were chosen, beside the objective. Paper: none.
+    Without it clicks are traded for exposures, which are ten times as many."""
+
+    anchor_searches: int = Field(default=256, ge=1)
+    """Searches of a step whose choices the anchor takes, beside those of the groups; they cost a
+    fraction of a group."""
 
     redraw_flat: bool = False
     """Replace groups whose rewards are all equal, which teach nothing, by groups of other searches
@@ -170,7 +173,9 @@ class AlignConfig(Section):
 
     @property
     def batch(self) -> int:
-        """SIDs of a step."""
+        """SIDs that a step generates, or learns from where it generates none."""
+        if self.learn_from == "clicks":
+            return self.anchor_searches
         return self.searches * self.group
 
     @property
