@@ -7,6 +7,7 @@ searches, `R` of them whose items are ranked.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,7 +48,8 @@ _STAGES: Final = ("data", "embed", "quantize", "generator")
 
 Measured = dict[str, NDArray[np.float64]]
 """By measure a value for each test search, NaN where it has nothing to count, `[M]`; of items only
-for the first `R` searches, the rest NaN."""
+for the first `R` searches, the rest NaN. `seconds` is the processor time of the training, the same
+for all; that of an interrupted cell is of its last part."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,11 @@ class Bench:
         if path.is_file():
             with np.load(path, allow_pickle=False) as kept:
                 return dict(kept)
-        measured = self._measure(self.start if cell is None else self._train(cell, path))
+        began = time.process_time()
+        generator = self.start if cell is None else self._train(cell, path)
+        seconds = time.process_time() - began if cell else 0.0
+        measured = self._measure(generator)
+        measured["seconds"] = np.full(len(self._test), seconds)
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_suffix(".tmp.npz")
         arrays: dict[str, Any] = dict(measured)

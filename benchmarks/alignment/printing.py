@@ -9,7 +9,7 @@ from benchmarks.alignment.tables import MEASURES
 from benchmarks.figures import say_all, say_figure
 from benchmarks.markdown import markdown_table
 
-_SHOWN: Final = (*MEASURES[:8], "recall@100", "recall@1000", "union recall@100")
+_SHOWN: Final = (*MEASURES[:8], *MEASURES[9:13])
 
 
 def as_markdown(result: Mapping[str, Any]) -> str:
@@ -24,10 +24,15 @@ def as_markdown(result: Mapping[str, Any]) -> str:
 
 def _table(rows: Mapping[str, Mapping[str, Any]], sign: str) -> list[str]:
     shown = [m for m in _SHOWN if any(m in figures for figures in rows.values())]
+    times = not sign
     return markdown_table(
-        ["", *shown],
+        ["", *shown, *(["seconds"] if times else [])],
         (
-            [name, *(say_figure(figures.get(measure), sign) for measure in shown)]
+            [
+                name,
+                *(say_figure(figures.get(measure), sign) for measure in shown),
+                *([f"{figures['seconds']['value']:.0f}"] if times else []),
+            ]
             for name, figures in rows.items()
         ),
     )
