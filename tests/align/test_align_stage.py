@@ -15,8 +15,10 @@ from genrecall.data.tables import Catalog
 from genrecall.foundation.progress import SilentLog
 from genrecall.generator.load import ALIGN
 from genrecall.pipeline.evaluate import evaluate_bundle
+from genrecall.pipeline.inputs import StageInputs
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
+from genrecall.pipeline.stages import STAGES
 
 ALIGNED = {
     "steps": 6,
@@ -126,6 +128,21 @@ def test_a_new_setting_of_the_alignment_trains_nothing_before_it(tmp_path):
     run(config_of(tmp_path), outputs, log=SilentLog(), last="align")
     again = run(config_of(tmp_path, kl_weight=0.5), outputs, log=SilentLog(), last="align")
     assert again.ran == ("align",)
+
+
+def test_it_is_handed_no_test_search(tmp_path):
+    outputs = Outputs(tmp_path / "run")
+    config = config_of(tmp_path)
+    run(config, outputs, log=SilentLog(), last="generator")
+    stage = next(stage for stage in STAGES if stage.name == ALIGN)
+    inputs = StageInputs(
+        stage.declared(config),
+        config,
+        {s.name: outputs.open_stage(s.name) for s in STAGES[:4]},
+        log=SilentLog(),
+        log_file=outputs.log,
+    )
+    assert set(inputs.data.searches.frame["split"]) == {"train", "validation"}
 
 
 def test_a_log_without_impressions_is_not_aligned_and_says_so(tmp_path):

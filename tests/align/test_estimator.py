@@ -10,6 +10,7 @@ from genrecall.align.pages import Pages
 from genrecall.align.rewards import ladder
 from genrecall.align.roller import Roller
 from genrecall.align.step import step_loss
+from genrecall.foundation.errors import DataError
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.foundation.trie import Trie
 from genrecall.generator.align_config import AlignConfig
@@ -76,7 +77,8 @@ def random_policy(prompts=2, seed=0):
 def pages_of(*searches):
     """Pages of catalogs with one item a SID; the prompt is the number of the search."""
     prompts = [Prompt(str(number)) for number in range(len(searches))]
-    return Pages(prompts, searches_of(list(searches)), np.arange(len(SIDS)))
+    rows = [{"split": "train"} | search for search in searches]
+    return Pages(prompts, searches_of(rows), np.arange(len(SIDS)))
 
 
 PAGES = pages_of(
@@ -259,6 +261,15 @@ def test_the_cross_entropy_is_that_of_what_was_chosen():
     (_, anchored), *_ = steps(policy, policy, plain_config(anchor=0.5), 1)
     cross_entropy = anchored.figures["cross_entropy"]
     assert anchored.loss.item() == pytest.approx(without.loss.item() + 0.5 * cross_entropy)
+
+
+@pytest.mark.parametrize("split", ["validation", "test", None])
+def test_a_reward_that_knows_more_than_the_training_searches_is_refused(split):
+    seen = {"impressions": [0], "positives": [0], "bought": [False]}
+    planted = pages_of(seen, seen | {"split": split})
+    told = rf"^leak: search 1 of those .* is of the split {split!r}; a reward may know training"
+    with pytest.raises(DataError, match=told):
+        Roller(random_policy(), TRIE, planted, plain_config())
 
 
 def test_flat_groups_are_drawn_again():

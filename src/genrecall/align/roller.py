@@ -21,6 +21,7 @@ from genrecall.align.rewards import Outcome, draw_experts
 from genrecall.align.rollout import Groups, form_groups
 from genrecall.align.scorers import OwnReward
 from genrecall.decode.sample import sample
+from genrecall.foundation.errors import DataError
 from genrecall.foundation.trie import Trie
 from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.base import Policy
@@ -64,6 +65,9 @@ class Roller:
         pages: to draw searches from.
         config: of the groups.
         own_reward: instead of the ladder; None for that.
+
+    Raises:
+        DataError: a search is of another split than the training: its reward would be learned from.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Roller:
     ) -> None:
         self._policy, self._trie, self._pages, self._config = policy, trie, pages, config
         self._own_reward = own_reward
+        _refuse_leak(pages)
         best = pages.outcomes.best
         self._shown = np.flatnonzero(best >= Outcome.EXPOSED)
         self._with_choice = np.flatnonzero(best >= Outcome.CLICKED)
@@ -133,6 +138,17 @@ class Roller:
         rate = 2.0 * self._config.history_dropout * rng.random()
         kept = rng.random(len(prompt.history)) >= rate
         return replace(prompt, history=tuple(compress(prompt.history, kept.tolist())))
+
+
+def _refuse_leak(pages: Pages) -> None:
+    splits = pages.searches.frame["split"]
+    leaks = np.flatnonzero((splits != "train").fill_null(True).to_numpy())
+    if len(leaks):
+        raise DataError(
+            f"leak: search {int(leaks[0]):,} of those that rewards are taken from is of the split "
+            f"{splits[int(leaks[0])]!r}; a reward may know training searches only. Take them by "
+            "`logged_pages(shop, 'train', …)`."
+        )
 
 
 def flat_groups(groups: Groups) -> NDArray[np.bool_]:
