@@ -32,7 +32,7 @@ class Cell:
         return AlignConfig.model_validate({"steps": 400} | dict(base) | dict(self.settings))
 
 
-EQUAL_TIME: Final = {"anchor_searches": 512}
+EQUAL_TIME: Final = {"anchor_searches": 800}
 """More of stage 3 for the time of EG-GRPO: without groups a step takes so many searches; the table
 shows the seconds."""
 
