@@ -1,6 +1,12 @@
 """Stage `align` in whole runs: both families, controls, resume, and what is read."""
 
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import polars as pl
@@ -104,22 +110,32 @@ def test_items_that_come_later_are_seen_as_before(aligned):
     assert np.array_equal(grown.generative().items.views, again.views)
 
 
-def test_an_interrupted_alignment_ends_in_the_same_weights(tmp_path):
+def test_a_killed_alignment_ends_in_the_same_weights(tmp_path):
+    """SIGKILL between two checkpoints; the resumed run ends in the same bytes."""
+    longer = {"steps": 120, "validate_every": 20, "controls": []}
+    config = config_of(tmp_path, **longer)
     whole, cut = Outputs(tmp_path / "whole"), Outputs(tmp_path / "cut")
-    config = config_of(tmp_path)
+    run(config, whole, log=SilentLog(), last="generator")
+    shutil.copytree(whole.folder, cut.folder)
     run(config, whole, log=SilentLog(), last="align")
-
-    class Interrupted(KeptLog):
-        def event(self, name, **figures):
-            super().event(name, **figures)
-            if name == "align" and figures["step"] == 6:
-                raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run(config, cut, log=Interrupted(), last="align")
+    command = "import sys; from genrecall.cli.app import main; main(sys.argv[1:])"
+    arguments = ["run", str(tmp_path / "shop.yaml"), "--out", str(cut.folder), "--to", "align"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", command, *arguments],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not list(cut.checkpoints.glob("*/eg_grpo_k2.safetensors")):
+        assert process.poll() is None, "the run ended before it was killed"
+        assert time.monotonic() < deadline, "no checkpoint was written"
+        time.sleep(0.002)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
     log = KeptLog()
     run(config, cut, log=log, last="align")
-    assert any("eg_grpo_k2: resumes at step 4" in line for line in log.said)
+    assert any("eg_grpo_k2: resumes at step" in line for line in log.said)
     assert cut.open_stage("align").digest == whole.open_stage("align").digest
 
 
