@@ -7,6 +7,7 @@ searches, `R` of them whose items are ranked.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -107,6 +108,7 @@ class Bench:
         arrays: dict[str, Any] = dict(measured)
         np.savez(scratch, **arrays)
         scratch.replace(path)
+        shutil.rmtree(path.with_suffix(".checkpoints"), ignore_errors=True)
         return measured
 
     @cached_property

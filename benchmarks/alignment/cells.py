@@ -70,23 +70,13 @@ _CHANGES: Final[Mapping[str, Mapping[str, Any]]] = {
     "redraw_flat": {"redraw_flat": True},
 }
 
-OPTIONS: Final = tuple(
-    Cell(name, {**ARMS["eg_grpo_k2"], **changes}) for name, changes in _CHANGES.items()
+OPTIONS: Final = (
+    Cell("eg_grpo_k2", ARMS["eg_grpo_k2"]),
+    *(Cell(name, {**ARMS["eg_grpo_k2"], **changes}) for name, changes in _CHANGES.items()),
 )
-"""Each option alone, at equal steps. Ratios differ from a second step on the same groups on, so
-those four take two."""
+"""EG-GRPO, and each option alone. Two of the ratios differ only from a second step on the same
+groups on, so those four take two, and are to be compared with `expert_ratio old_policy`."""
 
 TABLES: Final = {"paper": PAPER, "sparsity": SPARSITY, "options": OPTIONS}
-
-SEARCHED: Final = tuple(
-    {name: value}
-    for name, values in {
-        "learning_rate": (5e-5, 2e-4),
-        "kl_weight": (0.03, 0.3),
-        "temperature": (1.5,),
-    }.items()
-    for value in values
-)
-"""What every arm of the paper's table is tried with, beside the settings that all share."""
 
 START: Final = STAGE_3

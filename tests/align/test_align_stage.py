@@ -12,12 +12,13 @@ import numpy as np
 import polars as pl
 import pytest
 from kept_log import KeptLog
-from tiny_shop import SETTINGS, searches, write_jsonl, write_shop
+from tiny_shop import LM, SETTINGS, items, searches, write_jsonl, write_shop
 
 from genrecall.bundle import open_bundle
 from genrecall.channels.base import Request
 from genrecall.config import load_config
 from genrecall.data.tables import Catalog
+from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import SilentLog
 from genrecall.generator.load import ALIGN
 from genrecall.pipeline.evaluate import evaluate_bundle
@@ -33,13 +34,6 @@ ALIGNED = {
     "validate_every": 2,
     "learning_rate": 5e-3,
     "controls": ["grpo_k0", "more_sft"],
-}
-LM = {
-    "family": "lm",
-    "lm": {"vocabulary": 512, "device": "cpu"},
-    "item_to_sid": {"steps": 2, "batch": 16},
-    "query_to_sid": {"steps": 12, "batch": 32, "learning_rate": 3e-3},
-    "user_query_to_sid": {"steps": 4, "batch": 16},
 }
 FAMILIES = {"compact": {}, "lm": LM}
 
@@ -159,6 +153,15 @@ def test_it_is_handed_no_test_search(tmp_path):
         log_file=outputs.log,
     )
     assert set(inputs.data.searches.frame["split"]) == {"train", "validation"}
+
+
+def test_money_needs_prices(tmp_path):
+    config = config_of(tmp_path, rewards={"gmv": 1.0}, steps=1, controls=[])
+    run(config, Outputs(tmp_path / "priced"), log=SilentLog(), last="align")
+    rows = [row | {"price": None} for row in items()]
+    write_jsonl(tmp_path / "items.jsonl", rows)
+    with pytest.raises(ConfigError, match=r"gmv is 1, and no purchase .* has a price\. Map the"):
+        run(config, Outputs(tmp_path / "run"), log=SilentLog(), last="align")
 
 
 def test_a_log_without_impressions_is_not_aligned_and_says_so(tmp_path):

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from tiny_lm import as_generator, make_prompts
 from trained import TEXTS, load_trained
 
 from genrecall.align.compact import CompactLearner
 from genrecall.align.scoring import score
+from genrecall.decode.reference import ReferenceEngine
 from genrecall.decode.sample import sample
 from genrecall.generator.load import QUERY_TO_SID, USER_QUERY_TO_SID
 from genrecall.generator.prompts import Prompt
@@ -154,3 +156,21 @@ def test_queries_without_a_known_word_have_finite_scores_and_gradients(shop_run,
     assert all(torch.isfinite(grad).all() for grad in found.values())
     assert {"head", "code", "step"} <= reached(found)
     assert "project" not in reached(found)  # of no word it has no view
+
+
+@pytest.mark.parametrize("distinct", [False, True])
+def test_a_language_model_scores_and_draws_as_it_decodes(trained, distinct):
+    generator = as_generator(trained)
+    trie = generator.items.trie
+    prompts = [*make_prompts(5), Prompt(""), Prompt("☂☂☂")]
+    reading = generator.read(prompts)
+    beams = ReferenceEngine(generator, trie).search(reading, beam=12)
+    rng = np.random.default_rng(4)
+    drawn = sample(generator, trie, reading, size=6, rng=rng, distinct=distinct)
+    for found in (beams, drawn):
+        scored = score(generator, trie, prompts, found.leaves)
+        expected = torch.from_numpy(np.where(found.leaves >= 0, found.logprob, 0.0))
+        torch.testing.assert_close(scored.logprob.detach(), expected, atol=1e-4, rtol=0)
+    (gradient,) = torch.autograd.grad(scored.logprob.sum(), [trained.embedding])
+    assert gradient.isfinite().all()
+    assert gradient.ne(0).any()

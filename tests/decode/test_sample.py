@@ -258,7 +258,7 @@ def test_other_chance_draws_others():
     assert case.draw(20, seed=1).leaves.tolist() != case.draw(20, seed=2).leaves.tolist()
 
 
-@pytest.mark.parametrize(("distinct", "rows"), [(False, [64, 64]), (True, [6, 10])])
+@pytest.mark.parametrize(("distinct", "rows"), [(False, [5, 8]), (True, [6, 10])])
 def test_one_reading_and_two_passes_serve_all_members(distinct, rows):
     case = fixed_case()
     case.draw(32, distinct=distinct)

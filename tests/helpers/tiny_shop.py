@@ -40,6 +40,15 @@ SETTINGS = {
     "threads": 1,
 }
 
+LM = {
+    "family": "lm",
+    "lm": {"vocabulary": 512, "device": "cpu"},
+    "item_to_sid": {"steps": 2, "batch": 16},
+    "query_to_sid": {"steps": 12, "batch": 32, "learning_rate": 3e-3},
+    "user_query_to_sid": {"steps": 4, "batch": 16},
+}
+"""What of `SETTINGS["generator"]` is otherwise for a language model."""
+
 
 def items():
     rows = []

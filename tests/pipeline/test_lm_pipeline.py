@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_shop import SETTINGS, write_shop
+from tiny_shop import LM, SETTINGS, write_shop
 
 from genrecall.bundle import load
 from genrecall.channels.base import Request
@@ -12,14 +12,6 @@ from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import SilentLog
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
-
-LM = {
-    "family": "lm",
-    "lm": {"vocabulary": 512, "device": "cpu"},
-    "item_to_sid": {"steps": 2, "batch": 16},
-    "query_to_sid": {"steps": 12, "batch": 32, "learning_rate": 3e-3},
-    "user_query_to_sid": {"steps": 4, "batch": 16},
-}
 
 
 @pytest.fixture(scope="module")

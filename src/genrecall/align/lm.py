@@ -25,7 +25,8 @@ class LmLearner:
     """See `Learner`.
 
     Args:
-        generator: after its last supervised stage; it stays as it is.
+        generator: after its last supervised stage; its weights stay, on the device of the training
+            and in its precision.
         config: of the language model.
         seed: of adapters: same seed, same weights.
     """

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from genrecall.align.compact import CompactLearner
-from genrecall.align.pages import logged_pages
+from genrecall.align.pages import Pages, logged_pages
+from genrecall.align.rewards import Outcome
 from genrecall.align.trainer import Learner, train_arm
 from genrecall.data.shop_data import ShopData
 from genrecall.foundation.artifact import Artifact, Json, open_artifact, write_json, writing
+from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.work import Work
 from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.base import Generator
@@ -62,6 +64,7 @@ def run(
     validation = logged_pages(
         data, "validation", sid_of_item, history=history, most=config.validation_searches
     )
+    _check_prices(config, pages)
     work.log.say(f"  {len(pages):,} searches to learn from, {len(validation):,} to choose by")
     kept = Checkpoints(work.resumes_from, every=config.validate_every)
 
@@ -97,6 +100,15 @@ def _arms(config: AlignConfig) -> dict[str, AlignConfig]:
     """What is trained, by the folder of its weights."""
     controls = {f"{CONTROLS}/{name}": config.arm(name) for name in config.controls}
     return {ALIGNED: config, **controls}
+
+
+def _check_prices(config: AlignConfig, pages: Pages) -> None:
+    worth = pages.outcomes.worth[pages.outcomes.outcome == Outcome.BOUGHT]
+    if config.rewards.gmv and (worth == 1.0).all():
+        raise ConfigError(
+            f"generator.align.rewards.gmv is {config.rewards.gmv:g}, and no purchase of the "
+            "training searches has a price. Map the column `price` of the items, or set gmv to 0."
+        )
 
 
 def _reason_against(data: ShopData) -> str:

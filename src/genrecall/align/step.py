@@ -75,7 +75,8 @@ def step_loss(
         gain, clipped = _gain(scored.logprob, old, groups, config)
         divergence = _divergence(scored, apart, old, groups, config)
         loss = loss + config.kl_weight * divergence - gain
-        figures |= {"kl": divergence.item(), **clipped, **_entropies(scored), **describe(groups)}
+        entropies = _entropies(scored, groups)
+        figures |= {"kl": divergence.item(), **clipped, **entropies, **describe(groups)}
     return StepLoss(loss, now, {"loss": loss.item(), **figures})
 
 
@@ -130,10 +131,12 @@ def _divergence(
     return total
 
 
-def _entropies(scored: Scored) -> Figures:
+def _entropies(scored: Scored, groups: Groups) -> Figures:
+    """Of the codes after each prefix that was generated, in nats."""
+    kept = torch.from_numpy(groups.there & ~groups.expert).reshape(-1)[scored.place]
     with torch.no_grad():
         return {
-            f"entropy_{level + 1}": objective.entropy(logprobs)[rows].mean().item()
+            f"entropy_{level + 1}": objective.entropy(logprobs)[rows[kept]].mean().item()
             for level, (logprobs, rows) in enumerate(zip(scored.levels, scored.rows, strict=True))
         }
 

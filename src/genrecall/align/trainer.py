@@ -18,9 +18,8 @@ from genrecall.align.pages import Pages
 from genrecall.align.roller import Roller, Rollout
 from genrecall.align.scorers import own_reward
 from genrecall.align.step import Figures, step_loss
-from genrecall.align.validation import Measured, Validation, as_tensor, mean_gain
-from genrecall.evaluate.alignment import collapses
-from genrecall.evaluate.exposure import MEASURES
+from genrecall.align.validation import MEASURED, Measured, Validation, as_tensor, mean_gain
+from genrecall.evaluate.alignment import ENTROPY, collapses
 from genrecall.foundation.progress import Progress, RunLog, SilentLog
 from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.base import Policy
@@ -92,7 +91,7 @@ class _Kept(nn.Module):
         self.now = weights
         self.best = copy.deepcopy(weights).requires_grad_(False)
         self.register_buffer("best_point", torch.zeros((), dtype=torch.long))
-        blank = torch.full((points, len(MEASURES)), float("nan"), dtype=torch.float64)
+        blank = torch.full((points, len(MEASURED)), float("nan"), dtype=torch.float64)
         self.register_buffer("measured", blank)
 
 
@@ -160,14 +159,15 @@ def _learn(
 ) -> Figures:
     """Follow the gradients of a rollout; figures of the last inner step."""
     found, old = None, None
-    for _ in range(0 if rollout.is_empty else config.inner_steps):
-        found = step_loss(
-            learner.policy, learner.reference, learner.policy.items.trie, rollout, config, old
-        )
-        old = found.logprob if old is None else old
-        optimizer.step(found.loss, step)
-    if found is None and launched() > 1:  # the other processes wait for gradients
-        optimizer.step(_nothing(learner.weights), step)
+    for _ in range(config.inner_steps):
+        if not rollout.is_empty:
+            found = step_loss(
+                learner.policy, learner.reference, learner.policy.items.trie, rollout, config, old
+            )
+            old = found.logprob if old is None else old
+            optimizer.step(found.loss, step)
+        elif launched() > 1:  # the other processes wait for gradients, as often
+            optimizer.step(_nothing(learner.weights), step)
     return {} if found is None else found.figures
 
 
@@ -190,26 +190,28 @@ def _validate(
     kept: _Kept, point: int, found: Measured, points: list[int], config: AlignConfig, log: RunLog
 ) -> None:
     """Keep what was measured, and the weights if they are the best so far."""
-    kept.measured[point] = as_tensor(found, MEASURES)
+    kept.measured[point] = as_tensor(found)
     start = _measured(kept, 0)
     gain, best = mean_gain(found, start), mean_gain(_measured(kept, int(kept.best_point)), start)
-    if gain > best:
+    collapsed = collapses(found, start)
+    if gain > best and not collapsed:
         kept.best_point.fill_(point)
         kept.best.load_state_dict(kept.now.state_dict())
     shown = "  ".join(f"{name} {value:.4f}" for name, value in found.items())
     log.say(f"  {config.name} at step {points[point]:,}: {shown}")
     log.event(VALIDATED, arm=config.name, step=points[point], measured=found, gain=gain)
-    if collapses(found, start):
+    if collapsed:
+        fell = [f"{name} {start[name]:.4f} to {found[name]:.4f}" for name in ("clk@10", ENTROPY)]
         log.say(
-            f"  {config.name}: ALARM: exposure rises at the cost of clicks (clk@10 "
-            f"{start['clk@10']:.4f} to {found['clk@10']:.4f}). The weights before are kept; lower "
+            f"  {config.name}: ALARM: exposure rises at the cost of clicks or of entropy "
+            f"({', '.join(fell)}). These weights are not kept; lower "
             "generator.align.learning_rate, or raise kl_weight or experts."
         )
 
 
 def _measured(kept: _Kept, point: int) -> Measured:
     values = kept.measured[point].tolist()
-    return {name: v for name, v in zip(MEASURES, values, strict=True) if not np.isnan(v)}
+    return {name: v for name, v in zip(MEASURED, values, strict=True) if not np.isnan(v)}
 
 
 def _outcome(kept: _Kept, points: list[int]) -> Aligned:

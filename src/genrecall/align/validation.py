@@ -11,13 +11,17 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from genrecall.align.objective import entropy
 from genrecall.align.pages import Pages
 from genrecall.decode.reference import ReferenceEngine
-from genrecall.evaluate.alignment import COMPARED
-from genrecall.evaluate.exposure import AT, exposure_measures
+from genrecall.evaluate.alignment import COMPARED, ENTROPY
+from genrecall.evaluate.exposure import AT, MEASURES, exposure_measures
 from genrecall.generator.base import Generator
 
 _AT_ONCE: Final = 256  # prompts searched together: bounds the memory of the beams
+
+MEASURED: Final = (*MEASURES, ENTROPY)
+"""Names of what is measured, in the order of a checkpoint."""
 
 Measured = dict[str, float]
 """Means over the searches by measure."""
@@ -27,8 +31,8 @@ class Validation:
     """Measures a generator on the same searches again and again.
 
     Args:
+        generator: is measured with the weights that it has then.
         pages: the searches.
-        engine: searches as the channel does.
     """
 
     def __init__(self, generator: Generator[Any], pages: Pages) -> None:
@@ -37,21 +41,17 @@ class Validation:
 
     def __call__(self) -> Measured:
         """Means over the searches, with the weights as they are."""
-        leaves = np.concatenate(
-            [
-                self._engine.search(
-                    self._generator.read(self._pages.prompts[start : start + _AT_ONCE]),
-                    beam=AT[-1],
-                ).leaves
-                for start in range(0, len(self._pages), _AT_ONCE)
-            ]
-        )
-        found = exposure_measures(leaves, self._pages.shown)
+        leaves, entropies = [], []
+        for start in range(0, len(self._pages), _AT_ONCE):
+            reading = self._generator.read(self._pages.prompts[start : start + _AT_ONCE])
+            leaves.append(self._engine.search(reading, beam=AT[-1]).leaves)
+            entropies.append(entropy(reading.step).numpy())
+        found = exposure_measures(np.concatenate(leaves), self._pages.shown)
         return {
             name: float(np.nanmean(values))
             for name, values in found.items()
             if not np.isnan(values).all()
-        }
+        } | {ENTROPY: float(np.concatenate(entropies).mean())}
 
 
 def mean_gain(measured: Mapping[str, float], start: Mapping[str, float]) -> float:
@@ -64,6 +64,7 @@ def mean_gain(measured: Mapping[str, float], start: Mapping[str, float]) -> floa
     return float(np.mean(gains)) if gains else 0.0
 
 
-def as_tensor(measured: Mapping[str, float], names: tuple[str, ...]) -> torch.Tensor:
-    """Measures in a fixed order, for a checkpoint; NaN for what was not measured."""
-    return torch.tensor([measured.get(name, float("nan")) for name in names], dtype=torch.float64)
+def as_tensor(measured: Mapping[str, float]) -> torch.Tensor:
+    """What was measured in the order of `MEASURED`; NaN for what was not."""
+    values = [measured.get(name, float("nan")) for name in MEASURED]
+    return torch.tensor(values, dtype=torch.float64)

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from genrecall.decode.base import Beams
 from genrecall.foundation.errors import RequestError
-from genrecall.foundation.ragged import rank_in_run
+from genrecall.foundation.ragged import ragged_offsets, rank_in_run
 from genrecall.foundation.sid import LEVELS
 from genrecall.foundation.trie import Trie
 from genrecall.generator.base import Generator, Reading
+from genrecall.learning.sampling import draw_in_runs, running_sums
 
 _Index = NDArray[np.int64]
 _Floats = NDArray[np.float64]
@@ -39,6 +40,7 @@ class _Prefixes(NamedTuple):
     key: _Floats  # (R,) perturbed `chance` of the best SID below; orders what is drawn
     parent: _Index  # (R,) row of the generator's state that it continues
     code: _Index  # (R,) code that it appends
+    times: _Index  # (R,) how often it was drawn; only with replacement
 
     def take(self, rows: _Index) -> _Prefixes:
         return _Prefixes(
@@ -49,6 +51,7 @@ class _Prefixes(NamedTuple):
             key=self.key[rows],
             parent=self.parent[rows],
             code=self.code[rows],
+            times=self.times[rows],
         )
 
 
@@ -91,26 +94,37 @@ def sample(
     alive = None
     if valid is not None and len(valid):
         alive = [np.stack(of_level) for of_level in zip(*map(trie.spread, valid), strict=True)]
-    prefixes = _roots(len(reading), 1 if distinct else size)
+    prefixes = _roots(len(reading), size)
     state, step, row = reading.state, reading.step.numpy(), prefixes.prompt
     for level in range(LEVELS):
-        owner, prefixes = _expand(prefixes, trie, level, step[row], alive, temperature)
-        prefixes = _perturb(prefixes, owner, rng)
-        kept = _best(prefixes.prompt if distinct else owner, prefixes.key, size if distinct else 1)
-        prefixes = prefixes.take(kept)
+        owner, children = _expand(prefixes, trie, level, step[row], alive, temperature)
+        if distinct:
+            children = _perturb(children, owner, rng)
+            prefixes = children.take(_best(children.prompt, children.key, size))
+        else:
+            prefixes = _draw(children, owner, prefixes, rng)
         if level < LEVELS - 1:
             parent = row[prefixes.parent]
             state, following = generator.advance(
                 state, torch.from_numpy(parent), torch.from_numpy(prefixes.code)
             )
             step, row = following.numpy(), np.arange(len(parent))
-    return _as_beams(prefixes, len(reading), size)
+    return _as_beams(prefixes if distinct else _repeat(prefixes, rng), len(reading), size)
 
 
-def _roots(n_prompts: int, count: int) -> _Prefixes:
-    prompt = np.repeat(np.arange(n_prompts), count)
-    zeros, chance = np.zeros(len(prompt), dtype=np.int64), np.zeros(len(prompt))
-    return _Prefixes(prompt, zeros, chance.astype(np.float32), chance, chance, zeros, zeros)
+def _roots(n_prompts: int, size: int) -> _Prefixes:
+    prompt, zeros = np.arange(n_prompts), np.zeros(n_prompts, dtype=np.int64)
+    chance = np.zeros(n_prompts)
+    return _Prefixes(
+        prompt=prompt,
+        node=zeros,
+        logprob=chance.astype(np.float32),
+        chance=chance,
+        key=chance,
+        parent=zeros,
+        code=zeros,
+        times=np.full(n_prompts, size),
+    )
 
 
 def _expand(
@@ -141,7 +155,30 @@ def _expand(
         key=prefixes.key[owner],
         parent=owner,
         code=code,
+        times=np.zeros(len(owner), dtype=np.int64),
     )
+
+
+def _draw(
+    children: _Prefixes, owner: _Index, prefixes: _Prefixes, rng: np.random.Generator
+) -> _Prefixes:
+    """Draw children of each prefix as often as it was drawn, with replacement.
+
+    What is drawn several times is one row, so that it is advanced once.
+    """
+    counts = np.bincount(owner, minlength=len(prefixes.node))
+    times = np.where(counts > 0, prefixes.times, 0)
+    cumulative = running_sums(np.exp(children.chance - prefixes.chance[owner]))
+    runs = np.repeat(np.arange(len(times)), times)
+    drawn = draw_in_runs(cumulative, ragged_offsets(counts), runs, 1, rng)[:, 0]
+    rows, often = np.unique(drawn, return_counts=True)
+    return children.take(rows)._replace(times=often)
+
+
+def _repeat(prefixes: _Prefixes, rng: np.random.Generator) -> _Prefixes:
+    """Each as often as it was drawn, those of a prompt in an order of chance."""
+    every = prefixes.take(np.repeat(np.arange(len(prefixes.node)), prefixes.times))
+    return every.take(np.lexsort((rng.random(len(every.node)), every.prompt)))
 
 
 def _perturb(children: _Prefixes, owner: _Index, rng: np.random.Generator) -> _Prefixes:

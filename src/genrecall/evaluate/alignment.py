@@ -26,6 +26,12 @@ COMPARED: Final = ("clk@1", "clk@10", "exp@1", "exp@10", "pvr@10")
 TOLERANCE: Final = 0.01
 """A collapse loses more than this share of clk@10."""
 
+ENTROPY: Final = "entropy_1"
+"""Entropy of the first code, in nats, averaged over searches."""
+
+LEAST_ENTROPY: Final = 0.5
+"""A collapse keeps less than this share of it."""
+
 Metrics = dict[str, Any]
 
 
@@ -86,7 +92,11 @@ def arm_order(metrics: Metrics) -> list[str]:
 
 
 def collapses(measured: Mapping[str, float], start: Mapping[str, float]) -> bool:
-    """Whether exposure has risen at the cost of clicks: the collapse that the paper tells of.
+    """Whether exposure has risen at the cost of clicks or of entropy: the collapse of the paper.
+
+    Args:
+        measured: `clk@10`, `exp@1` and, where it was measured, the entropy of the first code.
+        start: the same of the start.
 
     >>> collapses({"clk@10": 0.49, "exp@1": 0.31}, {"clk@10": 0.5, "exp@1": 0.3})
     True
@@ -94,7 +104,8 @@ def collapses(measured: Mapping[str, float], start: Mapping[str, float]) -> bool
     if not all(name in found for name in ("clk@10", "exp@1") for found in (measured, start)):
         return False
     clicks_fell = measured["clk@10"] < start["clk@10"] * (1.0 - TOLERANCE)
-    return clicks_fell and measured["exp@1"] > start["exp@1"]
+    sure = measured.get(ENTROPY, 0.0) < start.get(ENTROPY, 0.0) * LEAST_ENTROPY
+    return (clicks_fell or sure) and measured["exp@1"] > start["exp@1"]
 
 
 def collapsed_arms(metrics: Metrics) -> list[str]:

@@ -56,7 +56,7 @@ class RewardConfig(Section):
     """An HTTP service that does."""
 
     timeout: float = Field(default=5.0, gt=0)
-    """Seconds that the service may take for a step's groups."""
+    """Seconds that the service may be silent."""
 
     @model_validator(mode="after")
     def _check(self) -> RewardConfig:
@@ -140,11 +140,12 @@ class AlignConfig(Section):
     only the cross entropy of what was chosen. Both are controls."""
 
     temperature: float = Field(default=1.0, gt=0)
-    """At which SIDs are generated; the policy itself has 1."""
+    """At which SIDs are generated. The policy itself has 1: at another temperature rare SIDs weigh
+    more, or less, than the gradient of the expected reward gives them."""
 
     distinct: bool = False
     """Whether the generated SIDs of a group are all different, drawn without replacement, so that
-    a group resembles the beams that serve."""
+    a group resembles the beams that serve. Rare SIDs then weigh as much as frequent ones."""
 
     shopper_dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of the prompts that are anonymous though the shopper is known."""

@@ -67,7 +67,10 @@ def _arm(arm: str, events: Sequence[_Event]) -> dict[str, Any]:
     validated = [event for event in events if event["event"] == VALIDATED]
     measured = [event["measured"] for event in validated]
     from_start = bool(validated) and validated[0]["step"] == 0
-    gains = [_finite(event.get("gain")) for event in validated]
+    gains = [
+        None if from_start and collapses(event["measured"], measured[0]) else _finite(event["gain"])
+        for event in validated
+    ]
     best = max(range(len(gains)), key=lambda place: gains[place] or 0.0, default=0)
     shown, shown_validated = _thinned(len(steps)), _thinned(len(validated))
     return {
