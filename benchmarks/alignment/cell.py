@@ -139,11 +139,7 @@ class Bench:
 
     @cached_property
     def _test(self) -> Searches:
-        has = pl.col("impressions").list.len() > 0
-        frame = self._shop.searches.frame.filter((pl.col("split") == "test") & has)
-        if frame.height > self.plan.test:
-            at = np.linspace(0, frame.height - 1, self.plan.test).round().astype(np.int64)
-            frame = frame[at]
+        frame = self._shop.searches.told("test").spread(self.plan.test).frame
         # Those whose items are ranked stand first.
         return Searches(frame.sample(fraction=1.0, shuffle=True, seed=0))
 

@@ -71,11 +71,9 @@ def logged_pages(
     Raises:
         DataError: a history holds what its search could not know.
     """
-    has = (pl.col("impressions").list.len() > 0) | (pl.col("positives").list.len() > 0)
-    frame = shop.searches.frame.filter((pl.col("split") == split) & has)
-    if most is not None and frame.height > most:
-        frame = frame[np.linspace(0, frame.height - 1, most).round().astype(np.int64)]
-    searches = Searches(frame)
+    searches = shop.searches.told(split)
+    if most is not None:
+        searches = searches.spread(most)
     items, prices = shop.catalog.frame, None
     if "price" in items.columns:
         prices = items["price"].cast(pl.Float64).to_numpy()

@@ -12,7 +12,7 @@ its SIDs, or null where there is none. A service is sent `{"searches": question}
 answers `{"rewards": answer}`.
 
 What does not answer rightly is a failure: the search is skipped and counted (`without_reward` of a
-step's figures, since the start), never rewarded by chance.
+step's figures), never rewarded by chance.
 """
 
 from __future__ import annotations

@@ -136,10 +136,11 @@ def train_arm(
     progress = Progress(log, name, total=total, unit="SIDs", before=first * config.batch)
     window: list[Figures] = []
     for step in range(first, config.steps):
+        failed = 0 if own is None else own.failures
         rollout = roller.roll(np.random.default_rng([seed, CHANCE, step, rank()]))
         figures = _learn(learner, optimizer, rollout, config, step)
         if own is not None:
-            figures["without_reward"] = float(own.failures)
+            figures["without_reward"] = float(own.failures - failed)
         window.append(figures)
         shown = {key: figures[key] for key in _SHOWN if key in figures}
         progress.update(config.batch, **shown)

@@ -155,6 +155,17 @@ class Searches:
         chosen = (pl.col("split") == split) & (pl.col("positives").list.len() > 0)
         return Searches(self.frame.filter(chosen))
 
+    def told(self, split: SplitName) -> Searches:
+        """Only the searches of one split that tell what was shown or chosen."""
+        has = (pl.col("impressions").list.len() > 0) | (pl.col("positives").list.len() > 0)
+        return Searches(self.frame.filter((pl.col("split") == split) & has))
+
+    def spread(self, most: int) -> Searches:
+        """At most so many of the searches, taken evenly in their order."""
+        if len(self) <= most:
+            return self
+        return Searches(self.frame[np.linspace(0, len(self) - 1, most).round().astype(np.int64)])
+
     @cached_property
     def queries(self) -> list[str]:
         """Query text of each search."""

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-import polars as pl
 
 from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Ranking, Request
@@ -51,11 +50,7 @@ def measure_alignment(
     channels = arms_of(bundle)
     if len(channels) < 2:
         return {}
-    has = (pl.col("impressions").list.len() > 0) | (pl.col("positives").list.len() > 0)
-    frame = shop.searches.frame.filter((pl.col("split") == split) & has)
-    if frame.height > most:
-        frame = frame[np.linspace(0, frame.height - 1, most).round().astype(np.int64)]
-    searches = Searches(frame)
+    searches = shop.searches.told(split).spread(most)
     requests = requests_of(shop, searches, split, shoppers=bundle.reads_shoppers)
     queries = [normalize(query) for query in searches.queries]
     found = {}
