@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from benchmarks.alignment.cell import Bench, Measured, Plan
-from benchmarks.alignment.cells import BASE, START, TABLES, Cell
+from benchmarks.alignment.cells import BASE, SECOND, START, TABLES, Cell
 from benchmarks.alignment.printing import as_markdown
 from benchmarks.alignment.tables import build_table
 from benchmarks.alignment.worlds import POLICIES, SHOPPERS, Size, World, worlds
@@ -100,12 +100,21 @@ def _chosen(cells: Sequence[Cell], only: str | None) -> Sequence[Cell]:
 
 
 def _pairs(names: list[str]) -> list[tuple[str, str]]:
-    """Every cell and stage 3; with K = 2 and every other one."""
+    """Every cell and stage 3; K = 2 and every other one of as many clicks.
+
+    >>> _pairs(["stage3", "a", "eg_grpo_k2", "1 click in 5, a", "1 click in 5, eg_grpo_k2"])[4:]
+    [('eg_grpo_k2', 'a'), ('1 click in 5, eg_grpo_k2', '1 click in 5, a')]
+    """
     pairs = [(name, START) for name in names if name != START]
-    second = "eg_grpo_k2"
-    if second in names:
-        pairs += [(second, name) for name in names if name not in (START, second)]
+    for second in (name for name in names if name.endswith(SECOND)):
+        others = [name for name in names if name not in (START, second)]
+        pairs += [(second, name) for name in others if _clicks(name) == _clicks(second)]
     return pairs
+
+
+def _clicks(name: str) -> str:
+    """How many clicks a cell has, as its name says: "" for all."""
+    return name.rpartition(", ")[0]
 
 
 def _settings(given: argparse.Namespace) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+import genrecall
 from benchmarks.alignment.cells import START, Cell
 from benchmarks.alignment.worlds import World
 from genrecall import __version__
@@ -36,7 +37,7 @@ from genrecall.data.tables import Searches
 from genrecall.evaluate.bootstrap import numbered
 from genrecall.evaluate.exposure import AT
 from genrecall.evaluate.metrics import K
-from genrecall.foundation.artifact import content_hash, write_json
+from genrecall.foundation.artifact import content_hash, file_hash, write_json
 from genrecall.foundation.progress import FileLog, RunLog
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.weights import cross_fitted_fusion
@@ -88,6 +89,7 @@ class Bench:
         config = None if cell is None else cell.config(self.plan.base)
         facts = {
             "version": __version__,
+            "code": _code(),
             "cell": None if cell is None else cell.clicks_kept,
             "config": config and config.model_dump(mode="json"),
             "plan": [self.plan.validation, self.plan.test, self.plan.ranked],
@@ -215,6 +217,14 @@ class Bench:
         of_items |= {f"union {name}": values for name, values in of_union.items()}
         rest = np.full(len(self._test) - len(searches), np.nan)
         return measured | {name: np.concatenate([v, rest]) for name, v in of_items.items()}
+
+
+def _code() -> str:
+    """Hash of the code that trains and measures: another version of it makes other cells."""
+    package = Path(genrecall.__file__).parent
+    folders = [package / name for name in ("align", "decode", "evaluate", "generator")]
+    files = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
+    return content_hash([file_hash(path) for path in (*files, Path(__file__))])
 
 
 def thin_clicks(pages: Pages, kept: int) -> Pages:

@@ -80,3 +80,6 @@ groups on, so those four take two, and are to be compared with `expert_ratio old
 TABLES: Final = {"paper": PAPER, "sparsity": SPARSITY, "options": OPTIONS}
 
 START: Final = STAGE_3
+
+SECOND: Final = "eg_grpo_k2"
+"""What is compared with every other one."""
