@@ -28,7 +28,10 @@ def make(tmp_path, shop_run):
         if stage.name == "quantize":
             settings = {"quantize": SETTINGS["quantize"] | {"warm_start": str(shop_run.bundle)}}
         if stage.name == "align":
-            settings = {"generator": SETTINGS["generator"] | {"align": {"steps": 1}}}
+            settings = {
+                "generator": SETTINGS["generator"]
+                | {"align": {"steps": 1, "rewards": {"gmv": 1.0}}}
+            }
         config = load_config(write_shop(tmp_path / "shop", settings=settings))
         walk = Walk(config, Outputs(tmp_path / "run"), SilentLog())
         walk.artifacts |= {one.name: shop_run.open_stage(one.name) for one in STAGES}
@@ -59,8 +62,8 @@ def test_every_entry_is_needed(make, stage, field, name):
     less = {field: tuple(other for other in getattr(stage, field) if other != name)}
     if field == "reads":
         less["reads_if"] = {read: asks for read, asks in stage.reads_if.items() if read != name}
-    taken = name if field == "reads" else name.partition(".")[0]
-    with pytest.raises(UndeclaredReadError, match=rf"^stage '{stage.name}' takes .*'{taken}'"):
+    told = f"'({name}|{name.partition('.')[0]})'" if field == "settings" else f"'{name}'"
+    with pytest.raises(UndeclaredReadError, match=rf"^stage '{stage.name}' takes .*{told}"):
         make(dataclasses.replace(stage, **less))
 
 

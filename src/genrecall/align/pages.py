@@ -57,6 +57,7 @@ def logged_pages(
     *,
     history: int | None,
     most: int | None = None,
+    money: bool = False,
 ) -> Pages:
     """The searches of a split whose page or choices are known.
 
@@ -67,6 +68,7 @@ def logged_pages(
         history: items of a shopper's history that a generator looks through, the latest; None
             where it reads nothing of shoppers.
         most: of more, so many are taken evenly over the log; None for all.
+        money: whether purchases count by their prices.
 
     Raises:
         DataError: a history holds what its search could not know.
@@ -74,9 +76,9 @@ def logged_pages(
     searches = shop.searches.told(split)
     if most is not None:
         searches = searches.spread(most)
-    items, prices = shop.catalog.frame, None
-    if "price" in items.columns:
-        prices = items["price"].cast(pl.Float64).to_numpy()
+    prices = None
+    if money:
+        prices = shop.catalog.frame["price"].cast(pl.Float64).to_numpy()
     if history is None:
         return Pages([Prompt(query) for query in searches.queries], searches, sid_of_item, prices)
     return Pages(_prompts(shop, searches, split, history), searches, sid_of_item, prices)

@@ -60,7 +60,8 @@ def run(
         return skip(work)
     generator = start()
     sid_of_item = generator.items.table.sid_of_item
-    pages = logged_pages(data, "train", sid_of_item, history=history)
+    money = config.rewards.gmv > 0
+    pages = logged_pages(data, "train", sid_of_item, history=history, money=money)
     validation = logged_pages(
         data, "validation", sid_of_item, history=history, most=config.validation_searches
     )
