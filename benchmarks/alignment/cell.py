@@ -43,8 +43,8 @@ from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.weights import cross_fitted_fusion
 from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.learning.checkpoint import Checkpoints
-from genrecall.offline.alignment import beam_measures, recall_measures, requests_of
-from genrecall.offline.requests import DistinctRequests
+from genrecall.offline.alignment import beam_measures, recall_measures
+from genrecall.offline.requests import DistinctRequests, requests_of
 
 _STAGES: Final = ("data", "embed", "quantize", "generator")
 

@@ -14,12 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
+from benchmarks.command import changed
 from genrecall.config import Config
-from genrecall.data.config import DataConfig, SplitConfig, TableSource
-from genrecall.embed.config import EmbedConfig
-from genrecall.evaluate.config import EvaluateConfig
+from genrecall.data.config import DataConfig, TableSource
 from genrecall.foundation.progress import RunLog
-from genrecall.generator.config import GeneratorConfig, StageConfig
+from genrecall.pipeline.demo import config_of_shop
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
 from genrecall.pipeline.simulate import LoggedBy, ensure_shop
@@ -88,11 +87,7 @@ class World:
 
     def config(self, seed: int) -> Config:
         """How stage 3 is trained."""
-        tables = {
-            name: TableSource(file=self.shop / f"{name}.jsonl")
-            for name in ("items", "searches", "users")
-        }
-        return _config(self.size, DataConfig(**tables, split=SplitConfig(by="time")), seed)
+        return _config(self.shop, self.size, seed)
 
     def prepare(self, log: RunLog) -> None:
         """Write the shop, unless it is there, and all that writes its log before."""
@@ -141,37 +136,25 @@ def _cold_bundle(size: Size, folder: Path) -> Path:
     """A bundle of the shop's items that has seen no log."""
     catalog, outputs = folder / "items", Outputs(folder / "cold")
     ensure_shop(catalog, _shop(replace(size, searches=100), "position", None))
-    run(_config(size, DataConfig(items=TableSource(file=catalog / "items.jsonl")), 0), outputs)
+    data = DataConfig(items=TableSource(file=catalog / "items.jsonl"))
+    run(_config(catalog, size, 0).model_copy(update={"data": data}), outputs)
     return outputs.bundle
 
 
-def _config(size: Size, data: DataConfig, seed: int) -> Config:
-    """Stage 3 as by default, but for a shop that is small: fewer steps of the stages before it."""
-    evaluate = EvaluateConfig(searches=500, latency_searches=0)
-    if size.quick:
-        return Config(
-            data=data,
-            embed=EmbedConfig(steps=10, vocabulary=500),
-            generator=GeneratorConfig(
-                width=16,
-                item_to_sid=StageConfig(steps=5),
-                query_to_sid=StageConfig(steps=10),
-                user_query_to_sid=StageConfig(steps=5),
-                pseudo_queries=500,
-            ),
-            evaluate=EvaluateConfig(searches=20, beam=10, curve_beam=10, latency_searches=0),
-            seed=seed,
-            threads=1,
-        )
-    return Config(
-        data=data,
-        embed=EmbedConfig(steps=600),
-        generator=GeneratorConfig(
-            item_to_sid=StageConfig(steps=100),
-            query_to_sid=StageConfig(steps=400),
-            pseudo_queries=50_000,
-        ),
-        evaluate=evaluate,
-        seed=seed,
-        threads=1,
-    )
+_QUICK: Final = {
+    "embed": {"steps": 10, "vocabulary": 500},
+    "generator": {
+        "width": 16,
+        "item_to_sid": {"steps": 5},
+        "query_to_sid": {"steps": 10},
+        "user_query_to_sid": {"steps": 5},
+        "pseudo_queries": 500,
+    },
+    "evaluate": {"searches": 20, "beam": 10, "curve_beam": 10},
+}
+
+
+def _config(shop: Path, size: Size, seed: int) -> Config:
+    """That of a synthetic shop, measured in short: the cells measure."""
+    short = {"evaluate": {"searches": 500, "latency_searches": 0}, "threads": 1}
+    return changed(config_of_shop(shop, seed=seed), short, _QUICK if size.quick else {})

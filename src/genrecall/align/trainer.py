@@ -19,7 +19,7 @@ from genrecall.align.roller import Roller, Rollout
 from genrecall.align.scorers import own_reward
 from genrecall.align.step import Figures, step_loss
 from genrecall.align.validation import MEASURED, Measured, Validation, as_tensor, mean_gain
-from genrecall.evaluate.alignment import ENTROPY, collapses
+from genrecall.evaluate.alignment import ENTROPY, STEP, VALIDATED, collapses
 from genrecall.foundation.progress import Progress, RunLog, SilentLog
 from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.base import Policy
@@ -27,12 +27,6 @@ from genrecall.learning.checkpoint import Checkpoints, Optimizer
 from genrecall.learning.processes import is_main, launched, rank
 
 CHANCE: Final = 3  # a stream of chance of its own, behind those of the supervised stages
-
-STEP: Final = "align"
-"""Event of the means over some steps: `arm`, `step`, and the figures of `step.py`."""
-
-VALIDATED: Final = "align_validation"
-"""Event of a measurement: `arm`, `step`, `measured`, `gain`."""
 
 
 class Learner(Protocol):

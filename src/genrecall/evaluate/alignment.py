@@ -32,6 +32,12 @@ ENTROPY: Final = "entropy_1"
 LEAST_ENTROPY: Final = 0.5
 """A collapse keeps less than this share of it."""
 
+STEP: Final = "align"
+"""Event in a run's log of the means over some steps: `arm`, `step`, and the figures of a step."""
+
+VALIDATED: Final = "align_validation"
+"""Event of a measurement: `arm`, `step`, `measured`, `gain`."""
+
 Metrics = dict[str, Any]
 
 

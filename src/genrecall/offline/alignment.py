@@ -13,11 +13,9 @@ from typing import Final
 import numpy as np
 
 from genrecall.bundle import OpenBundle
-from genrecall.channels.base import Ranking, Request
+from genrecall.channels.base import Ranking
 from genrecall.channels.generative import GenerativeChannel
-from genrecall.data.histories import shoppers_at
 from genrecall.data.shop_data import ShopData
-from genrecall.data.shoppers import HISTORY, Shopper
 from genrecall.data.tables import Searches, SplitName
 from genrecall.evaluate.alignment import STAGE_3, Metrics, alignment_metrics
 from genrecall.evaluate.bootstrap import numbered
@@ -26,7 +24,7 @@ from genrecall.evaluate.figures import Measures
 from genrecall.evaluate.measures import Floats, IntArray, candidates, recall, target_ranks
 from genrecall.evaluate.metrics import RECALL_AT, K
 from genrecall.foundation.progress import RunLog
-from genrecall.offline.requests import DistinctRequests
+from genrecall.offline.requests import DistinctRequests, requests_of
 from genrecall.offline.slices import query_slices
 from genrecall.text.normalize import normalize
 
@@ -126,25 +124,3 @@ def recall_measures(searches: Searches, rankings: Sequence[Ranking]) -> dict[str
     for k in RECALL_AT:
         measures[f"recall@{k}"][chosen] = recall(ranks, k)
     return measures
-
-
-def requests_of(
-    shop: ShopData, searches: Searches, split: SplitName, *, shoppers: bool
-) -> DistinctRequests:
-    """Searches of a split as requests.
-
-    Args:
-        shop: the searches, and who made them.
-        searches: some of the split.
-        split: of them.
-        shoppers: whether a generator reads who searched.
-    """
-    if not shoppers:
-        return DistinctRequests([Request(query) for query in searches.queries])
-    known = shoppers_at(shop, searches, split, length=HISTORY)
-    return DistinctRequests(
-        [
-            Request(query, shopper if shopper != Shopper() else None)
-            for query, shopper in zip(searches.queries, known, strict=True)
-        ]
-    )

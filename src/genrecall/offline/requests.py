@@ -15,7 +15,7 @@ from genrecall.channels.base import Channel, Ranking, Request
 from genrecall.data.histories import shoppers_at
 from genrecall.data.shop_data import ShopData
 from genrecall.data.shoppers import HISTORY, Shopper
-from genrecall.data.tables import SplitName
+from genrecall.data.tables import Searches, SplitName
 
 Answer = TypeVar("Answer")
 
@@ -94,19 +94,37 @@ def make_questions(
     Raises:
         DataError: a history holds what its search could not know.
     """
-    every = shop.searches.of(split).queries
-    queries = [every[row] for row in rows.tolist()]
-    anonymous = DistinctRequests([Request(query) for query in queries])
+    measured = Searches(shop.searches.of(split).frame[rows])
+    anonymous = requests_of(shop, measured, split, shoppers=False)
     if not shoppers:
         return Questions(anonymous, anonymous)
-    known = shoppers_of(shop, split, length=HISTORY)
-    made_by = [known[row] for row in rows.tolist()]
+    return Questions(anonymous, requests_of(shop, measured, split, shoppers=True))
+
+
+def requests_of(
+    shop: ShopData, searches: Searches, split: SplitName, *, shoppers: bool
+) -> DistinctRequests:
+    """Searches of a split as requests.
+
+    Args:
+        shop: the searches, and who made them.
+        searches: some of the split.
+        split: of them.
+        shoppers: whether a model reads who searched.
+
+    Raises:
+        DataError: a history holds what its search could not know.
+    """
+    if not shoppers:
+        return DistinctRequests([Request(query) for query in searches.queries])
+    known = shoppers_at(shop, searches, split, length=HISTORY)
     # A shopper of whom nothing is known is nobody: such a search is anonymous.
-    personalised = [
-        Request(query, shopper if shopper != Shopper() else None)
-        for query, shopper in zip(queries, made_by, strict=True)
-    ]
-    return Questions(anonymous, DistinctRequests(personalised))
+    return DistinctRequests(
+        [
+            Request(query, shopper if shopper != Shopper() else None)
+            for query, shopper in zip(searches.queries, known, strict=True)
+        ]
+    )
 
 
 def shoppers_of(shop: ShopData, split: SplitName, *, length: int) -> list[Shopper]:

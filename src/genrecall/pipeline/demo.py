@@ -21,10 +21,6 @@ def make_demo(
 ) -> Config:
     """Write the synthetic shop into `folder` and return the config of the demo.
 
-    Searches are split by time, as a shop would do it: no model sees a click or purchase of the
-    future. It does see the titles of all items, also of those that enter later. The shop is small,
-    so training is shorter than by default.
-
     A shop that is there is kept if it has the same settings and version and its files are whole.
 
     Args:
@@ -39,6 +35,20 @@ def make_demo(
     """
     shop = ShopConfig(items=items, searches=searches, shoppers=shoppers, seed=seed)
     ensure_shop(folder, shop)
+    return config_of_shop(folder, seed=seed)
+
+
+def config_of_shop(folder: Path, *, seed: int) -> Config:
+    """The config that suits a synthetic shop.
+
+    Searches are split by time, as a shop would do it: no model sees a click or purchase of the
+    future. It does see the titles of all items, also of those that enter later. The shop is small,
+    so training is shorter than by default.
+
+    Args:
+        folder: with the shop's tables.
+        seed: of training.
+    """
     return Config(
         data=DataConfig(
             items=TableSource(file=folder / "items.jsonl"),

@@ -7,11 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from genrecall.evaluate.alignment import collapses
-
-STEP: Final = "align"
-VALIDATED: Final = "align_validation"
-"""The events of `align/trainer.py`: means over some steps, and a measurement."""
+from genrecall.evaluate.alignment import STEP, VALIDATED, collapses
 
 MOST: Final = 200
 """Points of a curve."""

@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from genrecall.evaluate.alignment import STEP, VALIDATED
 from genrecall.foundation.progress import MEASURED
-from genrecall.report.alignment import STEP, VALIDATED
 
 _NO_LOSS = {"event", "time", "stage", "done", "total"}
 
