@@ -52,8 +52,9 @@ def test_a_context_holds_the_latest_first_and_no_more_than_the_length():
     histories = Bags(np.array([4, 3, 2, 1, 0]), np.array([0, 4, 4, 5]))
     profiles = Bags(np.array([1]), np.array([0, 0, 1, 1]))
     context = make_context(ITEMS, histories, profiles, length=3)
-    assert context.leaves.tolist() == [[0, 1, 2], [-1, -1, -1], [0, -1, -1]]
-    np.testing.assert_array_equal(context.views[0], ITEMS.views[[1, 2, 3]])
+    assert (context.leaves.tolist(), context.counts.tolist()) == ([0, 1, 2, 0], [3, 0, 1])
+    assert (context.prompt.tolist(), context.age.tolist()) == ([0, 0, 0, 2], [0, 1, 2, 0])
+    np.testing.assert_array_equal(context.views[:3], ITEMS.views[[1, 2, 3]])
     assert (context.pairs.tolist(), context.offsets.tolist()) == ([1], [0, 0, 1])
 
 

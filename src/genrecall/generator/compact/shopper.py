@@ -13,7 +13,10 @@ CQ-SID, arXiv 2605.14434, §3.2, there chosen by a rule; with `generator/history
 most towards what lies nearest to it. A shopper of whom nothing is known has neither profile nor
 history; `m` then says what all shoppers mean by the query.
 
-Shapes: `Q` prompts, `W` width, `D` size of views, `L` chosen items at most, `P` pairs of a profile.
+Only items that were chosen are computed: histories lie one behind the other, and most are short.
+
+Shapes: `Q` prompts, `W` width, `D` size of views, `L` chosen items at most of a prompt, `C` of all,
+`P` pairs of all profiles.
 """
 
 from __future__ import annotations
@@ -32,13 +35,14 @@ from genrecall.foundation.ragged import (
     Bags,
     make_bags,
     ragged_owners,
-    ragged_ranges,
     rank_in_run,
 )
 from genrecall.generator.prompts import Pair, Prompt
+from genrecall.index.prefixes import sum_runs
 
 _NEARNESS: Final = 3.3  # at first an item 0.3 nearer to the query counts e times as much
 _PULL: Final = 0.5  # at first a query moves by half of what is near in the history
+_ABSENT: Final = -1e9  # score of a place without an item
 _SMALL: Final = 0.02  # of embeddings at first, beside states of length √W
 
 
@@ -46,17 +50,30 @@ class Context(NamedTuple):
     """What is known of the shoppers of `Q` prompts.
 
     Attributes:
-        leaves: SIDs that they chose, as positions in the trie, the latest first, int64 `[Q, L]`;
-            -1 is padding.
-        views: of the chosen items, float32 `[Q, L, D]`.
+        leaves: SIDs that they chose, as positions in the trie, each one's latest first, int64
+            `[C]`.
+        views: of the chosen items, float32 `[C, D]`.
+        counts: how many each of them chose, int64 `[Q]`.
         pairs: numbers of the pairs of all profiles, int64 `[P]`.
         offsets: where each profile starts, int64 `[Q]`.
     """
 
     leaves: Tensor
     views: Tensor
+    counts: Tensor
     pairs: Tensor
     offsets: Tensor
+
+    @property
+    def prompt(self) -> Tensor:
+        """Whose each chosen item is, int64 `[C]`."""
+        return torch.repeat_interleave(self.counts)
+
+    @property
+    def age(self) -> Tensor:
+        """How many items each one's shopper chose after it, int64 `[C]`."""
+        starts = self.counts.cumsum(0) - self.counts
+        return torch.arange(len(self.leaves)) - starts[self.prompt]
 
 
 class ShopperModel(nn.Module):
@@ -100,21 +117,25 @@ class ShopperModel(nn.Module):
         Returns:
             Both moved, `[Q, W]` and `[Q, D]`.
         """
-        chosen = context.leaves >= 0  # (Q, L)
-        n_prompts, length = chosen.shape
-        leaf = self.leaf(context.leaves.clamp(min=0).reshape(-1, 1)).view(n_prompts, length, -1)
-        age = self.age.weight[:length]
-        tokens = self.norm(leaf + self.item(context.views) + age)  # (Q, L, W)
+        prompt, age = context.prompt, context.age
+        leaf = self.leaf(context.leaves[:, None])
+        tokens = self.norm(leaf + self.item(context.views) + self.age(age))  # (C, W)
         asked = hidden + self.pair(context.pairs, context.offsets)  # (Q, W)
-        learned = torch.einsum("qw,qlw->ql", self.query(asked), self.key(tokens))
-        near = torch.einsum("qd,qld->ql", views, context.views)
-        scores = learned / hidden.shape[1] ** 0.5 + self.nearness * near
-        weight = torch.softmax(scores.masked_fill(~chosen, -1e9), dim=1)
-        weight = weight * chosen  # a shopper without history has none
-        taste = torch.einsum("ql,qlw->qw", weight, tokens)
+        learned = (self.query(asked)[prompt] * self.key(tokens)).sum(1)
+        near = (views[prompt] * context.views).sum(1)
+        scores = learned / hidden.shape[1] ** 0.5 + self.nearness * near  # (C)
+        weight = _softmax(scores, context.counts, prompt, age)[:, None]
+        taste = sum_runs(weight * tokens, context.counts)
         step = self.step(torch.cat([asked, taste], dim=1))
-        pulled = views + self.pull * torch.einsum("ql,qld->qd", weight, context.views)
+        pulled = views + self.pull * sum_runs(weight * context.views, context.counts)
         return hidden + self.move_hidden(step), F.normalize(pulled + self.move_views(step), dim=1)
+
+
+def _softmax(scores: Tensor, counts: Tensor, prompt: Tensor, age: Tensor) -> Tensor:
+    """Over the scores of each prompt: `[C]` to `[C]`."""
+    longest = int(counts.max()) if len(counts) else 0
+    nothing = torch.full((len(counts), longest), _ABSENT)
+    return torch.softmax(nothing.index_put((prompt, age), scores), dim=1)[prompt, age]
 
 
 def _sparse_table(rows: int, width: int) -> nn.EmbeddingBag:
@@ -146,15 +167,12 @@ def make_context(items: ShopItems, histories: Bags, profiles: Bags, *, length: i
         length: only so many of the latest are read.
     """
     counts = np.minimum(np.diff(histories.offsets), length)
-    width = max(int(counts.max(initial=0)), 1)
-    rows = np.full((len(counts), width), -1, dtype=np.int64)
     prompt = ragged_owners(counts)
-    latest = ragged_ranges(histories.offsets[1:] - counts, counts)
-    age = counts[prompt] - 1 - rank_in_run(prompt)
-    rows[prompt, age] = histories.ids[latest]
+    rows = histories.ids[histories.offsets[1:][prompt] - 1 - rank_in_run(prompt)]
     return Context(
-        leaves=torch.from_numpy(np.where(rows < 0, -1, items.sid_of_item[rows])),
+        leaves=torch.from_numpy(items.sid_of_item[rows]),
         views=torch.from_numpy(items.views[rows]),
+        counts=torch.from_numpy(counts),
         pairs=torch.from_numpy(profiles.ids),
         offsets=torch.from_numpy(profiles.offsets[:-1]),
     )
