@@ -2,17 +2,20 @@
 
     python -m benchmarks.alignment                              # everything: many hours
     python -m benchmarks.alignment --tables paper --seeds 1 --policies bm25+dense
+    python -m benchmarks.alignment --tables paper --clicks 5,20,100      # of fewer searches
 
 Shops and logs are synthetic, shoppers simulated. Stage 3 is trained once for each shop and seed and
 shared by all arms; weights are chosen by validation searches and measured on test searches. What is
 finished with the same settings is read, an interrupted cell goes on where it stopped, so the
-command may be stopped and started at will; `--seeds-from` lets several share the work.
+command may be stopped and started at will; `--seeds-from` lets several processes share the work.
+The table `search` tries the same settings for every arm: its `gain` is on validation searches.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ from benchmarks.alignment.cell import Bench, Measured, Plan
 from benchmarks.alignment.cells import BASE, SECOND, START, TABLES, Cell
 from benchmarks.alignment.printing import as_markdown
 from benchmarks.alignment.tables import build_table
-from benchmarks.alignment.worlds import POLICIES, SHOPPERS, Size, World, worlds
+from benchmarks.alignment.worlds import POLICIES, SHOPPERS, Size, World
 from benchmarks.command import choose_cells, positive, write_figures, write_page
 from genrecall import __version__
 from genrecall.foundation.progress import TerminalLog
@@ -39,12 +42,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cells", help="names, comma-separated; all of the tables by default")
     parser.add_argument("--policies", help=f"comma-separated, of {', '.join(POLICIES)}")
     parser.add_argument("--shoppers", help=f"comma-separated, of {', '.join(SHOPPERS)}")
+    parser.add_argument(
+        "--clicks",
+        type=_counts,
+        default=(1,),
+        help="comma-separated; a log for each, in which one search in so many keeps its clicks (1)",
+    )
     parser.add_argument("--seeds", type=positive, default=5, help="of stage 3 and arms (5)")
     parser.add_argument("--seeds-from", type=int, default=0, help="the first of them (0)")
-    parser.add_argument("--items", type=positive, default=24_000, help="of the shop (24000)")
+    parser.add_argument("--items", type=positive, default=32_000, help="of the shop (32000)")
     parser.add_argument("--searches", type=positive, default=200_000, help="of a log (200000)")
     parser.add_argument("--shop-users", type=positive, default=10_000, help="shoppers (10000)")
-    parser.add_argument("--page", type=positive, default=8, help="items shown to a search (8)")
+    parser.add_argument("--page", type=positive, default=5, help="items shown to a search (5)")
     parser.add_argument("--personal", type=float, default=0.3, help="of the ranker (0.3)")
     parser.add_argument("--validation", type=positive, default=10_000, help="searches (10000)")
     parser.add_argument("--test", type=positive, default=20_000, help="searches measured (20000)")
@@ -68,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tables = choose_cells(given.tables, {name: name for name in TABLES})
     seeds = range(given.seeds_from, given.seeds_from + given.seeds)
     result: dict[str, Any] = {"settings": _settings(given), "worlds": {}}
-    for world in worlds(policies, shoppers, size, given.out.resolve()):
+    for policy, model, kept in product(policies, shoppers, given.clicks):
+        world = World(policy, model, size, given.out.resolve(), kept)
         made = _measure(world, seeds, plan, tables, given.cells)
         result["worlds"][world.name] = made
         print(as_markdown(result | {"worlds": {world.name: made}}), flush=True)
@@ -100,21 +110,15 @@ def _chosen(cells: Sequence[Cell], only: str | None) -> Sequence[Cell]:
 
 
 def _pairs(names: list[str]) -> list[tuple[str, str]]:
-    """Every cell and stage 3; K = 2 and every other one of as many clicks.
-
-    >>> _pairs(["stage3", "a", "eg_grpo_k2", "1 click in 5, a", "1 click in 5, eg_grpo_k2"])[4:]
-    [('eg_grpo_k2', 'a'), ('1 click in 5, eg_grpo_k2', '1 click in 5, a')]
-    """
+    """Every cell and stage 3; K = 2 and every other one."""
     pairs = [(name, START) for name in names if name != START]
-    for second in (name for name in names if name.endswith(SECOND)):
-        others = [name for name in names if name not in (START, second)]
-        pairs += [(second, name) for name in others if _clicks(name) == _clicks(second)]
+    if SECOND in names:
+        pairs += [(SECOND, name) for name in names if name not in (START, SECOND)]
     return pairs
 
 
-def _clicks(name: str) -> str:
-    """How many clicks a cell has, as its name says: "" for all."""
-    return name.rpartition(", ")[0]
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(positive(part) for part in text.split(","))
 
 
 def _settings(given: argparse.Namespace) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 import genrecall
@@ -26,6 +25,7 @@ from genrecall import __version__
 from genrecall.align.compact import CompactLearner
 from genrecall.align.pages import Pages, logged_pages
 from genrecall.align.trainer import train_arm
+from genrecall.align.validation import mean_gain
 from genrecall.bundle import OpenBundle, assemble
 from genrecall.channels.base import Ranking
 from genrecall.channels.config import ChannelsConfig
@@ -50,8 +50,9 @@ _STAGES: Final = ("data", "embed", "quantize", "generator")
 
 Measured = dict[str, NDArray[np.float64]]
 """By measure a value for each test search, NaN where it has nothing to count, `[M]`; of items only
-for the first `R` searches, the rest NaN. `seconds` is the processor time of the training, the same
-for all; that of an interrupted cell is of its last part."""
+for the first `R` searches, the rest NaN. The same for all searches are `seconds`, the processor
+time of the training, of an interrupted cell that of its last part; and `gain`, the mean relative
+gain over the start on validation searches that the kept weights were chosen by."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,6 @@ class Bench:
         facts = {
             "version": __version__,
             "code": _code(),
-            "cell": None if cell is None else cell.clicks_kept,
             "config": config and config.model_dump(mode="json"),
             "plan": [self.plan.validation, self.plan.test, self.plan.ranked],
             "stages": [self._outputs.open_stage(name).digest for name in _STAGES],
@@ -101,10 +101,11 @@ class Bench:
             with np.load(path, allow_pickle=False) as kept:
                 return dict(kept)
         began = time.process_time()
-        generator = self.start if cell is None else self._train(cell, path)
+        generator, gain = (self.start, 0.0) if cell is None else self._train(cell, path)
         seconds = time.process_time() - began if cell else 0.0
         measured = self._measure(generator)
-        measured["seconds"] = np.full(len(self._test), seconds)
+        for what, value in (("seconds", seconds), ("gain", gain)):
+            measured[what] = np.full(len(self._test), value)
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_suffix(".tmp.npz")
         arrays: dict[str, Any] = dict(measured)
@@ -176,14 +177,14 @@ class Bench:
     def _validation(self) -> Pages:
         return self._pages("validation", self.plan.validation)
 
-    def _train(self, cell: Cell, path: Path) -> CompactGenerator:
+    def _train(self, cell: Cell, path: Path) -> tuple[CompactGenerator, float]:
+        """What serves, and its gain on validation searches."""
         learner, config = CompactLearner(self.start), cell.config(self.plan.base)
-        pages = thin_clicks(self._training, cell.clicks_kept)
         kept = Checkpoints(path.with_suffix(".checkpoints"), every=config.validate_every)
         self.log.say(f"{self.world.name}, seed {self.seed}, {cell.name}")
         went = train_arm(
             learner,
-            pages,
+            self._training,
             self._validation,
             config,
             seed=self.seed,
@@ -192,7 +193,7 @@ class Bench:
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path.with_suffix(".json"), went._asdict())
-        return learner.policy
+        return learner.policy, mean_gain(went.best, went.start)
 
     def _measure(self, generator: CompactGenerator) -> Measured:
         channel = GenerativeChannel(generator, self._bundle.channels.generative)
@@ -225,19 +226,3 @@ def _code() -> str:
     folders = [package / name for name in ("align", "decode", "evaluate", "generator")]
     files = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
     return content_hash([file_hash(path) for path in (*files, Path(__file__))])
-
-
-def thin_clicks(pages: Pages, kept: int) -> Pages:
-    """The same pages with the choices of one search in `kept`; the others show what they showed."""
-    if kept == 1:
-        return pages
-    frame = pages.searches.frame
-    stays = np.random.default_rng(kept).random(frame.height) < 1 / kept
-    thinned = frame.with_columns(
-        pl.when(pl.Series(stays))
-        .then(pl.col(name))
-        .otherwise(pl.col(name).list.head(0))
-        .alias(name)
-        for name in ("positives", "gains", "bought")
-    )
-    return Pages(pages.prompts, Searches(thinned), pages.sid_of_item, pages.prices)

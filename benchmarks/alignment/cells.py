@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from genrecall.evaluate.alignment import STAGE_3
-from genrecall.generator.align_config import ARMS, AlignConfig
+from genrecall.generator.align_config import ARMS, AlignConfig, Arm
 
 BASE: Final[Mapping[str, Any]] = {}
 """What differs from the defaults of `AlignConfig` for all arms."""
@@ -20,38 +20,54 @@ class Cell:
     Attributes:
         name: in tables and on disk.
         settings: of the alignment.
-        clicks_kept: one click in so many searches stays in the training log.
     """
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    clicks_kept: int = 1
 
     def config(self, base: Mapping[str, Any]) -> AlignConfig:
         """The settings in full."""
         return AlignConfig.model_validate({"steps": 400} | dict(base) | dict(self.settings))
 
 
-EQUAL_TIME: Final = {"anchor_searches": 800}
-"""More of stage 3 for the time of EG-GRPO: without groups a step takes so many searches; the table
-shows the seconds."""
+EQUAL_TIME: Final[Mapping[Arm, Mapping[str, Any]]] = {"more_sft": {"anchor_searches": 800}}
+"""More of stage 3 for the time of EG-GRPO: without groups a step takes so many searches; the tables
+show the seconds."""
 
-PAPER: Final = tuple(
-    Cell(name, {**settings, **(EQUAL_TIME if name == "more_sft" else {})})
-    for name, settings in ARMS.items()
+CHOSEN: Final[Mapping[Arm, Mapping[str, Any]]] = {}
+"""What the table `search` found better for an arm than the defaults, by the gain on validation
+searches of the first world and seed."""
+
+_TRIED: Final[Sequence[Mapping[str, Any]]] = (
+    {"learning_rate": 5e-5, "embedding_learning_rate": 2.5e-4},
+    {"learning_rate": 2e-4, "embedding_learning_rate": 1e-3},
+    {"kl_weight": 0.03},
+    {"kl_weight": 0.3},
+    {"temperature": 1.5},
 )
+"""Of the rate, the divergence and the temperature other values than the defaults, for every arm
+that has them."""
+
+
+def _arm(name: Arm) -> Mapping[str, Any]:
+    return {**ARMS[name], **EQUAL_TIME.get(name, {})}
+
+
+def _says(changes: Mapping[str, Any]) -> str:
+    name, value = next(iter(changes.items()))
+    return f"{name} {value:g}"
+
+
+SEARCH: Final = tuple(
+    Cell(", ".join([name, *map(_says, changes)]), {**_arm(name), **dict(*changes)})
+    for name in ARMS
+    for changes in ((), *((tried,) for tried in _TRIED))
+    if name != "more_sft" or not changes or "learning_rate" in changes[0]
+)
+"""The same search for every arm; without groups there is but the rate."""
+
+PAPER: Final = tuple(Cell(name, {**_arm(name), **CHOSEN.get(name, {})}) for name in ARMS)
 """The table of the paper and its controls."""
-
-SPARSITY: Final = tuple(
-    Cell(
-        f"1 click in {kept}, {name}",
-        {**ARMS[name], **(EQUAL_TIME if name == "more_sft" else {})},
-        clicks_kept=kept,
-    )
-    for kept in (5, 20, 100)
-    for name in ("grpo_k0", "eg_grpo_k1", "eg_grpo_k2", "eg_grpo_k4", "more_sft")
-)
-"""The same with fewer clicks; `PAPER` has them all."""
 
 _CHANGES: Final[Mapping[str, Mapping[str, Any]]] = {
     "expert_ratio one": {"expert_ratio": "one", "inner_steps": 2},
@@ -77,7 +93,7 @@ OPTIONS: Final = (
 """EG-GRPO, and each option alone. Two of the ratios differ only from a second step on the same
 groups on, so those four take two, and are to be compared with `expert_ratio old_policy`."""
 
-TABLES: Final = {"paper": PAPER, "sparsity": SPARSITY, "options": OPTIONS}
+TABLES: Final = {"search": SEARCH, "paper": PAPER, "options": OPTIONS}
 
 START: Final = STAGE_3
 

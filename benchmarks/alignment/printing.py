@@ -26,13 +26,18 @@ def _table(rows: Mapping[str, Mapping[str, Any]], sign: str) -> list[str]:
     shown = [m for m in _SHOWN if any(m in figures for figures in rows.values())]
     times = not sign
     return markdown_table(
-        ["", *shown, *(["seconds"] if times else [])],
+        ["", *shown, *(["gain", "seconds"] if times else [])],
         (
             [
                 name,
                 *(say_figure(figures.get(measure), sign) for measure in shown),
-                *([f"{figures['seconds']['value']:.0f}"] if times else []),
+                *(_once(figures) if times else []),
             ]
             for name, figures in rows.items()
         ),
     )
+
+
+def _once(figures: Mapping[str, Any]) -> list[str]:
+    """What a cell has once: gain on validation searches, seconds of training."""
+    return [f"{figures['gain']['value']:+.2%}", f"{figures['seconds']['value']:.0f}"]

@@ -29,6 +29,7 @@ MEASURES: Final = (
     "recall@1000",
     "union recall@100",
     "union recall@1000",
+    "gain",
     "seconds",
 )
 """Of a cell, in the order of the tables."""

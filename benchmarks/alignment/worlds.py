@@ -5,18 +5,26 @@ All are synthetic, with simulated shoppers. A shop's log is written by what reca
 - `bm25+dense`: both channels of a bundle that has seen the titles and no log
 - `bm25+dense+generative`: those and the generative channel, all of a bundle that was trained on the
   first log; so this log comes from a shop that has the channel already
+
+A log may be thinned: of its searches up to the test period only one in so many keeps its clicks and
+purchases. Stage 3, histories and the alignment all read what is left; the test searches are whole.
 """
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
+import numpy as np
+import polars as pl
+
 from benchmarks.command import changed
 from genrecall.config import Config
-from genrecall.data.config import DataConfig, TableSource
+from genrecall.data.config import DataConfig, SplitConfig, TableSource
 from genrecall.foundation.progress import RunLog
 from genrecall.pipeline.demo import config_of_shop
 from genrecall.pipeline.outputs import Outputs
@@ -64,22 +72,32 @@ class World:
         shoppers: how they behave.
         size: of the shop.
         folder: of all worlds.
+        kept: clicks and purchases of one search in so many are in the log; 1 for all.
     """
 
     policy: Policy
     shoppers: Shoppers
     size: Size
     folder: Path
+    kept: int = 1
 
     @property
     def name(self) -> str:
         """In tables and on disk."""
-        return f"{self.policy}, {self.shoppers}"
+        whole = f"{self.policy}, {self.shoppers}"
+        return whole if self.kept == 1 else f"{whole}, 1 click in {self.kept}"
 
     @property
     def shop(self) -> Path:
-        """Where its tables are."""
-        return self.folder / self.name / "shop"
+        """Where its tables are; the same for all of its logs."""
+        return self.folder / replace(self, kept=1).name / "shop"
+
+    @property
+    def searches(self) -> Path:
+        """Where its log is."""
+        if self.kept == 1:
+            return self.shop / "searches.jsonl"
+        return self.folder / self.name / "searches.jsonl"
 
     def outputs(self, seed: int) -> Outputs:
         """Where stage 3 of a seed is, and what is aligned from it."""
@@ -87,36 +105,61 @@ class World:
 
     def config(self, seed: int) -> Config:
         """How stage 3 is trained."""
-        return _config(self.shop, self.size, seed)
+        config = _config(self.shop, self.size, seed)
+        return changed(config, {"data": {"searches": {"file": str(self.searches)}}})
 
     def prepare(self, log: RunLog) -> None:
         """Write the shop, unless it is there, and all that writes its log before."""
         if self.policy == "bm25+dense":
             bundle, log_seed = _cold_bundle(self.size, self.folder), None
         else:
-            before = replace(self, policy="bm25+dense")
+            before = replace(self, policy="bm25+dense", kept=1)
             before.prepare(log)
             outputs, log_seed = before.outputs(FIRST_SEED), 1
-            run(before.config(FIRST_SEED), outputs)
+            _run(before.config(FIRST_SEED), outputs)
             bundle = outputs.bundle
         channels = tuple(self.policy.split("+"))
         shop = _shop(self.size, self.shoppers, log_seed)
-        ensure_shop(self.shop, shop, logged_by=LoggedBy(bundle, channels), log=log)
+        with _alone(self.shop.parent):
+            ensure_shop(self.shop, shop, logged_by=LoggedBy(bundle, channels), log=log)
+        if self.kept > 1:
+            with _alone(self.searches.parent):
+                thin(self.shop / "searches.jsonl", self.searches, self.kept)
 
     def train(self, seed: int) -> Outputs:
         """Train up to stage 3, unless it is there."""
         outputs = self.outputs(seed)
-        run(self.config(seed), outputs, last="generator")
+        _run(self.config(seed), outputs, last="generator")
         return outputs
 
 
-def worlds(
-    policies: tuple[Policy, ...], shoppers: tuple[Shoppers, ...], size: Size, folder: Path
-) -> Iterator[World]:
-    """All combinations."""
-    for policy in policies:
-        for model in shoppers:
-            yield World(policy, model, size, folder)
+def thin(whole: Path, thinned: Path, kept: int) -> None:
+    """Write a log in which one search in `kept` keeps its clicks; the latest ones all keep them."""
+    log = pl.read_ndjson(whole).sort("timestamp", maintain_order=True)
+    test = round(log.height * (1.0 - SplitConfig().test))
+    stays = np.random.default_rng(kept).random(log.height) < 1 / kept
+    stays[test:] = True
+    keep = pl.Series(stays)
+    thinned.parent.mkdir(parents=True, exist_ok=True)
+    log.with_columns(
+        pl.when(keep).then(pl.col(name)).otherwise(pl.col(name).list.head(0)).alias(name)
+        for name in ("clicks", "purchases")
+    ).write_ndjson(thinned)
+
+
+def _run(config: Config, outputs: Outputs, last: str | None = None) -> None:
+    """A run that waits where another process does the same."""
+    with _alone(outputs.folder):
+        run(config, outputs, last=last)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in this folder's block."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _shop(size: Size, shoppers: Shoppers, log_seed: int | None) -> ShopConfig:
@@ -135,9 +178,10 @@ def _shop(size: Size, shoppers: Shoppers, log_seed: int | None) -> ShopConfig:
 def _cold_bundle(size: Size, folder: Path) -> Path:
     """A bundle of the shop's items that has seen no log."""
     catalog, outputs = folder / "items", Outputs(folder / "cold")
-    ensure_shop(catalog, _shop(replace(size, searches=100), "position", None))
+    with _alone(catalog):
+        ensure_shop(catalog, _shop(replace(size, searches=100), "position", None))
     data = DataConfig(items=TableSource(file=catalog / "items.jsonl"))
-    run(_config(catalog, size, 0).model_copy(update={"data": data}), outputs)
+    _run(_config(catalog, size, 0).model_copy(update={"data": data}), outputs)
     return outputs.bundle
 
 

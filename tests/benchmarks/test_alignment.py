@@ -3,16 +3,14 @@
 import json
 
 import numpy as np
+import polars as pl
 import pytest
-from tables import searches_of
 
 from benchmarks.alignment.__main__ import main
-from benchmarks.alignment.cell import thin_clicks
-from benchmarks.alignment.cells import OPTIONS, PAPER, SPARSITY, TABLES
+from benchmarks.alignment.cells import OPTIONS, PAPER, SEARCH, TABLES
 from benchmarks.alignment.printing import as_markdown
 from benchmarks.alignment.tables import MEASURES, build_table
-from genrecall.align.pages import Pages
-from genrecall.generator.prompts import Prompt
+from benchmarks.alignment.worlds import thin
 
 TINY = (
     *("--items", "300", "--searches", "1500", "--shop-users", "60", "--quick"),
@@ -48,28 +46,43 @@ def test_every_cell_has_settings_that_can_be_trained():
         for cell in cells:
             assert cell.config({}).steps > 0
     assert [cell.name for cell in PAPER if cell.config({}).experts == 4] == ["eg_grpo_k4"]
-    assert {cell.clicks_kept for cell in SPARSITY} == {5, 20, 100}
-    configs = [cell.config({}).model_dump_json() for cell in (*OPTIONS[1:], *PAPER)]
-    assert len(set(configs)) == len(configs)
+    for cells in (SEARCH, (*OPTIONS[1:], *PAPER)):
+        configs = [cell.config({}).model_dump_json() for cell in cells]
+        assert len(set(configs)) == len(configs)
 
 
-def test_thinned_clicks_leave_what_was_shown():
-    row = {"split": "train", "impressions": [1, 2], "positives": [2], "gains": [1.0]}
-    searches = searches_of([row | {"query": str(n), "bought": [False]} for n in range(200)])
-    pages = Pages([Prompt(query) for query in searches.queries], searches, np.arange(3))
-    thinned = thin_clicks(pages, 5)
-    clicks = thinned.searches.frame["positives"].list.len()
-    assert 20 < clicks.sum() < 65
-    assert thinned.searches.frame["bought"].list.len().equals(clicks)
-    assert thinned.searches.frame["impressions"].equals(searches.frame["impressions"])
-    assert thin_clicks(pages, 1) is pages
-    assert thin_clicks(pages, 5).searches.frame.equals(thinned.searches.frame)
+def test_a_thinned_log_keeps_what_was_shown_and_all_of_the_test_searches(tmp_path):
+    row = {"impressions": ["1", "2"], "clicks": ["2"], "purchases": ["2"]}
+    whole = pl.DataFrame([{"timestamp": 1000 - n, **row} for n in range(1000)])
+    whole.write_ndjson(tmp_path / "whole.jsonl")
+    thin(tmp_path / "whole.jsonl", tmp_path / "new/thin.jsonl", 5)
+    thinned = pl.read_ndjson(tmp_path / "new/thin.jsonl")
+    assert thinned["timestamp"].to_list() == list(range(1, 1001))
+    clicks = thinned["clicks"].list.len()
+    assert 130 < clicks[:900].sum() < 230
+    assert clicks[900:].sum() == 100
+    assert thinned["purchases"].list.len().equals(clicks)
+    assert thinned["impressions"].equals(whole["impressions"])
+
+
+def test_a_thinned_world_has_a_stage_3_of_its_own(tmp_path):
+    words = [*TINY, "--cells", "grpo_k0", "--clicks", "1,5", "--out", str(tmp_path / "out")]
+    main([*words, "--json", str(tmp_path / "one.json")])
+    worlds = json.loads((tmp_path / "one.json").read_text("utf-8"))["worlds"]
+    assert list(worlds) == ["bm25+dense, cascade", "bm25+dense, cascade, 1 click in 5"]
+    whole, thinned = (world["paper"]["cells"]["stage3"] for world in worlds.values())
+    assert whole["clk@10"]["n"] == thinned["clk@10"]["n"]
+    assert whole["clk@10"]["value"] != thinned["clk@10"]["value"]
 
 
 def test_differences_are_paired_by_search_and_seed():
     blank = {name: np.array([np.nan, np.nan, np.nan]) for name in MEASURES}
-    one = blank | {"clk@1": np.array([1.0, 0.0, np.nan]), "seconds": np.full(3, 2.0)}
-    two = blank | {"clk@1": np.array([0.0, 0.0, np.nan]), "seconds": np.full(3, 4.0)}
+    one = blank | {
+        "clk@1": np.array([1.0, 0.0, np.nan]),
+        "seconds": np.full(3, 2.0),
+        "gain": np.zeros(3),
+    }
+    two = one | {"clk@1": np.array([0.0, 0.0, np.nan]), "seconds": np.full(3, 4.0)}
     runs = {"stage3": [two, two], "more_sft": [one, two]}
     table = build_table(runs, np.array([0, 1, 2]), [("more_sft", "stage3")])
     assert table["cells"]["more_sft"]["clk@1"]["value"] == pytest.approx(0.25)
