@@ -16,7 +16,10 @@ from genrecall.pipeline.demo import make_demo
 Cell = TypeVar("Cell")
 
 DEMO: Final = "demo"
-"""Stands for a config: that of `genrecall demo`."""
+"""Stands for a config: that of `genrecall demo`, without alignment."""
+
+SUPERVISED: Final = {"generator": {"align": {"steps": 0}}}
+"""Nothing is aligned; other benchmarks than that of alignment measure the stages before it."""
 
 
 def add_arguments(parser: ArgumentParser, *, out: str) -> None:
@@ -47,7 +50,8 @@ def read_config(arguments: Namespace) -> Config:
     """The config that the arguments name; the demo's shop is made where it is missing."""
     if arguments.config == DEMO:
         folder = arguments.out.resolve() / "shop"
-        return make_demo(folder, items=arguments.items, searches=arguments.searches, seed=0)
+        config = make_demo(folder, items=arguments.items, searches=arguments.searches, seed=0)
+        return changed(config, SUPERVISED)
     return load_config(Path(arguments.config))
 
 

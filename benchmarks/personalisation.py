@@ -23,7 +23,14 @@ import polars as pl
 from numpy.typing import NDArray
 from rich.console import Console
 
-from benchmarks.command import add_shop_arguments, changed, positive, repetition, write_figures
+from benchmarks.command import (
+    SUPERVISED,
+    add_shop_arguments,
+    changed,
+    positive,
+    repetition,
+    write_figures,
+)
 from benchmarks.figures import figure_table, say_all, say_figure
 from genrecall import __version__
 from genrecall.bundle import OpenBundle
@@ -132,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = make_demo(given.out.resolve() / "shop", **size)
     stage = {"steps": given.steps, "batch": given.batch}
     stage_3 = {"generator": {"user_query_to_sid": stage, "history": max(CLICKS)}}
-    config = changed(config, _QUICK if given.quick else {}, stage_3)
+    config = changed(config, _QUICK if given.quick else {}, stage_3, SUPERVISED)
     result = study(config, ShopConfig(**size), seeds=given.seeds, out=given.out)
     result["settings"] = _settings(given, config)
     print_result(result)

@@ -81,7 +81,7 @@ def _compact(bundle: OpenBundle, searches: Searches, given: argparse.Namespace) 
     def step(number: int) -> None:
         rollout = roller.roll(np.random.default_rng([0, number]))
         loss = step_loss(learner.policy, learner.reference, trie, rollout, config).loss
-        optimizer.step(loss, number)
+        optimizer.step([loss], number)
 
     wall, processor = _time(step, given.steps)
     print(

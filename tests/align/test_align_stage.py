@@ -11,7 +11,9 @@ import time
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from kept_log import KeptLog
+from safetensors.torch import load_file
 from tiny_shop import LM, SETTINGS, items, searches, write_jsonl, write_shop
 
 from genrecall.bundle import open_bundle
@@ -31,6 +33,7 @@ ALIGNED = {
     "steps": 6,
     "searches": 8,
     "group": 4,
+    "anchor_searches": 16,
     "validate_every": 2,
     "learning_rate": 5e-3,
     "controls": ["grpo_k0", "more_sft"],
@@ -104,10 +107,12 @@ def test_items_that_come_later_are_seen_as_before(aligned):
     assert np.array_equal(grown.generative().items.views, again.views)
 
 
-def test_a_killed_alignment_ends_in_the_same_weights(tmp_path):
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_killed_alignment_ends_in_the_same_weights(tmp_path, family):
     """SIGKILL between two checkpoints; the resumed run ends in the same bytes."""
-    longer = {"steps": 120, "validate_every": 20, "controls": []}
-    config = config_of(tmp_path, **longer)
+    steps = {"compact": 240, "lm": 24}[family]
+    longer = {"steps": steps, "validate_every": steps // 6, "controls": []}
+    config = config_of(tmp_path, family=family, **longer)
     whole, cut = Outputs(tmp_path / "whole"), Outputs(tmp_path / "cut")
     run(config, whole, log=SilentLog(), last="generator")
     shutil.copytree(whole.folder, cut.folder)
@@ -131,6 +136,71 @@ def test_a_killed_alignment_ends_in_the_same_weights(tmp_path):
     run(config, cut, log=log, last="align")
     assert any("eg_grpo_k2: resumes at step" in line for line in log.said)
     assert cut.open_stage("align").digest == whole.open_stage("align").digest
+
+
+OPTIONS = {
+    "two steps on the same groups": {"inner_steps": 2, "kl": "k3"},
+    "clipped experts": {"inner_steps": 2, "expert_ratio": "gbpo", "baseline": "leave_one_out"},
+    "distinct": {"distinct": True, "temperature": 1.5, "group_size": "enlarged"},
+    "flat groups again": {"redraw_flat": True, "inject": "when_no_hit", "anchor": 0.0},
+    "money": {"rewards": {"gmv": 0.5}},
+    "a function": {"rewards": {"function": "own_scores:by_length"}},
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_trains_other_weights_than_the_defaults(supervised, tmp_path, option):
+    digests = []
+    for name, settings in {"plain": {}, "other": OPTIONS[option]}.items():
+        outputs = Outputs(tmp_path / name)
+        shutil.copytree(supervised.folder, outputs.folder)
+        config = config_of(supervised.folder.parent, controls=[], steps=4, **settings)
+        assert run(config, outputs, log=SilentLog(), last="align").ran == ("align",)
+        digests.append(outputs.open_stage("align").digest)
+    assert digests[0] != digests[1]
+
+
+@pytest.fixture(scope="module")
+def supervised(tmp_path_factory):
+    """A run up to stage 3."""
+    folder = tmp_path_factory.mktemp("supervised")
+    outputs = Outputs(folder / "run")
+    run(config_of(folder), outputs, log=SilentLog(), last="generator")
+    return outputs
+
+
+def test_small_parts_of_a_step_lead_a_language_model_to_the_same_place(tmp_path):
+    """In a batch of another size products are rounded otherwise."""
+    found = []
+    for micro_tokens in (16_384, 128 * 3):
+        made = settings(family="lm", controls=[], steps=2, inner_steps=2, validate_every=1)
+        made["generator"]["lm"] = LM["lm"] | {"micro_tokens": micro_tokens}
+        config = load_config(write_shop(tmp_path, data=made.pop("data"), settings=made))
+        outputs = Outputs(tmp_path / f"{micro_tokens}")
+        shutil.rmtree(outputs.folder, ignore_errors=True)
+        log = KeptLog()
+        run(config, outputs, log=log, last="align")
+        steps = [figures for name, figures in log.events if name == "align"]
+        found.append([{k: v for k, v in of.items() if k != "arm"} for of in steps])
+    assert len(found[0]) == 2
+    for whole, parts in zip(*found, strict=True):
+        assert parts == pytest.approx(whole, rel=2e-3, abs=1e-5)
+
+
+def test_adapters_are_aligned_and_merged(tmp_path, pretrained):
+    made = settings(family="lm", controls=[], steps=4)
+    lora = {"lora": {"rank": 4}, "pretrained": str(pretrained)}
+    made["generator"]["lm"] = {"device": "cpu", **lora}
+    outputs = Outputs(tmp_path / "run")
+    config = load_config(write_shop(tmp_path, data=made.pop("data"), settings=made))
+    run(config, outputs, log=SilentLog(), last="align")
+    aligned = outputs.open_stage("align").part("aligned")
+    stage_3 = outputs.open_stage("generator").part("user_query_to_sid")
+    before, after = (load_file(part.file("model.safetensors")) for part in (stage_3, aligned))
+    assert before.keys() == after.keys()
+    (went,) = outputs.open_stage("align").read_json("align.json")
+    same = all(torch.equal(before[name], after[name]) for name in before)
+    assert same == (went["best_step"] == 0)
 
 
 def test_a_new_setting_of_the_alignment_trains_nothing_before_it(tmp_path):

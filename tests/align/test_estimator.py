@@ -8,7 +8,7 @@ from torch import nn
 
 from genrecall.align.pages import Pages
 from genrecall.align.rewards import ladder
-from genrecall.align.roller import Roller
+from genrecall.align.roller import Roller, split
 from genrecall.align.step import step_loss
 from genrecall.foundation.errors import DataError
 from genrecall.foundation.sid import SidSpace, SidTable
@@ -263,11 +263,36 @@ def test_the_cross_entropy_is_that_of_what_was_chosen():
     assert anchored.loss.item() == pytest.approx(without.loss.item() + 0.5 * cross_entropy)
 
 
-@pytest.mark.parametrize("split", ["validation", "test", None])
-def test_a_reward_that_knows_more_than_the_training_searches_is_refused(split):
+@pytest.mark.parametrize("settings", [{}, {"kl": "k3"}, {"learn_from": "clicks"}], ids=str)
+@pytest.mark.parametrize("at_once", [5, 32, 1000])
+def test_losses_and_figures_of_parts_add_up_to_those_of_the_whole(settings, at_once):
+    policy, reference = random_policy(), random_policy(seed=1)
+    config = plain_config(experts=1, kl_weight=0.3, anchor=0.5, anchor_searches=21, **settings)
+    rollout = Roller(policy, TRIE, PAGES, config).roll(np.random.default_rng(8))
+    old = torch.randn(rollout.groups.leaves.shape) - 3.0
+    whole = step_loss(policy, reference, TRIE, rollout, config, old)
+    figures, loss, logprob = {}, 0.0, []
+    for part, rows, share in split(rollout, at_once):
+        assert max(len(part.prompts), len(part.anchors)) <= at_once
+        found = step_loss(policy, reference, TRIE, part, config, old[rows], share)
+        loss = loss + found.loss
+        logprob.append(found.logprob)
+        for name, value in found.figures.items():
+            figures[name] = figures.get(name, 0.0) + value
+    assert figures == pytest.approx(whole.figures, rel=1e-4)
+    assert ("kl" in figures) == (config.learn_from == "groups")
+    torch.testing.assert_close(torch.cat(logprob), whole.logprob)
+    torch.testing.assert_close(
+        torch.autograd.grad(loss, list(policy.tables)),
+        torch.autograd.grad(whole.loss, list(policy.tables)),
+    )
+
+
+@pytest.mark.parametrize("name", ["validation", "test", None])
+def test_a_reward_that_knows_more_than_the_training_searches_is_refused(name):
     seen = {"impressions": [0], "positives": [0], "bought": [False]}
-    planted = pages_of(seen, seen | {"split": split})
-    told = rf"^leak: search 1 of those .* is of the split {split!r}; a reward may know training"
+    planted = pages_of(seen, seen | {"split": name})
+    told = rf"^leak: search 1 of those .* is of the split {name!r}; a reward may know training"
     with pytest.raises(DataError, match=told):
         Roller(random_policy(), TRIE, planted, plain_config())
 

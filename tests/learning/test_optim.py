@@ -27,7 +27,7 @@ class Model(nn.Module):
 
 def train(model, optimizer, steps):
     for step in steps:
-        optimizer.step(model.loss(step), step)
+        optimizer.step([model.loss(step)], step)
 
 
 def weights(model):

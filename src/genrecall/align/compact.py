@@ -28,6 +28,10 @@ class CompactLearner:
         self.policy.model = copy.deepcopy(generator.model).requires_grad_(True)
         self.weights = self.policy.model
 
+    @property
+    def at_once(self) -> None:
+        """See `Learner.at_once`: a small model scores all of a step together."""
+
     def optimizer(self, config: AlignConfig) -> SparseDenseAdam:
         """See `Learner.optimizer`."""
         return SparseDenseAdam(

@@ -6,6 +6,7 @@ Several processes each roll out their share of a step's searches, and gradients 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ class LmLearner:
             weight for weight in self._lm.parameters() if weight.requires_grad
         )
 
+    @property
+    def at_once(self) -> int:
+        """See `Learner.at_once`: as many prompts as `micro_tokens` allows, codes not counted."""
+        return max(self._config.micro_tokens // self._lm.max_tokens, 1)
+
     def optimizer(self, config: AlignConfig) -> LmOptimizer:
         """See `Learner.optimizer`."""
         return LmOptimizer(self._lm, config, self._config)
@@ -78,9 +84,10 @@ class LmOptimizer:
             clip_norm=training.clip_norm,
         )
 
-    def step(self, loss: Tensor, step: int) -> None:
-        """Follow the gradient of `loss` at the rate of `step`."""
-        loss.backward()  # type: ignore[no-untyped-call]
+    def step(self, losses: Iterable[Tensor], step: int) -> None:
+        """Follow the gradient of the sum of `losses` at the rate of `step`."""
+        for loss in losses:
+            loss.backward()  # type: ignore[no-untyped-call]
         if launched() > 1:
             for weight in self._adamw.weights:
                 if weight.grad is None:

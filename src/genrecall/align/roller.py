@@ -6,10 +6,10 @@ SIDs drawn of each.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -54,6 +54,63 @@ class Rollout:
     def is_empty(self) -> bool:
         """Whether there is nothing to learn from."""
         return not self.prompts and not self.anchors
+
+
+class Share(NamedTuple):
+    """What share of a rollout a part of it has.
+
+    Means over a part, so weighted, add up to those over the whole.
+    """
+
+    groups: float = 1.0
+    generated: float = 1.0
+    experts: float = 1.0
+    chosen: float = 1.0
+
+
+class Part(NamedTuple):
+    """Some searches of a rollout.
+
+    Attributes:
+        rollout: of these.
+        rows: which of the groups it has.
+        share: of the whole.
+    """
+
+    rollout: Rollout
+    rows: slice
+    share: Share
+
+
+def split(rollout: Rollout, at_once: int | None) -> Iterator[Part]:
+    """Parts of at most so many searches, groups before anchors; None for all in one."""
+    if at_once is None:
+        yield Part(rollout, slice(None), Share())
+        return
+    groups, whole = rollout.groups, _counts(rollout)
+    for start in range(0, len(rollout.prompts), at_once):
+        rows = slice(start, start + at_once)
+        some = _take(groups, np.arange(len(groups.leaves))[rows])
+        part = Rollout(rollout.prompts[rows], some, [], rollout.chosen[:0])
+        yield Part(part, rows, _share_of(part, whole))
+    nothing = _take(groups, np.arange(0))
+    for start in range(0, len(rollout.anchors), at_once):
+        rows = slice(start, start + at_once)
+        part = Rollout([], nothing, rollout.anchors[rows], rollout.chosen[rows])
+        yield Part(part, slice(0, 0), _share_of(part, whole))
+
+
+def _counts(rollout: Rollout) -> tuple[int, ...]:
+    """Groups, generated members, experts and chosen SIDs."""
+    there, expert = rollout.groups.there, rollout.groups.expert
+    counted = (there & ~expert, expert, rollout.chosen >= 0)
+    return (len(there), *(int(of_kind.sum()) for of_kind in counted))
+
+
+def _share_of(part: Rollout, whole: tuple[int, ...]) -> Share:
+    return Share(
+        *(of_part / max(of_all, 1) for of_part, of_all in zip(_counts(part), whole, strict=True))
+    )
 
 
 class Roller:

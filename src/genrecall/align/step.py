@@ -15,7 +15,7 @@ from torch import Tensor
 from genrecall.align import objective
 from genrecall.align.objective import Members
 from genrecall.align.rewards import Outcome
-from genrecall.align.roller import Rollout, flat_groups
+from genrecall.align.roller import Rollout, Share, flat_groups
 from genrecall.align.rollout import Groups
 from genrecall.align.scoring import Scored, score
 from genrecall.foundation.sid import LEVELS
@@ -48,8 +48,11 @@ def step_loss(
     rollout: Rollout,
     config: AlignConfig,
     old: Tensor | None = None,
+    share: Share | None = None,
 ) -> StepLoss:
     """The loss of a rollout under the weights as they are.
+
+    Losses and figures of the parts of a rollout add up to those of the whole.
 
     Args:
         policy: what is trained.
@@ -59,10 +62,12 @@ def step_loss(
         config: of the objective.
         old: log-probabilities of the members when they were rolled out, `[Q, M]`; None where the
             weights are still the same.
+        share: of a part of a rollout; None for a whole one.
     """
+    share = share or Share()
     loss, figures, now = torch.zeros(()), {}, torch.zeros(rollout.groups.leaves.shape)
     if rollout.anchors:
-        cross_entropy = _cross_entropy(policy, trie, rollout)
+        cross_entropy = share.chosen * _cross_entropy(policy, trie, rollout)
         loss = (config.anchor if config.learn_from != "clicks" else 1.0) * cross_entropy
         figures["cross_entropy"] = cross_entropy.item()
     if rollout.prompts:
@@ -73,10 +78,11 @@ def step_loss(
         now = scored.logprob.detach()
         old = now if old is None else old
         gain, clipped = _gain(scored.logprob, old, groups, config)
-        divergence = _divergence(scored, apart, old, groups, config)
-        loss = loss + config.kl_weight * divergence - gain
-        entropies = _entropies(scored, groups)
-        figures |= {"kl": divergence.item(), **clipped, **entropies, **describe(groups)}
+        divergence = _divergence(scored, apart, old, groups, config, share)
+        loss = loss + config.kl_weight * divergence - share.groups * gain
+        of_generated = {**_entropies(scored, groups), "clipped_generated": clipped.generated}
+        figures |= {name: share.generated * value for name, value in of_generated.items()}
+        figures |= {"kl": divergence.item(), "clipped_experts": share.experts * clipped.experts}
     return StepLoss(loss, now, {"loss": loss.item(), **figures})
 
 
@@ -86,9 +92,16 @@ def _cross_entropy(policy: Policy[Any], trie: Trie, rollout: Rollout) -> Tensor:
     return -scored.logprob[torch.from_numpy(rollout.chosen >= 0)].mean()
 
 
+class _Clipped(NamedTuple):
+    """Shares of the members that were."""
+
+    generated: float
+    experts: float
+
+
 def _gain(
     logprob: Tensor, old: Tensor, groups: Groups, config: AlignConfig
-) -> tuple[Tensor, Figures]:
+) -> tuple[Tensor, _Clipped]:
     """The surrogate of all groups, and which members were clipped."""
     members = Members(torch.from_numpy(groups.there), torch.from_numpy(groups.expert))
     advantage = objective.advantages(
@@ -109,25 +122,24 @@ def _gain(
         expert_ratio=config.expert_ratio,
     )
     generated = members.there & ~members.expert
-    return objective.mean_over_groups(value, members.there), {
-        "clipped_generated": _share(clipped, generated),
-        "clipped_experts": _share(clipped, members.expert),
-    }
+    return objective.mean_over_groups(value, members.there), _Clipped(
+        _among(clipped, generated), _among(clipped, members.expert)
+    )
 
 
 def _divergence(
-    scored: Scored, apart: Scored, old: Tensor, groups: Groups, config: AlignConfig
+    scored: Scored, apart: Scored, old: Tensor, groups: Groups, config: AlignConfig, share: Share
 ) -> Tensor:
-    """`KL(π_θ ‖ π_ref)` in nats a SID, over what was generated."""
+    """`KL(π_θ ‖ π_ref)` in nats a SID, over what was generated; the share of it of a part."""
     generated = torch.from_numpy(groups.there & ~groups.expert)
     if config.kl == "k3":
         estimate = objective.kl_k3(scored.logprob, apart.logprob, old)
-        return objective.mean_over_groups(estimate, generated)
+        return share.groups * objective.mean_over_groups(estimate, generated)
     kept = generated.reshape(-1)[scored.place]
-    total = objective.kl_exact(scored.levels[0], apart.levels[0]).mean()
+    total = share.groups * objective.kl_exact(scored.levels[0], apart.levels[0]).mean()
     for level in range(1, LEVELS):
         of_prefix = objective.kl_exact(scored.levels[level], apart.levels[level])
-        total = total + of_prefix[scored.rows[level][kept]].mean()
+        total = total + share.generated * of_prefix[scored.rows[level][kept]].mean()
     return total
 
 
@@ -162,5 +174,6 @@ def describe(groups: Groups) -> Figures:
     }
 
 
-def _share(what: Tensor, of: Tensor) -> float:
+def _among(what: Tensor, of: Tensor) -> float:
+    """Share of the members."""
     return (what & of).sum().item() / max(int(of.sum().item()), 1)

@@ -7,6 +7,7 @@ checkpoint ends in the weights of an uninterrupted one.
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -15,9 +16,9 @@ import torch
 from torch import Tensor, distributed, nn
 
 from genrecall.align.pages import Pages
-from genrecall.align.roller import Roller, Rollout
+from genrecall.align.roller import Roller, Rollout, split
 from genrecall.align.scorers import own_reward
-from genrecall.align.step import Figures, step_loss
+from genrecall.align.step import Figures, describe, step_loss
 from genrecall.align.validation import MEASURED, Measured, Validation, as_tensor, mean_gain
 from genrecall.evaluate.alignment import ENTROPY, STEP, VALIDATED, collapses
 from genrecall.foundation.progress import Progress, RunLog, SilentLog
@@ -44,6 +45,10 @@ class Learner(Protocol):
     def weights(self) -> nn.Module:
         """All that is trained."""
 
+    @property
+    def at_once(self) -> int | None:
+        """Searches that are scored together at most; None for all of a step."""
+
     def optimizer(self, config: AlignConfig) -> StepOptimizer:
         """What follows the gradients of `weights`."""
 
@@ -52,10 +57,10 @@ class Learner(Protocol):
 
 
 class StepOptimizer(Optimizer, Protocol):
-    """Follows the gradient of a loss."""
+    """Follows the gradients of losses."""
 
-    def step(self, loss: Tensor, step: int) -> None:
-        """Follow the gradient of `loss` at the rates of `step`."""
+    def step(self, losses: Iterable[Tensor], step: int) -> None:
+        """Follow the gradient of the sum of `losses` at the rates of `step`."""
 
 
 class Aligned(NamedTuple):
@@ -153,17 +158,30 @@ def _learn(
     learner: Learner, optimizer: StepOptimizer, rollout: Rollout, config: AlignConfig, step: int
 ) -> Figures:
     """Follow the gradients of a rollout; figures of the last inner step."""
-    found, old = None, None
+    old: Tensor | None = None
+    figures: Figures = {}
+
+    def losses() -> Iterator[Tensor]:
+        """Of the parts, each of which is forgotten before the next is computed."""
+        nonlocal old
+        logprobs = []
+        for part, rows, share in split(rollout, learner.at_once):
+            before = None if old is None else old[rows]
+            found = step_loss(policy, reference, policy.items.trie, part, config, before, share)
+            for name, value in found.figures.items():
+                figures[name] = figures.get(name, 0.0) + value
+            logprobs.append(found.logprob)
+            yield found.loss
+        old = torch.cat(logprobs) if old is None else old
+
+    policy, reference = learner.policy, learner.reference
     for _ in range(config.inner_steps):
+        figures.clear()
         if not rollout.is_empty:
-            found = step_loss(
-                learner.policy, learner.reference, learner.policy.items.trie, rollout, config, old
-            )
-            old = found.logprob if old is None else old
-            optimizer.step(found.loss, step)
+            optimizer.step(losses(), step)
         elif launched() > 1:  # the other processes wait for gradients, as often
-            optimizer.step(_nothing(learner.weights), step)
-    return {} if found is None else found.figures
+            optimizer.step([_nothing(learner.weights)], step)
+    return figures | (describe(rollout.groups) if rollout.prompts else {})
 
 
 def _nothing(weights: nn.Module) -> Tensor:

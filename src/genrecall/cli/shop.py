@@ -24,7 +24,7 @@ def shop(
     queries: Annotated[int, typer.Option(min=50, help="Distinct queries to choose from.")] = 40_000,
     page: Annotated[
         int, typer.Option(min=1, max=1_000, help="Items shown in answer to a search.")
-    ] = 10,
+    ] = 5,
     shopper_model: Annotated[
         str,
         typer.Option(help="position: looks at each place by chance; cascade: reads from the top."),
@@ -32,7 +32,7 @@ def shop(
     personal_ranking: Annotated[
         float,
         typer.Option(min=0, max=2, help="How much the ranker follows the shopper's taste."),
-    ] = 0.15,
+    ] = 0.3,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same shop.")] = 0,
     log_seed: Annotated[
         int | None, typer.Option(min=0, help="Another log of the same items, shoppers and queries.")

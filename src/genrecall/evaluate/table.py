@@ -34,6 +34,7 @@ _MEASURES: Final = ("recall@10", "recall@100", f"recall@{K}", "hit@10")
 _SLICE_MEASURES: Final = ("recall@100", "hit@10")
 _SHOPPER_BEAMS: Final = ("1", "10")
 _SHOPPER_MEASURES: Final = ("recall@10", "recall@100")
+_UNTOLD: Final = ("item_to_sid", "user_query_to_sid")  # read no query, or shoppers too
 _SIZES: Final = ("mean", "weighted", "p50", "p99", "max")
 _SLICE_ORDER: Final = (*SLICES, "new_items", "known_items", "cold_items")
 
@@ -166,7 +167,7 @@ def _shopper_table(metrics: Metrics) -> Table | None:
         answers = metrics["paired_shopper"].get(f"{GENERATIVE} - {without}")
         cells = [_change(hits[width]) if width in hits else "" for width in _SHOPPER_BEAMS]
         cells += [_change(answers[m]) if answers else "" for m in _SHOPPER_MEASURES]
-        if without != "item_to_sid" and (personalised or without == POPULARITY):
+        if without not in _UNTOLD and (personalised or without == POPULARITY):
             table.add_row(f"to {without}", *cells)
     return table
 

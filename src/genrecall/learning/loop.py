@@ -66,7 +66,7 @@ def train_steps(
     shown: dict[str, float] = {}
     for step in range(start, steps):
         measured = losses(step)
-        optimizer.step(measured["loss"], step)
+        optimizer.step([measured["loss"]], step)
         shown = {key: value.item() for key, value in measured.items()}
         progress.update(batch, **shown)
         checkpoints.save(name, step + 1, model, optimizer)

@@ -6,6 +6,7 @@ with sparse gradients and SparseAdam touch only the rows of the batch.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
@@ -42,13 +43,17 @@ class SparseDenseAdam:
             torch.optim.SparseAdam(bags, lr=sparse.peak),
         )
 
-    def step(self, loss: Tensor, step: int) -> None:
-        """Follow the gradient of `loss` at the rates of `step`."""
+    def step(self, losses: Iterable[Tensor], step: int) -> None:
+        """Follow the gradient of the sum of `losses` at the rates of `step`.
+
+        Each is forgotten before the next one is made.
+        """
         for optimizer, rate in zip(self._optimizers, self._rates, strict=True):
             optimizer.zero_grad(set_to_none=True)
             for group in optimizer.param_groups:
                 group["lr"] = rate.at(step)
-        loss.backward()  # type: ignore[no-untyped-call]
+        for loss in losses:
+            loss.backward()  # type: ignore[no-untyped-call]
         for optimizer in self._optimizers:
             optimizer.step()
 

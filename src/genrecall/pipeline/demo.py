@@ -8,12 +8,16 @@ from typing import Final
 from genrecall.config import Config
 from genrecall.data.config import DataConfig, SplitConfig, TableSource
 from genrecall.embed.config import EmbedConfig
+from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.pipeline.simulate import ensure_shop
 from genrecall.shop.config import ShopConfig
 
 SHOPPERS: Final = 2_000
 """Shoppers of the demo's shop."""
+
+_ALIGNED: Final = 100
+"""Steps of its alignment."""
 
 
 def make_demo(
@@ -35,11 +39,13 @@ def make_demo(
     """
     shop = ShopConfig(items=items, searches=searches, shoppers=shoppers, seed=seed)
     ensure_shop(folder, shop)
-    return config_of_shop(folder, seed=seed)
+    config = config_of_shop(folder, seed=seed)
+    aligned = config.generator.model_copy(update={"align": AlignConfig(steps=_ALIGNED)})
+    return config.model_copy(update={"generator": aligned})
 
 
 def config_of_shop(folder: Path, *, seed: int) -> Config:
-    """The config that suits a synthetic shop.
+    """The config that suits a synthetic shop, up to the last supervised stage.
 
     Searches are split by time, as a shop would do it: no model sees a click or purchase of the
     future. It does see the titles of all items, also of those that enter later. The shop is small,

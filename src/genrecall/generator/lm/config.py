@@ -105,12 +105,13 @@ class LmConfig(Section):
     less room. It changes no result but by rounding."""
 
     micro_tokens: int = Field(default=16_384, ge=1)
-    """Tokens computed at once; a batch of more is cut into parts whose gradients are added up.
-    Lower it when memory runs out. It changes no result but by rounding."""
+    """Tokens computed at once; a batch of more is cut into parts whose gradients are added up, in
+    alignment as if every prompt had `max_tokens`. Lower it when memory runs out. It changes no
+    result but by rounding."""
 
     checkpointing: bool = False
     """Compute the activations of each layer again in the backward pass instead of keeping them: a
-    third more work for a fraction of the memory."""
+    third more work for a fraction of the memory. Not in alignment, whose passes share a cache."""
 
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Precision of the matrix products; weights and optimizer stay in fp32. `auto` is bf16 on a GPU
