@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
@@ -148,6 +149,17 @@ def test_a_second_process_ends_when_nothing_is_trained(as_second, shop, tmp_path
     result = run(shop, Outputs(tmp_path / "run"))
     assert not result.main and result.ran == ()
     assert not (tmp_path / "run").exists()
+
+
+def test_processes_that_have_trained_nothing_wait_for_each_other(as_second, monkeypatch):
+    monkeypatch.setattr(processes, "_partings", iter([0]))
+    parting = threading.Thread(target=processes.part_processes)
+    parting.start()
+    parting.join(timeout=1.0)
+    assert parting.is_alive()
+    PrefixStore("genrecall/parting 0", as_second[0]).add("here", 1)
+    parting.join(timeout=30.0)
+    assert not parting.is_alive()
 
 
 def test_a_second_process_ends_with_the_main_one(as_second):

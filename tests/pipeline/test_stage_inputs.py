@@ -98,6 +98,23 @@ def test_what_is_declared_is_there(make):
     assert taken.read_json("taken.json") == ["Acme cordless drill red M0", ["train"], 0, 0]
 
 
+def test_a_part_that_a_stage_is_made_without_is_found_as_by_default(tmp_path):
+    align = {"align": {"steps": 5, "kl_weight": 0.7}}
+    config = load_config(write_shop(tmp_path, settings={"generator": align}))
+    walk = Walk(config, Outputs(tmp_path / "run"), SilentLog())
+
+    def take(inputs, _):
+        generator = inputs.config.generator
+        return [generator.align.steps, generator.align.kl_weight, generator.pseudo_queries]
+
+    taken = []
+    for without in ((), ("generator.align",)):
+        stage = taking(take, settings=("generator",), without=without)
+        walk.make(stage)
+        taken.append(walk.artifacts["taking"].read_json("taken.json"))
+    assert taken == [[5, 0.7, 200_000], [0, 0.1, 200_000]]
+
+
 def test_the_seed_reaches_only_who_declares_it(tmp_path):
     def seed(**options):
         config = load_config(write_shop(tmp_path)).model_copy(update={"seed": 7})

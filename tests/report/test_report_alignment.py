@@ -269,6 +269,7 @@ def test_a_collapse_is_warned_of():
 def test_an_arm_that_stage_3_stays_the_best_of_is_named(served):
     metrics, data = aligned()
     metrics["paired_align"] = {f"{served} - stage3": metrics["paired_align"]["grpo_k0 - stage3"]}
+    metrics["align_served"] = served
     page = render_report(metrics, data)
     assert page.count("is stage 3 unchanged") == 1
     warned = '<p class="note" role="note"><b>GRPO, no experts is stage 3 unchanged'

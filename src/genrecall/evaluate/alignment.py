@@ -5,7 +5,6 @@ Shapes: `M` searches.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -54,6 +53,7 @@ def alignment_metrics(
         seed: of the bootstrap.
 
     Returns:
+        - `align_served`: the arm that serves; None where stage 3 stands alone
         - `align`: arm → measure → figure, over the searches that have what the measure counts
         - `paired_align`: `arm - other` → measure → difference, for every arm and stage 3, and for
           the one that serves and every control
@@ -64,6 +64,7 @@ def alignment_metrics(
     pairs += [(served, control) for control in controls]
     every = np.ones(len(groups), dtype=np.bool_)
     return {
+        "align_served": served if len(arms) > 1 else None,
         "align": estimates(arms, _Means(groups, every, seed)),
         "paired_align": estimates(differences(arms, pairs), _Means(groups, every, seed)),
         "slices_align": {
@@ -74,23 +75,14 @@ def alignment_metrics(
     }
 
 
-def served_arm(metrics: Metrics) -> str | None:
-    """The arm that serves; None where nothing was aligned.
-
-    It is the one that is compared with every other one: in a file the order of arms is lost.
-    """
-    compared = Counter(pair.split(" - ")[0] for pair in metrics.get("paired_align", {}))
-    return compared.most_common(1)[0][0] if compared else None
-
-
 def arm_order(metrics: Metrics) -> list[str]:
     """Stage 3, the arm that serves, then controls by name.
 
-    >>> pairs = dict.fromkeys(("eg_grpo_k2 - stage3", "a - stage3", "eg_grpo_k2 - a"))
-    >>> arm_order({"align": {"a": {}, "eg_grpo_k2": {}, "stage3": {}}, "paired_align": pairs})
+    >>> arms = dict.fromkeys(("a", "eg_grpo_k2", "stage3"))
+    >>> arm_order({"align": arms, "align_served": "eg_grpo_k2"})
     ['stage3', 'eg_grpo_k2', 'a']
     """
-    first = (STAGE_3, served_arm(metrics))
+    first = (STAGE_3, metrics.get("align_served"))
     return sorted(
         metrics.get("align", {}),
         key=lambda arm: (first.index(arm) if arm in first else len(first), arm),

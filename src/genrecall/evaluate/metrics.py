@@ -129,6 +129,7 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
 
     - `align`: arm → `clk@k`, `exp@k`, `buy@k`, `pvr@10`, `exposure_recall@10`, `candidates@10`,
       `recall@k`; arms are `stage3`, the one that serves, such as `eg_grpo_k2`, and controls
+    - `align_served`: the arm that serves
     - `paired_align`: `arm - other` → measure → difference, for each arm less `stage3`, and the one
       that serves less each control
     - `slices_align`: slice of queries → arm → as in `align`

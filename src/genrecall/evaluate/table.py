@@ -14,7 +14,6 @@ from genrecall.evaluate.alignment import (
     STAGE_3,
     arm_order,
     collapsed_arms,
-    served_arm,
 )
 from genrecall.evaluate.metrics import (
     ANONYMOUS,
@@ -199,7 +198,7 @@ def _arm_table(metrics: Metrics) -> Table | None:
     for arm in arm_order(metrics):
         figures = metrics["align"][arm]
         table.add_row(arm, *(_short_share(figures[measure]) for measure in COMPARED))
-    served = served_arm(metrics)
+    served = metrics.get("align_served")
     notes = [f"{served} serves; {STAGE_3} is the generator before alignment." if served else ""]
     notes += [f"Collapse: {arm} shows more and is clicked less." for arm in collapsed_arms(metrics)]
     return _with_notes(table, [note for note in notes if note])

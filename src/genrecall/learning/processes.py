@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cache
 from itertools import count
@@ -30,8 +30,8 @@ _PATIENCE: Final = timedelta(hours=2)
 _GIVEN: Final = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """Variables that a launcher sets."""
 
-# Each run, and each group of one, has names of its own at the meeting point.
-_runs, _groups = count(), count()
+# Each run, group and parting has names of its own at the meeting point.
+_runs, _groups, _partings = count(), count(), count()
 
 
 def launched() -> int:
@@ -158,10 +158,19 @@ def join_processes(device: Literal["auto", "cpu", "cuda"]) -> Any:
 
 
 def part_processes() -> None:
-    """Wait until all processes are here, and leave them: nothing is left to do together."""
+    """Wait until all processes are here, and leave them: nothing is left to do together.
+
+    Also those that have trained nothing wait, so that what the main one writes is there for all.
+    """
     if torch.distributed.is_initialized():
         lm_library("accelerate").PartialState().wait_for_everyone()
         torch.distributed.destroy_process_group()
+    elif launched() > 1:
+        store = PrefixStore(f"genrecall/parting {next(_partings)}", _meeting_point())
+        store.add("here", 1)
+        with suppress(DistError):  # the others were here, and the store has ended with the main one
+            while store.add("here", 0) < launched():
+                time.sleep(_LOOK_EVERY)
 
 
 def compute_dtype(precision: Literal["auto", "fp32", "bf16"], device: torch.device) -> torch.dtype:

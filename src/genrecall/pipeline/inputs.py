@@ -7,14 +7,14 @@ stage makes and leave it up to date.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from polars.exceptions import ColumnNotFoundError
-from pydantic import PrivateAttr
+from pydantic import BaseModel, PrivateAttr
 
 from genrecall.config import Config
 from genrecall.data.load import load_shop
@@ -40,11 +40,13 @@ class Declared(NamedTuple):
         stage: its name.
         settings: of the config; `section.part` for a part of a section.
         reads: of the stages before: `stage`, or `stage.part`.
+        without: parts of those sections that it does not take; it finds their defaults.
     """
 
     stage: str
     settings: tuple[str, ...]
     reads: tuple[str, ...]
+    without: tuple[str, ...] = ()
 
     def refused(self, what: str, field: str) -> UndeclaredReadError:
         """The error about something else that it takes; `field` of the entry should name it."""
@@ -85,7 +87,10 @@ class StageInputs:
     @cached_property
     def config(self) -> Config:
         """The config; other settings than the declared ones are refused when they are taken."""
-        config = _DeclaredConfig.model_construct(**dict(self._config))
+        whole = self._config
+        for part in self._declared.without:
+            whole = _by_default(whole, part.split("."))
+        config = _DeclaredConfig.model_construct(**dict(whole))
         config._declared = self._declared
         return config
 
@@ -138,6 +143,17 @@ class StageInputs:
                 raise
             wanted = f"{' or '.join(map(repr, sorted(parts)))} (column {named[1]!r})"
             raise self._declared.refused(wanted, "reads") from error
+
+
+SectionOf = TypeVar("SectionOf", bound=BaseModel)
+
+
+def _by_default(section: SectionOf, path: Sequence[str]) -> SectionOf:
+    """The section with its default at a path."""
+    name, *rest = path
+    given = getattr(section, name)
+    value = _by_default(given, rest) if rest else type(given)()
+    return section.model_copy(update={name: value})
 
 
 def _is_data(read: str) -> bool:

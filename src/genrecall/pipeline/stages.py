@@ -98,7 +98,7 @@ class Stage:
     def declared(self, config: Config) -> Declared:
         """What `run` may take in a run with this config."""
         asked = [read for read, asks in self.reads_if.items() if asks(config)]
-        return Declared(self.name, self.settings, (*self.reads, *asked))
+        return Declared(self.name, self.settings, (*self.reads, *asked), self.without)
 
     def hash_inputs(
         self, content: Mapping[str, Json], config: Config, artifacts: Mapping[str, Artifact]

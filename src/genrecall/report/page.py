@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
-from genrecall.evaluate.alignment import COMPARED, STAGE_3, arm_order, collapsed_arms, served_arm
+from genrecall.evaluate.alignment import COMPARED, STAGE_3, arm_order, collapsed_arms
 from genrecall.evaluate.metrics import GENERATIVE, TWO_VIEWS, K, Metrics
 from genrecall.report import charts, phrases
 from genrecall.report.alignment_charts import gain_charts, training_charts
@@ -124,7 +124,7 @@ def _alignment(
     metrics: Metrics, gains: Mapping[str, Chart], training: Mapping[str, Chart]
 ) -> dict[str, Any]:
     """What the section about the alignment is made of, beside figures and events."""
-    arms, served = arm_order(metrics), served_arm(metrics)
+    arms, served = arm_order(metrics), metrics.get("align_served")
     return {
         "arms": arms,
         "start": STAGE_3,
