@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from benchmarks.alignment.cell import Bench, Measured, Plan
-from benchmarks.alignment.cells import BASE, SECOND, START, TABLES, Cell
+from benchmarks.alignment.cells import BASE, SECOND, START, TABLES
 from benchmarks.alignment.printing import as_markdown
 from benchmarks.alignment.tables import build_table
 from benchmarks.alignment.worlds import POLICIES, SHOPPERS, Size, World
@@ -75,11 +75,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     policies = tuple(choose_cells(given.policies, {name: name for name in POLICIES}))
     shoppers = tuple(choose_cells(given.shoppers, {name: name for name in SHOPPERS}))
     tables = choose_cells(given.tables, {name: name for name in TABLES})
+    every = {cell.name: cell for table in tables for cell in TABLES[table]}
+    only = {cell.name for cell in choose_cells(given.cells, every)}
     seeds = range(given.seeds_from, given.seeds_from + given.seeds)
     result: dict[str, Any] = {"settings": _settings(given), "worlds": {}}
     for policy, model, kept in product(policies, shoppers, given.clicks):
         world = World(policy, model, size, given.out.resolve(), kept)
-        made = _measure(world, seeds, plan, tables, given.cells)
+        made = _measure(world, seeds, plan, tables, only)
         result["worlds"][world.name] = made
         print(as_markdown(result | {"worlds": {world.name: made}}), flush=True)
     write_figures(given, result)
@@ -87,9 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _measure(
-    world: World, seeds: Sequence[int], plan: Plan, tables: Sequence[str], only: str | None
+    world: World, seeds: Sequence[int], plan: Plan, tables: Sequence[str], only: set[str]
 ) -> dict[str, Any]:
-    """The tables of a world."""
+    """The tables of a world, of the cells that are asked for."""
     world.prepare(TerminalLog())
     runs: dict[str, dict[str, list[Measured]]] = {table: {} for table in tables}
     groups = None
@@ -99,14 +101,10 @@ def _measure(
         groups = bench.groups  # the same searches with every seed
         for table in tables:
             runs[table].setdefault(START, []).append(bench.finish(None))
-            for cell in _chosen(TABLES[table], only):
+            for cell in (cell for cell in TABLES[table] if cell.name in only):
                 runs[table].setdefault(cell.name, []).append(bench.finish(cell))
     assert groups is not None
     return {table: build_table(found, groups, _pairs(list(found))) for table, found in runs.items()}
-
-
-def _chosen(cells: Sequence[Cell], only: str | None) -> Sequence[Cell]:
-    return choose_cells(only, {cell.name: cell for cell in cells})
 
 
 def _pairs(names: list[str]) -> list[tuple[str, str]]:

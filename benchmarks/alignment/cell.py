@@ -90,7 +90,7 @@ class Bench:
         config = None if cell is None else cell.config(self.plan.base)
         facts = {
             "version": __version__,
-            "code": _code(),
+            "code": _CODE,
             "config": config and config.model_dump(mode="json"),
             "plan": [self.plan.validation, self.plan.test, self.plan.ranked],
             "stages": [self._outputs.open_stage(name).digest for name in _STAGES],
@@ -100,6 +100,7 @@ class Bench:
         if path.is_file():
             with np.load(path, allow_pickle=False) as kept:
                 return dict(kept)
+        _ = (self._training.outcomes, self._validation.shown)  # all cells share them
         began = time.process_time()
         generator, gain = (self.start, 0.0) if cell is None else self._train(cell, path)
         seconds = time.process_time() - began if cell else 0.0
@@ -220,9 +221,12 @@ class Bench:
         return measured | {name: np.concatenate([v, rest]) for name, v in of_items.items()}
 
 
-def _code() -> str:
-    """Hash of the code that trains and measures: another version of it makes other cells."""
-    package = Path(genrecall.__file__).parent
-    folders = [package / name for name in ("align", "decode", "evaluate", "generator")]
-    files = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
-    return content_hash([file_hash(path) for path in (*files, Path(__file__))])
+def _hash_code() -> str:
+    folders = (Path(genrecall.__file__).parent, Path(__file__).parent)
+    return content_hash(
+        [file_hash(path) for folder in folders for path in sorted(folder.rglob("*.py"))]
+    )
+
+
+_CODE: Final = _hash_code()
+"""Hash of the code that this process runs: another version of it makes other cells."""

@@ -38,19 +38,34 @@ CHOSEN: Final[Mapping[Arm, Mapping[str, Any]]] = {}
 """What the table `search` found better for an arm than the defaults, by the gain on validation
 searches of the first world and seed."""
 
-_TRIED: Final[Sequence[Mapping[str, Any]]] = (
+_RATES: Final[Sequence[Mapping[str, Any]]] = (
     {"learning_rate": 5e-5, "embedding_learning_rate": 2.5e-4},
     {"learning_rate": 2e-4, "embedding_learning_rate": 1e-3},
+)
+
+_TRIED: Final[Sequence[Mapping[str, Any]]] = (
+    *_RATES,
     {"kl_weight": 0.03},
     {"kl_weight": 0.3},
     {"temperature": 1.5},
 )
-"""Of the rate, the divergence and the temperature other values than the defaults, for every arm
-that has them."""
+"""Of the rate, the divergence and the temperature other values than the defaults."""
+
+_TRIED_WITHOUT_GROUPS: Final[Sequence[Mapping[str, Any]]] = (
+    *_RATES,
+    {"learning_rate": 2.5e-5, "embedding_learning_rate": 1.25e-4},
+    {"history_dropout": 0.0},
+    {"shopper_dropout": 0.0},
+)
+"""As many for the arm that has neither divergence nor temperature."""
 
 
 def _arm(name: Arm) -> Mapping[str, Any]:
     return {**ARMS[name], **EQUAL_TIME.get(name, {})}
+
+
+def _tried(name: Arm) -> Sequence[Mapping[str, Any]]:
+    return _TRIED_WITHOUT_GROUPS if name == "more_sft" else _TRIED
 
 
 def _says(changes: Mapping[str, Any]) -> str:
@@ -59,15 +74,23 @@ def _says(changes: Mapping[str, Any]) -> str:
 
 
 SEARCH: Final = tuple(
-    Cell(", ".join([name, *map(_says, changes)]), {**_arm(name), **dict(*changes)})
+    Cell(" ".join([name, *map(_says, changes)]), {**_arm(name), **dict(*changes)})
     for name in ARMS
-    for changes in ((), *((tried,) for tried in _TRIED))
-    if name != "more_sft" or not changes or "learning_rate" in changes[0]
+    for changes in ((), *((tried,) for tried in _tried(name)))
 )
-"""The same search for every arm; without groups there is but the rate."""
+"""As many tries for every arm."""
 
-PAPER: Final = tuple(Cell(name, {**_arm(name), **CHOSEN.get(name, {})}) for name in ARMS)
-"""The table of the paper and its controls."""
+_PLAIN: Final = {"anchor": 0.0}
+
+PAPER: Final = (
+    *(Cell(name, {**_arm(name), **CHOSEN.get(name, {})}) for name in ARMS),
+    *(
+        Cell(f"{name} anchor 0", {**_arm(name), **CHOSEN.get(name, {}), **_PLAIN})
+        for name in ("grpo_k0", "eg_grpo_k2")
+    ),
+)
+"""The table of the paper and its controls. The arms have an anchor, and the paper's has none: so
+plain GRPO is K = 0 without one."""
 
 _CHANGES: Final[Mapping[str, Mapping[str, Any]]] = {
     "expert_ratio one": {"expert_ratio": "one", "inner_steps": 2},

@@ -13,6 +13,7 @@ purchases. Stage 3, histories and the alignment all read what is left; the test 
 from __future__ import annotations
 
 import fcntl
+import filecmp
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -141,10 +142,15 @@ def thin(whole: Path, thinned: Path, kept: int) -> None:
     stays[test:] = True
     keep = pl.Series(stays)
     thinned.parent.mkdir(parents=True, exist_ok=True)
+    scratch = thinned.with_suffix(".tmp")
     log.with_columns(
         pl.when(keep).then(pl.col(name)).otherwise(pl.col(name).list.head(0)).alias(name)
         for name in ("clicks", "purchases")
-    ).write_ndjson(thinned)
+    ).write_ndjson(scratch)
+    if thinned.is_file() and filecmp.cmp(scratch, thinned, shallow=False):
+        scratch.unlink()  # others may be reading it
+    else:
+        scratch.replace(thinned)
 
 
 def _run(config: Config, outputs: Outputs, last: str | None = None) -> None:
