@@ -145,6 +145,7 @@ OPTIONS = {
     "flat groups again": {"redraw_flat": True, "inject": "when_no_hit", "anchor": 0.0},
     "money": {"rewards": {"gmv": 0.5}},
     "a function": {"rewards": {"function": "own_scores:by_length"}},
+    "a function that answers sometimes": {"rewards": {"function": "own_scores:of_some"}},
 }
 
 
@@ -232,6 +233,32 @@ def test_money_needs_prices(tmp_path):
     write_jsonl(tmp_path / "items.jsonl", rows)
     with pytest.raises(ConfigError, match=r"gmv is 1, and no purchase .* has a price\. Map the"):
         run(config, Outputs(tmp_path / "run"), log=SilentLog(), last="align")
+
+
+def test_clicks_alone_are_learned_from_without_impressions(tmp_path):
+    config = config_of(tmp_path, learn_from="clicks", controls=[], steps=2)
+    write_jsonl(tmp_path / "searches.jsonl", [row | {"impressions": None} for row in searches()])
+    outputs = Outputs(tmp_path / "run")
+    run(config, outputs, log=SilentLog())
+    (went,) = outputs.open_stage("align").read_json("align.json")
+    assert went["arm"] == "more_sft"
+    metrics = json.loads(outputs.metrics.read_text("utf-8"))
+    assert metrics["align"]["more_sft"]["clk@10"]["n"] > 0
+
+
+def test_searches_without_a_reward_are_counted(tmp_path):
+    rewards = {"function": "own_scores:of_some"}
+    outputs, log = Outputs(tmp_path / "run"), KeptLog()
+    config = config_of(tmp_path, rewards=rewards, controls=[], anchor=0.0)
+    run(config, outputs, log=log, last="align")
+    steps = [figures for name, figures in log.events if name == "align"]
+    assert all(0 < figures["without_reward"] < 8 for figures in steps)
+
+
+def test_money_of_equal_prices_is_money(tmp_path):
+    config = config_of(tmp_path, rewards={"gmv": 1.0}, steps=1, controls=[])
+    write_jsonl(tmp_path / "items.jsonl", [row | {"price": 5.0} for row in items()])
+    run(config, Outputs(tmp_path / "run"), log=SilentLog(), last="align")
 
 
 def test_a_log_without_impressions_is_not_aligned_and_says_so(tmp_path):

@@ -55,3 +55,6 @@ def test_a_generator_that_repeats_itself_collapses_too():
     assert not collapses(sure | {"entropy_1": 0.21}, START)
     assert not collapses(sure | {"exp@1": 0.84}, START), "exposure does not rise"
     assert choose(START, sure)[0] == 0.0
+    unknown = {name: value for name, value in sure.items() if name != "entropy_1"}
+    assert not collapses(unknown, START), "what was not measured is no collapse"
+    assert not collapses(sure, unknown)

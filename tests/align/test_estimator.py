@@ -297,6 +297,51 @@ def test_a_reward_that_knows_more_than_the_training_searches_is_refused(name):
         Roller(random_policy(), TRIE, planted, plain_config())
 
 
+class OddScorer:
+    """Rewards SIDs by their number, and answers to searches of the first prompt only."""
+
+    failures = 0
+
+    def __init__(self, *, broken=False):
+        self._broken = broken
+
+    def __call__(self, queries, leaves, outcome):
+        rewards = np.where(leaves >= 0, leaves, 0).astype(np.float32)
+        silent = np.array([self._broken or query != "0" for query in queries], dtype=bool)
+        rewards[silent] = np.nan
+        self.failures += int(silent.sum())
+        return rewards
+
+
+@pytest.mark.parametrize("redraw_flat", [False, True])
+def test_a_search_without_a_reward_is_left_out_with_its_group(redraw_flat):
+    scorer = OddScorer()
+    config = plain_config(experts=1, redraw_flat=redraw_flat, group_size="enlarged")
+    roller = Roller(random_policy(), TRIE, PAGES, config, scorer)
+    rollout = roller.roll(np.random.default_rng(4))
+    groups = rollout.groups
+    assert 8 < len(rollout.prompts) == len(groups.leaves) < 24
+    assert {prompt.text for prompt in rollout.prompts} == {"0"}
+    assert scorer.failures >= 32 - len(rollout.prompts)
+    np.testing.assert_array_equal(groups.rewards, np.where(groups.there, groups.leaves, 0))
+    of = np.zeros(len(groups.leaves), dtype=np.int64)
+    assert groups.outcome.tolist() == PAGES.outcomes.of(of, groups.leaves).tolist()
+
+
+def test_a_step_without_any_reward_learns_nothing():
+    config = plain_config(anchor=0.0)
+    roller = Roller(random_policy(), TRIE, PAGES, config, OddScorer(broken=True))
+    rollout = roller.roll(np.random.default_rng(4))
+    assert rollout.is_empty
+    assert rollout.groups.leaves.shape == (0, 4)
+    anchored = plain_config(anchor=0.5, anchor_searches=3)
+    rollout = Roller(random_policy(), TRIE, PAGES, anchored, OddScorer(broken=True)).roll(
+        np.random.default_rng(4)
+    )
+    assert not rollout.is_empty
+    assert [len(part.anchors) for part, _, _ in split(rollout, 2)] == [2, 1]
+
+
 def test_flat_groups_are_drawn_again():
     policy = random_policy()
     settings = {"group": 2, "searches": 64}

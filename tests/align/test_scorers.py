@@ -56,7 +56,18 @@ def test_it_is_asked_about_sids_with_their_items_and_outcome(items):
     json.dumps(asked)
 
 
-@pytest.mark.parametrize("wrong", [None, [0.5], [1, 2, 3], ["a", "b"], [float("nan"), 1], "ab"])
+@pytest.mark.parametrize("rows", [np.array([[1, 2, 3], [4, 5, 6]]), ((1, 2, 3), (4, 5, 6))])
+def test_rows_may_be_of_any_kind(items, rows):
+    leaves, outcome = np.array([[0, 3, 4], [5, 1, 2]]), OUTCOME
+    reward = OwnReward(lambda _: rows, items, name="shop:reward")
+    assert reward(QUERIES, leaves, outcome).tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+WRONG = (None, [0.5], [1, 2, 3], ["a", "b"], ["1", "2"], [float("nan"), 1], "ab", [1, [2]])
+TOO_LARGE = ([1e300, 1], [10**400, 1])
+
+
+@pytest.mark.parametrize("wrong", [*WRONG, *TOO_LARGE])
 def test_a_search_without_a_usable_answer_is_skipped_and_counted(items, wrong):
     rewards, _, failures = ask(items, [wrong, [1, 2, 3]])
     assert np.isnan(rewards).any(axis=1).tolist() == [True, False]

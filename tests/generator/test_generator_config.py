@@ -69,3 +69,33 @@ def test_only_the_setting_that_is_wrong_is_named():
     with pytest.raises(ValidationError) as error:
         GeneratorConfig(query_to_sid={"steps": 5, "batch": 0})
     assert [told["loc"] for told in error.value.errors()] == [("query_to_sid", "batch")]
+
+
+def rate(**settings):
+    return GeneratorConfig(**settings).align.learning_rate
+
+
+def test_a_language_model_is_aligned_at_a_tenth_of_the_rate_of_stage_3():
+    assert rate() == 1e-4
+    assert rate(family="lm") == pytest.approx(2e-4)
+    assert rate(family="lm", lm={"pretrained": "some/model"}) == pytest.approx(4e-6)
+    given = {"align": {"steps": 5, "learning_rate": 1e-6}}
+    assert rate(family="lm", **given) == 1e-6
+    config = GeneratorConfig(family="lm", align={"steps": 5, "controls": ["grpo_k0"]})
+    assert config.align.steps == 5
+    assert config.align.arm("grpo_k0").learning_rate == pytest.approx(2e-4)
+    assert GeneratorConfig.model_validate(config.model_dump(exclude_unset=True)) == config
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"experts": 0, "controls": ["experts_only"]}, "controls: experts_only cannot be trained"),
+        ({"group": 4, "controls": ["eg_grpo_k4"]}, "controls: eg_grpo_k4 cannot be .*no place for"),
+        ({"controls": ["eg_grpo_k2"]}, "eg_grpo_k2 would be trained twice"),
+        ({"rewards": {"gmv": 0.5, "url": "http://x"}}, "gmv is part of the ladder"),
+    ],
+)
+def test_an_alignment_that_cannot_be_trained_is_refused(settings, told):
+    with pytest.raises(ValidationError, match=told):
+        GeneratorConfig(align=settings)

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Final
 
 from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.learning.optim import LinearDecay, SparseDenseAdam
+
+_COMPARED: Final = (
+    2**26
+)  # searches times SIDs, with gradients: some 256 MiB for each tensor of them
 
 
 class CompactLearner:
@@ -29,8 +34,9 @@ class CompactLearner:
         self.weights = self.policy.model
 
     @property
-    def at_once(self) -> None:
-        """See `Learner.at_once`: a small model scores all of a step together."""
+    def at_once(self) -> int:
+        """See `Learner.at_once`: the look-ahead compares each with every SID."""
+        return max(_COMPARED // len(self.policy.items.trie), 1)
 
     def optimizer(self, config: AlignConfig) -> SparseDenseAdam:
         """See `Learner.optimizer`."""

@@ -174,7 +174,8 @@ def kl_exact(logprobs: Tensor, reference: Tensor) -> Tensor:
     Summed over the levels of SIDs that `π_θ` has generated it is an unbiased estimate of the
     divergence over SIDs, by the chain rule, and has less variance than one from the SIDs alone. Its
     gradient leaves out how the visited prefixes change. Where SIDs are drawn at another temperature
-    or without replacement it weighs rare prefixes more.
+    or without replacement it weighs rare prefixes more; of a policy that gives probability to codes
+    without a SID it is the divergence along valid prefixes.
     """
     return (logprobs.exp() * (logprobs - reference)).sum(dim=-1)
 

@@ -82,9 +82,9 @@ class Part(NamedTuple):
     share: Share
 
 
-def split(rollout: Rollout, at_once: int | None) -> Iterator[Part]:
-    """Parts of at most so many searches, groups before anchors; None for all in one."""
-    if at_once is None:
+def split(rollout: Rollout, at_once: int) -> Iterator[Part]:
+    """Parts of at most so many searches, groups before anchors."""
+    if len(rollout.prompts) + len(rollout.anchors) <= at_once:
         yield Part(rollout, slice(None), Share())
         return
     groups, whole = rollout.groups, _counts(rollout)
@@ -188,7 +188,7 @@ class Roller:
         return [self._forget(search, rng) for search in searches.tolist()], chosen
 
     def _forget(self, search: int, rng: np.random.Generator) -> Prompt:
-        """A search's prompt with some of what is known of its shopper left out, as in stage 3."""
+        """A search's prompt with some of what is known of its shopper left out."""
         prompt = self._pages.prompts[search]
         if rng.random() < self._config.shopper_dropout:
             return Prompt(prompt.text)

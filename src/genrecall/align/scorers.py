@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import math
 import urllib.request
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -81,10 +80,10 @@ class OwnReward:
         except Exception as error:  # whatever a team's code or network does
             answer, cause = None, f"{type(error).__name__}: {error}"
         rewards = np.full(leaves.shape, np.nan, dtype=np.float32)
-        answers = answer if isinstance(answer, list) and len(answer) == len(question) else []
-        for row, numbers in enumerate(answers):
-            if _is_answer(numbers, int(there[row].sum())):
-                rewards[row, there[row]] = numbers
+        for row, numbers in enumerate(_rows(answer, len(question))):
+            found = _as_rewards(numbers, int(there[row].sum()))
+            if found is not None:
+                rewards[row, there[row]] = found
                 rewards[row, ~there[row]] = 0.0
         failed = int(np.isnan(rewards).any(axis=1).sum())
         self.failures += failed
@@ -124,14 +123,23 @@ def own_reward(config: RewardConfig, items: LiveItems) -> OwnReward | None:
     return None
 
 
-def _is_answer(numbers: Any, count: int) -> bool:
-    """Whether something is a list of so many finite numbers."""
-    return (
-        isinstance(numbers, Sequence | np.ndarray)
-        and not isinstance(numbers, str | bytes)
-        and len(numbers) == count
-        and all(isinstance(n, int | float | np.number) and math.isfinite(n) for n in numbers)
-    )
+def _rows(answer: Any, count: int) -> Sequence[Any]:
+    """What was answered for each of `count` searches; nothing if it is not that."""
+    is_rows = isinstance(answer, Sequence | np.ndarray) and not isinstance(answer, str | bytes)
+    return answer if is_rows and len(answer) == count else []
+
+
+def _as_rewards(numbers: Any, count: int) -> NDArray[np.float32] | None:
+    """So many finite numbers, as they are computed with; None for anything else."""
+    try:
+        given = np.asarray(numbers)
+    except (ValueError, TypeError):  # lists in lists of other lengths
+        return None
+    if given.dtype.kind not in "biuf" or given.shape != (count,):
+        return None
+    with np.errstate(over="ignore"):
+        rewards: NDArray[np.float32] = given.astype(np.float32)
+    return rewards if np.isfinite(rewards).all() else None
 
 
 def _function(name: str) -> Ask:

@@ -7,9 +7,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from genrecall.align.compact import CompactLearner
 from genrecall.align.pages import Pages, logged_pages
-from genrecall.align.rewards import Outcome
 from genrecall.align.trainer import Learner, train_arm
 from genrecall.data.shop_data import ShopData
 from genrecall.foundation.artifact import Artifact, Json, open_artifact, write_json, writing
@@ -55,7 +56,7 @@ def run(
         history: items of a shopper's history that it looks through; None where it reads nothing of
             shoppers.
     """
-    if reason := _reason_against(data):
+    if reason := _reason_against(config, data):
         work.log.say(f"  nothing is aligned: {reason}")
         return skip(work)
     generator = start()
@@ -104,20 +105,26 @@ def _arms(config: AlignConfig) -> dict[str, AlignConfig]:
 
 
 def _check_prices(config: AlignConfig, pages: Pages) -> None:
-    worth = pages.outcomes.worth[pages.outcomes.outcome == Outcome.BOUGHT]
-    if config.rewards.gmv and (worth == 1.0).all():
+    if pages.prices is None:
+        return
+    chosen = pages.searches.frame.select("positives", "bought").explode("positives", "bought")
+    bought = chosen.filter("bought")["positives"].to_numpy()
+    if not np.isfinite(pages.prices[bought]).any():
         raise ConfigError(
             f"generator.align.rewards.gmv is {config.rewards.gmv:g}, and no purchase of the "
             "training searches has a price. Map the column `price` of the items, or set gmv to 0."
         )
 
 
-def _reason_against(data: ShopData) -> str:
+def _reason_against(config: AlignConfig, data: ShopData) -> str:
+    """Why the log does not suffice; "" where it does."""
     searches = data.searches.frame
+    by_clicks = config.learn_from == "clicks" and not config.controls
+    column, told = ("positives", "chosen") if by_clicks else ("impressions", "shown")
     for split in ("train", "validation"):
-        shown = searches.filter(searches["split"] == split)["impressions"].list.len()
-        if not shown.sum():
-            return f"no {split} search tells what was shown. Map the column `impressions`."
+        if not searches.filter(searches["split"] == split)[column].list.len().sum():
+            mapped = "clicks" if by_clicks else "impressions"
+            return f"no {split} search tells what was {told}. Map the column `{mapped}`."
     return ""
 
 

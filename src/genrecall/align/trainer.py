@@ -46,8 +46,8 @@ class Learner(Protocol):
         """All that is trained."""
 
     @property
-    def at_once(self) -> int | None:
-        """Searches that are scored together at most; None for all of a step."""
+    def at_once(self) -> int:
+        """Searches that are scored together at most: bounds the memory."""
 
     def optimizer(self, config: AlignConfig) -> StepOptimizer:
         """What follows the gradients of `weights`."""

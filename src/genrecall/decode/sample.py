@@ -2,6 +2,9 @@
 
 Each level's probabilities are masked by the trie and, for the draw alone, sum to one over the codes
 that may follow; the log-probabilities that come out are the generator's own, as in a beam search.
+A language model gives some probability to codes that continue no SID. So its SIDs are drawn a
+little otherwise than their log-probabilities say, and a gradient by these also makes it surer that
+a SID exists.
 Without replacement the draw is a stochastic beam search (Kool, van Hoof and Welling, Stochastic
 Beams and Where to Find Them, 2019): the SIDs with the highest perturbed log-probabilities, in the
 order in which they would have been drawn one after another.

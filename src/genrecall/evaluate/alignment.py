@@ -102,8 +102,9 @@ def collapses(measured: Mapping[str, float], start: Mapping[str, float]) -> bool
     if not all(name in found for name in ("clk@10", "exp@1") for found in (measured, start)):
         return False
     clicks_fell = measured["clk@10"] < start["clk@10"] * (1.0 - TOLERANCE)
-    sure = measured.get(ENTROPY, 0.0) < start.get(ENTROPY, 0.0) * LEAST_ENTROPY
-    return (clicks_fell or sure) and measured["exp@1"] > start["exp@1"]
+    known = ENTROPY in measured and ENTROPY in start
+    repeats = known and measured[ENTROPY] < start[ENTROPY] * LEAST_ENTROPY
+    return (clicks_fell or repeats) and measured["exp@1"] > start["exp@1"]
 
 
 def collapsed_arms(metrics: Metrics) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from genrecall.foundation.settings import Section
 
@@ -62,6 +62,8 @@ class RewardConfig(Section):
     def _check(self) -> RewardConfig:
         if self.function is not None and self.url is not None:
             raise ValueError("both function and url are given; SIDs are rewarded by one of them.")
+        if self.gmv and (self.function or self.url):
+            raise ValueError("gmv is part of the ladder, and function or url stands in its place.")
         return self
 
 
@@ -148,14 +150,17 @@ class AlignConfig(Section):
     a group resembles the beams that serve. Rare SIDs then weigh as much as frequent ones."""
 
     shopper_dropout: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the prompts that are anonymous though the shopper is known."""
+    """Share of the prompts that are anonymous though the shopper is known: without history and
+    profile."""
 
     history_dropout: float = Field(default=0.3, ge=0, le=0.5)
-    """Share of the items left out of a prompt's history, as in stage 3."""
+    """Share of the items left out of a prompt's history; of one more, of another less, up to twice
+    as many. Of what is left the generator reads the latest."""
 
     learning_rate: float = Field(default=1e-4, gt=0)
-    """Peak rate of the dense weights, falling linearly to 5 % of it. Paper: 1e-6, for a language
-    model of half a billion weights."""
+    """Peak rate of the dense weights, falling linearly to 5 % of it. By default 1e-4 for `compact`,
+    and for `lm` a tenth of that of stage 3: 2e-4 to 3e-5 from scratch, 4e-6 for a pretrained one.
+    Paper: 1e-6, for half a billion weights."""
 
     embedding_learning_rate: float = Field(default=5e-4, gt=0)
     """Peak rate of the subword embeddings; only for family `compact`."""
@@ -210,5 +215,9 @@ class AlignConfig(Section):
                 "what these settings train anyway. Take it out of controls."
             )
         for name in self.controls:
-            self.arm(name)
+            try:
+                self.arm(name)
+            except ValidationError as error:
+                cause = error.errors()[0]["msg"].removeprefix("Value error, ")
+                raise ValueError(f"controls: {name} cannot be trained: {cause}") from error
         return self

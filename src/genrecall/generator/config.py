@@ -164,8 +164,21 @@ class GeneratorConfig(Section):
     distill: DistillConfig | None = None
     """Whose answers stage 2 learns from, too; None for nobody's."""
 
-    align: AlignConfig = AlignConfig()
+    align: AlignConfig = Field(default=AlignConfig(), validate_default=True)
     """Stage 4: EG-GRPO. Off unless it has steps."""
+
+    @field_validator("align")
+    @classmethod
+    def _suit_align(cls, align: AlignConfig, info: ValidationInfo) -> AlignConfig:
+        """Fill in the rate that suits the family; see `_suit`."""
+        given = align.model_fields_set
+        if not {"family", "lm"} <= info.data.keys() or "learning_rate" in given:
+            return align
+        rate = AlignConfig.model_fields["learning_rate"].default
+        if info.data["family"] == "lm":
+            rate = info.data["lm"].training("user_query_to_sid").learning_rate / 10
+        values = dict(align) | {"learning_rate": rate}
+        return AlignConfig.model_construct(_fields_set=set(given), **values)
 
     checkpoint_every: int = Field(default=200, ge=1, exclude=True)
     """Steps between checkpoints, from which an interrupted run resumes exactly; no result

@@ -7,7 +7,7 @@ the head is not paid for unseen. Shapes: `M` searches, `B` beams.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -45,16 +45,15 @@ def measure_alignment(
         seed: of the bootstrap.
         log: where to report.
     """
-    channels = arms_of(bundle)
-    if len(channels) < 2:
+    if not bundle.arms:
         return {}
     searches = shop.searches.told(split).spread(most)
     requests = requests_of(shop, searches, split, shoppers=bundle.reads_shoppers)
     queries = [normalize(query) for query in searches.queries]
     found = {}
-    for name, channel in channels.items():
+    for name in (STAGE_3, *bundle.arms):  # one after another: each is a model of its own
         start = time.monotonic()
-        found[name] = arm_measures(channel, searches, requests)
+        found[name] = arm_measures(_open(bundle, name), searches, requests)
         log.say(
             f"  {name}: {len(requests.distinct):,} requests in {time.monotonic() - start:.1f} s"
         )
@@ -63,11 +62,9 @@ def measure_alignment(
     )
 
 
-def arms_of(bundle: OpenBundle) -> Mapping[str, GenerativeChannel]:
-    """Stage 3, the aligned generator and the controls that are there, by name."""
-    return {STAGE_3: bundle.generative(bundle.supervised[-1])} | {
-        arm: bundle.arm(arm) for arm in bundle.arms
-    }
+def _open(bundle: OpenBundle, name: str) -> GenerativeChannel:
+    """Stage 3, the aligned generator or a control."""
+    return bundle.generative(bundle.supervised[-1]) if name == STAGE_3 else bundle.arm(name)
 
 
 def arm_measures(

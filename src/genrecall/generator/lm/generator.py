@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -106,7 +107,9 @@ class LmGenerator:
 
     def begin(self, prompts: Sequence[Prompt]) -> tuple[LmState, Tensor]:
         """Read prompts with gradients; see `Policy.begin`."""
-        queries = self._encoder.encode([prompt.text for prompt in prompts])
+        queries = np.empty((len(prompts), 0), dtype=np.float32)
+        if self._rule.related is not None:
+            queries = self._encoder.encode([prompt.text for prompt in prompts])
         return self._prefill(self._rule.read(prompts, queries))
 
     def _prefill(self, prompts: Sequence[Prompt]) -> tuple[LmState, Tensor]:
