@@ -305,7 +305,7 @@ class OddScorer:
     def __init__(self, *, broken=False):
         self._broken = broken
 
-    def __call__(self, queries, leaves, outcome):
+    def __call__(self, queries, leaves, _):
         rewards = np.where(leaves >= 0, leaves, 0).astype(np.float32)
         silent = np.array([self._broken or query != "0" for query in queries], dtype=bool)
         rewards[silent] = np.nan
