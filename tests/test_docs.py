@@ -55,6 +55,30 @@ def shown_commands():
                 yield pytest.param(line, id=f"{relative(path)}: {line}")
 
 
+def shown_benchmarks():
+    for path in DOCUMENTS:
+        lines = [line for block in blocks(path) for line in block.splitlines()]
+        lines += re.findall(r"`(python -m [^`]+)`", path.read_text("utf-8"))
+        for line in lines:
+            if line.startswith("python -m benchmarks"):
+                yield pytest.param(line, id=f"{relative(path)}: {line}")
+
+
+@pytest.mark.parametrize("line", list(shown_benchmarks()))
+def test_options_of_shown_benchmarks_exist(line):
+    """Its module is there, and its options stand in the code of it or of what they share."""
+    _, _, name, *words = shlex.split(line, comments=True)
+    path = ROOT / name.replace(".", "/")
+    files = [*path.glob("*.py")] or [path.with_suffix(".py")]
+    code = "".join(file.read_text("utf-8") for file in (*files, ROOT / "benchmarks/command.py"))
+    for word in words:
+        if word.startswith("--"):
+            assert f'"{word}"' in code
+    if "--tables" in words:
+        (tables,) = re.findall(r"^TABLES: Final = (.*)$", code, re.M)
+        assert f'"{words[words.index("--tables") + 1]}"' in tables
+
+
 @pytest.mark.parametrize("line", list(shown_commands()))
 def test_shown_commands_exist(line):
     program, command, *words = shlex.split(line, comments=True)

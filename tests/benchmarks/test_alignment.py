@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from benchmarks.alignment import speed
 from benchmarks.alignment.__main__ import main
 from benchmarks.alignment.cells import OPTIONS, PAPER, SEARCH, TABLES
 from benchmarks.alignment.printing import as_markdown
@@ -92,3 +93,11 @@ def test_differences_are_paired_by_search_and_seed():
     page = as_markdown({"settings": {"seeds": 2}, "worlds": {"w": {"paper": table}}})
     assert "| more_sft | .250 [" in page
     assert "| more_sft - stage3 | +.250 [" in page
+
+
+@pytest.mark.parametrize("family", ["compact", "lm"])
+def test_speed_of_both_families_is_told(shop_run, capsys, family):
+    counts = ("--steps", "1", "--searches", "2", "--group", "3", "--threads", "1")
+    speed.main([family, str(shop_run.bundle), *counts])
+    told = capsys.readouterr().out
+    assert ("1,000 steps of 6 rollouts" in told) == (family == "compact")
