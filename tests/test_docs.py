@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -74,9 +75,9 @@ def test_options_of_shown_benchmarks_exist(line):
     for word in words:
         if word.startswith("--"):
             assert f'"{word}"' in code
-    if "--tables" in words:
-        (tables,) = re.findall(r"^TABLES: Final = (.*)$", code, re.M)
-        assert f'"{words[words.index("--tables") + 1]}"' in tables
+    if tables := re.findall(r"^TABLES: Final = (.*)$", code, re.M):
+        asked = [word for option, word in pairwise(words) if option == "--tables"]
+        assert all(f'"{table}"' in tables[0] for table in asked)
 
 
 @pytest.mark.parametrize("line", list(shown_commands()))
