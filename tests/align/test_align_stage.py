@@ -16,6 +16,7 @@ from kept_log import KeptLog
 from safetensors.torch import load_file
 from tiny_shop import LM, SETTINGS, items, searches, write_jsonl, write_shop
 
+from genrecall.align import stage as align_stage
 from genrecall.bundle import open_bundle
 from genrecall.channels.base import Request
 from genrecall.config import load_config
@@ -224,6 +225,14 @@ def test_it_is_handed_no_test_search(tmp_path):
         log_file=outputs.log,
     )
     assert set(inputs.data.searches.frame["split"]) == {"train", "validation"}
+
+
+def test_processes_share_searches_evenly(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    config = config_of(tmp_path, family="lm").generator.align
+    told = r"align\.searches is 8, and 3 processes cannot share .* Give a multiple of 3"
+    with pytest.raises(ConfigError, match=told):
+        align_stage.run(config, None, None, None, lm=None, history=None)
 
 
 def test_money_needs_prices(tmp_path):

@@ -22,7 +22,7 @@ from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.generator.lm.config import LmConfig
 from genrecall.generator.load import ALIGN, ALIGN_FILE, ALIGNED, CONTROLS
 from genrecall.learning.checkpoint import Checkpoints
-from genrecall.learning.processes import is_main, part_processes
+from genrecall.learning.processes import is_main, launched, part_processes
 
 if TYPE_CHECKING:
     from genrecall.generator.lm.generator import LmGenerator
@@ -56,6 +56,7 @@ def run(
         history: items of a shopper's history that it looks through; None where it reads nothing of
             shoppers.
     """
+    _check_processes(config)
     if reason := _reason_against(config, data):
         work.log.say(f"  nothing is aligned: {reason}")
         return skip(work)
@@ -102,6 +103,16 @@ def _arms(config: AlignConfig) -> dict[str, AlignConfig]:
     """What is trained, by the folder of its weights."""
     controls = {f"{CONTROLS}/{name}": config.arm(name) for name in config.controls}
     return {ALIGNED: config, **controls}
+
+
+def _check_processes(config: AlignConfig) -> None:
+    for name in ("searches", "anchor_searches"):
+        given = getattr(config, name)
+        if given % launched():
+            raise ConfigError(
+                f"generator.align.{name} is {given}, and {launched()} processes cannot share them "
+                f"evenly. Give a multiple of {launched()}, or start another number of processes."
+            )
 
 
 def _check_prices(config: AlignConfig, pages: Pages) -> None:
