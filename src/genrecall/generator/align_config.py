@@ -125,11 +125,11 @@ class AlignConfig(Section):
     kl: Literal["exact", "k3"] = "exact"
     """`exact`: over all codes after each visited prefix; `k3`: estimated from the members."""
 
-    anchor: float = Field(default=0.5, ge=0)
+    anchor: float = Field(default=1.0, ge=0)
     """Weight of the cross entropy of SIDs that were chosen, beside the objective. Paper: none.
     Without it clicks are traded for exposures, which are ten times as many."""
 
-    anchor_searches: int = Field(default=256, ge=1)
+    anchor_searches: int = Field(default=512, ge=1)
     """Searches of a step whose choices the anchor takes, beside those of the groups; they cost a
     fraction of a group."""
 
@@ -157,12 +157,12 @@ class AlignConfig(Section):
     """Share of the items left out of a prompt's history; of one more, of another less, up to twice
     as many. Of what is left the generator reads the latest."""
 
-    learning_rate: float = Field(default=1e-4, gt=0)
-    """Peak rate of the dense weights, falling linearly to 5 % of it. By default 1e-4 for `compact`,
+    learning_rate: float = Field(default=2e-4, gt=0)
+    """Peak rate of the dense weights, falling linearly to 5 % of it. By default 2e-4 for `compact`,
     and for `lm` a tenth of that of stage 3: 2e-4 to 3e-5 from scratch, 4e-6 for a pretrained one.
     Paper: 1e-6, for half a billion weights."""
 
-    embedding_learning_rate: float = Field(default=5e-4, gt=0)
+    embedding_learning_rate: float = Field(default=1e-3, gt=0)
     """Peak rate of the subword embeddings; only for family `compact`."""
 
     rewards: RewardConfig = RewardConfig()
