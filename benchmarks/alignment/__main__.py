@@ -1,4 +1,4 @@
-"""EG-GRPO against stage 3, more of it, plain GRPO and experts alone; options; fewer clicks.
+"""EG-GRPO against stage 3, cross entropy, plain GRPO and experts alone; options; fewer clicks.
 
     python -m benchmarks.alignment                              # everything: many hours
     python -m benchmarks.alignment --tables paper --seeds 1 --policies bm25+dense

@@ -31,7 +31,7 @@ class Cell:
 
 
 EQUAL_TIME: Final[Mapping[Arm, Mapping[str, Any]]] = {"more_sft": {"anchor_searches": 800}}
-"""More of stage 3 for the time of EG-GRPO: without groups a step takes so many searches; the tables
+"""Cross entropy for the time of EG-GRPO: without groups a step takes so many searches; the tables
 show the seconds."""
 
 CHOSEN: Final[Mapping[Arm, Mapping[str, Any]]] = {

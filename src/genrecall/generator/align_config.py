@@ -86,7 +86,7 @@ class AlignConfig(Section):
 
     experts: int = Field(default=2, ge=0)
     """SIDs `K` of the search that are injected into a group as if generated: of what was bought,
-    then clicked, then shown. Paper: 2 is best; 0 is plain GRPO."""
+    then clicked, then shown. Paper: 2 is best; 0, without an anchor, is plain GRPO."""
 
     group_size: Literal["fixed", "enlarged"] = "fixed"
     """`fixed`: experts take places of generated SIDs, so a group has `group` members; `enlarged`:

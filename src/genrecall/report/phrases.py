@@ -39,7 +39,7 @@ _STAGES: Final = {
 }
 _ARMS: Final = {
     STAGE_3: "stage 3",
-    "more_sft": "more of stage 3",
+    "more_sft": "cross entropy alone",
     "grpo_k0": "GRPO, no experts",
     "experts_only": "experts alone",
 }
@@ -138,7 +138,7 @@ def arm(name: str) -> str:
     """Say the name of an arm of the alignment.
 
     >>> arm("eg_grpo_k2"), arm("more_sft")
-    ('EG-GRPO, K=2', 'more of stage 3')
+    ('EG-GRPO, K=2', 'cross entropy alone')
     """
     head, _, experts = name.partition("eg_grpo_k")
     return f"EG-GRPO, K={experts}" if experts and not head else _ARMS.get(name, name)
