@@ -37,6 +37,7 @@ from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Request
 from genrecall.channels.popularity import PopularityChannel
 from genrecall.config import Config
+from genrecall.data.histories import shoppers_at
 from genrecall.data.load import load_shop
 from genrecall.data.shop_data import ShopData
 from genrecall.data.shoppers import Shopper
@@ -48,7 +49,7 @@ from genrecall.evaluate.metrics import BEAM_WIDTHS, K
 from genrecall.foundation.errors import DataError
 from genrecall.generator.load import QUERY_TO_SID, USER_QUERY_TO_SID
 from genrecall.offline.generated import answer_searches
-from genrecall.offline.requests import DistinctRequests, shoppers_of
+from genrecall.offline.requests import DistinctRequests
 from genrecall.pipeline.demo import SHOPPERS, make_demo
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
@@ -211,7 +212,7 @@ def choose(shop: ShopData) -> Measured:
         DataError: there is none.
     """
     every, length = shop.searches.of("validation"), max(CLICKS)
-    shoppers = shoppers_of(shop, "validation", length=length)
+    shoppers = shoppers_at(shop, every, "validation", length=length)
     places = [place for place, shopper in enumerate(shoppers) if len(shopper.history) == length]
     if not places:
         raise DataError(

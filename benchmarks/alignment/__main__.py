@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from benchmarks.alignment.cell import Bench, Measured, Plan
-from benchmarks.alignment.cells import BASE, SECOND, START, TABLES
+from benchmarks.alignment.cells import SECOND, START, TABLES
 from benchmarks.alignment.printing import as_markdown
 from benchmarks.alignment.tables import build_table
 from benchmarks.alignment.worlds import POLICIES, SHOPPERS, Size, World
@@ -68,10 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     size = Size(
         given.items, given.searches, given.shop_users, given.page, given.personal, given.quick
     )
-    base = dict(BASE)
-    if given.quick:
-        base |= {"steps": 2, "searches": 8, "group": 8, "validate_every": 1}
-    plan = Plan(base, given.validation, given.test, given.ranked)
+    quick = {"steps": 2, "searches": 8, "group": 8, "validate_every": 1}
+    plan = Plan(quick if given.quick else {}, given.validation, given.test, given.ranked)
     policies = tuple(choose_cells(given.policies, {name: name for name in POLICIES}))
     shoppers = tuple(choose_cells(given.shoppers, {name: name for name in SHOPPERS}))
     tables = choose_cells(given.tables, {name: name for name in TABLES})

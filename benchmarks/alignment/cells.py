@@ -9,9 +9,6 @@ from typing import Any, Final
 from genrecall.evaluate.alignment import STAGE_3
 from genrecall.generator.align_config import ARMS, AlignConfig, Arm
 
-BASE: Final[Mapping[str, Any]] = {}
-"""What differs from the defaults of `AlignConfig` for all arms."""
-
 
 @dataclass(frozen=True)
 class Cell:

@@ -13,6 +13,7 @@ from tiny_shop import SETTINGS, write_jsonl, write_shop
 from genrecall.channels.base import Request
 from genrecall.channels.config import ChannelsConfig
 from genrecall.config import load_config
+from genrecall.data.histories import shoppers_at
 from genrecall.data.load import load_shop
 from genrecall.data.shoppers import HISTORY, Shopper
 from genrecall.foundation.progress import SilentLog
@@ -20,7 +21,6 @@ from genrecall.foundation.ragged import make_bags
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.history import RelatedCategories, ShopperSettings
 from genrecall.generator.prompts import Prompt
-from genrecall.offline.requests import shoppers_of
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
 from genrecall.pipeline.stages import open_made
@@ -202,7 +202,7 @@ def test_profiles_can_be_left_unread(tmp_path):
 def test_training_and_serving_read_the_same(trained):
     parts, known, _ = trained
     shop, catalog = load_shop(parts.stages["data"]), parts.items.catalog
-    made_by = shoppers_of(shop, "train", length=HISTORY)
+    made_by = shoppers_at(shop, shop.searches.of("train"), "train", length=HISTORY)
     told = [replace(shopper, profile=(*shopper.profile, ("city", "Bonn"))) for shopper in made_by]
     queries = shop.searches.of("train").queries
     requests = [Request(*asked) for asked in zip(queries, told, strict=True)]

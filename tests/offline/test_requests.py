@@ -7,11 +7,12 @@ from channel_shop import shop_of
 from genrecall.channels.base import Request
 from genrecall.channels.config import LexicalConfig
 from genrecall.channels.lexical import LexicalChannel
+from genrecall.data.histories import shoppers_at
 from genrecall.data.load import load_shop, load_tables
 from genrecall.data.shop_data import ShopData
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import USERS
-from genrecall.offline.requests import DistinctRequests, shoppers_of
+from genrecall.offline.requests import DistinctRequests
 
 MIA, TOM = Shopper(history=("a",)), Shopper(profile=(("gender", "male"),))
 
@@ -50,8 +51,9 @@ def test_a_shopper_is_known_by_what_came_before(tables, split):
     users = pl.DataFrame(
         [dict.fromkeys(USERS) | {"user_id": "shopper-3", "gender": "female"}], schema=USERS
     )
-    shoppers = shoppers_of(ShopData(catalog, searches, users), split, length=4)
-    frame = searches.of(split).frame
+    measured = searches.of(split)
+    shoppers = shoppers_at(ShopData(catalog, searches, users), measured, split, length=4)
+    frame = measured.frame
     assert len(shoppers) == frame.height > 10
     seen = {"train": ["train"], "validation": ["train", "validation"]}.get(split)
     visible = searches.frame if seen is None else searches.frame.filter(pl.col("split").is_in(seen))

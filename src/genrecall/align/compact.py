@@ -15,9 +15,7 @@ from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.learning.optim import LinearDecay, SparseDenseAdam
 
-_COMPARED: Final = (
-    2**26
-)  # searches times SIDs, with gradients: some 256 MiB for each tensor of them
+_COMPARED: Final = 2**26  # searches times SIDs in a tensor with gradients: 256 MiB
 
 
 class CompactLearner:

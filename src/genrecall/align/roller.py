@@ -90,10 +90,9 @@ def split(rollout: Rollout, at_once: int) -> Iterator[Part]:
     groups, whole = rollout.groups, _counts(rollout)
     for start in range(0, len(rollout.prompts), at_once):
         rows = slice(start, start + at_once)
-        some = _take(groups, np.arange(len(groups.leaves))[rows])
-        part = Rollout(rollout.prompts[rows], some, [], rollout.chosen[:0])
+        part = Rollout(rollout.prompts[rows], _take(groups, rows), [], rollout.chosen[:0])
         yield Part(part, rows, _share_of(part, whole))
-    nothing = _take(groups, np.arange(0))
+    nothing = _take(groups, slice(0, 0))
     for start in range(0, len(rollout.anchors), at_once):
         rows = slice(start, start + at_once)
         part = Rollout([], nothing, rollout.anchors[rows], rollout.chosen[rows])
@@ -102,9 +101,9 @@ def split(rollout: Rollout, at_once: int) -> Iterator[Part]:
 
 def _counts(rollout: Rollout) -> tuple[int, ...]:
     """Groups, generated members, experts and chosen SIDs."""
-    there, expert = rollout.groups.there, rollout.groups.expert
-    counted = (there & ~expert, expert, rollout.chosen >= 0)
-    return (len(there), *(int(of_kind.sum()) for of_kind in counted))
+    groups = rollout.groups
+    counted = (groups.generated, groups.expert, rollout.chosen >= 0)
+    return (len(groups.leaves), *(int(of_kind.sum()) for of_kind in counted))
 
 
 def _share_of(part: Rollout, whole: tuple[int, ...]) -> Share:
@@ -228,7 +227,7 @@ def _draw(searches: _Index, count: int, rng: np.random.Generator) -> _Index:
     return searches[rng.integers(0, max(len(searches), 1), count if len(searches) else 0)]
 
 
-def _take(groups: Groups, rows: _Index) -> Groups:
+def _take(groups: Groups, rows: _Index | slice) -> Groups:
     """Some of the groups."""
     taken: dict[str, Any] = {name: values[rows] for name, values in groups._asdict().items()}
     return Groups(**taken)

@@ -39,6 +39,11 @@ class Groups(NamedTuple):
         """Places that are taken, bool `[Q, M]`."""
         return self.leaves >= 0
 
+    @property
+    def generated(self) -> NDArray[np.bool_]:
+        """Members that were generated and not injected, bool `[Q, M]`."""
+        return self.there & ~self.expert
+
 
 def form_groups(
     generated: _Sids,

@@ -121,7 +121,7 @@ def _gain(
         clip=(config.clip_low, config.clip_high),
         expert_ratio=config.expert_ratio,
     )
-    generated = members.there & ~members.expert
+    generated = torch.from_numpy(groups.generated)
     return objective.mean_over_groups(value, members.there), _Clipped(
         _among(clipped, generated), _among(clipped, members.expert)
     )
@@ -131,7 +131,7 @@ def _divergence(
     scored: Scored, apart: Scored, old: Tensor, groups: Groups, config: AlignConfig, share: Share
 ) -> Tensor:
     """`KL(π_θ ‖ π_ref)` in nats a SID, over what was generated; the share of it of a part."""
-    generated = torch.from_numpy(groups.there & ~groups.expert)
+    generated = torch.from_numpy(groups.generated)
     if config.kl == "k3":
         estimate = objective.kl_k3(scored.logprob, apart.logprob, old)
         return share.groups * objective.mean_over_groups(estimate, generated)
@@ -145,7 +145,7 @@ def _divergence(
 
 def _entropies(scored: Scored, groups: Groups) -> Figures:
     """Of the codes after each prefix that was generated, in nats."""
-    kept = torch.from_numpy(groups.there & ~groups.expert).reshape(-1)[scored.place]
+    kept = torch.from_numpy(groups.generated).reshape(-1)[scored.place]
     with torch.no_grad():
         return {
             f"entropy_{level + 1}": objective.entropy(logprobs)[rows[kept]].mean().item()
@@ -159,7 +159,7 @@ def describe(groups: Groups) -> Figures:
     Shares of the generated members by what became of them, their mean reward, and shares of the
     groups: without a hit, without gradient; and how many distinct SIDs were generated of a search.
     """
-    generated = groups.there & ~groups.expert
+    generated = groups.generated
     outcome = groups.outcome[generated]
     distinct = [
         len(set(row[kept].tolist())) for row, kept in zip(groups.leaves, generated, strict=True)

@@ -158,6 +158,7 @@ def _learn(
     learner: Learner, optimizer: StepOptimizer, rollout: Rollout, config: AlignConfig, step: int
 ) -> Figures:
     """Follow the gradients of a rollout; figures of the last inner step."""
+    policy, reference = learner.policy, learner.reference
     old: Tensor | None = None
     figures: Figures = {}
 
@@ -174,7 +175,6 @@ def _learn(
             yield found.loss
         old = torch.cat(logprobs) if old is None else old
 
-    policy, reference = learner.policy, learner.reference
     for _ in range(config.inner_steps):
         figures.clear()
         if not rollout.is_empty:

@@ -9,12 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from genrecall.evaluate.alignment import (
-    COMPARED,
-    STAGE_3,
-    arm_order,
-    collapsed_arms,
-)
+from genrecall.evaluate.alignment import COMPARED, STAGE_3, arm_order, collapsed_arms
 from genrecall.evaluate.metrics import (
     ANONYMOUS,
     GENERATIVE,

@@ -125,17 +125,3 @@ def requests_of(
             for query, shopper in zip(searches.queries, known, strict=True)
         ]
     )
-
-
-def shoppers_of(shop: ShopData, split: SplitName, *, length: int) -> list[Shopper]:
-    """Who made each search of a split, as known when it was made; aligned with `searches.of`.
-
-    Args:
-        shop: the searches, and who made them.
-        split: whose shoppers.
-        length: most items of a history, the latest.
-
-    Raises:
-        DataError: a history holds what its search could not know.
-    """
-    return shoppers_at(shop, shop.searches.of(split), split, length=length)

@@ -53,27 +53,20 @@ class Context(NamedTuple):
         leaves: SIDs that they chose, as positions in the trie, each one's latest first, int64
             `[C]`.
         views: of the chosen items, float32 `[C, D]`.
-        counts: how many each of them chose, int64 `[Q]`.
+        prompt: whose each of them is, int64 `[C]`.
+        age: how many items its shopper chose after it, int64 `[C]`.
+        counts: how many each shopper chose, int64 `[Q]`.
         pairs: numbers of the pairs of all profiles, int64 `[P]`.
         offsets: where each profile starts, int64 `[Q]`.
     """
 
     leaves: Tensor
     views: Tensor
+    prompt: Tensor
+    age: Tensor
     counts: Tensor
     pairs: Tensor
     offsets: Tensor
-
-    @property
-    def prompt(self) -> Tensor:
-        """Whose each chosen item is, int64 `[C]`."""
-        return torch.repeat_interleave(self.counts)
-
-    @property
-    def age(self) -> Tensor:
-        """How many items each one's shopper chose after it, int64 `[C]`."""
-        starts = self.counts.cumsum(0) - self.counts
-        return torch.arange(len(self.leaves)) - starts[self.prompt]
 
 
 class ShopperModel(nn.Module):
@@ -168,10 +161,13 @@ def make_context(items: ShopItems, histories: Bags, profiles: Bags, *, length: i
     """
     counts = np.minimum(np.diff(histories.offsets), length)
     prompt = ragged_owners(counts)
-    rows = histories.ids[histories.offsets[1:][prompt] - 1 - rank_in_run(prompt)]
+    age = rank_in_run(prompt)
+    rows = histories.ids[histories.offsets[1:][prompt] - 1 - age]
     return Context(
         leaves=torch.from_numpy(items.sid_of_item[rows]),
         views=torch.from_numpy(items.views[rows]),
+        prompt=torch.from_numpy(prompt),
+        age=torch.from_numpy(age),
         counts=torch.from_numpy(counts),
         pairs=torch.from_numpy(profiles.ids),
         offsets=torch.from_numpy(profiles.offsets[:-1]),
