@@ -95,7 +95,7 @@ class Bench:
             "plan": [self.plan.validation, self.plan.test, self.plan.ranked],
             "stages": [self._outputs.open_stage(name).digest for name in _STAGES],
         }
-        name = START if cell is None else cell.name
+        name = START if config is None else config.name  # other tables may name it otherwise
         path = self._outputs.folder / "cells" / f"{name}-{content_hash(facts)[:12]}.npz"
         if path.is_file():
             with np.load(path, allow_pickle=False) as kept:

@@ -15,7 +15,7 @@ class Cell:
     """One training from stage 3 on.
 
     Attributes:
-        name: in tables and on disk.
+        name: in tables.
         settings: of the alignment.
     """
 
@@ -23,8 +23,8 @@ class Cell:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def config(self, base: Mapping[str, Any]) -> AlignConfig:
-        """The settings in full."""
-        return AlignConfig.model_validate({"steps": 400} | dict(base) | dict(self.settings))
+        """The settings in full; those of `base` win."""
+        return AlignConfig.model_validate({"steps": 400} | dict(self.settings) | dict(base))
 
 
 EQUAL_TIME: Final[Mapping[Arm, Mapping[str, Any]]] = {"more_sft": {"anchor_searches": 800}}
@@ -81,12 +81,19 @@ SEARCH: Final = tuple(
 )
 """As many tries for every arm."""
 
-_PLAIN: Final = {"anchor": 0.0}
+_LONG: Final = {"steps": 1000, "validate_every": 200}
+"""As many steps as in the paper. Groups go on learning from them; cross entropy is at its end
+before, and keeps its best weights."""
+
+
+def _final(name: Arm) -> Mapping[str, Any]:
+    return {**_LONG, **_arm(name), **CHOSEN.get(name, {})}
+
 
 PAPER: Final = (
-    *(Cell(name, {**_arm(name), **CHOSEN.get(name, {})}) for name in ARMS),
+    *(Cell(name, _final(name)) for name in ARMS),
     *(
-        Cell(f"{name} anchor 0", {**_arm(name), **CHOSEN.get(name, {}), **_PLAIN})
+        Cell(f"{name} anchor 0", {**_final(name), "anchor": 0.0})
         for name in ("grpo_k0", "eg_grpo_k2")
     ),
 )

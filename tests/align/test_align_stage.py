@@ -42,8 +42,10 @@ ALIGNED = {
 FAMILIES = {"compact": {}, "lm": LM}
 
 
-def settings(family="compact", **align):
+def settings(family="compact", lm=None, **align):
     generator = SETTINGS["generator"] | FAMILIES[family] | {"align": ALIGNED | align}
+    if lm is not None:
+        generator["lm"] = lm
     return {"generator": generator, "data": {"split": {"by": "time"}}}
 
 
@@ -175,9 +177,9 @@ def test_small_parts_of_a_step_lead_a_language_model_to_the_same_place(tmp_path)
     """In a batch of another size products are rounded otherwise."""
     found = []
     for micro_tokens in (16_384, 128 * 3):
-        made = settings(family="lm", controls=[], steps=2, inner_steps=2, validate_every=1)
-        made["generator"]["lm"] = LM["lm"] | {"micro_tokens": micro_tokens}
-        config = load_config(write_shop(tmp_path, data=made.pop("data"), settings=made))
+        lm = LM["lm"] | {"micro_tokens": micro_tokens}
+        twice = {"steps": 2, "inner_steps": 2, "validate_every": 1}
+        config = config_of(tmp_path, family="lm", lm=lm, controls=[], **twice)
         outputs = Outputs(tmp_path / f"{micro_tokens}")
         shutil.rmtree(outputs.folder, ignore_errors=True)
         log = KeptLog()
@@ -190,11 +192,9 @@ def test_small_parts_of_a_step_lead_a_language_model_to_the_same_place(tmp_path)
 
 
 def test_adapters_are_aligned_and_merged(tmp_path, pretrained):
-    made = settings(family="lm", controls=[], steps=4)
-    lora = {"lora": {"rank": 4}, "pretrained": str(pretrained)}
-    made["generator"]["lm"] = {"device": "cpu", **lora}
+    lm = {"device": "cpu", "lora": {"rank": 4}, "pretrained": str(pretrained)}
+    config = config_of(tmp_path, family="lm", lm=lm, controls=[], steps=4)
     outputs = Outputs(tmp_path / "run")
-    config = load_config(write_shop(tmp_path, data=made.pop("data"), settings=made))
     run(config, outputs, log=SilentLog(), last="align")
     aligned = outputs.open_stage("align").part("aligned")
     stage_3 = outputs.open_stage("generator").part("user_query_to_sid")
