@@ -9,8 +9,8 @@ from typing import Any, Final, TypeVar
 
 from genrecall import __version__
 from genrecall.config import Config, load_config
-from genrecall.foundation.artifact import write_json, write_text
 from genrecall.foundation.errors import ConfigError, unknown_name
+from genrecall.foundation.files import write_json, write_text
 from genrecall.pipeline.demo import make_demo
 
 Cell = TypeVar("Cell")

@@ -22,7 +22,7 @@ from benchmarks.ablation.results import Results
 from benchmarks.ablation.shops import SHOPS, make_shop
 from benchmarks.ablation.tables import build_tables
 from benchmarks.command import choose_cells, write_page
-from genrecall.foundation.artifact import write_json
+from genrecall.foundation.files import write_json
 from genrecall.foundation.progress import SilentLog
 from genrecall.learning.threads import set_threads
 

@@ -37,7 +37,8 @@ from genrecall.data.tables import Searches
 from genrecall.evaluate.bootstrap import numbered
 from genrecall.evaluate.exposure import AT
 from genrecall.evaluate.metrics import K
-from genrecall.foundation.artifact import content_hash, file_hash, write_json
+from genrecall.foundation.artifact import content_hash, file_hash
+from genrecall.foundation.files import write_json
 from genrecall.foundation.progress import FileLog, RunLog
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.weights import cross_fitted_fusion
@@ -181,7 +182,7 @@ class Bench:
     def _train(self, cell: Cell, path: Path) -> tuple[CompactGenerator, float]:
         """What serves, and its gain on validation searches."""
         learner, config = CompactLearner(self.start), cell.config(self.plan.base)
-        kept = Checkpoints(path.with_suffix(".checkpoints"), every=config.validate_every)
+        kept = Checkpoints(path.with_suffix(".checkpoints"), every=60.0)
         self.log.say(f"{self.world.name}, seed {self.seed}, {cell.name}")
         went = train_arm(
             learner,

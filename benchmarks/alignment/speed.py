@@ -38,7 +38,6 @@ from genrecall.generator.lm.config import LmConfig
 from genrecall.generator.lm.generator import LmGenerator
 from genrecall.generator.lm.model import LmModel
 from genrecall.generator.prompts import Prompt, write_prompt
-from genrecall.learning.threads import set_threads
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,8 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=positive, default=2)
     parser.add_argument("--size", choices=("nano", "tiny"), default="nano", help="of lm (nano)")
     given = parser.parse_args(arguments)
-    set_threads(given.threads)
-    bundle = open_bundle(given.bundle)
+    bundle = open_bundle(given.bundle, threads=given.threads)
     data = open_artifact(given.bundle.parent / "stages/data", kind="data")
     searches = load_tables(data)[1].of("train")
     print(say_all({"sizes": bundle.items.table.space.sizes, "SIDs": len(bundle.items.trie)}))

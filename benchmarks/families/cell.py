@@ -52,7 +52,8 @@ from genrecall.evaluate.metrics import (
     EvaluationInputs,
     unit_groups,
 )
-from genrecall.foundation.artifact import Artifact, content_hash, write_json, writing
+from genrecall.foundation.artifact import Artifact, content_hash, writing
+from genrecall.foundation.files import write_json
 from genrecall.foundation.progress import FileLog, RunLog
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.lm.config import Size, Training
@@ -165,9 +166,7 @@ def finish(bench: Bench, name: str, finished: Mapping[str, Finished]) -> Finishe
         return _read(path)
     if name in (LM, EQUAL):
         plan = _planned(bench, name, generator, finished, folder)
-        generator = with_steps(generator, plan.steps).model_copy(
-            update={"checkpoint_every": plan.checkpoint_every}
-        )
+        generator = with_steps(generator, plan.steps)
     config = bench.config.model_copy(update={"generator": generator})
     outputs = CellOutputs(folder, bench.base)
     run(config, outputs, last="align")
@@ -229,7 +228,7 @@ def _planned(
     if path.exists():
         return Plan(**json.loads(path.read_text("utf-8")))
     if name == EQUAL:
-        plan = plan_longer(bench.seconds, finished[COMPACT].stages, generator.checkpoint_every)
+        plan = plan_longer(bench.seconds, finished[COMPACT].stages)
     else:
         # What `compact` has read, and not what its settings allow: stage 3 may end early.
         examples = {

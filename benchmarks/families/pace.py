@@ -17,7 +17,6 @@ COUNTED: Final = 30
 """Steps of a calibration that are."""
 
 _TEACHER: Final = "teacher"
-_CHECKPOINT_SECONDS: Final = 300  # a large model takes seconds to write
 
 
 class Stage(NamedTuple):
@@ -47,11 +46,9 @@ class Plan(NamedTuple):
 
     Attributes:
         steps: by stage.
-        checkpoint_every: steps.
     """
 
     steps: dict[str, int]
-    checkpoint_every: int
 
 
 def trained(log: Path, generator: GeneratorConfig) -> dict[str, Stage]:
@@ -121,22 +118,21 @@ def plan_stages(
         speeds: examples per second.
 
     >>> plan_stages(60, {"a": 100, "b": 200}, 10, {"a": 50.0, "b": 30.0})
-    Plan(steps={'a': 100, 'b': 120}, checkpoint_every=900)
+    Plan(steps={'a': 100, 'b': 120})
     """
     total = sum(examples[name] for name in speeds)
     steps = {
         name: max(round(seconds * examples[name] / total * speed / batch), 1)
         for name, speed in speeds.items()
     }
-    slowest = min(speeds.values())
-    return Plan(steps, max(round(_CHECKPOINT_SECONDS * slowest / batch), 1))
+    return Plan(steps)
 
 
-def plan_longer(seconds: float, stages: Mapping[str, Stage], checkpoint_every: int) -> Plan:
+def plan_longer(seconds: float, stages: Mapping[str, Stage]) -> Plan:
     """Scale all steps of a training alike, so that it takes so long."""
     factor = seconds / sum(stage.seconds for stage in stages.values())
     steps = {name: max(round(stage.steps * factor), 1) for name, stage in stages.items()}
-    return Plan(steps, checkpoint_every)
+    return Plan(steps)
 
 
 def _events(log: Path) -> Iterator[dict[str, Any]]:

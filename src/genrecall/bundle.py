@@ -13,6 +13,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
+import torch
 from pydantic import ValidationError
 
 from genrecall.channels.config import ChannelsConfig
@@ -191,21 +192,33 @@ class _Models:
         self._generators = {stage: known.over(items) for stage, known in generators.items()}
 
 
-def load(path: str | Path) -> GenerativeChannel:
+def load(path: str | Path, *, threads: int | None = 1) -> GenerativeChannel:
     """Open a bundle for recall.
 
+    Args:
+        path: the bundle.
+        threads: as for `open_bundle`.
+
     Raises:
         ArtifactError: the bundle is missing, damaged or of another schema; the file is named.
     """
-    return open_bundle(path).generative()
+    return open_bundle(path, threads=threads).generative()
 
 
-def open_bundle(path: str | Path) -> OpenBundle:
+def open_bundle(path: str | Path, *, threads: int | None = 1) -> OpenBundle:
     """Open a bundle for all its channels, and for more items.
 
+    Args:
+        path: the bundle.
+        threads: that torch computes with in this process from now on; None leaves them as they are.
+            One query is too little work to share, and with one thread the process may be forked
+            after it has answered.
+
     Raises:
         ArtifactError: the bundle is missing, damaged or of another schema; the file is named.
     """
+    if threads is not None:
+        torch.set_num_threads(threads)
     return read_bundle(open_artifact(Path(path), kind=KIND))
 
 

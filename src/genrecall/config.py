@@ -62,6 +62,10 @@ class Config(Section):
     """Threads of training and evaluation; null for one per core. Results of different numbers
     differ in the last digits."""
 
+    checkpoint_every: float = Field(default=60.0, ge=0)
+    """Seconds between two checkpoints of a training, from which an interrupted run resumes exactly;
+    0 for one after each step. No result depends on it."""
+
 
 def load_config(path: Path) -> Config:
     """Read a YAML config.

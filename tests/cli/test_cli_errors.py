@@ -1,10 +1,5 @@
 """What the commands say where something is wrong."""
 
-import os
-import subprocess
-import sys
-
-import yaml
 from command import main_code
 from tiny_shop import searches, write_jsonl, write_shop
 
@@ -115,33 +110,3 @@ def test_a_folder_that_cannot_be_written_is_no_traceback(finished, error, tmp_pa
     (tmp_path / "file").write_text("", "utf-8")
     message = error("run", finished / "shop.yaml", "--out", tmp_path / "file/run")
     assert message == f"{tmp_path / 'file/run'}: Not a directory"
-
-
-def test_interrupting_says_how_to_go_on(finished, tmp_path):
-    """Ctrl-C: no traceback, nothing half-made, exit code 130."""
-    config = yaml.safe_load((finished / "shop.yaml").read_text("utf-8"))
-    config["embed"]["steps"] = 100_000
-    path = finished / "long.yaml"
-    path.write_text(yaml.safe_dump(config), "utf-8")
-    code = (
-        "import _thread, sys, threading\n"
-        "from genrecall.cli.app import main\n"
-        "class Stream:\n"
-        "    def write(self, text):\n"
-        "        sys.__stderr__.write(text)\n"
-        "        if 'pairs' in text: threading.Timer(0.2, _thread.interrupt_main).start()\n"
-        "    def flush(self): pass\n"
-        "sys.stderr = Stream()\n"
-        "main(sys.argv[1:])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "run", path, "--out", tmp_path / "run"],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 130
-    assert done.stderr.endswith("interrupted; the same command goes on from the last checkpoint\n")
-    assert [path.name for path in (tmp_path / "run/stages").iterdir()] == ["data"]

@@ -1,3 +1,5 @@
+import io
+
 import ir_measures
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from genrecall.evaluate.trec import (
     write_run,
 )
 from genrecall.foundation.errors import DataError
+from genrecall.foundation.files import replacing
 
 ITEM_IDS = ["red shoe", "100%", "a\tb", "plain", "naïve\u00a0id"]
 SEARCH_IDS = ["search 1", "s%202", "3"]
@@ -23,9 +26,12 @@ SCORES = [np.array([1.0, 1.0, 1.0]), np.array([-2.5]), np.array([0.0, -1.0])]
 
 
 def write_both(folder):
-    write_run(folder / "run", search_ids=SEARCH_IDS, item_ids=ITEM_IDS, rows=ROWS, scores=SCORES)
     positives = [np.array([0, 1]), np.array([3]), np.array([4])]
-    write_qrels(folder / "qrels", search_ids=SEARCH_IDS, item_ids=ITEM_IDS, positives=positives)
+    ids = {"search_ids": SEARCH_IDS, "item_ids": ITEM_IDS}
+    with replacing(folder / "run") as stream:
+        write_run(stream, **ids, rows=ROWS, scores=SCORES)
+    with replacing(folder / "qrels") as stream:
+        write_qrels(stream, **ids, positives=positives)
     return positives
 
 
@@ -56,7 +62,9 @@ def test_tied_scores_fall_by_the_smallest_steps(tmp_path_factory, given_scores):
     path = tmp_path_factory.mktemp("run") / "run"
     scores = np.sort(np.array(given_scores, dtype=np.float32))[::-1]
     ids = [str(row) for row in range(len(scores))]
-    write_run(path, search_ids=["q"], item_ids=ids, rows=[np.arange(len(ids))], scores=[scores])
+    with replacing(path) as stream:
+        rows = [np.arange(len(ids))]
+        write_run(stream, search_ids=["q"], item_ids=ids, rows=rows, scores=[scores])
     run = read_run(path)["q"]
     assert list(run) == ids
     written = np.array(list(run.values()), dtype=np.float32)
@@ -73,15 +81,15 @@ def test_encoded_ids_have_no_white_space_and_come_back(name):
     assert decode_id(encoded) == name
 
 
-def test_empty_id_is_refused(tmp_path):
+def test_empty_id_is_refused():
     with pytest.raises(DataError, match="empty id"):
-        write_qrels(tmp_path / "qrels", search_ids=[""], item_ids=["a"], positives=[np.array([0])])
+        write_qrels(io.StringIO(), search_ids=[""], item_ids=["a"], positives=[np.array([0])])
 
 
-def test_search_id_twice_is_refused(tmp_path):
+def test_search_id_twice_is_refused():
     with pytest.raises(DataError, match="'q' stands twice"):
         write_qrels(
-            tmp_path / "q", search_ids=["q", "q"], item_ids=["a"], positives=[np.array([0])] * 2
+            io.StringIO(), search_ids=["q", "q"], item_ids=["a"], positives=[np.array([0])] * 2
         )
 
 

@@ -4,8 +4,9 @@ import shutil
 import numpy as np
 import pytest
 
-from genrecall.foundation.artifact import MANIFEST, content_hash, open_artifact, write_json, writing
+from genrecall.foundation.artifact import MANIFEST, content_hash, open_artifact, writing
 from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.files import write_json
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from tiny_lm import as_generator, make_prompts, save
 from trained import TEXTS, load_trained
 
 from genrecall.bundle import open_bundle
-from genrecall.foundation.artifact import open_artifact, write_json, writing
+from genrecall.foundation.artifact import open_artifact, writing
 from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.files import write_json
 from genrecall.generator.lm.model import LmModel
 from genrecall.generator.load import USER_QUERY_TO_SID
 from genrecall.generator.prompts import Prompt

@@ -54,6 +54,6 @@ def train(
         queries=list(queries),
         pairs=logged_pairs() if pairs is None else pairs,
         seed=seed,
-        checkpoints=Checkpoints(checkpoints, every=config.checkpoint_every),
+        checkpoints=Checkpoints(checkpoints, every=0),
         log=log or SilentLog(),
     )

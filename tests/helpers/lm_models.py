@@ -43,7 +43,7 @@ def trained():
         CONFIG,
         name="query_to_sid",
         seed=3,
-        checkpoints=Checkpoints(None, every=1),
+        checkpoints=Checkpoints(None, every=0),
         log=SilentLog(),
     )
     return lm

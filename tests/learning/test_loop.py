@@ -45,7 +45,7 @@ def train(folder, *, stop_at=None, plan=PLAN):
             model,
             losses,
             schedule=plan,
-            checkpoints=Checkpoints(folder, every=2),
+            checkpoints=Checkpoints(folder, every=0),
             log=SilentLog(),
         )
     except KeyboardInterrupt:
@@ -64,7 +64,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path):
     assert not whole.training
     train(tmp_path, stop_at=5)
     resumed, steps = train(tmp_path)
-    assert steps == [4, 5, 6]  # the last checkpoint was after four
+    assert steps == [5, 6]
     assert same(whole, resumed)
 
 

@@ -29,7 +29,6 @@ LM = {
     # Shares of four and three prompts, whose parts differ in number.
     "query_to_sid": {"steps": 5, "batch": 7, "learning_rate": 3e-3},
     "user_query_to_sid": {"steps": 3, "batch": 16},
-    "checkpoint_every": 2,
 }
 
 
@@ -47,7 +46,8 @@ class StopsInStage2(SilentLog):
 
 @pytest.fixture
 def shop(tmp_path):
-    return load_config(write_shop(tmp_path, settings={"generator": SETTINGS["generator"] | LM}))
+    settings = {"generator": SETTINGS["generator"] | LM, "checkpoint_every": 0}
+    return load_config(write_shop(tmp_path, settings=settings))
 
 
 def weights(outputs, stage):

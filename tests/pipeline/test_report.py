@@ -94,14 +94,13 @@ def test_the_map_shows_every_cluster(stored):
 
 def test_evaluating_a_bundle_writes_a_page_where_asked(shop_run, stored, tmp_path):
     shutil.copytree(shop_run.folder, tmp_path / "run")
-    page = tmp_path / "pages/test.html"
-    evaluate_bundle(tmp_path / "run/bundle", split="test", report=page)
-    assert "This is the test split" in page.read_text("utf-8")
-    again = tmp_path / "pages/validation.html"
-    evaluate_bundle(tmp_path / "run/bundle", split="validation", report=again)
+    page, again = io.StringIO(), io.StringIO()
+    evaluate_bundle(tmp_path / "run/bundle", split="test", page=page)
+    assert "This is the test split" in page.getvalue()
+    evaluate_bundle(tmp_path / "run/bundle", split="validation", page=again)
     digest = open_artifact(shop_run.bundle, kind="bundle").digest
     _, data = stored
-    text = again.read_text("utf-8")
+    text = again.getvalue()
     # The log names the evaluation now; everything but the hash in the header is the same.
     assert text.replace(digest[:12], data["inputs"][:12]) == shop_run.report.read_text("utf-8")
 

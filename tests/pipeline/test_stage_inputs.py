@@ -6,7 +6,8 @@ import pytest
 from tiny_shop import SETTINGS, write_shop
 
 from genrecall.config import load_config
-from genrecall.foundation.artifact import open_artifact, write_json, writing
+from genrecall.foundation.artifact import open_artifact, writing
+from genrecall.foundation.files import write_json
 from genrecall.foundation.progress import SilentLog
 from genrecall.pipeline.inputs import UndeclaredReadError
 from genrecall.pipeline.outputs import Outputs

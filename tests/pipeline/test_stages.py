@@ -10,8 +10,9 @@ from tiny_shop import SETTINGS, write_shop
 
 from genrecall.bundle import open_bundle, read_bundle
 from genrecall.config import load_config
-from genrecall.foundation.artifact import Artifact, open_artifact, write_json, writing
+from genrecall.foundation.artifact import Artifact, open_artifact, writing
 from genrecall.foundation.errors import ArtifactError, ConfigError
+from genrecall.foundation.files import write_json
 from genrecall.foundation.progress import SilentLog
 from genrecall.funnel.config import FunnelConfig, FusionConfig
 from genrecall.learning.processes import Launch

@@ -13,8 +13,9 @@ from genrecall.align.compact import CompactLearner
 from genrecall.align.pages import Pages, logged_pages
 from genrecall.align.trainer import Learner, train_arm
 from genrecall.data.shop_data import ShopData
-from genrecall.foundation.artifact import Artifact, Json, open_artifact, write_json, writing
+from genrecall.foundation.artifact import Artifact, Json, open_artifact, writing
 from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.files import write_json
 from genrecall.foundation.work import Work
 from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.base import Generator
@@ -69,7 +70,7 @@ def run(
     )
     _check_prices(config, pages)
     work.log.say(f"  {len(pages):,} searches to learn from, {len(validation):,} to choose by")
-    kept = Checkpoints(work.resumes_from, every=config.validate_every)
+    kept = Checkpoints(work.resumes_from, every=work.checkpoint_every)
 
     def train(folder: Path | None) -> list[Json]:
         if folder is not None:

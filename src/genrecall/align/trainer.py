@@ -21,6 +21,7 @@ from genrecall.align.scorers import own_reward
 from genrecall.align.step import Figures, describe, step_loss
 from genrecall.align.validation import MEASURED, Measured, Validation, as_tensor, mean_gain
 from genrecall.evaluate.alignment import ENTROPY, STEP, VALIDATED, collapses
+from genrecall.foundation.interrupt import until_step_ends
 from genrecall.foundation.progress import Progress, RunLog, SilentLog
 from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.base import Policy
@@ -134,21 +135,21 @@ def train_arm(
     total = (config.steps - first) * config.batch
     progress = Progress(log, name, total=total, unit="SIDs", before=first * config.batch)
     window: list[Figures] = []
-    for step in range(first, config.steps):
-        failed = 0 if own is None else own.failures
-        rollout = roller.roll(np.random.default_rng([seed, CHANCE, step, rank()]))
-        figures = _learn(learner, optimizer, rollout, config, step)
-        if own is not None:
-            figures["without_reward"] = float(own.failures - failed)
-        window.append(figures)
-        shown = {key: figures[key] for key in _SHOWN if key in figures}
-        progress.update(config.batch, **shown)
-        if step + 1 in points:
-            log.event(STEP, arm=name, step=step + 1, **_means(window))
-            window = []
-            _validate(kept, points.index(step + 1), measure(), points, config, log)
-        if is_main():
-            checkpoints.save(name, step + 1, kept, optimizer)
+    with until_step_ends():
+        for step in range(first, config.steps):
+            failed = 0 if own is None else own.failures
+            rollout = roller.roll(np.random.default_rng([seed, CHANCE, step, rank()]))
+            figures = _learn(learner, optimizer, rollout, config, step)
+            if own is not None:
+                figures["without_reward"] = float(own.failures - failed)
+            window.append(figures)
+            shown = {key: figures[key] for key in _SHOWN if key in figures}
+            progress.update(config.batch, **shown)
+            if step + 1 in points:
+                log.event(STEP, arm=name, step=step + 1, **_means(window))
+                window = []
+                _validate(kept, points.index(step + 1), measure(), points, config, log)
+            checkpoints.save(name, step + 1, kept, optimizer, steps=config.steps)
     progress.finish()
     learner.weights.load_state_dict(kept.best.state_dict())
     return _outcome(kept, points)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
-
-import torch
+from typing import Final, TextIO
 
 from genrecall.bundle import load
 from genrecall.channels.answer import Answer, Beam
@@ -17,6 +15,7 @@ from genrecall.evaluate.trec import write_run
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import RequestError
 from genrecall.index.filters import parse_filters
+from genrecall.learning.threads import set_threads
 
 _TITLES: Final = 2  # of an explained SID
 
@@ -38,7 +37,6 @@ def answer(
         ArtifactError: the bundle, or for a `user` the run's data stage, is missing or damaged.
         RequestError: an empty query, `k < 1`, an unusable filter or an unknown `user`.
     """
-    torch.set_num_threads(1)  # one query is too little work to share
     shopper = None if user is None else _find_shopper(bundle, user)
     request = Request(query, shopper, filters=parse_filters(filters) or None)
     channel = load(bundle)
@@ -66,9 +64,23 @@ def _find_shopper(bundle: Path, user: str) -> Shopper:
 
 
 def answer_file(
-    bundle: Path, queries: Path, run_file: Path, *, k: int, filters: Sequence[str]
+    bundle: Path,
+    queries: Path,
+    stream: TextIO,
+    *,
+    k: int,
+    filters: Sequence[str],
+    threads: int | None,
 ) -> None:
     """Recall items for every line of a file and write a TREC run; the search id is the line number.
+
+    Args:
+        bundle: its folder.
+        queries: the file.
+        stream: where the run goes.
+        k: items of a query at most.
+        filters: conditions as on the command line.
+        threads: that compute; None for as many as there are.
 
     Raises:
         ArtifactError: the bundle is missing or damaged.
@@ -76,11 +88,11 @@ def answer_file(
     """
     lines = _read_queries(queries)
     conditions = parse_filters(filters) or None
-    channel = load(bundle)
+    set_threads(threads)
+    channel = load(bundle, threads=None)
     rankings = channel.rank([Request(line, filters=conditions) for line in lines], k)
-    run_file.parent.mkdir(parents=True, exist_ok=True)
     write_run(
-        run_file,
+        stream,
         search_ids=[str(number) for number in range(1, len(lines) + 1)],
         item_ids=channel.items.catalog.item_ids,
         rows=[ranking.rows for ranking in rankings],

@@ -6,6 +6,7 @@ its result. A file of queries is answered by a TREC run instead.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -16,18 +17,13 @@ from genrecall.cli.recall import recall
 from genrecall.cli.runs import demo, evaluate, run
 from genrecall.cli.shop import shop
 from genrecall.cli.tables import import_, import_help, init, validate
+from genrecall.cli.terminal import shown
 from genrecall.foundation.errors import GenRecallError
+from genrecall.foundation.interrupt import Interrupted, interruptible
 
-_INTERRUPTED: Final = 130
-_GOES_ON: Final = "; the same command goes on from the last checkpoint"
-_STARTS_OVER: Final = "; nothing was written, and the same command starts over"
-_AFTER_INTERRUPT: Final = {
-    "demo": _GOES_ON,
-    "run": _GOES_ON,
-    "import": _STARTS_OVER,
-    "shop": _STARTS_OVER,
-}
-"""What to say after Ctrl-C, by command."""
+_BY_SIGNAL: Final = 128  # and its number: the exit code of what a signal has ended
+_RUNS: Final = ("demo", "run")
+"""Commands that go on with what an interrupted one has made; others have written nothing."""
 
 app = typer.Typer(
     name="genrecall",
@@ -52,22 +48,37 @@ app.command()(recall)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; an expected error is one message on stderr and exit code 1.
 
+    Ctrl-C and SIGTERM end it with the exit codes of shells, 130 and 143, and a line that says what
+    is kept.
+
     Args:
         arguments: what stands behind `genrecall` on the command line; None for those of this
             process.
     """
+    words = sys.argv[1:] if arguments is None else arguments
+    # OpenMP's threads sleep while they wait, where the environment does not say otherwise: else, on
+    # a busy machine, they take the core from those they wait for. Read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    with shown():
+        _run(list(words))
+
+
+def _run(words: list[str]) -> None:
     try:
-        app(arguments)
+        with interruptible():
+            app(words)
+    except Interrupted as stop:
+        if "".join(words[:1]) in _RUNS:
+            told = f"{stop.kept or 'finished stages are kept'}. The same command goes on."
+        else:
+            told = "nothing was written. The same command starts over."
+        print(f"interrupted: {told}", file=sys.stderr)
+        sys.exit(_BY_SIGNAL + stop.signal)
     except GenRecallError as error:
         _fail(str(error))
     except OSError as error:  # a full disk, a folder without the right to write
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}")
-    except SystemExit as done:
-        if done.code == _INTERRUPTED:
-            words = sys.argv[1:] if arguments is None else arguments
-            print("interrupted" + _AFTER_INTERRUPT.get("".join(words[:1]), ""), file=sys.stderr)
-        raise
 
 
 def _fail(message: str) -> None:

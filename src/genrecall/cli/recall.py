@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from genrecall.cli.shared import BundleFolder, JsonFile, say_next, write_result, wrote
+from genrecall.cli.shared import (
+    BundleFolder,
+    JsonFile,
+    RunFile,
+    Threads,
+    result_stream,
+    say_next,
+    write_result,
+)
 from genrecall.foundation.errors import RequestError
 
 
@@ -31,10 +39,9 @@ def recall(
     queries: Annotated[
         Path | None, typer.Option(help="Answer every query of a file, one a line.")
     ] = None,
-    run_file: Annotated[
-        Path | None, typer.Option("--run", help="With --queries: the TREC run file to write.")
-    ] = None,
+    run_file: RunFile = None,
     json_file: JsonFile = None,
+    threads: Threads = None,
 ) -> None:
     """Recall items for a query, or for a file of queries."""
     if (query is None) == (queries is None):
@@ -46,8 +53,10 @@ def recall(
     from genrecall.cli import answers
 
     if queries is not None and run_file is not None:
-        answers.answer_file(bundle, queries, run_file, k=k, filters=filters or [])
-        wrote(run_file)
+        with result_stream(run_file) as stream:
+            answers.answer_file(
+                bundle, queries, stream, k=k, filters=filters or [], threads=threads
+            )
         return
     answer = answers.answer(
         bundle, query or "", k=k, user=user, filters=filters or [], explain=explain

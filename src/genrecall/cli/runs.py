@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genrecall.cli.shared import BundleFolder, ConfigFile, JsonFile, say_next, write_result, wrote
+from genrecall.cli.shared import (
+    BundleFolder,
+    ConfigFile,
+    JsonFile,
+    ReportFile,
+    Threads,
+    result_stream,
+    say_next,
+    write_result,
+    wrote,
+)
 
 if TYPE_CHECKING:
+    from genrecall.config import Config
     from genrecall.pipeline.run import RunResult
 
 
@@ -19,6 +31,7 @@ def demo(
     searches: Annotated[int, typer.Option(min=100, help="Searches in its log.")] = 40_000,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same shop.")] = 0,
     json_file: JsonFile = None,
+    threads: Threads = None,
 ) -> None:
     """Make a synthetic shop and run the whole pipeline on it."""
     from genrecall.pipeline.demo import make_demo
@@ -30,7 +43,7 @@ def demo(
     with outputs.alone():  # another run may be reading the shop
         config = make_demo(shop, items=items, searches=searches, seed=seed)
     wrote(shop)
-    result = run(config, outputs)
+    result = run(_with_threads(config, threads), outputs)
     _report_run(result, json_file)
     say_next("recall", outputs.bundle, "cordless drill 18v", "-k", 10, "--explain")
 
@@ -48,6 +61,7 @@ def run(
         str | None, typer.Option("--to", help="The last stage to run; all by default.")
     ] = None,
     json_file: JsonFile = None,
+    threads: Threads = None,
 ) -> None:
     """Run all stages that are not up to date.
 
@@ -57,7 +71,7 @@ def run(
     from genrecall.pipeline.outputs import Outputs
     from genrecall.pipeline.run import run as run_pipeline
 
-    config = load_config(config_file)
+    config = _with_threads(load_config(config_file), threads)
     outputs = Outputs(out or Path("runs") / config_file.stem)
     result = run_pipeline(config, outputs, first=first, last=last)
     if not result.main:  # of several processes one tells
@@ -76,36 +90,36 @@ def evaluate(
         Path | None,
         typer.Option(help="The run's data stage; by default the one beside the bundle."),
     ] = None,
-    report: Annotated[
-        Path | None, typer.Option(help="Write a page about it, for example test.html.")
-    ] = None,
+    report: ReportFile = None,
     json_file: JsonFile = None,
+    threads: Threads = None,
 ) -> None:
     """Measure a bundle on the validation or the test split.
 
     The test split is measured only here, and each time is logged.
     """
+    from genrecall.cli.terminal import terminal
     from genrecall.evaluate.table import print_metrics
     from genrecall.pipeline.evaluate import evaluate_bundle
     from genrecall.pipeline.outputs import Outputs
 
-    metrics = evaluate_bundle(bundle, split=split, data=data, report=report)
-    print_metrics(metrics)
+    with nullcontext() if report is None else result_stream(report) as page:
+        metrics = evaluate_bundle(bundle, split=split, data=data, page=page, threads=threads)
+    print_metrics(metrics, console=terminal())
     wrote(Outputs(bundle.parent).log)
-    if report is not None:
-        wrote(report)
     write_result(json_file, metrics)
     say_next("recall", bundle, "a query", "-k", 10, "--explain")
 
 
 def _report_run(result: RunResult, json_file: Path | None) -> None:
+    from genrecall.cli.terminal import terminal
     from genrecall.evaluate.table import print_metrics
 
     outputs = result.outputs
     if result.metrics is None:
         wrote(outputs.folder / "stages")
     else:
-        print_metrics(result.metrics)
+        print_metrics(result.metrics, console=terminal())
         print()
         for path in (outputs.bundle, outputs.metrics, outputs.report):
             wrote(path)
@@ -113,3 +127,8 @@ def _report_run(result: RunResult, json_file: Path | None) -> None:
             wrote(outputs.rejects)
     wrote(outputs.log)
     write_result(json_file, {"ran": result.ran, "metrics": result.metrics})
+
+
+def _with_threads(config: Config, threads: int | None) -> Config:
+    """The config with the threads of the command line, if it names any."""
+    return config if threads is None else config.model_copy(update={"threads": threads})

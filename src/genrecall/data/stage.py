@@ -31,12 +31,8 @@ from genrecall.data.validate import (
     TableRead,
     read_table,
 )
-from genrecall.foundation.artifact import (
-    Artifact,
-    open_artifact,
-    write_json,
-    writing,
-)
+from genrecall.foundation.artifact import Artifact, open_artifact, writing
+from genrecall.foundation.files import write_json
 from genrecall.foundation.work import Work
 
 

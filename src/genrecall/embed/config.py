@@ -65,10 +65,6 @@ class EmbedConfig(Section):
     word_dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of a title's words left out in training, so that no single word carries an item."""
 
-    checkpoint_every: int = Field(default=500, ge=1, exclude=True)
-    """Steps between checkpoints, from which an interrupted run resumes exactly; no result
-    depends on it."""
-
     learning_rate: float = Field(default=2e-3, gt=0)
     """Peak rate of the dense weights, falling linearly to 5 % of it."""
 

@@ -22,7 +22,8 @@ from torch.nn import functional as F
 
 from genrecall.embed.pretrained import SETTINGS as PRETRAINED
 from genrecall.embed.pretrained import PretrainedEncoder
-from genrecall.foundation.artifact import Artifact, write_json
+from genrecall.foundation.artifact import Artifact
+from genrecall.foundation.files import write_json
 from genrecall.foundation.progress import RunLog
 from genrecall.foundation.ragged import Bags
 from genrecall.text.subwords import SUBWORDS, SubwordTokenizer

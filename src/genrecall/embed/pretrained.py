@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from genrecall.embed.config import EmbedConfig
-from genrecall.foundation.artifact import Artifact, write_json
+from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.files import write_json
 from genrecall.foundation.libraries import (
     HUB_NAME,
     MODEL_SUFFIXES,

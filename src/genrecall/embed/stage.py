@@ -39,7 +39,7 @@ def run(config: EmbedConfig, data: ShopData, work: Work) -> Artifact:
                 queries=queries,
                 pairs=pairs,
                 seed=work.seed,
-                checkpoints=Checkpoints(work.resumes_from, every=config.checkpoint_every),
+                checkpoints=Checkpoints(work.resumes_from, every=work.checkpoint_every),
                 log=log,
             )
             trained.save(folder)

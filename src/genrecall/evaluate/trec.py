@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -53,7 +53,7 @@ def decode_id(text: str) -> str:
 
 
 def write_run(
-    path: Path,
+    stream: TextIO,
     *,
     search_ids: Sequence[str],
     item_ids: Sequence[str],
@@ -64,7 +64,7 @@ def write_run(
     """Write the rankings of searches.
 
     Args:
-        path: the file, replaced if it exists.
+        stream: where to.
         search_ids: id of each search.
         item_ids: id of each catalog row.
         rows: catalog rows of each search, best first.
@@ -76,12 +76,11 @@ def write_run(
     """
     _check_unique(search_ids)
     tag = encode_id(tag)
-    with path.open("w", encoding="utf-8") as stream:
-        for search_id, ranked, ranked_scores in zip(search_ids, rows, scores, strict=True):
-            name = encode_id(search_id)
-            falling = _strictly_falling(ranked_scores)
-            for rank, (row, score) in enumerate(zip(ranked, falling, strict=True), start=1):
-                stream.write(f"{name} Q0 {encode_id(item_ids[row])} {rank} {score!s} {tag}\n")
+    for search_id, ranked, ranked_scores in zip(search_ids, rows, scores, strict=True):
+        name = encode_id(search_id)
+        falling = _strictly_falling(ranked_scores)
+        for rank, (row, score) in enumerate(zip(ranked, falling, strict=True), start=1):
+            stream.write(f"{name} Q0 {encode_id(item_ids[row])} {rank} {score!s} {tag}\n")
 
 
 def read_run(path: Path) -> dict[str, dict[str, float]]:
@@ -101,12 +100,16 @@ def read_run(path: Path) -> dict[str, dict[str, float]]:
 
 
 def write_qrels(
-    path: Path, *, search_ids: Sequence[str], item_ids: Sequence[str], positives: Sequence[Rows]
+    stream: TextIO,
+    *,
+    search_ids: Sequence[str],
+    item_ids: Sequence[str],
+    positives: Sequence[Rows],
 ) -> None:
     """Write the relevant items of searches, each with relevance 1.
 
     Args:
-        path: the file, replaced if it exists.
+        stream: where to.
         search_ids: id of each search.
         item_ids: id of each catalog row.
         positives: catalog rows of each search.
@@ -115,10 +118,9 @@ def write_qrels(
         DataError: an id is empty, or a search id stands twice.
     """
     _check_unique(search_ids)
-    with path.open("w", encoding="utf-8") as stream:
-        for search_id, rows in zip(search_ids, positives, strict=True):
-            name = encode_id(search_id)
-            stream.writelines(f"{name} 0 {encode_id(item_ids[row])} 1\n" for row in rows)
+    for search_id, rows in zip(search_ids, positives, strict=True):
+        name = encode_id(search_id)
+        stream.writelines(f"{name} 0 {encode_id(item_ids[row])} 1\n" for row in rows)
 
 
 def read_qrels(path: Path) -> dict[str, dict[str, float]]:

@@ -20,6 +20,7 @@ from tempfile import mkdtemp
 from typing import Any, Final
 
 from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.files import write_json
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -158,19 +159,6 @@ def open_artifact(path: Path, *, kind: str) -> Artifact:
     for name in files:
         _check_file(path, name, sha256=files[name], size=sizes[name])
     return Artifact(path=path, kind=kind, inputs=inputs, meta=meta, files=files)
-
-
-def write_json(path: Path, value: Json) -> None:
-    """Write JSON with sorted keys, through a temporary file and a rename."""
-    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_text(path, text + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text through a temporary file and a rename."""
-    scratch = path.with_name(f".{path.name}.tmp")
-    scratch.write_text(text, "utf-8")
-    scratch.replace(path)
 
 
 def content_hash(value: Json) -> str:

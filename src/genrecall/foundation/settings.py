@@ -37,6 +37,8 @@ FOLDER: Final = "folder"
 _MOVED: Final = {
     "channels.fusion": "funnel.fusion",
     "channels.generative.look_ahead_temperature": "generator.temperature",
+    "embed.checkpoint_every": "checkpoint_every, in seconds",
+    "generator.checkpoint_every": "checkpoint_every, in seconds",
     "generator.match_temperature": "generator.temperature",
 }
 """Settings of earlier versions, and where they stand now."""

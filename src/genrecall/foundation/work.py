@@ -18,6 +18,7 @@ class Work:
         seed: same seed, same artifact.
         log: where to report.
         checkpoints: folder of all checkpoints; None to keep none.
+        checkpoint_every: seconds between two of them.
         cache: folder of vectors that were made before; None to keep none.
     """
 
@@ -26,6 +27,7 @@ class Work:
     seed: int
     log: RunLog
     checkpoints: Path | None = None
+    checkpoint_every: float = 60.0
     cache: Path | None = None
 
     @property

@@ -180,10 +180,6 @@ class GeneratorConfig(Section):
         values = dict(align) | {"learning_rate": rate}
         return AlignConfig.model_construct(_fields_set=set(given), **values)
 
-    checkpoint_every: int = Field(default=200, ge=1, exclude=True)
-    """Steps between checkpoints, from which an interrupted run resumes exactly; no result
-    depends on it."""
-
     @field_validator("item_to_sid", "query_to_sid", "user_query_to_sid")
     @classmethod
     def _suit(cls, stage: StageConfig, info: ValidationInfo) -> StageConfig:

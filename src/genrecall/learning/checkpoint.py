@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -12,8 +13,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.interrupt import Interrupted, asked
+from genrecall.learning.processes import is_main
 
 _DIGEST: Final = "sha256"
+_RARELY: Final = 20  # times as long as it takes to write one
 
 
 class Optimizer(Protocol):
@@ -31,24 +35,45 @@ class Checkpoints:
 
     Only tensors are written, with their SHA-256. A checkpoint belongs to one set of
     inputs: `inputs` of the stage names the folder, so changed data never resumes from old weights.
+    Of several processes the main one writes.
 
     Args:
         folder: where to write; None to keep no checkpoints.
-        every: steps between two checkpoints.
+        every: seconds between two checkpoints; 0 for one after each step. More, where writing takes
+            so long that training would wait for it.
     """
 
-    def __init__(self, folder: Path | None, *, every: int) -> None:
+    def __init__(self, folder: Path | None, *, every: float) -> None:
         self._folder = folder
-        self._every = every
+        self._every = self._pause = every
+        self._last = time.monotonic()
 
-    def save(self, name: str, step: int, model: nn.Module, optimizer: Optimizer) -> None:
-        """Write a checkpoint after `step` steps, if one is due."""
-        if self._folder is None or step % self._every:
-            return
-        self._folder.mkdir(parents=True, exist_ok=True)
+    def save(
+        self, name: str, step: int, model: nn.Module, optimizer: Optimizer, *, steps: int
+    ) -> None:
+        """Write a checkpoint after `step` of `steps` steps, if one is due.
+
+        That is after a while, after the last step, and when a signal asks the process to end.
+
+        Raises:
+            Interrupted: a signal did.
+        """
+        wanted = step == steps or time.monotonic() - self._last >= self._pause
+        number = asked()
+        if self._folder is not None and is_main() and (wanted or number is not None):
+            began = time.monotonic()
+            self._write(self._folder / f"{name}.safetensors", step, model, optimizer)
+            self._last = time.monotonic()
+            if self._every:
+                self._pause = max(self._every, _RARELY * (self._last - began))
+        if number is not None:
+            kept = "" if self._folder is None else f"{name} is saved at step {step:,} of {steps:,}"
+            raise Interrupted(number, kept)
+
+    def _write(self, path: Path, step: int, model: nn.Module, optimizer: Optimizer) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
         tensors = {f"model.{key}": value for key, value in model.state_dict().items()}
         tensors |= flatten(optimizer.state_dict()) | {"step": torch.tensor(step)}
-        path = self._folder / f"{name}.safetensors"
         scratch = path.with_suffix(".tmp")
         save_file(tensors, scratch, metadata={_DIGEST: _digest(tensors)})
         scratch.replace(path)

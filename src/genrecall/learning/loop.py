@@ -7,6 +7,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
+from genrecall.foundation.interrupt import until_step_ends
 from genrecall.foundation.progress import Progress, RunLog
 from genrecall.learning.checkpoint import Checkpoints
 from genrecall.learning.optim import LinearDecay, SparseDenseAdam
@@ -64,11 +65,12 @@ def train_steps(
     model.train()
     progress = Progress(log, name, total=(steps - start) * batch, before=start * batch)
     shown: dict[str, float] = {}
-    for step in range(start, steps):
-        measured = losses(step)
-        optimizer.step([measured["loss"]], step)
-        shown = {key: value.item() for key, value in measured.items()}
-        progress.update(batch, **shown)
-        checkpoints.save(name, step + 1, model, optimizer)
+    with until_step_ends():
+        for step in range(start, steps):
+            measured = losses(step)
+            optimizer.step([measured["loss"]], step)
+            shown = {key: value.item() for key, value in measured.items()}
+            progress.update(batch, **shown)
+            checkpoints.save(name, step + 1, model, optimizer, steps=steps)
     model.eval()
     progress.finish(**shown)

@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from genrecall.channels.base import Channel, Request
+from genrecall.learning.threads import one_thread
 
 _WARM_UP = 10
 
@@ -33,14 +33,10 @@ def measure_latency(
         return None
     drawn = np.random.default_rng(seed).permutation(len(requests))[:count]
     chosen = [requests[i] for i in drawn.tolist()]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         for request in chosen[:_WARM_UP]:
             channel.rank([request], k)
         return np.array([_milliseconds(channel, request, k) for request in chosen])
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _milliseconds(channel: Channel, request: Request, k: int) -> float:

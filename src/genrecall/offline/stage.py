@@ -8,7 +8,8 @@ from pathlib import Path
 from genrecall.bundle import OpenBundle
 from genrecall.config import Config
 from genrecall.data.shop_data import ShopData
-from genrecall.foundation.artifact import Artifact, Json, open_artifact, write_json, writing
+from genrecall.foundation.artifact import Artifact, Json, open_artifact, writing
+from genrecall.foundation.files import write_json
 from genrecall.foundation.work import Work
 from genrecall.offline.evidence import gather
 from genrecall.offline.measure import Plan, evaluate, unmeasured

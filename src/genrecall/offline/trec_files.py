@@ -18,17 +18,19 @@ def write_trec(offline: Offline, catalog: Catalog, folder: Path) -> None:
     folder.mkdir()
     search_ids = offline.searches.frame["search_id"].to_list()
     for name, rankings in offline.rankings.items():
-        write_run(
-            folder / f"{name}.run",
+        with (folder / f"{name}.run").open("w", encoding="utf-8") as stream:
+            write_run(
+                stream,
+                search_ids=search_ids,
+                item_ids=catalog.item_ids,
+                rows=[ranking.rows[:TREC_DEPTH] for ranking in rankings],
+                scores=[ranking.scores[:TREC_DEPTH] for ranking in rankings],
+                tag=name,
+            )
+    with (folder / "qrels.txt").open("w", encoding="utf-8") as stream:
+        write_qrels(
+            stream,
             search_ids=search_ids,
             item_ids=catalog.item_ids,
-            rows=[ranking.rows[:TREC_DEPTH] for ranking in rankings],
-            scores=[ranking.scores[:TREC_DEPTH] for ranking in rankings],
-            tag=name,
+            positives=offline.searches.positives,
         )
-    write_qrels(
-        folder / "qrels.txt",
-        search_ids=search_ids,
-        item_ids=catalog.item_ids,
-        positives=offline.searches.positives,
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, TextIO, cast, get_args
 
 from pydantic import ValidationError
 
@@ -12,7 +12,7 @@ from genrecall.config import Config
 from genrecall.data.load import KIND as DATA
 from genrecall.data.load import load_shop
 from genrecall.evaluate.metrics import Metrics
-from genrecall.foundation.artifact import open_artifact, write_text
+from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ArtifactError, ConfigError, unknown_name
 from genrecall.foundation.progress import FileLog
 from genrecall.learning.threads import set_threads
@@ -25,7 +25,12 @@ _Measurable = Literal["validation", "test"]
 
 
 def evaluate_bundle(
-    bundle: Path, *, split: str, data: Path | None = None, report: Path | None = None
+    bundle: Path,
+    *,
+    split: str,
+    data: Path | None = None,
+    page: TextIO | None = None,
+    threads: int | None = None,
 ) -> Metrics:
     """Measure a bundle on one split of the searches that its run has read.
 
@@ -35,7 +40,8 @@ def evaluate_bundle(
         bundle: the bundle's folder.
         split: `validation` or `test`.
         data: the run's data stage; None for the one beside the bundle.
-        report: where to write a page about it; None for nowhere.
+        page: where to write a page about it; None for nowhere.
+        threads: that compute; None for those of the config.
 
     Raises:
         ArtifactError: bundle or data stage are missing or damaged, or do not belong together, or
@@ -60,7 +66,7 @@ def evaluate_bundle(
         config = Config.model_validate(opened.meta["config"])
     except ValidationError as error:
         raise other_settings(opened, error) from error
-    set_threads(config.threads)
+    set_threads(threads or config.threads)
     log = FileLog(outputs.log)
     log.event("evaluate", bundle=str(bundle), digest=opened.digest, split=split)
     if split == "test":
@@ -78,7 +84,7 @@ def evaluate_bundle(
         health=opened.meta["metrics"]["quantize"],
         log=log,
     )
-    if report is not None:
+    if page is not None:
         gathered = gather(
             loaded,
             shop.searches,
@@ -87,6 +93,5 @@ def evaluate_bundle(
             log_file=outputs.log,
             seed=config.seed,
         )
-        report.parent.mkdir(parents=True, exist_ok=True)
-        write_text(report, render_report(offline.metrics, gathered))
+        page.write(render_report(offline.metrics, gathered))
     return offline.metrics

@@ -9,14 +9,8 @@ from pathlib import Path
 from genrecall import __version__
 from genrecall.config import Config
 from genrecall.evaluate.metrics import Metrics
-from genrecall.foundation.artifact import (
-    BUNDLE,
-    Artifact,
-    content_hash,
-    write_json,
-    write_text,
-    writing,
-)
+from genrecall.foundation.artifact import BUNDLE, Artifact, content_hash, writing
+from genrecall.foundation.files import write_json, write_text
 from genrecall.pipeline.outputs import Outputs, find_artifact
 from genrecall.pipeline.stages import STAGES, Stage
 from genrecall.report.page import render_report

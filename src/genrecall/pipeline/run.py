@@ -16,6 +16,7 @@ from genrecall import __version__
 from genrecall.config import Config
 from genrecall.evaluate.metrics import Metrics
 from genrecall.foundation.errors import ArtifactError, ConfigError, unknown_name
+from genrecall.foundation.interrupt import Interrupted, interruptible
 from genrecall.foundation.progress import FileLog, RunLog
 from genrecall.foundation.settings import BundleKind
 from genrecall.learning.threads import set_threads
@@ -72,11 +73,12 @@ def run(
         ArtifactError: a stage before `first` has not run, a bundle that the config names is missing
             or damaged, or another run writes to `outputs`.
         DataError: the tables cannot be used.
+        Interrupted: a signal asked it to end; it says what is kept.
     """
     chosen, forced = _choose(stages, first, last)
     _check(config, outputs, stages)
     set_threads(config.threads)
-    with joined(config, outputs, stages, chosen) as make:
+    with interruptible(), joined(config, outputs, stages, chosen) as make:
         if make is None:
             return RunResult(outputs, None, (), main=False)
         with outputs.alone():
@@ -159,5 +161,11 @@ def _swept(stage: Stage, outputs: Outputs) -> Iterator[None]:
     """
     for scratch in outputs.stage(stage.name).parent.glob(f".{stage.name}-*"):
         shutil.rmtree(scratch)
-    yield
+    try:
+        yield
+    except Interrupted as stop:
+        goes_on = any(outputs.checkpoints.glob("*/*.safetensors"))
+        how = "goes on from its last checkpoint" if goes_on else "starts over"
+        stop.kept = stop.kept or f"stage {stage.name} {how}"
+        raise
     shutil.rmtree(outputs.checkpoints, ignore_errors=True)

@@ -61,6 +61,7 @@ class Walk:
             seed=inputs.seed,
             log=self.log,
             checkpoints=self.outputs.checkpoints,
+            checkpoint_every=self._config.checkpoint_every,
             cache=self.outputs.vectors,
         )
         with inputs.guarded():

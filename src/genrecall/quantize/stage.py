@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.data.pairs import LoggedPairs
-from genrecall.foundation.artifact import Artifact, open_artifact, write_json, writing
+from genrecall.foundation.artifact import Artifact, open_artifact, writing
 from genrecall.foundation.errors import DataError
+from genrecall.foundation.files import write_json
 from genrecall.foundation.progress import RunLog
 from genrecall.foundation.sid import SidTable
 from genrecall.foundation.work import Work

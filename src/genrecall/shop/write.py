@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from genrecall.foundation.artifact import Json, write_json
+from genrecall.foundation.artifact import Json
+from genrecall.foundation.files import write_json
 from genrecall.shop.catalog import NEVER, ShopCatalog
 from genrecall.shop.config import ShopConfig
 from genrecall.shop.engine import Recall

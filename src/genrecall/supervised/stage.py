@@ -9,7 +9,8 @@ import numpy as np
 
 from genrecall.data.shop_data import ShopData
 from genrecall.embed.load import Embedded
-from genrecall.foundation.artifact import Artifact, open_artifact, write_json, writing
+from genrecall.foundation.artifact import Artifact, open_artifact, writing
+from genrecall.foundation.files import write_json
 from genrecall.foundation.progress import RunLog
 from genrecall.foundation.sid import SidTable
 from genrecall.foundation.trie import Trie
@@ -68,7 +69,7 @@ def run(
         teacher=teacher,
         rng=np.random.default_rng([work.seed, _PSEUDO]),
     )
-    kept = Checkpoints(work.resumes_from, every=config.checkpoint_every)
+    kept = Checkpoints(work.resumes_from, every=work.checkpoint_every)
     trainer: Trainer
     match config.family:
         case "compact":

@@ -29,8 +29,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genrecall.embed.encoder import bag_tensors
-from genrecall.foundation.artifact import Artifact, write_json
+from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.files import write_json
 from genrecall.foundation.ragged import Bags
 from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.trie import Trie

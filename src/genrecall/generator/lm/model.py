@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genrecall.foundation.artifact import Artifact, write_json
+from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import ArtifactError, ConfigError
+from genrecall.foundation.files import write_json
 from genrecall.foundation.libraries import lm_library, no_progress_bars
 from genrecall.foundation.sid import LEVELS, SidSpace
 from genrecall.generator.lm.config import SHAPES, LmConfig, Shape

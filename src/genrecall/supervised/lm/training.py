@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.interrupt import until_step_ends
 from genrecall.foundation.progress import Progress, RunLog, SilentLog
 from genrecall.foundation.sid import LEVELS
 from genrecall.generator.config import StageConfig
@@ -99,14 +100,14 @@ def train_lm_stage(
         )
         shown: dict[str, float] = {}
         steps = range(first, stage.steps)
-        for step, parts in _prepared(lm, draw, config, accelerator, steps):
-            torch.manual_seed(_mix(seed, step, accelerator.process_index))
-            shown = {"loss": _follow(module, parts, stage.batch, accelerator)}
-            optimizer.step(step)
-            speed.count(stage.batch, parts)
-            progress.update(stage.batch, **shown)
-            if accelerator.is_main_process:
-                checkpoints.save(name, step + 1, optimizer.weights, optimizer)
+        with until_step_ends():
+            for step, parts in _prepared(lm, draw, config, accelerator, steps):
+                torch.manual_seed(_mix(seed, step, accelerator.process_index))
+                shown = {"loss": _follow(module, parts, stage.batch, accelerator)}
+                optimizer.step(step)
+                speed.count(stage.batch, parts)
+                progress.update(stage.batch, **shown)
+                checkpoints.save(name, step + 1, optimizer.weights, optimizer, steps=stage.steps)
         progress.finish(**shown)
     speed.report(log, name, processes=accelerator.num_processes)
 

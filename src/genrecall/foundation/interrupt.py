@@ -1,0 +1,82 @@
+"""Ctrl-C and SIGTERM: where they may end the work, and what it keeps.
+
+Anywhere else they end it at once. Within `until_step_ends` the first one waits, so that the weights
+are those of a whole step when they are saved; a second one waits for nothing.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(BaseException):  # noqa: N818: no error, and nothing that handles errors catches it
+    """The work was asked to end.
+
+    Attributes:
+        signal: number of the signal that asked.
+        kept: what of the work is kept, in words; "" as long as nobody has said.
+    """
+
+    def __init__(self, number: int, kept: str = "") -> None:
+        super().__init__(f"by signal {number}")
+        self.signal, self.kept = number, kept
+
+
+class _State:
+    """Signals reach a process, so what was asked of it is known once for all of it."""
+
+    handled = False
+    waits = False
+    asked: int | None = None
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """While inside, signals raise `Interrupted`; what stood before is back afterwards.
+
+    Within another `interruptible`, or in another thread than the main one, nothing changes.
+    """
+    if _State.handled or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _handle) for number in _SIGNALS}
+    _State.handled = True
+    try:
+        yield
+    finally:
+        _State.handled, _State.asked = False, None
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def until_step_ends() -> Iterator[None]:
+    """While inside, the first signal waits until `asked` is looked at."""
+    _State.waits = True
+    try:
+        yield
+    finally:
+        _State.waits = False
+    if _State.asked is not None:  # after the last step was saved
+        raise Interrupted(_State.asked)
+
+
+def asked() -> int | None:
+    """The signal that waits; None if there is none."""
+    return _State.asked
+
+
+def _handle(number: int, _: FrameType | None) -> None:
+    if _State.waits and _State.asked is None:
+        _State.asked = number
+        print("ending after this step; once more to end at once", file=sys.stderr, flush=True)
+        return
+    raise Interrupted(number)

@@ -1,0 +1,97 @@
+"""How many threads compute, and that a process that answers may be forked."""
+
+import os
+import subprocess
+import sys
+
+import faiss
+import pytest
+import torch
+
+from genrecall.bundle import load
+from genrecall.learning.threads import one_thread, set_threads
+
+
+@pytest.fixture(autouse=True)
+def _as_before():
+    yield
+    set_threads(1)
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "expected"),
+    [
+        (3, "2", 3),
+        (None, "2", 2),
+        (None, "2,1", 2),
+        (None, "", 5),
+        (None, "0", 5),
+        (None, "many", 5),
+    ],
+)
+def test_threads_are_those_that_are_named_or_the_cores(monkeypatch, given, environment, expected):
+    monkeypatch.setenv("OMP_NUM_THREADS", environment)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 5)
+    set_threads(given)
+    assert torch.get_num_threads() == faiss.omp_get_max_threads() == expected
+
+
+def test_one_thread_is_for_a_while():
+    set_threads(2)
+    with pytest.raises(RuntimeError), one_thread():
+        assert torch.get_num_threads() == 1
+        raise RuntimeError
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [({}, 1), ({"threads": 2}, 2)])
+def test_a_loaded_bundle_answers_with_one_thread_unless_told(shop_run, wanted, expected):
+    torch.set_num_threads(3)
+    load(shop_run.bundle, **wanted)
+    assert torch.get_num_threads() == expected
+    load(shop_run.bundle, threads=None)
+    assert torch.get_num_threads() == expected
+
+
+FORKED = """
+import os, signal, sys
+import genrecall
+from genrecall import Request, Shopper
+
+opened = genrecall.open_bundle(sys.argv[1])
+channel, dense, lexical = opened.generative(), opened.dense(), opened.lexical()
+shopper = Shopper(history=("item-1", "item-2"))
+
+def ask():
+    request = Request("red drill", shopper, filters={"brand": "Acme", "available": True})
+    answer = channel.answer(request, 5)
+    found = [[str(row) for row in other.rank([request], 5)[0].rows] for other in (dense, lexical)]
+    return [hit.item_id for hit in answer.hits] + sum(found, [])
+
+expected = ask()
+children = []
+for _ in range(3):
+    child = os.fork()
+    if not child:
+        signal.alarm(60)  # ends a child that waits for ever
+        os._exit(0 if ask() == expected else 3)
+    children.append(child)
+print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children], len(expected))
+"""
+
+
+def test_children_of_a_process_that_has_answered_answer_alike(shop_run):
+    """As those of a server do that loads a bundle before it forks."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("OMP")}
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED, str(shop_run.bundle)],
+        env=environment | {"POLARS_MAX_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    children, answers = done.stdout.rsplit(maxsplit=1)
+    assert children == "[0, 0, 0]", done.stderr
+    assert int(answers) > 10
