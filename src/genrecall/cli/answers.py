@@ -16,7 +16,7 @@ from genrecall.data.shoppers import HISTORY, Shopper
 from genrecall.evaluate.trec import write_run
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import RequestError
-from genrecall.index.filters import parse_filters
+from genrecall.index.expressions import parse_filters
 
 _TITLES: Final = 2  # of an explained SID
 
