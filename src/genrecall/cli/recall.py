@@ -53,7 +53,7 @@ def recall(
         bundle, query or "", k=k, user=user, filters=filters or [], explain=explain
     )
     print("\n".join(answers.describe(answer)))
-    write_result(json_file, answer.to_json())
+    write_result(json_file, answer.to_dict())
     if not explain:
         filtered = [word for condition in filters or [] for word in ("--filter", condition)]
         say_next("recall", bundle, query, "-k", k, *filtered, "--explain")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from genrecall.foundation.errors import RequestError
+from genrecall.foundation.errors import RequestError, unknown_name
 
 
 def plain(value: Any) -> Any:
@@ -17,6 +17,18 @@ def plain(value: Any) -> Any:
     (2.5, ['a', 'b'], 'c')
     """
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+
+
+def values_of(given: Any) -> list[Any]:
+    """What a list, a set, an array or a column holds; a single value is a list of itself.
+
+    >>> values_of(np.array([1, 2])), values_of({"a"}), values_of("ab")
+    ([1, 2], ['a'], ['ab'])
+    """
+    given = plain(given)
+    if isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping):
+        return [plain(value) for value in given]
+    return [given]
 
 
 def whole_number(name: str, value: object, *, least: int) -> int:
@@ -64,3 +76,20 @@ def texts(name: str, value: object, *, such_as: str) -> tuple[str, ...]:
                 f"{name} holds {part!r}, which is not text; give texts, such as {such_as}."
             )
     return parts
+
+
+def known_names(what: str, given: Mapping[Any, Any], known: Sequence[str]) -> dict[str, Any]:
+    """A mapping whose names are all known, as a dict.
+
+    Args:
+        what: a name is, for the error.
+        given: as it was given.
+        known: the names.
+
+    Raises:
+        RequestError: a name is not known.
+    """
+    for name in given:
+        if name not in known:
+            raise RequestError(unknown_name(what, str(name), known))
+    return dict(given)

@@ -21,7 +21,7 @@ Shapes: `N` items.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -29,7 +29,7 @@ import numpy as np
 
 from genrecall.data.cells import shorten
 from genrecall.data.tables import Catalog
-from genrecall.foundation.arguments import plain
+from genrecall.foundation.arguments import plain, values_of
 from genrecall.foundation.errors import FilterError, unknown_name
 from genrecall.index.columns import (
     BOUNDS,
@@ -194,9 +194,7 @@ def _read(given: object) -> _Condition:
                 f"{', '.join(map(repr, BOUNDS))}, or only 'not'"
             )
         return _Condition([], {name: plain(bound) for name, bound in given.items()}, wanted)
-    given = plain(given)
-    listed = isinstance(given, Iterable) and not isinstance(given, str | bytes)
-    values = [plain(value) for value in given] if listed else [given]  # type: ignore[attr-defined]
+    values = values_of(given)
     if not values:
         raise ValueError("an empty list holds nothing to match; leave the field out")
     return _Condition(values, {}, wanted)
