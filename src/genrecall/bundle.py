@@ -22,7 +22,7 @@ from genrecall.data.load import load_catalog
 from genrecall.embed.encoder import Encoder
 from genrecall.embed.load import load_embedded
 from genrecall.foundation.artifact import BUNDLE, Artifact, open_artifact
-from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.errors import ArtifactError, RequestError, unknown_name
 from genrecall.foundation.settings import unusable
 from genrecall.generator.base import Generator
 from genrecall.generator.load import (
@@ -111,7 +111,12 @@ class OpenBundle:
 
         Args:
             name: one of `arms`.
+
+        Raises:
+            RequestError: there is no such arm.
         """
+        if name not in self.arms:
+            raise RequestError(unknown_name("arm of the alignment", str(name), self.arms))
         where = self.arms[name]
         if where == ALIGNED:
             return self.generative()
@@ -123,6 +128,9 @@ class OpenBundle:
 
         Args:
             stage: one of `trained`; None for the last one.
+
+        Raises:
+            RequestError: there is no such stage.
         """
         return GenerativeChannel(
             self._generator(stage or self.trained[-1]), self.channels.generative
@@ -144,6 +152,8 @@ class OpenBundle:
 
     def _generator(self, stage: str) -> Generator[Any]:
         def read() -> Generator[Any]:
+            if stage not in self.trained:
+                raise RequestError(unknown_name("training stage", str(stage), self.trained))
             if stage == ALIGN:
                 return self._read(self.supervised[-1], self.stages[ALIGN].part(ALIGNED))
             return self._read(stage)

@@ -173,10 +173,15 @@ def check_requests(requests: Sequence[Request], k: int) -> None:
     """Refuse what no channel can answer.
 
     Raises:
-        RequestError: an empty query, or `k < 1`.
+        RequestError: something else than a request, an empty query, or `k < 1`.
     """
     check_k(k)
     for place, request in enumerate(requests):
+        if not isinstance(request, Request):
+            raise RequestError(
+                f"request {place} is {request!r} and no Request; `recall_many` also takes queries "
+                "and mappings."
+            )
         if not request.query.strip():
             raise RequestError(
                 f"the query {request.query!r} of request {place} is empty; give at least one word."

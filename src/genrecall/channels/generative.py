@@ -159,7 +159,7 @@ class GenerativeChannel(RecallChannel):
             FilterError: an unknown field or unusable condition.
         """
         check_requests(requests, 1)
-        if beam < 1:
+        if whole_number("beam", beam, least=1) < 1:
             raise RequestError(f"beam={beam} generates no SID; give a beam of at least 1.")
         return Beams.join([self.search(read, beam) for read in self.read(requests)], beam)
 

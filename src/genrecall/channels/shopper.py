@@ -43,6 +43,8 @@ def check_shopper(
         raise RequestError(
             "this generator reads no history (`generator.history` was 0); leave it out."
         )
+    if shopper.profile and not fields:
+        raise RequestError("this generator was taught no profiles; leave the profile out.")
     notes = []
     for field, value in shopper.profile:
         if field not in fields:

@@ -24,6 +24,8 @@ from genrecall.foundation.errors import ArtifactError
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
 
+_FLOORS: Final = 3  # folders above a wrong one in which the right one is looked for
+
 BUNDLE: Final = "bundle"
 """Kind of the folder that is served."""
 
@@ -97,8 +99,7 @@ def writing(
     renamed to `target`, replacing an older one; on an exception nothing at `target` changes.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
+    with scratch_beside(target) as scratch:
         yield scratch
         names = sorted(str(p.relative_to(scratch)) for p in scratch.rglob("*") if p.is_file())
         files = {
@@ -115,8 +116,6 @@ def writing(
         write_json(scratch / MANIFEST, manifest | {"sha256": _own_hash(manifest)})
         scratch.chmod(0o755)  # mkdtemp makes private folders; a service may run as another user
         _publish(scratch, target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def open_artifact(path: Path, *, kind: str) -> Artifact:
@@ -128,8 +127,7 @@ def open_artifact(path: Path, *, kind: str) -> Artifact:
     manifest_path = path / MANIFEST
     if not manifest_path.is_file():
         raise ArtifactError(
-            f"{path} is not a GenRecall {kind}: it has no {MANIFEST}. "
-            f"Give the folder that `genrecall run` printed."
+            f"{path} is not a GenRecall {kind}: it has no {MANIFEST}. {_instead(path, kind)}"
         )
     try:
         manifest = json.loads(manifest_path.read_text("utf-8"))
@@ -154,10 +152,52 @@ def open_artifact(path: Path, *, kind: str) -> Artifact:
             "written. Restore it from a copy or run the pipeline again."
         )
     if found_kind != kind:
-        raise ArtifactError(f"{path} holds a {found_kind!r}, where a {kind!r} is needed.")
+        raise ArtifactError(
+            f"{path} holds a {found_kind!r}, where a {kind!r} is needed. {_instead(path, kind)}"
+        )
     for name in files:
         _check_file(path, name, sha256=files[name], size=sizes[name])
     return Artifact(path=path, kind=kind, inputs=inputs, meta=meta, files=files)
+
+
+@contextmanager
+def telling(target: Path, scratch: Path) -> Iterator[None]:
+    """Let errors about a scratch file or folder name what it is to become.
+
+    Args:
+        target: what it is to become.
+        scratch: how its path begins, such as `out/.bundle-`.
+    """
+    try:
+        yield
+    except OSError as error:
+        told = Path(str(error.filename or ""))
+        for path in (told, *told.parents):
+            if path.parent == scratch.parent and path.name.startswith(scratch.name):
+                error.filename = str(target / told.relative_to(path))
+        raise
+
+
+@contextmanager
+def scratch_beside(target: Path) -> Iterator[Path]:
+    """A hidden folder beside `target`, removed in the end; errors in it name `target`."""
+    hidden = target.with_name(f".{target.name}-")
+    with telling(target, hidden):
+        folder = Path(mkdtemp(prefix=hidden.name, dir=target.parent))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _instead(path: Path, kind: str) -> str:
+    """Which folder was meant, where it lies a little higher or lower."""
+    about = [path, *list(path.parents)[:_FLOORS]]
+    near = [*about[1:], *(folder / kind for folder in about), *sorted(path.glob(f"*/{kind}"))]
+    for folder in near:
+        if folder.name == kind and (folder / MANIFEST).is_file():
+            return f"Give {folder}."
+    return "Give the folder that `genrecall run` printed."
 
 
 def write_json(path: Path, value: Json) -> None:
@@ -169,8 +209,9 @@ def write_json(path: Path, value: Json) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text through a temporary file and a rename."""
     scratch = path.with_name(f".{path.name}.tmp")
-    scratch.write_text(text, "utf-8")
-    scratch.replace(path)
+    with telling(path, scratch):
+        scratch.write_text(text, "utf-8")
+        scratch.replace(path)
 
 
 def content_hash(value: Json) -> str:
