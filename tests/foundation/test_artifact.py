@@ -8,11 +8,11 @@ from genrecall.foundation.artifact import (
     MANIFEST,
     content_hash,
     open_artifact,
-    scratch_beside,
     write_json,
     writing,
 )
 from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.scratch import scratch_beside
 
 
 @pytest.fixture

@@ -127,6 +127,17 @@ class Page:
         """Items of the answer that have to be known."""
         return int(self.k) + int(self.offset)
 
+    def part(self, scores: NDArray[np.float32]) -> slice:
+        """Which items of a ranking stand on the page.
+
+        Args:
+            scores: of its items, not increasing, `[n]`, `n <= depth`.
+        """
+        kept = len(scores)
+        if self.min_score is not None:
+            kept = int(np.count_nonzero(scores >= self.min_score))
+        return slice(min(int(self.offset), kept), min(self.depth, kept))
+
 
 @dataclass(frozen=True, eq=False)
 class Ranking:

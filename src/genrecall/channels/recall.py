@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from genrecall.channels.answer import Answer, Hit
 from genrecall.channels.base import Page, Ranking, Request, check_lengths
 from genrecall.data.shoppers import Shopper
@@ -127,11 +125,9 @@ class RecallChannel(ABC):
             page: which part is wanted.
             notes: on the request.
         """
-        kept = len(ranking.rows)
-        if page.min_score is not None:
-            kept = int(np.count_nonzero(ranking.scores >= page.min_score))
-        hits = self._hits(ranking, page, slice(page.offset, min(page.depth, kept)))
-        why = None if hits else self._why_none(request, ranking, kept)
+        part = page.part(ranking.scores)
+        hits = self._hits(ranking, page, part)
+        why = None if hits else self._why_none(request, ranking, kept=part.stop)
         return Answer(request.query, hits, no_hits=why, notes=notes)
 
     def _hits(self, ranking: Ranking, page: Page, part: slice) -> list[Hit]:
@@ -155,7 +151,7 @@ class RecallChannel(ABC):
             )
         ]
 
-    def _why_none(self, request: Request, ranking: Ranking, kept: int) -> NoHits:
+    def _why_none(self, request: Request, ranking: Ranking, *, kept: int) -> NoHits:
         if not ranking.known:
             return NoHits("unknown_words", f"no word of {request.query!r} is known; try others")
         if kept:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from genrecall.foundation.progress import say
 
 ConfigFile = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="A YAML config; `genrecall init` writes one.")
@@ -31,9 +34,9 @@ def write_result(path: Path | None, value: Any) -> None:
 
 def wrote(path: Path) -> None:
     """Say what was written."""
-    print(f"wrote {path}")
+    say(f"wrote {path}", sys.stdout)
 
 
 def say_next(*words: object) -> None:
     """Say the command that comes next, ready to be pasted into a shell."""
-    print("next: genrecall " + shlex.join(str(word) for word in words))
+    say("next: genrecall " + shlex.join(str(word) for word in words), sys.stdout)

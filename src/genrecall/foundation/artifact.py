@@ -20,6 +20,7 @@ from tempfile import mkdtemp
 from typing import Any, Final
 
 from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.scratch import scratch_beside, telling
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -158,36 +159,6 @@ def open_artifact(path: Path, *, kind: str) -> Artifact:
     for name in files:
         _check_file(path, name, sha256=files[name], size=sizes[name])
     return Artifact(path=path, kind=kind, inputs=inputs, meta=meta, files=files)
-
-
-@contextmanager
-def telling(target: Path, scratch: Path) -> Iterator[None]:
-    """Let errors about a scratch file or folder name what it is to become.
-
-    Args:
-        target: what it is to become.
-        scratch: how its path begins, such as `out/.bundle-`.
-    """
-    try:
-        yield
-    except OSError as error:
-        told = Path(str(error.filename or ""))
-        for path in (told, *told.parents):
-            if path.parent == scratch.parent and path.name.startswith(scratch.name):
-                error.filename = str(target / told.relative_to(path))
-        raise
-
-
-@contextmanager
-def scratch_beside(target: Path) -> Iterator[Path]:
-    """A hidden folder beside `target`, removed in the end; errors in it name `target`."""
-    hidden = target.with_name(f".{target.name}-")
-    with telling(target, hidden):
-        folder = Path(mkdtemp(prefix=hidden.name, dir=target.parent))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _instead(path: Path, kind: str) -> str:

@@ -16,7 +16,7 @@ from typing import Final
 
 import polars as pl
 
-from genrecall.foundation.artifact import telling
+from genrecall.foundation.scratch import telling
 
 BUCKET: Final = 64 << 20
 """Bytes of text whose rows should share a bucket; parsed and grouped they take about as much."""
