@@ -155,9 +155,7 @@ class RecallChannel(ABC):
         if not ranking.known:
             return NoHits("unknown_words", f"no word of {request.query!r} is known; try others")
         if kept:
-            return NoHits(
-                "offset", f"the answer has {kept:,} items, and the page starts behind them"
-            )
+            return NoHits("offset", f"the page starts behind the {kept:,} items of the answer")
         if len(ranking.rows):
             best = float(ranking.scores[0])
             return NoHits("min_score", f"the best item scores {best:.4g}, less than min_score")
