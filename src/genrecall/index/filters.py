@@ -76,12 +76,10 @@ class _Condition(NamedTuple):
     wanted: bool
 
     def __str__(self) -> str:
-        shown = [_SIGNS[name] + f" {bound}" for name, bound in self.bounds.items()]
-        shown = (
-            [" and ".join(shown)] if shown else [shorten(value) for value in self.values[:_SHOWN]]
-        )
+        bounds = (f"{_SIGNS[name]} {_shown(bound)}" for name, bound in self.bounds.items())
+        values = " or ".join(map(_shown, self.values[:_SHOWN]))
         more = " …" if len(self.values) > _SHOWN else ""
-        return ("" if self.wanted else "not ") + " or ".join(shown) + more
+        return ("" if self.wanted else "not ") + (" and ".join(bounds) or values) + more
 
 
 class ItemFilters:
@@ -198,3 +196,7 @@ def _read(given: object) -> _Condition:
     if not values:
         raise ValueError("an empty list holds nothing to match; leave the field out")
     return _Condition(values, {}, wanted)
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else shorten(value)
