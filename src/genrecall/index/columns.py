@@ -261,7 +261,7 @@ class Attribute:
         """See `Column.any_of`."""
         numbers = [number(value) for value in values if _is_number(value)]
         if numbers and np.isnan(self._numbers).all():
-            raise ValueError(f"{numbers[0]:g} is not text; give it in quotes")
+            raise ValueError(f"{numbers[0]:.12g} is not text; give it in quotes")
         others = [_attribute_text(value) for value in values if not _is_number(value)]
         meets = self._values.is_in(self._spellings.of(others)).to_numpy()
         return self._items(meets | np.isin(self._numbers, numbers))
@@ -337,7 +337,7 @@ def _within(values: NDArray[np.float64], bounds: Bounds, read: Callable[[object]
 
 def _range(values: NDArray[np.float64]) -> str:
     known = values[~np.isnan(values)]
-    return f"it goes from {known.min():g} to {known.max():g}" if len(known) else ""
+    return f"it goes from {known.min():.12g} to {known.max():.12g}" if len(known) else ""
 
 
 def _no_numbers(bounds: Bounds) -> ValueError:

@@ -199,4 +199,4 @@ def _read(given: object) -> _Condition:
 
 
 def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else shorten(value)
+    return f"{value:.12g}" if isinstance(value, float) else shorten(value)
