@@ -5,6 +5,8 @@ import pytest
 from command import read_json
 from tiny_shop import items
 
+from genrecall.bundle import load
+from genrecall.data.shoppers import Shoppers
 from genrecall.evaluate.trec import read_run
 
 
@@ -82,6 +84,18 @@ def test_recall_shows_a_page_and_fields(bundle, genrecall):
         assert line.endswith(f"{item['title']}  price: {item['price']:.1f}  category: {path}")
     assert told.endswith("--field price --field category --explain\n")
     assert "scores 0." in genrecall("recall", bundle, "drill", "--min-score", 5)
+
+
+def test_recall_for_a_shopper_of_the_run(finished, bundle, genrecall, error):
+    known = Shoppers.load(finished / "run/stages/data")
+    user = known.choices["user_id"][0]
+    told = genrecall("recall", bundle, "drill", "-k", 5, "--user", user)
+    channel = load(bundle)
+    hits = channel.recall("drill", user={"history": known.at(user, limit=None).history}, k=5)
+    assert found(told) == [hit.item_id for hit in hits]
+    assert "does not know the shopper 'nobody'" in error(
+        "recall", bundle, "drill", "--user", "nobody"
+    )
 
 
 def found(told):

@@ -144,6 +144,7 @@ class FileOfAnswers:
 def describe(answer: Answer) -> list[str]:
     r"""Say an answer in lines for the terminal: the items, and before them the SIDs behind them.
 
+    >>> from genrecall import NoHits
     >>> why = NoHits("no_such_value", "no item has brand 'Acne'; did you mean 'Acme'?")
     >>> print(*describe(Answer("drill", hits=[], no_hits=why)), sep="\n")
     items for 'drill':
