@@ -137,7 +137,15 @@ class TestPage:
     def test_numbers_of_numpy_will_do(self, channel):
         expected = channel.recall("drill", k=3, offset=1)
         assert channel.recall("drill", k=np.int64(3), offset=np.int32(1)) == expected
+        (answer,) = channel.recall_many(["drill"], np.int64(3), offset=np.int32(1))
+        assert [item["rank"] for item in json.loads(json.dumps(answer.to_dict()))["items"]] == [
+            *(2, 3, 4)
+        ]
         assert Page(np.int64(3), np.int32(1)).depth == 4
+
+    def test_a_field_that_is_asked_for_twice_is_shown_once(self, channel):
+        (hit,) = channel.recall("drill", k=1, fields=["brand", "price", "brand"])
+        assert list(hit.fields) == ["brand", "price"]
 
 
 class TestNothing:

@@ -120,12 +120,16 @@ class Page:
         for name in named:
             if name not in ITEMS:
                 raise RequestError(unknown_name("field of an item", name, ITEMS))
-        object.__setattr__(self, "fields", named)
+        # As JSON has them, and no column twice.
+        object.__setattr__(self, "k", int(self.k))
+        object.__setattr__(self, "offset", int(self.offset))
+        object.__setattr__(self, "min_score", least)
+        object.__setattr__(self, "fields", tuple(dict.fromkeys(named)))
 
     @property
     def depth(self) -> int:
         """Items of the answer that have to be known."""
-        return int(self.k) + int(self.offset)
+        return self.k + self.offset
 
     def part(self, scores: NDArray[np.float32]) -> slice:
         """Which items of a ranking stand on the page.
@@ -136,7 +140,7 @@ class Page:
         kept = len(scores)
         if self.min_score is not None:
             kept = int(np.count_nonzero(scores >= self.min_score))
-        return slice(min(int(self.offset), kept), min(self.depth, kept))
+        return slice(min(self.offset, kept), min(self.depth, kept))
 
 
 @dataclass(frozen=True, eq=False)

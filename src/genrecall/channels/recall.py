@@ -8,6 +8,7 @@ from typing import Any
 
 from genrecall.channels.answer import Answer, Hit
 from genrecall.channels.base import Page, Ranking, Request, check_lengths
+from genrecall.data.cells import shorten
 from genrecall.data.shoppers import Shopper
 from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import Sid
@@ -153,7 +154,8 @@ class RecallChannel(ABC):
 
     def _why_none(self, request: Request, ranking: Ranking, *, kept: int) -> NoHits:
         if not ranking.known:
-            return NoHits("unknown_words", f"no word of {request.query!r} is known; try others")
+            query = shorten(request.query)
+            return NoHits("unknown_words", f"no word of {query} is known; try others")
         if kept:
             return NoHits("offset", f"the page starts behind the {kept:,} items of the answer")
         if len(ranking.rows):
