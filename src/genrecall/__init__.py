@@ -24,17 +24,22 @@ from genrecall.foundation.errors import (
 )
 
 if TYPE_CHECKING:
-    from genrecall.bundle import load, open_bundle
+    from genrecall.bundle import OpenBundle, load, open_bundle
     from genrecall.channels.answer import Answer, Beam, Hit
     from genrecall.channels.base import Request
+    from genrecall.channels.generative import GenerativeChannel
     from genrecall.data.shoppers import Shopper
+    from genrecall.index.no_hits import NoHits
 
 __version__ = "0.1.0"
 
 _LATE = {
     "Answer": "genrecall.channels.answer",
     "Beam": "genrecall.channels.answer",
+    "GenerativeChannel": "genrecall.channels.generative",
     "Hit": "genrecall.channels.answer",
+    "NoHits": "genrecall.index.no_hits",
+    "OpenBundle": "genrecall.bundle",
     "Request": "genrecall.channels.base",
     "Shopper": "genrecall.data.shoppers",
     "load": "genrecall.bundle",
@@ -50,7 +55,10 @@ __all__ = [
     "DataError",
     "FilterError",
     "GenRecallError",
+    "GenerativeChannel",
     "Hit",
+    "NoHits",
+    "OpenBundle",
     "Request",
     "RequestError",
     "Shopper",
@@ -65,3 +73,8 @@ def __getattr__(name: str) -> Any:
     if name not in _LATE:
         raise AttributeError(f"module 'genrecall' has no attribute {name!r}")
     return getattr(import_module(_LATE[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, for whoever completes them."""
+    return sorted(__all__)

@@ -23,7 +23,7 @@ from genrecall.data.load import load_catalog
 from genrecall.embed.encoder import Encoder
 from genrecall.embed.load import load_embedded
 from genrecall.foundation.artifact import BUNDLE, Artifact, open_artifact
-from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.errors import ArtifactError, RequestError, unknown_name
 from genrecall.foundation.settings import unusable
 from genrecall.generator.base import Generator
 from genrecall.generator.load import (
@@ -79,6 +79,7 @@ class OpenBundle:
         sids = self._models.sids(self.stages["quantize"])
         grown = replace(self, items=add_items(self.items, items, encoder=self.encoder, sids=sids))
         grown._models.follow(self._models, grown.items)
+        grown.items.prepare()
         return grown
 
     @property
@@ -112,7 +113,12 @@ class OpenBundle:
 
         Args:
             name: one of `arms`.
+
+        Raises:
+            RequestError: there is no such arm.
         """
+        if name not in self.arms:
+            raise RequestError(unknown_name("arm of the alignment", str(name), self.arms))
         where = self.arms[name]
         if where == ALIGNED:
             return self.generative()
@@ -124,6 +130,9 @@ class OpenBundle:
 
         Args:
             stage: one of `trained`; None for the last one.
+
+        Raises:
+            RequestError: there is no such stage.
         """
         return GenerativeChannel(
             self._generator(stage or self.trained[-1]), self.channels.generative
@@ -145,6 +154,8 @@ class OpenBundle:
 
     def _generator(self, stage: str) -> Generator[Any]:
         def read() -> Generator[Any]:
+            if stage not in self.trained:
+                raise RequestError(unknown_name("training stage", str(stage), self.trained))
             if stage == ALIGN:
                 return self._read(self.supervised[-1], self.stages[ALIGN].part(ALIGNED))
             return self._read(stage)
@@ -219,7 +230,9 @@ def open_bundle(path: str | Path, *, threads: int | None = 1) -> OpenBundle:
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    return read_bundle(open_artifact(Path(path), kind=KIND))
+    opened = read_bundle(open_artifact(Path(path), kind=KIND))
+    opened.items.prepare()
+    return opened
 
 
 def read_bundle(bundle: Artifact) -> OpenBundle:

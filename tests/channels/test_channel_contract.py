@@ -123,6 +123,22 @@ def test_filters_that_nothing_passes_leave_an_empty_answer(channel):
         assert len(ranking.rows) == len(ranking.scores) == 0
 
 
+def test_a_query_without_a_known_word_is_told_from_one_that_finds_nothing(channel):
+    unknown, filtered = channel.rank(
+        [Request("☂☂☂"), Request("drill", filters={"price": {"gt": 10_000}})], 10
+    )
+    assert len(unknown.rows) == len(filtered.rows) == 0
+    assert (unknown.known, filtered.known) == (False, True)
+
+
+def test_it_answers_with_ids_and_titles_what_it_ranks(channel, shop):
+    rankings = channel.rank(requests(), 5)
+    answers = channel.recall_many(QUERIES, 5)
+    for ranking, answer in zip(rankings, answers, strict=True):
+        found = [(shop.catalog.item_ids[row], shop.catalog.titles[row]) for row in ranking.rows]
+        assert [(hit.item_id, hit.title) for hit in answer.hits] == found
+
+
 def test_no_request_no_answer(channel):
     assert channel.rank([], 10) == []
 

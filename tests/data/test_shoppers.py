@@ -1,9 +1,10 @@
+import numpy as np
 import polars as pl
 import pytest
 
 from genrecall.data.shoppers import Shopper, Shoppers, choices_of, profiles_of
 from genrecall.data.tables import CHOICES, ITEMS, SEARCHES, USERS, Catalog, Searches
-from genrecall.foundation.errors import DataError
+from genrecall.foundation.errors import DataError, RequestError
 
 USER_ROWS = [
     {"user_id": "ann", "gender": "f", "age_band": "25-34", "attributes": [
@@ -129,3 +130,61 @@ def test_profiles_hold_what_enough_of_those_who_searched_have(users):
         [0, 0, 0],
         (),
     )
+
+
+@pytest.mark.parametrize(
+    ("profile", "pairs"),
+    [
+        ((), ()),
+        ({}, ()),
+        ({"gender": "female"}, (("gender", "female"),)),
+        (
+            {"city": ["Mainz", "Bonn"], "age_band": "25-34", "gender": "female"},
+            (("gender", "female"), ("age_band", "25-34"), ("city", "Bonn"), ("city", "Mainz")),
+        ),
+        ((("city", "Bonn"), ["gender", "male"]), (("gender", "male"), ("city", "Bonn"))),
+        ({"gender": None, "city": " ", "member": True}, (("member", "true"),)),
+        (
+            {"visits": np.int64(3), "member": np.bool_(False)},
+            (("member", "false"), ("visits", "3")),
+        ),
+    ],
+)
+def test_a_profile_may_be_given_as_a_mapping(profile, pairs):
+    assert Shopper(profile=profile).profile == pairs
+    assert Shopper.of({"profile": profile}) == Shopper(profile)
+
+
+def test_a_profile_stands_in_the_order_of_the_tables(shoppers):
+    ann = shoppers.at("ann", limit=None)
+    assert Shopper(reversed(ann.profile), ann.history) == ann
+    told = {"member": "gold", "city": ["Rome", "Bonn"], "age_band": "25-34", "gender": "f"}
+    assert Shopper(told, ann.history) == ann
+
+
+@pytest.mark.parametrize("history", [["i1", "i2"], ("i1", "i2"), np.array(["i1", "i2"])])
+def test_a_history_may_be_given_as_any_list(history):
+    assert Shopper(history=history) == Shopper(history=("i1", "i2"))
+    assert Shopper(history=pl.Series(history)).history == ("i1", "i2")
+    assert all(type(item) is str for item in Shopper(history=history).history)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"history": "i1"}, r"history='i1' is not a list of texts; give one, .*\['i1', 'i2'\]"),
+        ({"history": None}, "history=None is not a list of texts"),
+        ({"history": {"i1": 1}}, "history=.* is not a list of texts"),
+        ({"history": ["i1", 2]}, "history holds 2, which is not text"),
+        ({"profile": "female"}, "profile='female' does not tell fields and their values"),
+        ({"profile": None}, "profile=None does not tell fields and their values"),
+        ({"profile": ["gender"]}, r"give a mapping, such as \{'gender': 'female'\}"),
+        ({"profile": {1: "female"}}, "does not tell fields and their values"),
+        ({"profile": {"gender": {"is": "female"}}}, "the profile's gender is .*; give a text"),
+    ],
+)
+def test_a_shopper_of_other_types_is_refused(given, message):
+    with pytest.raises(RequestError, match=message):
+        Shopper(**given)
+    with pytest.raises(RequestError, match=message):
+        Shopper.of(given)

@@ -7,6 +7,7 @@ import pytest
 from genrecall.foundation.artifact import MANIFEST, content_hash, open_artifact, writing
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.files import write_json
+from genrecall.foundation.scratch import scratch_beside
 
 
 @pytest.fixture
@@ -86,6 +87,46 @@ def test_a_missing_file_is_named(published):
 def test_a_folder_without_manifest_is_no_artifact(tmp_path):
     with pytest.raises(ArtifactError, match=r"is not a GenRecall bundle: it has no manifest.json"):
         open_artifact(tmp_path / "nowhere", kind="bundle")
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "run", "run/bundle/part", "run/bundle/part/names.txt", "run/bundel", "run/stages/embed"],
+)
+def test_a_folder_a_little_too_high_or_too_low_is_told_the_right_one(tmp_path, given):
+    folder = publish(tmp_path / "run" / "bundle")
+    with pytest.raises(ArtifactError) as told:
+        open_artifact(tmp_path / given, kind="bundle")
+    assert str(told.value).endswith(f"it has no manifest.json. Give {folder}.")
+
+
+def test_a_stage_that_is_given_for_a_bundle_is_told_the_bundle(tmp_path):
+    folder = publish(tmp_path / "run" / "bundle")
+    with writing(tmp_path / "run" / "stages" / "embed", kind="embed"):
+        pass
+    with pytest.raises(ArtifactError, match=f"where a 'bundle' is needed. Give {folder}"):
+        open_artifact(tmp_path / "run" / "stages" / "embed", kind="bundle")
+
+
+def test_errors_name_what_was_to_be_written_and_no_temporary_file(tmp_path):
+    file = tmp_path / "none" / "a.json"
+    with pytest.raises(FileNotFoundError) as told:
+        write_json(file, {})
+    assert told.value.filename == str(file)
+
+    folder = tmp_path / "bundle"
+    with pytest.raises(FileNotFoundError) as told, writing(folder, kind="bundle") as scratch:
+        (scratch / "part" / "names.txt").write_text("a", "utf-8")
+    assert told.value.filename == str(folder / "part" / "names.txt")
+
+    elsewhere = tmp_path / "elsewhere"
+    with pytest.raises(FileNotFoundError) as told, writing(folder, kind="bundle"):
+        elsewhere.read_text("utf-8")
+    assert told.value.filename == str(elsewhere)
+
+    with pytest.raises(FileNotFoundError) as told, scratch_beside(tmp_path / "none" / "bundle"):
+        pass
+    assert told.value.filename == str(tmp_path / "none" / "bundle")
 
 
 def test_another_schema_is_refused(published):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from genrecall.foundation.sid import Sid
+from genrecall.index.no_hits import NoHits
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Hit:
         title: its title.
         score: by which the answer is ordered; comparable within one answer only.
         rank: place in the answer, from 1.
-        sid: the cluster it was found in.
+        sid: the cluster that it lies in.
+        fields: what else was asked for, by column of the catalog; None where it is not known.
     """
 
     item_id: str
@@ -26,6 +28,18 @@ class Hit:
     score: float
     rank: int
     sid: Sid
+    fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON; `fields` only where some were asked for."""
+        told = {
+            "item_id": self.item_id,
+            "title": self.title,
+            "score": self.score,
+            "rank": self.rank,
+            "sid": str(self.sid),
+        }
+        return told | ({"fields": dict(self.fields)} if self.fields else {})
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,16 @@ class Beam:
     category: tuple[str, ...] | None
     titles: tuple[str, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "sid": str(self.sid),
+            "logprob": self.logprob,
+            "items": self.items,
+            "category": self.category,
+            "titles": self.titles,
+        }
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -55,36 +79,26 @@ class Answer:
         query: the text that was typed.
         hits: items, best first.
         beams: generated SIDs, best first; None unless asked to explain.
+        no_hits: why there are no items; None where there are some.
+        notes: what of the request changed nothing, for people.
     """
 
     query: str
     hits: Sequence[Hit]
     beams: Sequence[Beam] | None = None
+    no_hits: NoHits | None = None
+    notes: Sequence[str] = ()
 
-    def to_json(self) -> Mapping[str, Any]:
-        """The answer as JSON; `sids` only where it is explained."""
-        answer: dict[str, Any] = {
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON; `sids`, `no_items` and `notes` only where there is something to say."""
+        told: dict[str, Any] = {
             "query": self.query,
-            "items": [
-                {
-                    "item_id": hit.item_id,
-                    "title": hit.title,
-                    "score": hit.score,
-                    "rank": hit.rank,
-                    "sid": str(hit.sid),
-                }
-                for hit in self.hits
-            ],
+            "items": [hit.to_dict() for hit in self.hits],
         }
         if self.beams is not None:
-            answer["sids"] = [
-                {
-                    "sid": str(beam.sid),
-                    "logprob": beam.logprob,
-                    "items": beam.items,
-                    "category": beam.category,
-                    "titles": beam.titles,
-                }
-                for beam in self.beams
-            ]
-        return answer
+            told["sids"] = [beam.to_dict() for beam in self.beams]
+        if self.no_hits is not None:
+            told["no_items"] = self.no_hits.to_dict()
+        if self.notes:
+            told["notes"] = list(self.notes)
+        return told

@@ -2,32 +2,145 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.data.cells import shorten
 from genrecall.data.shoppers import Shopper
+from genrecall.data.tables import ITEMS
 from genrecall.decode.base import Beams
-from genrecall.foundation.errors import RequestError
+from genrecall.foundation.arguments import known_names, plain, texts, whole_number
+from genrecall.foundation.errors import RequestError, unknown_name
 from genrecall.index.filters import Filters
 
+LONGEST_QUERY: Final = 1_000
+"""Characters of a query at most: longer ones are not typed, and reading them takes its time."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, init=False)
 class Request:
     """One search.
 
-    Attributes:
+    Args:
         query: what the shopper typed.
-        shopper: who, with profile and history; None for an unknown shopper.
+        shopper: who; also as a mapping with `profile` and `history`. None for an unknown shopper.
         filters: what the answer must satisfy.
+
+    Attributes:
+        query: as given.
+        shopper: with profile and history.
+        filters: as given.
+
+    Raises:
+        RequestError: of another type.
+
+    >>> Request("drill", {"history": ["i7"]}).shopper
+    Shopper(profile=(), history=('i7',))
     """
 
     query: str
-    shopper: Shopper | None = None
-    filters: Filters | None = None
+    shopper: Shopper | None
+    filters: Filters | None
+
+    def __init__(
+        self,
+        query: str,
+        shopper: Shopper | Mapping[str, Any] | None = None,
+        filters: Filters | None = None,
+    ) -> None:
+        if not isinstance(query, str):
+            raise RequestError(f"the query {query!r} is not text; give what the shopper typed.")
+        if filters is not None and not isinstance(filters, Mapping):
+            raise RequestError(
+                f"filters {filters!r} must map fields to conditions, such as "
+                "{'price': {'lte': 50}}."
+            )
+        object.__setattr__(self, "query", query)
+        object.__setattr__(self, "shopper", None if shopper is None else Shopper.of(shopper))
+        object.__setattr__(self, "filters", filters)
+
+    @classmethod
+    def of(cls, given: object) -> Request:
+        """A search that is given as one, as its query, or as a mapping of its parts.
+
+        Raises:
+            RequestError: it is none of these.
+
+        >>> Request.of({"query": "drill", "filters": {"brand": "Acme"}})
+        Request(query='drill', shopper=None, filters={'brand': 'Acme'})
+        """
+        if isinstance(given, Request):
+            return given
+        if isinstance(given, str):
+            return cls(given)
+        if not isinstance(given, Mapping):
+            raise RequestError(
+                f"{given!r} is no search; give a Request, a query, or a mapping such as "
+                "{'query': 'drill', 'filters': {'brand': 'Acme'}}."
+            )
+        parts = known_names("part of a request", given, ("query", "shopper", "filters"))
+        if "query" not in parts:
+            raise RequestError(f"the request {given!r} has no query; give what the shopper typed.")
+        return cls(**parts)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of an answer is wanted, and what of each item.
+
+    Attributes:
+        k: items at most.
+        offset: how many items of the answer stand before them.
+        min_score: the least score of an item; None for any.
+        fields: columns of the catalog that each item shows.
+
+    Raises:
+        RequestError: of another type, below its least value, or an unknown column.
+    """
+
+    k: int = 100
+    offset: int = 0
+    min_score: float | None = None
+    fields: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        check_k(self.k)
+        if whole_number("offset", self.offset, least=0) < 0:
+            raise RequestError(f"offset={self.offset} is below 0; give an offset of at least 0.")
+        least = plain(self.min_score)
+        if least is not None and (
+            isinstance(least, bool) or not isinstance(least, int | float) or least != least
+        ):
+            raise RequestError(f"min_score={least!r} is not a number; give one, or None for any.")
+        named = texts("fields", self.fields, such_as="['brand', 'price']")
+        for name in named:
+            if name not in ITEMS:
+                raise RequestError(unknown_name("field of an item", name, ITEMS))
+        # As JSON has them, and no column twice.
+        object.__setattr__(self, "k", int(self.k))
+        object.__setattr__(self, "offset", int(self.offset))
+        object.__setattr__(self, "min_score", least)
+        object.__setattr__(self, "fields", tuple(dict.fromkeys(named)))
+
+    @property
+    def depth(self) -> int:
+        """Items of the answer that have to be known."""
+        return self.k + self.offset
+
+    def part(self, scores: NDArray[np.float32]) -> slice:
+        """Which items of a ranking stand on the page.
+
+        Args:
+            scores: of its items, not increasing, `[n]`, `n <= depth`.
+        """
+        kept = len(scores)
+        if self.min_score is not None:
+            kept = int(np.count_nonzero(scores >= self.min_score))
+        return slice(min(self.offset, kept), min(self.depth, kept))
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +151,19 @@ class Ranking:
         rows: catalog rows, int32 `[n]`, `n <= k`.
         scores: not increasing, float32 `[n]`; comparable within one ranking only.
         beams: the SIDs that were searched for it, `[B]`; None for a channel without beams.
+        known: whether the channel knows a word of the query; one that it does not know means
+            nothing and has no answer.
     """
 
     rows: NDArray[np.int32]
     scores: NDArray[np.float32]
     beams: Beams | None = None
+    known: bool = True
+
+    @classmethod
+    def of_nothing(cls) -> Ranking:
+        """The answer to a query of which nothing is known."""
+        return cls(np.empty(0, np.int32), np.empty(0, np.float32), known=False)
 
 
 class Channel(Protocol):
@@ -67,12 +188,40 @@ def check_requests(requests: Sequence[Request], k: int) -> None:
     """Refuse what no channel can answer.
 
     Raises:
-        RequestError: an empty query, or `k < 1`.
+        RequestError: something else than a request, an empty query, or `k < 1`.
     """
-    if k < 1:
-        raise RequestError(f"k={k} asks for no item; give k of at least 1.")
+    check_k(k)
     for place, request in enumerate(requests):
+        if not isinstance(request, Request):
+            raise RequestError(
+                f"request {place} is {request!r} and no Request; `recall_many` also takes queries "
+                "and mappings."
+            )
         if not request.query.strip():
             raise RequestError(
                 f"the query {request.query!r} of request {place} is empty; give at least one word."
+            )
+
+
+def check_k(k: int) -> None:
+    """Refuse what is no number of items.
+
+    Raises:
+        RequestError: not a whole number, or below 1.
+    """
+    if whole_number("k", k, least=1) < 1:
+        raise RequestError(f"k={k} asks for no item; give k of at least 1.")
+
+
+def check_lengths(requests: Sequence[Request]) -> None:
+    """Refuse queries that nobody types.
+
+    Raises:
+        RequestError: a query has more than `LONGEST_QUERY` characters.
+    """
+    for place, request in enumerate(requests):
+        if (length := len(request.query)) > LONGEST_QUERY:
+            raise RequestError(
+                f"the query {shorten(request.query)} of request {place} has {length:,} characters; "
+                f"give at most {LONGEST_QUERY:,}."
             )

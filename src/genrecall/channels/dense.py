@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.channels.base import Ranking, Request, check_requests
+from genrecall.channels.recall import RecallChannel
 from genrecall.channels.topk import kth_largest, top_k
 from genrecall.index.live import LiveItems
 
@@ -22,7 +23,7 @@ _MARGIN: Final = 1e-5
 """More than float32 sums of unit vectors' products are off by, in whatever order they are added."""
 
 
-class DenseChannel:
+class DenseChannel(RecallChannel):
     """Items whose vectors are nearest to the query's.
 
     A query whose vector is zero, because the encoder knows no word of it, has an empty answer.
@@ -47,7 +48,7 @@ class DenseChannel:
         name: str = "dense",
     ) -> None:
         self._name = name
-        self._items = items
+        self.items = items
         self._vectors = items.vectors if vectors is None else vectors
         self._encode = encode
 
@@ -65,14 +66,14 @@ class DenseChannel:
             queries = self._encode(part)  # (Q, D)
             rough = queries @ self._vectors.T  # (Q, N)
             for request, query, scores in zip(part, queries, rough, strict=True):
-                rankings.append(self._rank(query, scores, self._items.mask(request.filters), k))
+                rankings.append(self._rank(query, scores, self.items.mask(request.filters), k))
         return rankings
 
     def _rank(
         self, query: Vectors, rough: Vectors, mask: NDArray[np.bool_] | None, k: int
     ) -> Ranking:
         if not query.any():
-            return Ranking(rows=np.empty(0, np.int32), scores=np.empty(0, np.float32))
+            return Ranking.of_nothing()
         rows = np.arange(len(rough)) if mask is None else np.flatnonzero(mask)
         if len(rows) > k:
             least = kth_largest(rough[rows], k) - _MARGIN

@@ -8,24 +8,26 @@ Shapes: `Q` requests, `B` beams, `N` items, `D` size of the views.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.channels.answer import Answer, Beam, Hit
-from genrecall.channels.base import Ranking, Request, check_requests
+from genrecall.channels.answer import Answer, Beam
+from genrecall.channels.base import Page, Ranking, Request, check_lengths, check_requests
 from genrecall.channels.config import GenerativeConfig
+from genrecall.channels.recall import RecallChannel
+from genrecall.channels.shopper import check_shopper
 from genrecall.data.shoppers import Shopper
 from genrecall.decode.base import Beams
 from genrecall.decode.reference import ReferenceEngine
+from genrecall.foundation.arguments import whole_number
 from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import Sid
 from genrecall.generator.base import Generator, Reading
 from genrecall.generator.prompts import Prompt
-from genrecall.index.filters import Filters
 from genrecall.index.order import Ordered, fold_variants, order_items
 
 _AT_ONCE: Final = 64  # requests read and searched together: bounds the memory of the beams
@@ -52,7 +54,7 @@ class ReadRequests:
         return len(self.masks)
 
 
-class GenerativeChannel:
+class GenerativeChannel(RecallChannel):
     """Recall by generated SIDs.
 
     Args:
@@ -71,55 +73,59 @@ class GenerativeChannel:
         self._engine = ReferenceEngine(generator, self.items.trie)
         self._config = config
 
-    def recall(
+    def answer(
         self,
-        query: str,
-        *,
-        user: Shopper | None = None,
+        request: Request | Mapping[str, Any] | str,
         k: int = 100,
-        filters: Filters | None = None,
-    ) -> list[Hit]:
-        """The best `k` live items for one query.
-
-        Args:
-            query: what was typed.
-            user: the shopper's profile and history; a history of items that the catalog does not
-                have is read without them.
-            k: items at most.
-            filters: what they must satisfy.
-
-        Raises:
-            RequestError: an empty query, or `k < 1`.
-            FilterError: an unknown field or unusable condition.
-        """
-        (ranking,) = self.rank([Request(query, shopper=user, filters=filters)], k)
-        return self._hits(ranking)
-
-    def answer(self, request: Request, k: int = 100, *, beams: int = 10, titles: int = 3) -> Answer:
-        """The best `k` live items, and the SIDs that they were found behind, of one search.
+        *,
+        beams: int = 10,
+        titles: int = 3,
+        offset: int = 0,
+        min_score: float | None = None,
+        fields: Sequence[str] = (),
+    ) -> Answer:
+        """The best live items, and the SIDs that they were found behind, of one search.
 
         Args:
             request: what was searched.
             k: items at most.
             beams: SIDs to explain at most, the most probable ones.
             titles: of an explained SID at most.
+            offset: as in `recall`, as are the others.
+            min_score: likewise.
+            fields: likewise.
 
         Raises:
-            RequestError: an empty query, `k < 1`, `beams < 1` or `titles < 0`.
+            RequestError: see `recall`; `beams < 1` or `titles < 0`.
             FilterError: an unknown field or unusable condition.
         """
+        request, page = Request.of(request), Page(k, offset, min_score, fields)
         check_requests([request], k)
-        if beams < 1 or titles < 0:
+        if whole_number("beams", beams, least=1) < 1 or whole_number("titles", titles, least=0) < 0:
             raise RequestError(
                 f"beams={beams}, titles={titles}: an explanation has at least one SID, and no or "
                 "more titles of each."
             )
+        (notes,) = self.check([request])
         (read,) = self.read([request])
-        (ranking,) = self.rank_read(read, k)
+        (ranking,) = self.rank_read(read, page.depth)
         assert ranking.beams is not None
         shown = Beams(ranking.beams.leaves[:beams], ranking.beams.logprob[:beams])
         explained = self.explain(shown, read.masks[0], titles=titles)
-        return Answer(request.query, self._hits(ranking), explained)
+        return replace(self.answer_with(request, ranking, page, notes), beams=explained)
+
+    def check(self, requests: Sequence[Request]) -> list[Sequence[str]]:
+        """See `RecallChannel.check`; what a shopper tells must be something that is read.
+
+        Raises:
+            RequestError: also a shopper where the bundle reads none, or an unknown field of a
+                profile.
+        """
+        check_lengths(requests)
+        row_of = self.items.catalog.row_of
+        return [
+            check_shopper(request.shopper, self.generator.shopper, row_of) for request in requests
+        ]
 
     def explain(self, beams: Beams, mask: Mask | None = None, *, titles: int = 3) -> list[Beam]:
         """SIDs of one search, with what stands behind them.
@@ -153,7 +159,7 @@ class GenerativeChannel:
             FilterError: an unknown field or unusable condition.
         """
         check_requests(requests, 1)
-        if beam < 1:
+        if whole_number("beam", beam, least=1) < 1:
             raise RequestError(f"beam={beam} generates no SID; give a beam of at least 1.")
         return Beams.join([self.search(read, beam) for read in self.read(requests)], beam)
 
@@ -178,13 +184,14 @@ class GenerativeChannel:
     def rank_read(self, read: ReadRequests, k: int) -> list[Ranking]:
         """See `rank`, of requests that were read."""
         rankings: dict[int, Ranking] = {}
+        known = np.any(read.reading.queries, axis=1).tolist()
         rows, beam = np.arange(len(read)), self._first_beam(k)
         while len(rows):
             narrow = []
             found = self.search(read, beam, rows)
             for row, beams in zip(rows.tolist(), found, strict=True):
                 ordered = self.order(read.reading.queries[row], beams, read.masks[row])
-                rankings[row] = Ranking(ordered.rows[:k], ordered.scores[:k], beams)
+                rankings[row] = Ranking(ordered.rows[:k], ordered.scores[:k], beams, known[row])
                 exhausted = beams.leaves[-1] < 0 or beam >= self._config.max_beam
                 if len(ordered.rows) < k and not exhausted:
                     narrow.append(row)
@@ -254,21 +261,6 @@ class GenerativeChannel:
         items = self._config.oversample * k
         wanted = max(self._config.beam, int(np.ceil(items / self.items.postings.usual_size)))
         return min(wanted, max(self._config.max_beam, self._config.beam))
-
-    def _hits(self, ranking: Ranking) -> list[Hit]:
-        catalog, codes = self.items.catalog, self.items.table.codes
-        return [
-            Hit(
-                item_id=catalog.item_ids[row],
-                title=catalog.titles[row],
-                score=score,
-                rank=rank,
-                sid=Sid(*codes[row].tolist()),
-            )
-            for rank, (row, score) in enumerate(
-                zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True), start=1
-            )
-        ]
 
     def _explain_beam(self, leaf: int, logprob: float, mask: Mask | None, titles: int) -> Beam:
         items = self.items

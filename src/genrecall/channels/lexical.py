@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from genrecall.channels.base import Ranking, Request, check_requests
 from genrecall.channels.config import LexicalConfig
+from genrecall.channels.recall import RecallChannel
 from genrecall.channels.topk import top_k
 from genrecall.index.live import LiveItems
 from genrecall.text.normalize import normalize, stem
 
 
-class LexicalChannel:
+class LexicalChannel(RecallChannel):
     """Items that share words with the query, by BM25 as Lucene computes it.
 
     A query without a word of the catalog has an empty answer.
@@ -36,7 +37,7 @@ class LexicalChannel:
         items: LiveItems,
         config: LexicalConfig,
     ) -> None:
-        self._items = items
+        self.items = items
         self._stemmer = config.stemmer
         self._number: dict[str, int] = {}  # of each word, in order of appearance
         documents = [
@@ -53,11 +54,11 @@ class LexicalChannel:
         return [self._rank(request, k) for request in requests]
 
     def _rank(self, request: Request, k: int) -> Ranking:
-        mask = self._items.mask(request.filters)
+        mask = self.items.mask(request.filters)
         words = self._words(request.query)
         numbers = [self._number[word] for word in words if word in self._number]
         if not numbers:
-            return Ranking(rows=np.empty(0, np.int32), scores=np.empty(0, np.float32))
+            return Ranking.of_nothing()
         scores: NDArray[np.float32] = self._scores.get_scores_from_ids(np.array(numbers))  # (N,)
         matches = scores > 0 if mask is None else (scores > 0) & mask
         rows = np.flatnonzero(matches)

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.channels.base import Ranking, Request, check_requests
+from genrecall.channels.recall import RecallChannel
 from genrecall.data.tables import Searches
 from genrecall.index.live import LiveItems
 from genrecall.text.normalize import normalize
 
 
-class PopularityChannel:
+class PopularityChannel(RecallChannel):
     """Items by the gain that they had in training searches of the same query.
 
     A query that training never saw has an empty answer.
@@ -32,7 +33,7 @@ class PopularityChannel:
     name: Final = "popularity"
 
     def __init__(self, searches: Searches, items: LiveItems) -> None:
-        self._items = items
+        self.items = items
         spelled = {query: normalize(query) for query in set(searches.queries)}
         gains: dict[str, dict[int, float]] = {}
         for query, rows, of_rows in zip(
@@ -59,17 +60,17 @@ class PopularityChannel:
 
     def _rank(self, request: Request, k: int) -> Ranking:
         rows, gains = self._of(request.query)
-        mask = self._items.mask(request.filters)
+        mask = self.items.mask(request.filters)
         if mask is not None:
             passing = mask[rows]
             rows, gains = rows[passing], gains[passing]
         order = np.lexsort((rows, -gains))[:k]
-        return Ranking(rows[order], gains[order])
+        return Ranking(rows[order], gains[order], known=request.query in self)
 
     def generate(self, requests: Sequence[Request], beam: int) -> NDArray[np.int64]:
         """SIDs by the summed gain of their items: int64 `[Q, B]`, -1 where there are no more."""
         leaves = np.full((len(requests), beam), -1, dtype=np.int64)
-        sid_of_item = self._items.table.sid_of_item
+        sid_of_item = self.items.table.sid_of_item
         for place, request in enumerate(requests):
             rows, gains = self._of(request.query)
             sids, of_row = np.unique(sid_of_item[rows], return_inverse=True)

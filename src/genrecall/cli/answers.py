@@ -1,48 +1,71 @@
-"""Answers on the command line: one query explained, or a file of queries into a TREC run."""
+"""Answers on the command line: to one query, explained, or to a file of queries."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from genrecall.bundle import load
 from genrecall.channels.answer import Answer, Beam
-from genrecall.channels.base import Request
+from genrecall.channels.base import Page, Request
 from genrecall.data.shoppers import HISTORY, Shopper
 from genrecall.evaluate.trec import write_run
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import RequestError
-from genrecall.index.filters import parse_filters
+from genrecall.generator.history import ShopperSettings
+from genrecall.index.expressions import parse_filters
 from genrecall.learning.threads import set_threads
 
 _TITLES: Final = 2  # of an explained SID
 
 
 def answer(
-    bundle: Path, query: str, *, k: int, user: str | None, filters: Sequence[str], explain: bool
+    bundle: Path, query: str, page: Page, *, user: str | None, filters: Sequence[str], explain: bool
 ) -> Answer:
     """Recall items for one query.
 
     Args:
         bundle: its folder.
         query: what was typed.
-        k: items at most.
+        page: which items of the answer, and what of them.
         user: `user_id` of a shopper whom the run beside the bundle knows; None for nobody.
         filters: conditions as on the command line.
         explain: whether to explain the SIDs.
 
     Raises:
         ArtifactError: the bundle, or for a `user` the run's data stage, is missing or damaged.
-        RequestError: an empty query, `k < 1`, an unusable filter or an unknown `user`.
+        RequestError: an empty query, an unusable filter or an unknown `user`.
     """
     shopper = None if user is None else _find_shopper(bundle, user)
-    request = Request(query, shopper, filters=parse_filters(filters) or None)
+    request = Request(query, filters=parse_filters(filters) or None)
     channel = load(bundle)
+    notes: tuple[str, ...] = ()
+    if shopper is not None:
+        # Its tables may tell more of a shopper than the bundle reads, and that is no mistake.
+        read, notes = _as_read(shopper, channel.generator.shopper)
+        request = replace(request, shopper=read)
     if explain:
-        return channel.answer(request, k, titles=_TITLES)
-    return Answer(query, channel.recall(query, user=shopper, k=k, filters=request.filters))
+        told = channel.answer(request, page.k, titles=_TITLES, **_rest(page))
+    else:
+        (told,) = channel.recall_many([request], page.k, **_rest(page))
+    return replace(told, notes=(*notes, *told.notes))
+
+
+def _rest(page: Page) -> dict[str, Any]:
+    return {"offset": page.offset, "min_score": page.min_score, "fields": page.fields}
+
+
+def _as_read(shopper: Shopper, settings: ShopperSettings) -> tuple[Shopper, tuple[str, ...]]:
+    """A shopper without the fields that a generator never reads, and a note on these."""
+    fields = settings.fields
+    left = sorted({field for field, _ in shopper.profile if field not in fields})
+    if not left or not (fields or settings.history):
+        return shopper, ()
+    profile = [pair for pair in shopper.profile if pair[0] in fields]
+    return Shopper(profile, shopper.history), (f"of the profile {', '.join(left)} is not read",)
 
 
 def _find_shopper(bundle: Path, user: str) -> Shopper:
@@ -63,63 +86,104 @@ def _find_shopper(bundle: Path, user: str) -> Shopper:
     return known.at(user, limit=HISTORY)
 
 
-def answer_file(
-    bundle: Path,
-    queries: Path,
-    stream: TextIO,
-    *,
-    k: int,
-    filters: Sequence[str],
-    threads: int | None,
-) -> None:
-    """Recall items for every line of a file and write a TREC run; the search id is the line number.
+class FileOfAnswers:
+    """The answers to every line of a file; the search id is the line number.
 
     Args:
         bundle: its folder.
         queries: the file.
-        stream: where the run goes.
-        k: items of a query at most.
+        page: which items of each answer, and what of them.
         filters: conditions as on the command line.
         threads: that compute; None for as many as there are.
 
     Raises:
         ArtifactError: the bundle is missing or damaged.
-        RequestError: the file cannot be read or holds an empty line, `k < 1`, an unusable filter.
+        RequestError: the file cannot be read or holds an empty line or one that is too long, an
+            unusable filter.
     """
-    lines = _read_queries(queries)
-    conditions = parse_filters(filters) or None
-    set_threads(threads)
-    channel = load(bundle, threads=None)
-    rankings = channel.rank([Request(line, filters=conditions) for line in lines], k)
-    write_run(
-        stream,
-        search_ids=[str(number) for number in range(1, len(lines) + 1)],
-        item_ids=channel.items.catalog.item_ids,
-        rows=[ranking.rows for ranking in rankings],
-        scores=[ranking.scores for ranking in rankings],
-    )
+
+    def __init__(
+        self,
+        bundle: Path,
+        queries: Path,
+        page: Page,
+        *,
+        filters: Sequence[str],
+        threads: int | None,
+    ) -> None:
+        lines = _read_queries(queries)
+        conditions = parse_filters(filters) or None
+        self._page = page
+        self._requests = [Request(line, filters=conditions) for line in lines]
+        set_threads(threads)
+        self._channel = load(bundle, threads=None)
+        self._notes = self._channel.check(self._requests)
+        self._rankings = self._channel.rank(self._requests, page.depth)
+
+    @property
+    def search_ids(self) -> list[str]:
+        """The numbers of the lines."""
+        return [str(number) for number in range(1, len(self._requests) + 1)]
+
+    def write_run(self, stream: TextIO) -> None:
+        """Write a TREC run."""
+        parts = [self._page.part(ranking.scores) for ranking in self._rankings]
+        cut = list(zip(self._rankings, parts, strict=True))
+        write_run(
+            stream,
+            search_ids=self.search_ids,
+            item_ids=self._channel.items.catalog.item_ids,
+            rows=[ranking.rows[part] for ranking, part in cut],
+            scores=[ranking.scores[part] for ranking, part in cut],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        asked = zip(self.search_ids, self._requests, self._rankings, self._notes, strict=True)
+        answers = (
+            {"search_id": number}
+            | self._channel.answer_with(request, ranking, self._page, notes).to_dict()
+            for number, request, ranking, notes in asked
+        )
+        return {"answers": list(answers)}
 
 
 def describe(answer: Answer) -> list[str]:
     r"""Say an answer in lines for the terminal: the items, and before them the SIDs behind them.
 
-    >>> print(*describe(Answer("drill", hits=[])), sep="\n")
+    >>> from genrecall import NoHits
+    >>> why = NoHits("no_such_value", "no item has brand 'Acne'; did you mean 'Acme'?")
+    >>> print(*describe(Answer("drill", hits=[], no_hits=why)), sep="\n")
     items for 'drill':
-      none: no live item passes; loosen the filters or try other words
+      none: no item has brand 'Acne'; did you mean 'Acme'?
     """
-    lines = []
+    lines = [f"note: {note}" for note in answer.notes]
     if answer.beams is not None:
         lines += [f"SIDs generated for {answer.query!r}:", *_describe_beams(answer.beams)]
     lines.append(f"items for {answer.query!r}:")
-    if not answer.hits:
-        return [*lines, "  none: no live item passes; loosen the filters or try other words"]
+    if answer.no_hits is not None:
+        return [*lines, f"  none: {answer.no_hits.message}"]
     ids = max(len("item_id"), *(len(hit.item_id) for hit in answer.hits))
     sids = max(len(str(hit.sid)) for hit in answer.hits)
     lines.append(f"  rank   score  {'item_id':{ids}}  {'SID':{sids}}  title")
     return lines + [
         f"  {hit.rank:4}  {hit.score:6.3f}  {hit.item_id:{ids}}  {hit.sid!s:{sids}}  {hit.title}"
+        + "".join(f"  {name}: {_shown(value)}" for name, value in hit.fields.items())
         for hit in answer.hits
     ]
+
+
+def _shown(value: object) -> str:
+    """A cell of the catalog.
+
+    >>> _shown(None), _shown(["Tools", "Drills"]), _shown({"color": ["red", "blue"]}), _shown(9.5)
+    ('unknown', 'Tools > Drills', 'color red blue', '9.5')
+    """
+    if value is None:
+        return "unknown"
+    if isinstance(value, dict):
+        return "; ".join(f"{key} {' '.join(values)}" for key, values in value.items())
+    return " > ".join(value) if isinstance(value, list) else str(value)
 
 
 def _describe_beams(beams: Sequence[Beam]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Final
 
 import typer
 
+from genrecall.cli.group import add_command, options
 from genrecall.cli.recall import recall
 from genrecall.cli.runs import demo, evaluate, run
 from genrecall.cli.shop import shop
@@ -27,22 +28,21 @@ _RUNS: Final = ("demo", "run")
 
 app = typer.Typer(
     name="genrecall",
-    help="A generative recall channel for product search.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help is there in a tenth of a second
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command()(demo)
-app.command()(shop)
-app.command("import", help=import_help())(import_)
-app.command()(init)
-app.command()(validate)
-app.command()(run)
-app.command()(evaluate)
-app.command()(recall)
+app.callback()(options)
+add_command(app, demo, "demo")
+add_command(app, shop, "shop")
+add_command(app, import_, "import", help_text=import_help())
+add_command(app, init, "init")
+add_command(app, validate, "validate")
+add_command(app, run, "run")
+add_command(app, evaluate, "evaluate")
+add_command(app, recall, "recall")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -68,7 +68,8 @@ def _run(words: list[str]) -> None:
         with interruptible():
             app(words)
     except Interrupted as stop:
-        if "".join(words[:1]) in _RUNS:
+        command = next((word for word in words if not word.startswith("-")), "")
+        if command in _RUNS:
             told = f"{stop.kept or 'finished stages are kept'}. The same command goes on."
         else:
             told = "nothing was written. The same command starts over."

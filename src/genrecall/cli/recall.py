@@ -33,6 +33,14 @@ def recall(
         list[str] | None,
         typer.Option("--filter", help="For example 'price<=50' or 'brand=Acme'; repeatable."),
     ] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option("--field", help="Show a column of the catalog, such as price; repeatable."),
+    ] = None,
+    offset: Annotated[int, typer.Option(help="Leave out so many of the best items.")] = 0,
+    min_score: Annotated[
+        float | None, typer.Option(help="The least score of an item; any by default.")
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the generated SIDs and what they hold.")
     ] = False,
@@ -46,23 +54,37 @@ def recall(
     """Recall items for a query, or for a file of queries."""
     if (query is None) == (queries is None):
         raise RequestError("give either a query or --queries FILE.")
-    if (queries is None) != (run_file is None):
-        raise RequestError("--queries and --run belong together: give both or none.")
-    if queries is not None and (explain or json_file or user):
-        raise RequestError("--explain, --json and --user go with a single query, not --queries.")
+    if queries is None and run_file is not None:
+        raise RequestError("--run is for the answers to --queries FILE; give that, too.")
+    if queries is not None and run_file is None and json_file is None:
+        raise RequestError(
+            "--queries writes its answers to a file: give --run FILE or --json FILE."
+        )
+    if queries is not None and (explain or user):
+        raise RequestError("--explain and --user go with a single query, not --queries.")
+    from genrecall.channels.base import Page
     from genrecall.cli import answers
 
-    if queries is not None and run_file is not None:
-        with result_stream(run_file) as stream:
-            answers.answer_file(
-                bundle, queries, stream, k=k, filters=filters or [], threads=threads
-            )
+    page = Page(k, offset, min_score, fields or ())
+    if queries is not None:
+        answered = answers.FileOfAnswers(
+            bundle, queries, page, filters=filters or [], threads=threads
+        )
+        if run_file is not None:
+            with result_stream(run_file) as stream:
+                answered.write_run(stream)
+        if json_file is not None:
+            write_result(json_file, answered.to_dict())
         return
     answer = answers.answer(
-        bundle, query or "", k=k, user=user, filters=filters or [], explain=explain
+        bundle, query or "", page, user=user, filters=filters or [], explain=explain
     )
     print("\n".join(answers.describe(answer)))
-    write_result(json_file, answer.to_json())
+    write_result(json_file, answer.to_dict())
     if not explain:
-        filtered = [word for condition in filters or [] for word in ("--filter", condition)]
-        say_next("recall", bundle, query, "-k", k, *filtered, "--explain")
+        more = _options("--filter", filters) + _options("--field", fields)
+        say_next("recall", bundle, query, "-k", k, *more, "--explain")
+
+
+def _options(name: str, values: list[str] | None) -> list[str]:
+    return [word for value in values or [] for word in (name, value)]

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Final, TextIO
 
 import typer
 
+from genrecall.foundation.progress import say
+
 _STDOUT: Final = Path("-")
 
 
@@ -98,9 +100,9 @@ def write_result(path: Path | None, value: Any) -> None:
 
 def wrote(path: Path) -> None:
     """Say what was written."""
-    print(f"wrote {path}")
+    say(f"wrote {path}", sys.stdout)
 
 
 def say_next(*words: object) -> None:
     """Say the command that comes next, ready to be pasted into a shell."""
-    print("next: genrecall " + shlex.join(str(word) for word in words))
+    say("next: genrecall " + shlex.join(str(word) for word in words), sys.stdout)

@@ -5,18 +5,20 @@ Serving looks a shopper up here; `histories` cuts the same for many searches at 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from genrecall.data.tables import CHOICES, USERS, Catalog, ItemId, Searches
+from genrecall.foundation.arguments import known_names, texts, values_of
 from genrecall.foundation.artifact import Artifact
-from genrecall.foundation.errors import DataError
+from genrecall.foundation.errors import DataError, RequestError
 from genrecall.foundation.ragged import ragged_offsets
 
 USERS_FILE: Final = "users.parquet"
@@ -28,19 +30,88 @@ HISTORY: Final = 200
 Pair = tuple[str, str]
 """A field of a shopper's profile and its value, such as `("age_band", "25-34")`."""
 
+_FIRST: Final = ("gender", "age_band")
+"""Fields of a profile that stand before the attributes."""
 
-@dataclass(frozen=True)
+
+Profile = Mapping[str, Any] | Iterable[Pair]
+"""A value, or a list of values, by field; or pairs of field and value."""
+
+
+@dataclass(frozen=True, init=False)
 class Shopper:
     """One shopper; what is not known is empty.
 
+    Args:
+        profile: by field a text, a list of them, a number, a flag, or None for what is not known:
+            `{"gender": "female", "city": ["Bonn", "Mainz"]}`. Or pairs of field and value.
+        history: ids of what they chose before, oldest first; of an item that is given more than
+            once, the last place counts.
+
     Attributes:
         profile: gender, age band, then the attributes by name, a pair for each value.
-        history: what they chose before, oldest first, each item once, where it was chosen last; of
-            an item that is given more than once, the last place counts.
+        history: as given.
+
+    Raises:
+        RequestError: of another type.
+
+    >>> Shopper({"member": True, "gender": "female"}, history=["i7", "i3"])
+    Shopper(profile=(('gender', 'female'), ('member', 'true')), history=('i7', 'i3'))
     """
 
-    profile: tuple[Pair, ...] = ()
-    history: tuple[ItemId, ...] = ()
+    profile: tuple[Pair, ...]
+    history: tuple[ItemId, ...]
+
+    def __init__(self, profile: Profile = (), history: Iterable[str] = ()) -> None:
+        chosen = texts("history", history, such_as="['i1', 'i2']")
+        object.__setattr__(self, "profile", _profile(profile))
+        object.__setattr__(self, "history", tuple(map(ItemId, chosen)))
+
+    @classmethod
+    def of(cls, given: object) -> Shopper:
+        """A shopper who is given as one, or as a mapping with `profile` and `history`.
+
+        Raises:
+            RequestError: it is neither.
+        """
+        if isinstance(given, Shopper):
+            return given
+        if not isinstance(given, Mapping):
+            raise RequestError(
+                f"{given!r} is no shopper, and a bundle knows nothing of single ones; give what is "
+                "known: Shopper(profile={'gender': 'female'}, history=['i1', 'i2'])."
+            )
+        return cls(**known_names("field of a shopper", given, ("profile", "history")))
+
+
+def _profile(given: object) -> tuple[Pair, ...]:
+    """A profile in the order of `profile_pairs`; blank values tell nothing."""
+    wrong = RequestError(
+        f"profile={given!r} does not tell fields and their values; give a mapping, such as "
+        "{'gender': 'female'}."
+    )
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise wrong
+    pairs: dict[Pair, None] = {}
+    for entry in given.items() if isinstance(given, Mapping) else given:
+        if not isinstance(entry, tuple | list) or len(entry) != 2 or not isinstance(entry[0], str):
+            raise wrong
+        for value in values_of(entry[1]):
+            if (text := _profile_text(entry[0], value)).strip():
+                pairs[entry[0], text] = None
+    places = {field: place for place, field in enumerate(_FIRST)}
+    return tuple(sorted(pairs, key=lambda pair: (places.get(pair[0], len(places)), pair)))
+
+
+def _profile_text(field: str, value: object) -> str:
+    """A value as the tables keep it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise RequestError(f"the profile's {field} is {value!r}; give a text, a number or a flag.")
 
 
 class Shoppers:
@@ -212,7 +283,7 @@ def profile_pairs(users: pl.DataFrame) -> pl.DataFrame:
     numbered = users.with_row_index("user")
     fields = [
         numbered.select("user", "user_id", rank=pl.lit(rank), field=pl.lit(name), value=name)
-        for rank, name in enumerate(("gender", "age_band"))
+        for rank, name in enumerate(_FIRST)
     ]
     attributes = (
         numbered.select("user", "user_id", "attributes")

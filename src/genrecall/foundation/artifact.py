@@ -21,9 +21,12 @@ from typing import Any, Final
 
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.files import write_json
+from genrecall.foundation.scratch import scratch_beside
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
+
+_FLOORS: Final = 3  # folders above a wrong one in which the right one is looked for
 
 BUNDLE: Final = "bundle"
 """Kind of the folder that is served."""
@@ -98,8 +101,7 @@ def writing(
     renamed to `target`, replacing an older one; on an exception nothing at `target` changes.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
+    with scratch_beside(target) as scratch:
         yield scratch
         names = sorted(str(p.relative_to(scratch)) for p in scratch.rglob("*") if p.is_file())
         files = {
@@ -116,8 +118,6 @@ def writing(
         write_json(scratch / MANIFEST, manifest | {"sha256": _own_hash(manifest)})
         scratch.chmod(0o755)  # mkdtemp makes private folders; a service may run as another user
         _publish(scratch, target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def open_artifact(path: Path, *, kind: str) -> Artifact:
@@ -129,8 +129,7 @@ def open_artifact(path: Path, *, kind: str) -> Artifact:
     manifest_path = path / MANIFEST
     if not manifest_path.is_file():
         raise ArtifactError(
-            f"{path} is not a GenRecall {kind}: it has no {MANIFEST}. "
-            f"Give the folder that `genrecall run` printed."
+            f"{path} is not a GenRecall {kind}: it has no {MANIFEST}. {_instead(path, kind)}"
         )
     try:
         manifest = json.loads(manifest_path.read_text("utf-8"))
@@ -155,10 +154,22 @@ def open_artifact(path: Path, *, kind: str) -> Artifact:
             "written. Restore it from a copy or run the pipeline again."
         )
     if found_kind != kind:
-        raise ArtifactError(f"{path} holds a {found_kind!r}, where a {kind!r} is needed.")
+        raise ArtifactError(
+            f"{path} holds a {found_kind!r}, where a {kind!r} is needed. {_instead(path, kind)}"
+        )
     for name in files:
         _check_file(path, name, sha256=files[name], size=sizes[name])
     return Artifact(path=path, kind=kind, inputs=inputs, meta=meta, files=files)
+
+
+def _instead(path: Path, kind: str) -> str:
+    """Which folder was meant, where it lies a little higher or lower."""
+    about = [path, *list(path.parents)[:_FLOORS]]
+    near = [*about[1:], *(folder / kind for folder in about), *sorted(path.glob(f"*/{kind}"))]
+    for folder in near:
+        if folder.name == kind and (folder / MANIFEST).is_file():
+            return f"Give {folder}."
+    return "Give the folder that `genrecall run` printed."
 
 
 def content_hash(value: Json) -> str:

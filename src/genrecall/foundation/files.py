@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from genrecall.foundation.scratch import telling
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
@@ -24,9 +26,10 @@ def replacing(path: Path) -> Iterator[TextIO]:
     target = path.resolve()
     scratch = target.with_name(f".{target.name}.tmp")
     try:
-        with scratch.open("w", encoding="utf-8", errors="backslashreplace") as stream:
-            yield stream
-        scratch.replace(target)
+        with telling(path, scratch):
+            with scratch.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+                yield stream
+            scratch.replace(target)
     finally:
         scratch.unlink(missing_ok=True)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol, TextIO
 
@@ -12,6 +14,31 @@ MEASURED: Final = "measured"
 """Event of one point of a training curve: `stage`, `done`, `total`, and means since the last."""
 
 _POINTS: Final = 100  # of a curve
+
+
+_quiet = False
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """While inside, nothing is said at the terminal; what is recorded is recorded all the same."""
+    global _quiet
+    before, _quiet = _quiet, True
+    try:
+        yield
+    finally:
+        _quiet = before
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Print one line for a person at the terminal, who may want none.
+
+    Args:
+        text: the line.
+        stream: where; None for standard error.
+    """
+    if not _quiet:
+        print(text, file=stream or sys.stderr, flush=True)
 
 
 class RunLog(Protocol):
@@ -39,7 +66,7 @@ class TerminalLog(SilentLog):
 
     def say(self, text: str) -> None:
         """Print one line."""
-        print(text, file=sys.stderr, flush=True)
+        say(text)
 
 
 class FileLog:
@@ -52,7 +79,7 @@ class FileLog:
 
     def say(self, text: str) -> None:
         """Print one line and keep it in the log."""
-        print(text, file=self._stream, flush=True)
+        say(text, self._stream)
         self.event("say", text=text)
 
     def event(self, name: str, **figures: Any) -> None:

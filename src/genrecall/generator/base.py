@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genrecall.foundation.sid import SidSpace
+from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import Prompt
 from genrecall.index.live import LiveItems
 
@@ -59,6 +60,10 @@ class Generator(Protocol[State]):
     @property
     def items(self) -> LiveItems:
         """The items that it generates SIDs of, seen as it sees them."""
+
+    @property
+    def shopper(self) -> ShopperSettings:
+        """What it reads of shoppers."""
 
     def read(self, prompts: Sequence[Prompt]) -> Reading[State]:
         """Read prompts with their shoppers."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -83,6 +84,11 @@ class ShopperSettings:
     pairs: frozenset[Pair] = frozenset()
     history: int = 0
     related_categories: int = 0
+
+    @cached_property
+    def fields(self) -> list[str]:
+        """Fields of profiles that are read."""
+        return sorted({field for field, _ in self.pairs})
 
     def over(self, vectors: NDArray[np.float32], category: NDArray[np.integer[Any]]) -> ShopperRule:
         """The rule in a shop.

@@ -16,6 +16,8 @@ from typing import Final
 
 import polars as pl
 
+from genrecall.foundation.scratch import telling
+
 BUCKET: Final = 64 << 20
 """Bytes of text whose rows should share a bucket; parsed and grouped they take about as much."""
 
@@ -45,7 +47,11 @@ def bucket_count(files: list[Path], *, bucket: int = BUCKET) -> int:
 def scratch_folder(beside: Path) -> Iterator[Path]:
     """Open a hidden folder in the folder `beside`, gone with all its files in the end."""
     beside.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".buckets-", dir=beside) as folder:
+    hidden = beside / ".buckets-"
+    with (
+        telling(beside, hidden),
+        TemporaryDirectory(prefix=hidden.name, dir=beside) as folder,
+    ):
         yield Path(folder)
 
 

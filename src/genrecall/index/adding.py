@@ -69,6 +69,12 @@ def extend_catalog(catalog: Catalog, items: pl.DataFrame) -> Catalog:
 
 
 def _check_columns(items: pl.DataFrame) -> None:
+    if not isinstance(items, pl.DataFrame):
+        raise DataError(
+            f"new items are a polars DataFrame with the columns and types of the items table, and "
+            f"this is a {type(items).__name__}; `genrecall.data.validate.read_table` makes one of "
+            "a file."
+        )
     wrong = [f"{name} is missing" for name in ITEMS if name not in items.columns]
     wrong += [f"{name} is unknown" for name in items.columns if name not in ITEMS]
     wrong += [

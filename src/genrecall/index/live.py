@@ -17,6 +17,7 @@ from genrecall.data.tables import Catalog
 from genrecall.foundation.sid import Codes, SidTable
 from genrecall.foundation.trie import Trie
 from genrecall.index.filters import Filters, ItemFilters
+from genrecall.index.no_hits import NoHits
 from genrecall.index.order import group_numbers
 from genrecall.index.postings import Postings
 from genrecall.index.prefixes import mean_vectors
@@ -67,6 +68,14 @@ class LiveItems:
     def __len__(self) -> int:
         return len(self.catalog)
 
+    def prepare(self) -> None:
+        """Make now what is otherwise made when it is first needed.
+
+        A process that was forked cannot make it: the threads of polars are not there.
+        """
+        _ = [getattr(self, name) for name in _OF_THE_CATALOG]
+        self.filters.prepare()
+
     def mask(self, filters: Filters | None) -> NDArray[np.bool_] | None:
         """The available items that pass the filters of a request, bool `[N]`; None for all.
 
@@ -77,6 +86,21 @@ class LiveItems:
             return self.available
         passing = self.filters.mask(filters)
         return passing if self.available is None else passing & self.available
+
+    def why_none(self, filters: Filters | None) -> NoHits | None:
+        """Why no item can be answered with that passes filters; None if there are some.
+
+        Raises:
+            FilterError: an unknown field or unusable condition.
+        """
+        mask = self.mask(filters)
+        if mask is None or mask.any():
+            return None
+        passing = len(self) if not filters else int(self.filters.mask(filters).sum())
+        if filters and not passing:
+            return self.filters.why_none(filters)
+        which = "that pass the filters" if filters else "of the shop"
+        return NoHits("none_available", f"none of the {passing:,} items {which} is available now")
 
     @property
     def views(self) -> Vectors:
@@ -97,7 +121,7 @@ class LiveItems:
     @cached_property
     def filters(self) -> ItemFilters:
         """Conditions on the items."""
-        return ItemFilters(self.catalog.frame)
+        return ItemFilters(self.catalog)
 
     @cached_property
     def trie(self) -> Trie:

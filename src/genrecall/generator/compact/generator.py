@@ -100,6 +100,11 @@ class CompactGenerator:
         """The SID space it was trained for."""
         return self.items.table.space
 
+    @property
+    def shopper(self) -> ShopperSettings:
+        """What it reads of shoppers."""
+        return self.serving.shopper
+
     def over(self, items: LiveItems) -> CompactGenerator:
         """The same weights over more items; see `Generator.over`. Only the new ones are encoded."""
         added = see_items(self.titles, self.encoder, items, first=len(self.items))

@@ -76,7 +76,7 @@ class LmGenerator:
         self.lm = lm.eval()
         self.items = items
         self._encoder = encoder
-        self._shopper = shopper
+        self.shopper = shopper
         self._rule = shopper.over(items.vectors, items.table.codes[:, 0])
         self._kind = kind
 
@@ -87,11 +87,11 @@ class LmGenerator:
 
     def over(self, items: LiveItems) -> LmGenerator:
         """The same weights over more items; see `Generator.over`."""
-        return LmGenerator(self.lm, self._encoder, items, shopper=self._shopper, kind=self._kind)
+        return LmGenerator(self.lm, self._encoder, items, shopper=self.shopper, kind=self._kind)
 
     def with_weights(self, lm: LmModel) -> LmGenerator:
         """Other weights over the same items."""
-        return LmGenerator(lm, self._encoder, self.items, shopper=self._shopper, kind=self._kind)
+        return LmGenerator(lm, self._encoder, self.items, shopper=self.shopper, kind=self._kind)
 
     def read(self, prompts: Sequence[Prompt]) -> Reading[LmState]:
         """Read prompts; see `Generator.read`."""
