@@ -157,6 +157,17 @@ def test_the_map_keeps_neighbours_together_and_repeats():
     assert (distance.argmin(axis=1) // 20 == np.arange(60) // 20).all()
 
 
+@pytest.mark.parametrize("distinct", [1, 3, 12])
+def test_equal_vectors_have_one_place_on_the_map(distinct):
+    """Where all are equal, as of titles without a word, t-SNE alone ends the process."""
+    vectors = np.eye(12, dtype=np.float32)[np.arange(60) * 7 % distinct]
+    places = project(vectors, seed=0)
+    assert np.isfinite(places).all()
+    assert len(np.unique(places, axis=0)) == distinct
+    for row in range(60):
+        assert (places[row] == places[(np.arange(60) * 7 % distinct == row * 7 % distinct)]).all()
+
+
 @pytest.mark.parametrize("n", [1, 2, 4, 5, 6])
 def test_few_clusters_have_a_map(n):
     places = project(np.eye(n, 8, dtype=np.float32), seed=0)

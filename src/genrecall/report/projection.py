@@ -26,7 +26,15 @@ def draw_sample(n: int, *, seed: int) -> NDArray[np.int64]:
 
 
 def project(vectors: NDArray[np.floating[Any]], *, seed: int) -> NDArray[np.float64]:
-    """Places on the map, `[S, D]` to `[S, 2]`; the same seed gives the same map."""
+    """Places on the map, `[S, D]` to `[S, 2]`; the same seed gives the same map.
+
+    Equal vectors have one place. t-SNE ends the process where all are equal, so it sees each once.
+    """
+    _, first, number = np.unique(vectors, axis=0, return_index=True, return_inverse=True)
+    if len(first) < len(vectors):
+        shown = np.sort(first)
+        found: NDArray[np.float64] = project(vectors[shown], seed=seed)
+        return np.asarray(found[np.searchsorted(shown, first[number.ravel()])])
     # scikit-learn takes a second to import, and only this needs it.
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
