@@ -30,8 +30,8 @@ from benchmarks.families.cells import (
 from benchmarks.families.pace import (
     COUNTED,
     WARM_UP,
-    Plan,
     Stage,
+    Steps,
     calibrated,
     plan_longer,
     plan_stages,
@@ -58,8 +58,7 @@ from genrecall.foundation.progress import FileLog, RunLog
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.lm.config import Size, Training
 from genrecall.generator.load import STAGES, trained_stages
-from genrecall.offline.measure import Plan as Evaluation
-from genrecall.offline.measure import evaluate
+from genrecall.offline.measure import Plan, evaluate
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.publish import copy_served
 from genrecall.pipeline.run import run
@@ -165,8 +164,8 @@ def finish(bench: Bench, name: str, finished: Mapping[str, Finished]) -> Finishe
     if path.exists():
         return _read(path)
     if name in (LM, EQUAL):
-        plan = _planned(bench, name, generator, finished, folder)
-        generator = with_steps(generator, plan.steps)
+        steps = _planned(bench, name, generator, finished, folder)
+        generator = with_steps(generator, steps)
     config = bench.config.model_copy(update={"generator": generator})
     outputs = CellOutputs(folder, bench.base)
     run(config, outputs, last="align")
@@ -222,23 +221,24 @@ def _planned(
     generator: GeneratorConfig,
     finished: Mapping[str, Finished],
     folder: Path,
-) -> Plan:
+) -> Steps:
     """The plan that is there, or a new one."""
     path = folder / "plan.json"
     if path.exists():
-        return Plan(**json.loads(path.read_text("utf-8")))
+        steps: Steps = json.loads(path.read_text("utf-8"))
+        return steps
     if name == EQUAL:
-        plan = plan_longer(bench.seconds, finished[COMPACT].stages)
+        steps = plan_longer(bench.seconds, finished[COMPACT].stages)
     else:
         # What `compact` has read, and not what its settings allow: stage 3 may end early.
         examples = {
             stage: done.steps * done.batch for stage, done in finished[COMPACT].stages.items()
         }
         speeds = _calibrate(bench, generator, folder / "calibration")
-        plan = plan_stages(bench.seconds, examples, bench.training.batch, speeds)
+        steps = plan_stages(bench.seconds, examples, bench.training.batch, speeds)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(path, plan._asdict())
-    return plan
+    write_json(path, steps)
+    return steps
 
 
 def _calibrate(bench: Bench, generator: GeneratorConfig, folder: Path) -> dict[str, float]:
@@ -270,7 +270,7 @@ def _measure(parts: OpenBundle, config: Config, *, seed: int, log: RunLog) -> Ev
         parts,
         load_shop(parts.stages["data"]),
         split="validation",
-        plan=Evaluation(config.evaluate, config.funnel.fusion, seed=seed),
+        plan=Plan(config.evaluate, config.funnel.fusion, seed=seed),
         health={},
         log=log,
     )

@@ -41,14 +41,8 @@ class Stage(NamedTuple):
     peak: str | None = None
 
 
-class Plan(NamedTuple):
-    """What is decided before a training of given length.
-
-    Attributes:
-        steps: by stage.
-    """
-
-    steps: dict[str, int]
+Steps = dict[str, int]
+"""How long each stage is trained, decided before it is."""
 
 
 def trained(log: Path, generator: GeneratorConfig) -> dict[str, Stage]:
@@ -107,7 +101,7 @@ def calibrated(log: Path) -> dict[str, float]:
 
 def plan_stages(
     seconds: float, examples: Mapping[str, int], batch: int, speeds: Mapping[str, float]
-) -> Plan:
+) -> Steps:
     """Split a time between the stages in proportion of the examples that they are worth.
 
     Args:
@@ -118,21 +112,19 @@ def plan_stages(
         speeds: examples per second.
 
     >>> plan_stages(60, {"a": 100, "b": 200}, 10, {"a": 50.0, "b": 30.0})
-    Plan(steps={'a': 100, 'b': 120})
+    {'a': 100, 'b': 120}
     """
     total = sum(examples[name] for name in speeds)
-    steps = {
+    return {
         name: max(round(seconds * examples[name] / total * speed / batch), 1)
         for name, speed in speeds.items()
     }
-    return Plan(steps)
 
 
-def plan_longer(seconds: float, stages: Mapping[str, Stage]) -> Plan:
+def plan_longer(seconds: float, stages: Mapping[str, Stage]) -> Steps:
     """Scale all steps of a training alike, so that it takes so long."""
     factor = seconds / sum(stage.seconds for stage in stages.values())
-    steps = {name: max(round(stage.steps * factor), 1) for name, stage in stages.items()}
-    return Plan(steps)
+    return {name: max(round(stage.steps * factor), 1) for name, stage in stages.items()}
 
 
 def _events(log: Path) -> Iterator[dict[str, Any]]:

@@ -116,12 +116,12 @@ def test_rejects_and_notes_are_told(genrecall, tmp_path):
 def test_an_interrupted_import_leaves_nothing_and_says_so(tmp_path):
     write_homedepot(tmp_path / "source")
     code = (
-        "import sys\n"
+        "import os, signal, sys\n"
         "from genrecall.cli.app import main\n"
         "from genrecall.importers import homedepot\n"
         "def read(source, tables):\n"
         "    homedepot_files(source, tables)\n"
-        "    raise KeyboardInterrupt\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
         "homedepot_files, homedepot.import_files = homedepot.import_files, read\n"
         "main(sys.argv[1:])"
     )
@@ -134,7 +134,7 @@ def test_an_interrupted_import_leaves_nothing_and_says_so(tmp_path):
     )
     assert done.returncode == 130
     assert done.stderr.strip().endswith(
-        "interrupted; nothing was written, and the same command starts over"
+        "interrupted: nothing was written. The same command starts over."
     )
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
