@@ -199,11 +199,12 @@ def see_items(
         first: row of the first item to be seen.
         own: second views of the first of these items, float32 `[n, D]`; None to make them all.
     """
-    known = [] if own is None else [own]
     titles = items.catalog.titles
     made = own_vectors(
         model,
-        range(first + sum(map(len, known)), len(titles)),
+        range(first + (0 if own is None else len(own)), len(titles)),
         lambda rows: encoder.tokenizer.bags(titles[rows.start : rows.stop]),
     )
-    return join_views(items.vectors[first:], np.concatenate([*known, made]))
+    if own is not None:  # as a rule all of them
+        made = np.concatenate([own, made]) if len(made) else own
+    return join_views(items.vectors[first:], made)

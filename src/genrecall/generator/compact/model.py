@@ -207,9 +207,11 @@ def own_vectors(
         rows: the items' places in the catalog, `n` in a row.
         cut: features of the titles of some of them.
     """
-    blocks = [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]
-    nothing = np.empty((0, model.project.out_features), dtype=np.float32)
-    return np.concatenate([nothing, *(read_bags(model, cut(block))[1] for block in blocks)])
+    vectors = np.empty((len(rows), model.project.out_features), dtype=np.float32)
+    for start in range(0, len(rows), _AT_ONCE):
+        _, found = read_bags(model, cut(rows[start : start + _AT_ONCE]))
+        vectors[start : start + len(found)] = found
+    return vectors
 
 
 def join_views(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -222,7 +224,9 @@ def join_views(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArr
     Returns:
         Float32 `[n, D + D']`.
     """
-    joined: NDArray[np.float32] = np.concatenate([first, second], axis=1) * np.float32(_HALF)
+    joined = np.empty((len(first), first.shape[1] + second.shape[1]), dtype=np.float32)
+    np.multiply(first, np.float32(_HALF), out=joined[:, : first.shape[1]])
+    np.multiply(second, np.float32(_HALF), out=joined[:, first.shape[1] :])
     return joined
 
 
