@@ -112,9 +112,9 @@ def test_a_prompt_is_written_with_what_is_known():
 
     full = Prompt("red saw", profile=tuple(PAIRS), history=(3, 1))
     written = "gender: female; age_band: 25-34; clicked: <3> <1>; query: red saw"
-    assert write_prompt(full, sids=sids) == written
-    assert write_prompt(Prompt("red saw"), sids=sids) == "query: red saw"
-    assert write_prompt(Prompt("Acme saw 9"), kind=ITEM, sids=sids) == "item: Acme saw 9"
+    assert str(write_prompt(full, sids=sids)) == written
+    assert str(write_prompt(Prompt("red saw"), sids=sids)) == "query: red saw"
+    assert str(write_prompt(Prompt("Acme saw 9"), kind=ITEM, sids=sids)) == "item: Acme saw 9"
 
 
 def test_the_docs_show_the_prompts_as_they_are_written():
