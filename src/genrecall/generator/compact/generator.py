@@ -12,6 +12,7 @@ from torch import Tensor
 
 from genrecall.embed.encoder import Encoder
 from genrecall.foundation.sid import SidSpace
+from genrecall.foundation.steady import rows_of
 from genrecall.generator.base import Reading
 from genrecall.generator.compact.look_ahead import LookAhead
 from genrecall.generator.compact.model import (
@@ -132,7 +133,7 @@ class CompactGenerator:
         node = trie.child(level, state.node[rows].numpy(), codes.numpy())
         grown = CompactState(
             level=level + 1,
-            hidden=self.model.extend(level, state.hidden[rows], codes),
+            hidden=self.model.extend(level, rows_of(state.hidden, rows), codes),
             prompt=state.prompt[rows],
             node=torch.from_numpy(node),
             features=state.features,

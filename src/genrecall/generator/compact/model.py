@@ -33,6 +33,7 @@ from genrecall.foundation.artifact import Artifact, write_json
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.ragged import Bags
 from genrecall.foundation.sid import SidSpace
+from genrecall.foundation.steady import LayerNorm
 from genrecall.foundation.trie import Trie
 from genrecall.generator.compact.look_ahead import EMPTY
 from genrecall.generator.compact.shopper import ShopperModel
@@ -63,7 +64,7 @@ class CompactModel(nn.Module):
         self.space = space
         self.embedding = nn.EmbeddingBag(n_features, width, mode="mean", sparse=True)
         nn.init.normal_(self.embedding.weight, std=width**-0.5)
-        self.norm = nn.LayerNorm(width)
+        self.norm = LayerNorm(width)
         self.encoder = _block(width, width)
         self.code = nn.ModuleList([nn.Embedding(size, width) for size in space.sizes[:-1]])
         self.step = nn.ModuleList([_block(2 * width, width) for _ in space.sizes[:-1]])
@@ -175,7 +176,7 @@ class CompactModel(nn.Module):
 
 def _block(size: int, width: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.LayerNorm(size), nn.Linear(size, width), nn.GELU(), nn.Linear(width, width)
+        LayerNorm(size), nn.Linear(size, width), nn.GELU(), nn.Linear(width, width)
     )
 
 
