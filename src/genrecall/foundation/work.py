@@ -19,6 +19,8 @@ class Work:
         log: where to report.
         checkpoints: folder of all checkpoints; None to keep none.
         cache: folder of vectors that were made before; None to keep none.
+        machine: file of what was measured on this machine and no artifact may hold, since it is
+            never the same again; None to keep none.
     """
 
     out: Path
@@ -27,6 +29,7 @@ class Work:
     log: RunLog
     checkpoints: Path | None = None
     cache: Path | None = None
+    machine: Path | None = None
 
     @property
     def resumes_from(self) -> Path | None:

@@ -38,6 +38,11 @@ class Outputs:
         return self.folder / "metrics.json"
 
     @property
+    def machine(self) -> Path:
+        """What was measured on the machine, such as latency: all else is the same in equal runs."""
+        return self.folder / "machine.json"
+
+    @property
     def report(self) -> Path:
         """The page about that split and about what the run made."""
         return self.folder / "report.html"

@@ -62,6 +62,7 @@ class Walk:
             log=self.log,
             checkpoints=self.outputs.checkpoints,
             cache=self.outputs.vectors,
+            machine=self.outputs.machine,
         )
         with inputs.guarded():
             self.artifacts[stage.name] = stage.run(inputs, work)
