@@ -47,6 +47,7 @@ from genrecall.evaluate.equal import BeamCurve, at_items, beam_curve
 from genrecall.evaluate.figures import differences, estimates
 from genrecall.foundation.artifact import content_hash
 from genrecall.foundation.errors import DataError
+from genrecall.foundation.groups import group_means
 from genrecall.foundation.progress import FileLog
 from genrecall.foundation.sid import SidTable
 from genrecall.foundation.work import Work
@@ -58,7 +59,6 @@ from genrecall.quantize import stage as quantize_stage
 from genrecall.quantize.categories import CategoryPath
 from genrecall.quantize.health.figures import ItemsPerSid
 from genrecall.quantize.load import FrozenSids, Previous, load_sids, load_table
-from genrecall.quantize.quantizer import group_means
 from genrecall.quantize.stability import sid_stability
 from genrecall.text.normalize import normalize
 

@@ -37,7 +37,7 @@ from genrecall.generator.history import ShopperSettings
 from genrecall.generator.lm.config import LmConfig
 from genrecall.generator.lm.generator import LmGenerator
 from genrecall.generator.lm.model import LmModel
-from genrecall.generator.prompts import Prompt, write_prompt
+from genrecall.generator.prompts import Prompt, WrittenPrompt, write_prompt
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -106,8 +106,8 @@ def _lm(bundle: OpenBundle, searches: Searches, given: argparse.Namespace) -> No
     theirs = _generate(lm, trie, given.group)
 
     def by_generate(number: int) -> Any:
-        texts = [write_prompt(prompt, sids=bundle.items.table.names) for prompt in prompts(number)]
-        return theirs(texts)
+        sids = bundle.items.table.names
+        return theirs([write_prompt(prompt, sids=sids) for prompt in prompts(number)])
 
     leaves, logprob = by_generate(0)
     found = _logprobs(generator, prompts(0), leaves)
@@ -122,12 +122,12 @@ def _lm(bundle: OpenBundle, searches: Searches, given: argparse.Namespace) -> No
     )
 
 
-def _generate(lm: LmModel, trie: Any, group: int) -> Callable[[list[str]], Any]:
+def _generate(lm: LmModel, trie: Any, group: int) -> Callable[[list[WrittenPrompt]], Any]:
     """Sampling by transformers; the prefix function lets through what the trie has."""
     first = [int(lm.token(level, torch.tensor(0))) for level in range(3)]
 
-    def run(texts: list[str]) -> Any:
-        ids = lm.encode(texts)
+    def run(written: list[WrittenPrompt]) -> Any:
+        ids = lm.encode(written)
         longest = max(map(len, ids))
         pad = lm.tokenizer.pad_token_id or 0
         padded = torch.tensor([[pad] * (longest - len(row)) + row for row in ids])

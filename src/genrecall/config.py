@@ -59,8 +59,9 @@ class Config(Section):
     """Where all chance in training comes from; the split has a seed of its own."""
 
     threads: int | None = Field(default=None, ge=1)
-    """Threads of training and evaluation; null for one per core. Results of different numbers
-    differ in the last digits."""
+    """Threads of training and evaluation; null for one per core. Results of different numbers may
+    differ in the third digit: what is added up in another order is rounded otherwise, and k-means
+    and training make more of that."""
 
     checkpoint_every: float = Field(default=60.0, ge=0)
     """Seconds between two checkpoints of a training, from which an interrupted run resumes exactly;

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import polars as pl
 import pytest
@@ -63,12 +65,14 @@ rows = st.lists(
 )
 
 
-@given(rows)
-def test_pairs_equal_those_collected_one_by_one(rows):
+@given(rows, st.sampled_from([1, 5, 1 << 18]))
+def test_pairs_equal_those_collected_one_by_one(rows, at_once):
     asked = searches(
         *((query, [row for row, _ in good], [gain for _, gain in good]) for query, good in rows)
     )
-    queries, pairs = logged_pairs(asked)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genrecall.data.pairs._AT_ONCE", at_once)
+        queries, pairs = logged_pairs(asked)
     expected_queries, expected_pairs, expected_weights = pairs_one_by_one(asked)
     assert queries == expected_queries
     assert list(zip(pairs.query.tolist(), pairs.item.tolist(), strict=True)) == expected_pairs
@@ -82,3 +86,20 @@ def test_many_searches_of_one_query_add_up_in_their_order():
         *(("drill", [0, 1], random.random(2, dtype=np.float32).tolist()) for _ in range(5000))
     )
     assert logged_pairs(many)[1].weight.tolist() == pairs_one_by_one(many)[2]
+
+
+def test_beside_the_pairs_there_is_room_for_few_numbers_of_each(monkeypatch):
+    monkeypatch.setattr("genrecall.data.pairs._AT_ONCE", 1000)
+    random, per_search = np.random.default_rng(0), 20
+    items = random.integers(0, 500, size=(10_000, per_search)).tolist()
+    gains = random.random((10_000, per_search), dtype=np.float32).tolist()
+    queries = [f"query {number}" for number in random.integers(0, 5000, 10_000).tolist()]
+    many = searches(*zip(queries, items, gains, strict=True))
+    logged_pairs(many)  # what is imported late counts no more
+    tracemalloc.start()
+    _, pairs = logged_pairs(many)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    of_pairs = sum(part.nbytes for part in pairs)
+    assert of_pairs > 4e6
+    assert peak < 2.5 * of_pairs

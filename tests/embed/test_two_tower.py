@@ -10,9 +10,10 @@ from embed_shop import CONFIG, KINDS, NICKNAMES, QUERIES, TITLES, no_pairs, trai
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrecall.embed.encoder import TextEncoder
+from genrecall.embed.encoder import TextEncoder, TwoTower
 from genrecall.embed.losses import in_batch_loss
 from genrecall.foundation.artifact import open_artifact, writing
+from genrecall.foundation.ragged import ragged_offsets
 
 
 @pytest.fixture(scope="module")
@@ -167,3 +168,28 @@ def test_a_resumed_encoder_equals_an_uninterrupted_one(tmp_path, monkeypatch):
     resumed = train(checkpoints=tmp_path)
     for name, weight in whole.model.state_dict().items():
         assert torch.equal(weight, resumed.model.state_dict()[name]), name
+
+
+def test_gradients_are_the_same_with_one_thread_and_with_two():
+    random, batch = np.random.default_rng(0), 1024
+    counts = random.integers(1, 12, 2 * batch)
+    bags = (
+        torch.from_numpy(random.integers(0, 5000, counts.sum())),
+        torch.from_numpy(ragged_offsets(counts)[:-1]),
+    )
+    torch.manual_seed(0)
+    model, number = TwoTower(n_features=5000, width=128, dim=64), torch.arange(batch)
+    found = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        model.zero_grad()
+        vectors = model(*bags)
+        in_batch_loss(
+            vectors[:batch], vectors[batch:], query_ids=number, item_ids=number, temperature=0.05
+        ).backward()
+        grads = [weight.grad for weight in model.parameters()]
+        found.append([g.coalesce().to_dense() if g.is_sparse else g.clone() for g in grads])
+    torch.set_num_threads(1)
+    for one, two in zip(*found, strict=True):
+        assert one.any()
+        assert torch.equal(one, two)

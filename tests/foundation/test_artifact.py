@@ -1,10 +1,17 @@
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
 
-from genrecall.foundation.artifact import MANIFEST, content_hash, open_artifact, writing
+from genrecall.foundation.artifact import (
+    MANIFEST,
+    UnlistedFilesError,
+    content_hash,
+    open_artifact,
+    writing,
+)
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.files import write_json
 from genrecall.foundation.scratch import scratch_beside
@@ -179,6 +186,35 @@ def test_a_link_to_a_file_outside_is_refused(published):
     shutil.move(names, published.parent / "moved.txt")
     names.symlink_to(published.parent / "moved.txt")
     with pytest.raises(ArtifactError, match=r"which lies outside the folder"):
+        open_artifact(published, kind="bundle")
+
+
+@pytest.mark.parametrize(
+    "name", ["adapter_config.json", "part/adapter_model.safetensors", ".hidden", "new/x.py"]
+)
+def test_a_file_that_the_manifest_does_not_list_is_refused(published, name):
+    (published / name).parent.mkdir(exist_ok=True)
+    (published / name).touch()
+    with pytest.raises(
+        UnlistedFilesError,
+        match=rf"bundle holds {re.escape(name)}, which its manifest.json does not list; .* Move it",
+    ):
+        open_artifact(published, kind="bundle")
+
+
+def test_of_many_unlisted_files_some_are_named(published):
+    for number in range(5):
+        (published / f"{number}.txt").touch()
+    with pytest.raises(UnlistedFilesError, match=r"holds 0.txt, 1.txt, 2.txt and 2 more, which"):
+        open_artifact(published, kind="bundle")
+
+
+def test_a_link_to_a_folder_is_refused_and_an_empty_folder_is_nothing(published):
+    (published / "nothing").mkdir()
+    open_artifact(published, kind="bundle")
+    (published.parent / "elsewhere").mkdir()
+    (published / "link").symlink_to(published.parent / "elsewhere")
+    with pytest.raises(UnlistedFilesError, match="holds link, which"):
         open_artifact(published, kind="bundle")
 
 

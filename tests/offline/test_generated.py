@@ -144,3 +144,11 @@ def test_what_was_not_read_is_told(generated, ask, message):
 def test_requests_with_filters_are_no_searches_of_a_log():
     with pytest.raises(ValueError, match="has filters, and an evaluation tells requests apart"):
         DistinctRequests([Request("saw", filters={"color": "red"})])
+
+
+def test_an_evaluation_keeps_the_generator_that_serves_and_no_other(shop_run):
+    opened = open_bundle(shop_run.bundle)
+    plan = measure.Plan(EvaluateConfig(searches=20, latency_searches=0), FusionConfig())
+    shop = load_shop(shop_run.open_stage("data"))
+    measure.evaluate(opened, shop, split="validation", plan=plan, health={}, log=SilentLog())
+    assert set(opened._models._generators) == {opened.trained[-1]}

@@ -3,8 +3,9 @@ import pytest
 
 from genrecall.bundle import open_bundle
 from genrecall.channels.base import Request
+from genrecall.foundation.artifact import writing
 from genrecall.foundation.errors import ArtifactError
-from genrecall.pipeline.outputs import Outputs
+from genrecall.pipeline.outputs import Outputs, find_artifact
 from genrecall.pipeline.stages import open_made
 
 
@@ -16,6 +17,15 @@ def test_stages_are_opened_as_the_bundle_of_them(shop_run):
         (mine,), (theirs,) = (getattr(parts, name)().rank(asked, 20) for parts in (stages, bundle))
         np.testing.assert_array_equal(mine.rows, theirs.rows)
         np.testing.assert_array_equal(mine.scores, theirs.scores)
+
+
+def test_what_somebody_put_into_a_published_folder_is_told_and_not_replaced(tmp_path):
+    with writing(tmp_path / "embed", kind="embed") as folder:
+        (folder / "a").touch()
+    (tmp_path / "embed" / "notes.txt").write_text("mine", "utf-8")
+    with pytest.raises(ArtifactError, match=r"embed holds notes.txt, which its .* Move it out of"):
+        find_artifact(tmp_path / "embed", kind="embed")
+    assert (tmp_path / "embed" / "notes.txt").read_text("utf-8") == "mine"
 
 
 def test_a_stage_that_has_not_run_is_named(tmp_path):

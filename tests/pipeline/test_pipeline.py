@@ -165,9 +165,32 @@ def test_a_setting_that_changes_no_figure_reaches_the_bundle(shop):
     assert meta["config"]["channels"]["generative"]["max_beam"] == 999
 
 
-def test_same_seed_gives_the_same_bundle(shop, tmp_path):
-    run(load_config(shop / "shop.yaml"), Outputs(tmp_path / "second"), log=KeptLog())
-    assert contents(tmp_path / "second/bundle") == contents(shop / "run/bundle")
+def test_equal_runs_are_equal_byte_by_byte_but_for_what_the_machine_took(shop, tmp_path):
+    shop_file = write_shop(shop, settings={"evaluate": {"searches": 20, "latency_searches": 5}})
+    runs = [tmp_path / "first", tmp_path / "second"]
+    results = [run(load_config(shop_file), Outputs(out), log=KeptLog()) for out in runs]
+    first, second = (contents(out) for out in runs)
+    differ = {name for name in first if first[name] != second.get(name)}
+    assert first.keys() == second.keys()
+    assert differ == {"machine.json", "report.html"}
+    for out, result in zip(runs, results, strict=True):
+        kept = json.loads((out / "machine.json").read_text("utf-8"))
+        assert result.metrics["latency_ms"] == kept["latency_ms"]
+        assert kept["latency_ms"]["p50"]["n"] == 5
+        assert "latency_ms" not in json.loads((out / "metrics.json").read_text("utf-8"))
+        assert f"{kept['latency_ms']['p50']['value']:.1f}\xa0ms" in (
+            (out / "report.html").read_text("utf-8")
+        )
+
+
+def test_what_the_machine_took_is_told_only_with_the_figures_of_that_run(shop):
+    settings = {"evaluate": {"searches": 20, "latency_searches": 5}}
+    assert "latency_ms" in again(shop, settings=settings).metrics
+    machine = Outputs(shop / "run").machine
+    machine.write_text('{"inputs": "of another run", "latency_ms": {}}', "utf-8")
+    assert "latency_ms" not in again(shop, settings=settings).metrics
+    machine.unlink()
+    assert "latency_ms" not in again(shop, settings=settings).metrics
 
 
 def test_from_runs_stages_that_are_up_to_date(shop):

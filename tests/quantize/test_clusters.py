@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genrecall.foundation.groups import group_means
 from genrecall.quantize.config import ClusterConfig, QuantizeConfig
-from genrecall.quantize.quantizer import group_means
 from genrecall.quantize.training.sizes import (
     codebook_sizes,
     control_sizes,
     merge_small,
     refine,
+    scopes,
     split_large,
 )
 
@@ -120,6 +121,19 @@ def test_very_large_categories_are_worked_on_prefix_by_prefix(monkeypatch):
         assert (new != codes).any()
         large = np.bincount(codes[:, 0])[codes[:, 0]] > 10
         assert (new[large, :2] == codes[large, :2]).all()
+
+
+def test_a_collapsed_prefix_is_worked_on_sid_by_neighbouring_sid(monkeypatch):
+    monkeypatch.setattr("genrecall.quantize.training.sizes._MAX_SCOPE", 10)
+    monkeypatch.setattr("genrecall.quantize.training.sizes._MAX_DISTANCES", 60)
+    codes = np.zeros((100, 3), dtype=np.int32)
+    codes[:, 2] = np.sort(np.random.default_rng(0).integers(0, 20, 100))
+    found = list(scopes(codes))
+    assert np.concatenate(found).tolist() == list(range(100))
+    sids = [len(np.unique(codes[rows, 2])) for rows in found]
+    assert sum(sids) == len(np.unique(codes[:, 2]))  # none is divided
+    assert max(n * len(rows) for n, rows in zip(sids, found, strict=True)) <= 60
+    assert len(found) < 20
 
 
 def test_control_freezes_a_space_that_fits_and_repeats():

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from genrecall.foundation.sid import SidSpace, SidTable
+from genrecall.quantize.config import QuantizeConfig, TrainingConfig
+from genrecall.quantize.health import warnings as warnings_module
+from genrecall.quantize.health.advice import REMEDIES, advise
 from genrecall.quantize.health.figures import Wanted, measure_health
 from genrecall.quantize.health.warnings import find_warnings
 
@@ -18,7 +24,7 @@ def grid(k1=SPACE[0], k2=SPACE[1], k3=SPACE[2], *, each=4):
     return np.repeat(codes.reshape(-1, 3), each, axis=0).astype(np.int32)
 
 
-def warnings(codes, *, sizes=SPACE, categories=None, latents=None, reserve=1, t_max=5):
+def warnings(codes, *, sizes=SPACE, categories=None, latents=None, reserve=1, t_max=5, **settings):
     space = tuple(np.maximum(sizes, codes.max(0) + 1).tolist())
     table = SidTable(SidSpace(space), codes)
     if latents is None:  # every SID in a place of its own
@@ -29,7 +35,7 @@ def warnings(codes, *, sizes=SPACE, categories=None, latents=None, reserve=1, t_
         latents=latents.astype(np.float32),
         wanted=Wanted(sizes, reserve=reserve, items_per_sid=4, t_max=t_max),
     )
-    return find_warnings(found)
+    return find_warnings(found, QuantizeConfig(**settings))
 
 
 def one(codes, **given):
@@ -76,8 +82,9 @@ def test_collapse():
 def test_oversized_sids():
     codes = np.concatenate([grid(), grid(1, 1, 2, each=3)])
     assert one(codes) == (
-        "2 SIDs hold more than t_max=5 items, the largest 7: one beam on it fills the answer. "
-        "quantize.clusters.g_max binds: raise it, or raise quantize.k2 and quantize.k3."
+        "2 SIDs hold more than t_max=5 items, the largest 7: one beam on it fills the answer, "
+        "and quantize.clusters.g_max binds. Raise quantize.clusters.g_max or raise quantize.k2 and "
+        "quantize.k3."
     )
 
 
@@ -98,8 +105,8 @@ def test_mixed_sids():
     text = one(codes, categories=np.arange(len(codes)) % 2)
     assert text == (
         "category purity is 0.50: 128 of 128 SIDs mix categories, so a beam brings items of "
-        "categories that were not asked for. Turn on quantize.use_category, raise "
-        "quantize.category_penalty, or lower quantize.items_per_sid."
+        "categories that were not asked for. Raise quantize.category_penalty or lower "
+        "quantize.items_per_sid."
     )
 
 
@@ -117,7 +124,7 @@ def test_dead_codes(level):
 
 
 def test_dead_codes_of_level_1_without_categories():
-    text = one(grid(), sizes=(16, 4, 4), reserve=16, categories=grid()[:, 0])
+    text = one(grid(), sizes=(16, 4, 4), reserve=16, categories=grid()[:, 0], use_category=False)
     assert text.startswith("level 1 uses 8 of its 16 codes: the others have died in training")
     assert text.endswith("or raise quantize.min_items.")
 
@@ -147,7 +154,7 @@ def test_categories_that_lost_their_items():
     categories = np.where(np.arange(len(codes)) % 9 == 0, codes[:, 0] + 8, codes[:, 0])
     text = one(codes, sizes=(16, 4, 4), reserve=1, categories=categories)
     assert text.startswith("level 1 uses 8 of its 16 codes: categories have lost their items to")
-    assert text.endswith("to force categories; lower quantize.training.commitment_weight.")
+    assert text.endswith("which forces categories, or lower quantize.training.commitment_weight.")
 
 
 def test_more_reserve_codes_than_needed():
@@ -174,3 +181,62 @@ def test_a_category_that_holds_most_items():
 def test_few_categories_for_many_items():
     codes = grid(2, 128, 64, each=4)
     assert one(codes, sizes=(2, 128, 64)).startswith("2 categories for 65,536 items: level 1")
+
+
+def test_what_is_so_already_is_not_advised():
+    mixed, unknown = np.arange(512) % 2, np.full(512, -1)
+    forced = one(grid(), categories=mixed, category_penalty=None)
+    assert forced.endswith("were not asked for. Lower quantize.items_per_sid.")
+    off = one(grid(), categories=mixed, use_category=False)
+    assert off.endswith(". Turn on quantize.use_category or lower quantize.items_per_sid.")
+    fewest = one(grid(), categories=unknown, min_items=1)
+    assert fewest.endswith("what categories give. Map the category column in data.items.")
+    assert warnings(grid(), categories=unknown, use_category=False) == []
+    dead = one(grid(), sizes=(8, 8, 4), training=TrainingConfig(epochs=0))
+    assert dead.endswith("share what is left. Lower quantize.k2.")
+    kept = one(grid(), sizes=(8, 8, 4), warm_start="before")
+    assert kept.endswith(
+        "what is left. Lower quantize.training.learning_rate or make the SIDs anew, without "
+        "quantize.warm_start."
+    )
+
+
+@pytest.mark.parametrize(
+    ("remedy", "settings", "possible"),
+    [
+        ("turn on quantize.use_category", {}, False),
+        ("turn on quantize.use_category", {"use_category": False}, True),
+        ("raise quantize.category_penalty", {"use_category": False}, False),
+        ("raise quantize.category_penalty", {"category_penalty": None}, False),
+        ("raise quantize.depth", {}, False),
+        ("raise quantize.depth", {"depth": 2}, True),
+        ("raise quantize.depth", {"depth": 2, "warm_start": "before"}, False),
+        ("lower quantize.reserve", {"reserve": 1}, False),
+        ("lower quantize.reserve", {"reserve": 2}, True),
+        ("lower quantize.items_per_sid", {"items_per_sid": 1}, False),
+        ("lower quantize.k2", {"warm_start": "before"}, False),
+        ("set quantize.training.epochs to 0", {"training": {"epochs": 0}}, False),
+        ("set quantize.training.epochs to 0", {"warm_start": "before"}, False),
+        ("set quantize.warm.epochs to 0", {"warm_start": "before"}, True),
+        ("set quantize.warm.epochs to 0", {"warm_start": "before", "warm": {"epochs": 0}}, False),
+        (
+            "lower quantize.training.commitment_weight",
+            {"training": {"commitment_weight": 0}},
+            False,
+        ),
+    ],
+)
+def test_a_remedy_is_advised_where_it_can_be_taken(remedy, settings, possible):
+    expected = f" {remedy[0].upper()}{remedy[1:]}." if possible else ""
+    assert advise(QuantizeConfig(**settings), remedy) == expected
+
+
+def test_every_remedy_names_a_setting_that_there_is_and_is_used():
+    source = Path(warnings_module.__file__).read_text("utf-8")
+    for remedy in REMEDIES:
+        for setting in re.findall(r"quantize\.([\w.]+\w)", remedy):
+            section = QuantizeConfig
+            for name in setting.split("."):
+                field = section.model_fields[name]
+                section = field.annotation
+        assert remedy in source or remedy.startswith("lower quantize.k")

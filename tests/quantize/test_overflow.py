@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,6 +68,16 @@ def test_the_nearest_stay_and_the_others_find_no_nearer_room(given_catalog, t_ma
 def test_a_catalog_without_large_sids_stays_as_it_is():
     codes, residuals, codebook = catalog(0, 100, 5)
     assert (overflow(codes, residuals, codebook, t_max=100, g_max=1) == codes).all()
+
+
+@given(catalogs, st.integers(1, 20), st.integers(1, 40))
+def test_prefixes_worked_on_one_after_another_are_filled_as_all_at_once(data, t_max, most):
+    codes, residuals, codebook = catalog(*data)
+    whole = overflow(codes, residuals, codebook, t_max=t_max, g_max=50)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genrecall.quantize.training.overflow._MOST_ITEMS", most)
+        parts = overflow(codes, residuals, codebook, t_max=t_max, g_max=50)
+    assert (parts == whole).all()
 
 
 def test_by_hand_the_farthest_moves_on_and_then_groups_are_appended():

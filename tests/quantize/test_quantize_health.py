@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from genrecall.foundation.sid import SidSpace, SidTable
+from genrecall.quantize.config import QuantizeConfig
 from genrecall.quantize.health.figures import Wanted, distances, measure_health
 from genrecall.quantize.health.warnings import find_warnings
 
@@ -123,4 +124,4 @@ def test_one_sid_has_no_entropy():
     wanted = Wanted((1, 1, 1), reserve=1, items_per_sid=2, t_max=3)
     found = health(np.zeros(3, np.int32), np.eye(3, dtype=np.float32), wanted, table)
     assert (found.entropy, found.perplexity) == (0, 1)
-    assert find_warnings(found) == []
+    assert find_warnings(found, QuantizeConfig()) == []

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from genrecall.foundation import blocks
 from genrecall.foundation.errors import ArtifactError, DataError
 from genrecall.foundation.sid import SidSpace, SidTable
-from genrecall.quantize.quantizer import SETTINGS, WEIGHTS, Quantizer, group_means, sid_centroids
+from genrecall.quantize import quantizer as quantizer_module
+from genrecall.quantize.quantizer import SETTINGS, WEIGHTS, Quantizer, sid_centroids
+from genrecall.quantize.training.train import RqVae
 
 torch.set_num_threads(1)
 D = 8
@@ -66,7 +69,7 @@ def test_a_known_category_is_forced_and_the_residual_follows_it():
     assert (codes[:, 1] == np.square(residual[:, None] - two).sum(-1).argmin(1)).all()
 
 
-def soft(penalty: float) -> Quantizer:
+def soft(penalty: float | None) -> Quantizer:
     quantizer = make()
     quantizer.category_penalty = penalty
     for codebook in quantizer.codebooks:  # into the unit ball
@@ -104,6 +107,63 @@ def test_late_items_pay_the_penalty_for_sids_of_another_category():
     assert 0 < (found[:, 0] == categories)[(categories >= 0) & (categories < 3)].mean() < 1
 
 
+@pytest.mark.parametrize("penalty", [None, 0.3])
+def test_blocks_of_rows_are_chosen_like_all_at_once(penalty, monkeypatch):
+    quantizer, latents = soft(penalty), torch.from_numpy(unit(8, 300))
+    categories = torch.arange(300) % 5 - 1
+    whole = quantizer.quantize(latents, categories).codes
+    widest = largest_distances(monkeypatch)
+    monkeypatch.setattr(blocks, "_NUMBERS", 40)
+    assert torch.equal(quantizer.quantize(latents, categories).codes, whole)
+    assert max(widest) == 40
+
+
+def test_no_step_over_all_items_holds_a_distance_for_each_item_and_code(monkeypatch):
+    latents, categories = torch.from_numpy(unit(9, 300)), torch.arange(300) % 5 - 1
+    model = rq_vae()
+    model.start(latents, categories, seed=0)
+    model.count(latents, categories)
+    widest = largest_distances(monkeypatch)
+    monkeypatch.setattr(blocks, "_NUMBERS", 40)
+    again = rq_vae()
+    again.start(latents, categories, seed=0)
+    again.count(latents, categories)
+    assert max(widest) == 40
+    state = again.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
+
+
+def test_late_items_meet_many_sids_in_blocks(monkeypatch):
+    quantizer, vectors = soft(0.3), unit(4, 40)
+    codes = np.random.default_rng(0).integers(0, (3, 2, 4), size=(40, 3)).astype(np.int32)
+    table = table_of(codes)
+    centroids, late = sid_centroids(quantizer.encode(vectors), table), unit(5, 25)
+    found = quantizer.assign_populated(late, unknown(25), table=table, centroids=centroids)
+    widest = largest_distances(monkeypatch)
+    monkeypatch.setattr(blocks, "_NUMBERS", 2 * len(centroids))
+    again = quantizer.assign_populated(late, unknown(25), table=table, centroids=centroids)
+    assert (again == found).all()
+    assert max(widest) == 2 * len(centroids)
+
+
+def rq_vae() -> RqVae:
+    torch.manual_seed(3)
+    quantizer = Quantizer(dim=D, hidden=16, latent=D, sizes=(6, 4, 4), category_penalty=0.1)
+    return RqVae(quantizer, n_categories=4, ema_decay=0.99, restart_share=0.0)
+
+
+def largest_distances(monkeypatch) -> list[int]:
+    """How many distances are computed at once, each time."""
+    counted, distances = [], quantizer_module._distances
+
+    def count(points, centers):
+        counted.append(len(points) * len(centers))
+        return distances(points, centers)
+
+    monkeypatch.setattr(quantizer_module, "_distances", count)
+    return counted
+
+
 def test_a_batch_answers_like_single_items():
     quantizer, vectors = make(), unit(3, 30)
     categories = np.arange(30, dtype=np.int32) % 5 - 1
@@ -129,11 +189,6 @@ def test_late_items_take_the_nearest_populated_sid_of_their_category():
         if category in (0, 1, 2):
             distance[table.sids[:, 0] != category] = np.inf
         assert (table.sids[distance.argmin()] == sid).all()
-
-
-def test_group_means_by_hand():
-    points = np.array([[1.0], [3.0], [5.0]], dtype=np.float32)
-    assert group_means(points, np.array([2, 0, 2]), 4).ravel().tolist() == [3, 0, 3, 0]
 
 
 @pytest.mark.parametrize("penalty", [None, 0.5])

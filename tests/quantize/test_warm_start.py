@@ -10,11 +10,12 @@ import torch
 
 from genrecall.data.pairs import LoggedPairs
 from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.groups import group_means
 from genrecall.foundation.progress import SilentLog
 from genrecall.foundation.work import Work
 from genrecall.quantize.config import ClusterConfig, QuantizeConfig, TrainingConfig, WarmConfig
 from genrecall.quantize.load import FrozenSids, Previous, load_sids
-from genrecall.quantize.quantizer import Quantizer, group_means
+from genrecall.quantize.quantizer import Quantizer
 from genrecall.quantize.stability import sid_stability
 from genrecall.quantize.stage import QuantizeInputs, run
 

@@ -17,6 +17,7 @@ from genrecall.supervised.prompt_sets import (
     pseudo_prompts,
     title_prompts,
 )
+from genrecall.text.subwords import SubwordTokenizer
 
 DRAWS = 20_000
 
@@ -98,7 +99,7 @@ def make_pseudo(parts, titles, seed=0, **settings):
     return pseudo_prompts(
         parts.encoder,
         titles,
-        words=parts.encoder.tokenizer.known_words(parts.items.catalog.titles),
+        texts=parts.items.catalog.titles,
         item_vectors=parts.items.vectors,
         config=config,
         rng=np.random.default_rng(seed),
@@ -188,3 +189,18 @@ def test_the_words_of_pseudo_queries_are_known(parts, titles):
     """So their texts are cut into the features of the title's words."""
     prompts = make_pseudo(parts, titles)
     assert all(parts.encoder.tokenizer.known_words([t]) == t.split() for t in prompts.texts)
+
+
+def test_only_the_titles_that_pseudo_queries_are_made_of_are_spelled(parts, titles, monkeypatch):
+    spelled, known_words = [], SubwordTokenizer.known_words
+
+    def spell(tokenizer, texts):
+        spelled.extend(texts)
+        return known_words(tokenizer, texts)
+
+    monkeypatch.setattr(SubwordTokenizer, "known_words", spell)
+    prompts = make_pseudo(parts, titles, pseudo_queries=5)
+    every = parts.items.catalog.titles
+    assert spelled == [every[row] for row in sorted(prompts.made_of.tolist())]
+    for text, row in zip(prompts.texts, prompts.made_of.tolist(), strict=True):
+        assert set(text.split()) <= set(known_words(parts.encoder.tokenizer, [every[row]]))

@@ -57,6 +57,16 @@ def test_bags_hold_the_subwords_and_pairs_of_their_own_text(pair_buckets, texts)
         assert bag(bags, i) == slow_bag(tokenizer, text)
 
 
+@given(texts=texts)
+def test_bags_of_many_texts_are_cut_block_by_block(texts):
+    whole = TOKENIZER.bags(texts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genrecall.foundation.blocks._ROWS", 2)
+        blocks = TOKENIZER.bags(texts)
+    assert blocks.ids.tolist() == whole.ids.tolist()
+    assert blocks.offsets.tolist() == whole.offsets.tolist()
+
+
 @given(texts)
 def test_a_batch_of_texts_is_cut_like_each_alone(texts):
     bags = TOKENIZER.bags(texts)

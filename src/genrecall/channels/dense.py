@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from genrecall.channels.base import Ranking, Request, check_requests
 from genrecall.channels.recall import RecallChannel
 from genrecall.channels.topk import kth_largest, top_k
+from genrecall.foundation.blocks import blocks
 from genrecall.index.live import LiveItems
 
 Vectors = NDArray[np.float32]
@@ -79,5 +80,7 @@ class DenseChannel(RecallChannel):
             least = kth_largest(rough[rows], k) - _MARGIN
             rows = rows[rough[rows] >= least]
         # Each row is summed on its own in double precision, whoever stands beside it.
-        exact = (self._vectors[rows].astype(np.float64) * query).sum(axis=1)
-        return top_k(rows, exact.astype(np.float32), k)
+        exact = np.empty(len(rows), dtype=np.float32)
+        for part in blocks(len(rows), len(query)):
+            exact[part] = (self._vectors[rows[part]].astype(np.float64) * query).sum(axis=1)
+        return top_k(rows, exact, k)

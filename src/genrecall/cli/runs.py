@@ -121,7 +121,7 @@ def _report_run(result: RunResult, json_file: Path | None) -> None:
     else:
         print_metrics(result.metrics, console=terminal())
         print()
-        for path in (outputs.bundle, outputs.metrics, outputs.report):
+        for path in (outputs.bundle, outputs.metrics, outputs.machine, outputs.report):
             wrote(path)
         if outputs.rejects.is_dir():
             wrote(outputs.rejects)

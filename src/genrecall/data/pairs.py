@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from genrecall.data.tables import Searches
-from genrecall.foundation.ragged import ragged_owners
+from genrecall.foundation.ragged import (
+    ragged_offsets,
+    ragged_owners,
+    ragged_ranges,
+    run_starts,
+)
 
 _ROWS: Final = 1 << 32
-"""More than any catalog has rows; one number for a pair is grouped twice as fast as two."""
+"""More than any catalog has rows: query and item as one number."""
+
+_AT_ONCE: Final = 1 << 18
+"""Relevant items sorted together: bounds the memory beside what comes out."""
 
 
 class LoggedPairs(NamedTuple):
@@ -35,23 +45,68 @@ def logged_pairs(searches: Searches) -> tuple[list[str], LoggedPairs]:
     A pair weighs its summed gain over the square root of the query's searches, so that a few head
     queries do not crowd out the tail.
     """
-    asked = searches.frame.select("query", "positives", "gains")
-    distinct = asked.select(pl.col("query").unique(maintain_order=True)).with_row_index("number")
-    asked = asked.join(distinct, on="query", maintain_order="left").drop("query")
-    pair = pl.col("number").cast(pl.Int64) * _ROWS + pl.col("positives")
-    pairs = (
-        asked.filter(pl.col("positives").list.len() > 0)
-        .explode("positives", "gains")
-        .group_by(pair.alias("pair"), maintain_order=True)
-        .agg("gains")
-    )
-    gains = pairs["gains"].explode().cast(pl.Float64).to_numpy()
-    # One gain after another, in the order of the searches: how Polars sums a group is its own.
-    total = np.bincount(ragged_owners(pairs["gains"].list.len().to_numpy()), weights=gains)
-    query, item = np.divmod(pairs["pair"].to_numpy(), _ROWS)
-    searches_of_query = np.bincount(asked["number"].to_numpy(), minlength=distinct.height)
-    return distinct["query"].to_list(), LoggedPairs(
-        query=query,
-        item=item,
-        weight=total / np.sqrt(searches_of_query[query]),
-    )
+    frame = searches.frame.select("query", "positives", "gains")
+    queries = frame["query"].unique(maintain_order=True)
+    number = _numbers(frame["query"], queries)
+    counts = frame["positives"].list.len().cast(pl.Int64).to_numpy()
+    rows, gains = (_entries(frame[column]) for column in ("positives", "gains"))
+    first, total = _summed(number, counts, rows, gains)
+    query = np.repeat(number, counts)[first]
+    weight = total[first]
+    weight /= np.sqrt(np.bincount(number, minlength=len(queries)))[query]
+    return queries.to_list(), LoggedPairs(query, rows[first].astype(np.int64), weight)
+
+
+def _numbers(queries: pl.Series, distinct: pl.Series) -> NDArray[np.int64]:
+    """Place of each query among the distinct ones, int64 `[M]`."""
+    named = pl.DataFrame({"query": distinct}).with_row_index("number")
+    joined = queries.to_frame().join(named, on="query", maintain_order="left")
+    return joined["number"].cast(pl.Int64).to_numpy()
+
+
+def _entries(lists: pl.Series) -> NDArray[Any]:
+    """All entries, one list behind the other; an empty list has none, and no null either."""
+    return lists.filter(lists.list.len() > 0).explode().to_numpy()
+
+
+def _summed(
+    number: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    rows: NDArray[np.int32],
+    gains: NDArray[np.float32],
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Sum the gains of each pair, and leave the sum where the pair first occurs.
+
+    Args:
+        number: of each search's query, `[M]`.
+        counts: how many relevant items each search has, `[M]`.
+        rows: of all searches, one behind the other, `[total]`.
+        gains: of these, `[total]`.
+
+    Returns:
+        Which entries are the first of their pair, and the sums, both `[total]`.
+    """
+    first, total = np.zeros(len(rows), dtype=np.bool_), np.zeros(len(rows))
+    offsets = ragged_offsets(counts)[:-1]
+    by_query = np.argsort(number, kind="stable")
+    for part in _whole_queries(number[by_query], counts[by_query]):
+        searches = by_query[part]
+        at = ragged_ranges(offsets[searches], counts[searches])
+        pair = np.repeat(number[searches], counts[searches]) * _ROWS + rows[at]
+        order = np.argsort(pair, kind="stable")
+        starts = run_starts(pair[order])
+        # One gain after another, in the order of the searches: a sum in another order might round
+        # otherwise.
+        owner = ragged_owners(np.diff(starts, append=len(order)))
+        begins = at[order[starts]]
+        first[begins] = True
+        total[begins] = np.bincount(owner, weights=gains[at[order]])
+    return first, total
+
+
+def _whole_queries(number: NDArray[np.int64], counts: NDArray[np.int64]) -> Iterator[slice]:
+    """Cut searches that stand query by query into parts of whole queries."""
+    starts = run_starts(number)
+    entries = ragged_offsets(counts)[starts]
+    cuts = starts[run_starts(entries // _AT_ONCE)]
+    return (slice(*part) for part in pairwise([*cuts.tolist(), len(number)]))

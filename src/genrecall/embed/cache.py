@@ -36,11 +36,13 @@ class VectorCache:
         if len(missing):
             fresh = encoder.encode_items([texts[first[i]] for i in missing])
             known_keys = np.concatenate([known_keys, distinct[missing]])
-            known_vectors = np.concatenate([known_vectors, fresh])
-            order = np.argsort(known_keys)
-            known_keys, known_vectors = known_keys[order], known_vectors[order]
+            # Vectors may be gigabytes: no copy of them is made where there were none before.
+            known_vectors = np.concatenate([known_vectors, fresh]) if len(known_vectors) else fresh
+            del fresh
             self._write(known_keys, known_vectors)
-        vectors: NDArray[np.float32] = known_vectors[np.searchsorted(known_keys, distinct)[back]]
+        order = np.argsort(known_keys)
+        place = order[np.searchsorted(known_keys, distinct, sorter=order)]
+        vectors: NDArray[np.float32] = known_vectors[place[back]]
         return vectors
 
     def _read(self, dim: int) -> tuple[NDArray[np.void], NDArray[np.float32]]:

@@ -26,6 +26,7 @@ from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.files import write_json
 from genrecall.foundation.progress import RunLog
 from genrecall.foundation.ragged import Bags
+from genrecall.foundation.steady import LayerNorm
 from genrecall.text.subwords import SUBWORDS, SubwordTokenizer
 
 _SETTINGS: Final = "encoder.json"
@@ -74,7 +75,7 @@ class TwoTower(nn.Module):
         super().__init__()
         self.embedding = nn.EmbeddingBag(n_features, width, mode="mean", sparse=True)
         nn.init.normal_(self.embedding.weight, std=width**-0.5)
-        self.norm = nn.LayerNorm(width)
+        self.norm = LayerNorm(width)
         self.block = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
         self.project = nn.Linear(width, dim, bias=False)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,9 @@ JOIN: Final = "+"
 
 STAGES: Final = ("item_to_sid", "query_to_sid", "user_query_to_sid", "align")
 """Training stages of the generator, in their order."""
+
+OF_MACHINE: Final = ("latency_ms",)
+"""Keys of what is measured on a machine; they stand apart, since that is never the same again."""
 
 Metrics = dict[str, Any]
 """What `metrics.json` holds."""
@@ -123,7 +126,7 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
       know nothing of the shopper
     - `paired_hit@beam`: `with - without` → number of beams → difference of the hit rates, for the
       last stage and each other one, control or baseline
-    - `latency_ms`: `p50`, `p99` and, no figure, `k`
+    - `latency_ms`: `p50`, `p99` and, no figure, `k`; one of `OF_MACHINE`
 
     Where the generator was aligned, `alignment_metrics` adds:
 
@@ -174,6 +177,28 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
     if inputs.latencies_ms is not None:
         metrics["latency_ms"] = _latency(inputs.latencies_ms, inputs.latency_k, seed=inputs.seed)
     return metrics
+
+
+class Figures(NamedTuple):
+    """The figures of an evaluation, by what they depend on.
+
+    Attributes:
+        of_inputs: the same whenever the same is measured.
+        of_machine: measured on a machine at some time, and never quite the same again.
+    """
+
+    of_inputs: Metrics
+    of_machine: Metrics
+
+
+def tell_apart(metrics: Metrics) -> Figures:
+    """Figures that are repeatable, and those that are not.
+
+    >>> tell_apart({"searches": 3, "latency_ms": {"k": 100}})
+    Figures(of_inputs={'searches': 3}, of_machine={'latency_ms': {'k': 100}})
+    """
+    kept = {name: figures for name, figures in metrics.items() if name not in OF_MACHINE}
+    return Figures(kept, {name: metrics[name] for name in OF_MACHINE if name in metrics})
 
 
 def stage_order(names: Iterable[str]) -> list[str]:

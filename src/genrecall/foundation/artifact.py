@@ -3,7 +3,8 @@
 A bundle and every stage output are such folders: files plus a `manifest.json` that names each file
 with its size and SHA-256, and carries a hash of itself. A folder whose bytes do not match is
 refused by the name of the file, since safetensors, npy and FAISS files load without complaint after
-a byte has flipped.
+a byte has flipped. So is one with files that the manifest does not name: libraries that are given a
+folder read what they find there, transformers an adapter.
 """
 
 from __future__ import annotations
@@ -31,8 +32,15 @@ _FLOORS: Final = 3  # folders above a wrong one in which the right one is looked
 BUNDLE: Final = "bundle"
 """Kind of the folder that is served."""
 
+_FEW: Final = 3
+"""Files that an error names."""
+
 Json = Any
 """A value that `json` can write: the manifest's `meta` is free-form."""
+
+
+class UnlistedFilesError(ArtifactError):
+    """A folder holds files that its manifest does not list: somebody's, and not to be replaced."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,7 @@ def open_artifact(path: Path, *, kind: str) -> Artifact:
 
     Raises:
         ArtifactError: the folder or a file is missing, has other bytes, kind or schema.
+        UnlistedFilesError: the folder holds other files.
     """
     manifest_path = path / MANIFEST
     if not manifest_path.is_file():
@@ -159,6 +168,7 @@ def open_artifact(path: Path, *, kind: str) -> Artifact:
         )
     for name in files:
         _check_file(path, name, sha256=files[name], size=sizes[name])
+    _check_unlisted(path, files)
     return Artifact(path=path, kind=kind, inputs=inputs, meta=meta, files=files)
 
 
@@ -191,6 +201,19 @@ def file_hash(path: Path) -> str:
 def _own_hash(manifest: Mapping[str, Json]) -> str:
     """Hash of a manifest as it reads back, where all keys are texts."""
     return content_hash(json.loads(json.dumps(manifest)))
+
+
+def _check_unlisted(folder: Path, files: Mapping[str, str]) -> None:
+    # Links are never written, and a linked folder may hold anything.
+    found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    names = {path.relative_to(folder).as_posix() for path in found}
+    if unlisted := sorted(names - files.keys() - {MANIFEST}):
+        more = f" and {len(unlisted) - _FEW:,} more" if len(unlisted) > _FEW else ""
+        raise UnlistedFilesError(
+            f"{folder} holds {', '.join(unlisted[:_FEW])}{more}, which its {MANIFEST} does not "
+            "list; what GenRecall has written is nobody else's to add to. Move it out of the "
+            "folder, or delete it."
+        )
 
 
 def _check_file(folder: Path, name: str, *, sha256: str, size: int) -> None:

@@ -20,6 +20,8 @@ class Work:
         checkpoints: folder of all checkpoints; None to keep none.
         checkpoint_every: seconds between two of them.
         cache: folder of vectors that were made before; None to keep none.
+        machine: file of what was measured on this machine and no artifact may hold, since it is
+            never the same again; None to keep none.
     """
 
     out: Path
@@ -29,6 +31,7 @@ class Work:
     checkpoints: Path | None = None
     checkpoint_every: float = 60.0
     cache: Path | None = None
+    machine: Path | None = None
 
     @property
     def resumes_from(self) -> Path | None:

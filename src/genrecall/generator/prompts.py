@@ -8,13 +8,16 @@
 
 In the last one every part but the query is left out where it is not known. The `compact` family
 reads the same parts without the words around them.
+
+SIDs stand in a prompt as tokens, and only those of a history do: a query, a title or a profile in
+which somebody typed `<c1_3>` is text, letter by letter.
 """  # noqa: E501
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from genrecall.data.shoppers import Pair as Pair
 
@@ -38,9 +41,26 @@ class Prompt:
     history: tuple[int, ...] = ()
 
 
+class WrittenPrompt(NamedTuple):
+    """A prompt as text, and the SIDs in it apart, so that no text is taken for one.
+
+    Attributes:
+        text: all of it, or what stands behind the SIDs.
+        before: what stands before them.
+        sids: of a history, as strings.
+    """
+
+    text: str
+    before: str = ""
+    sids: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.before}{' '.join(self.sids)}{self.text}"
+
+
 def write_prompt(
     prompt: Prompt, *, kind: str = QUERY, sids: Callable[[Sequence[int]], Sequence[str]]
-) -> str:
+) -> WrittenPrompt:
     """Write a prompt as text.
 
     Args:
@@ -48,7 +68,9 @@ def write_prompt(
         kind: `ITEM` for a title, `QUERY` for a query.
         sids: the SIDs of catalog rows, as strings.
     """
-    parts = [f"{field}: {value}" for field, value in prompt.profile]
-    if prompt.history:
-        parts.append(f"clicked: {' '.join(sids(prompt.history))}")
-    return "; ".join([*parts, f"{kind}: {prompt.text}"])
+    profile = [f"{field}: {value}" for field, value in prompt.profile]
+    text = f"{kind}: {prompt.text}"
+    if not prompt.history:
+        return WrittenPrompt("; ".join([*profile, text]))
+    before = "; ".join([*profile, "clicked: "])
+    return WrittenPrompt(f"; {text}", before, tuple(sids(prompt.history)))

@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genrecall.foundation.groups import group_sums
+
 
 def mean_vectors(
     sid_of_item: NDArray[np.int64], vectors: NDArray[np.float32], n_sids: int
 ) -> NDArray[np.float32]:
     """Normalized mean item vector of each SID: `[N]`, `[N, D]` to `[S, D]`."""
-    order = np.argsort(sid_of_item, kind="stable")
-    lengths = torch.from_numpy(np.bincount(sid_of_item, minlength=n_sids))
-    sums = sum_runs(torch.from_numpy(vectors[order]), lengths).numpy()  # (S, D)
+    sums = group_sums(vectors, sid_of_item, n_sids, dtype=torch.float32).numpy()  # (S, D)
     means: NDArray[np.float32] = sums / np.maximum(np.linalg.norm(sums, axis=1)[:, None], 1e-12)
     return means
 

@@ -25,6 +25,11 @@ FUSIONS: Final = (
 """Channels that are fused: without and with the generative one, and with its control."""
 
 
+LEAST_KNOWN: Final = 0.05
+"""Share of the searches whose query training knows, from which on popularity is a baseline: on
+fewer it has no answer to nearly all, and a row of zeros says nothing."""
+
+
 class Contestant(NamedTuple):
     """Somebody who answers the searches.
 
@@ -84,6 +89,12 @@ def contestants(
     ]
     if questions.reads_shoppers:
         found.append(Contestant(ANONYMOUS, generated, anonymous, without_shopper))
-    if any(request.query in popularity for request in anonymous.distinct):
+    if known_share(popularity, anonymous) >= LEAST_KNOWN:
         found.append(Contestant(POPULARITY, popularity, anonymous, popular))
     return found
+
+
+def known_share(popularity: PopularityChannel, requests: DistinctRequests) -> float:
+    """Share of the searches whose query was searched in training; 0 without any search."""
+    known = np.array([request.query in popularity for request in requests.distinct], dtype=np.bool_)
+    return float(known[requests.place].mean()) if len(requests.place) else 0.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -209,9 +209,9 @@ def _sids_of_stages(
     for stage in earlier:
         # Before the stage that reads shoppers none is read.
         asked = questions.personalised if stage == USER_QUERY_TO_SID else questions.anonymous
-        sids[stage] = (
-            bundle.generative(stage).generate(asked.distinct, config.beam).leaves[asked.place]
-        )
+        # In a view of its own: each generator sees all items by vectors of its own, which end here.
+        channel = replace(bundle).generative(stage)
+        sids[stage] = channel.generate(asked.distinct, config.beam).leaves[asked.place]
     served = generated.generate(questions.personalised.distinct, _widest(config)).leaves
     return sids | {last: served[questions.personalised.place]}
 

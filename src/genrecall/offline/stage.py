@@ -8,6 +8,7 @@ from pathlib import Path
 from genrecall.bundle import OpenBundle
 from genrecall.config import Config
 from genrecall.data.shop_data import ShopData
+from genrecall.evaluate.metrics import tell_apart
 from genrecall.foundation.artifact import Artifact, Json, open_artifact, writing
 from genrecall.foundation.files import write_json
 from genrecall.foundation.work import Work
@@ -58,9 +59,12 @@ def run(
         seed=work.seed,
     )
     log.say(f"  report: {time.monotonic() - start:.1f} s")
+    metrics, of_machine = tell_apart(offline.metrics)
     with writing(work.out, kind="evaluate", inputs=work.inputs) as folder:
-        write_json(folder / "metrics.json", offline.metrics)
+        write_json(folder / "metrics.json", metrics)
         write_json(folder / "report.json", report)
         write_json(folder / "fusion.json", offline.weights)
         write_trec(offline, data.catalog, folder / "trec")
+    if work.machine is not None:
+        write_json(work.machine, {"inputs": work.inputs, **of_machine})
     return open_artifact(work.out, kind="evaluate")

@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from genrecall.foundation.artifact import MANIFEST, Artifact, open_artifact
+from genrecall.foundation.artifact import (
+    MANIFEST,
+    Artifact,
+    UnlistedFilesError,
+    open_artifact,
+)
 from genrecall.foundation.errors import ArtifactError
 
 
@@ -31,6 +36,11 @@ class Outputs:
     def metrics(self) -> Path:
         """The figures of the validation split."""
         return self.folder / "metrics.json"
+
+    @property
+    def machine(self) -> Path:
+        """What was measured on the machine, such as latency: all else is the same in equal runs."""
+        return self.folder / "machine.json"
 
     @property
     def report(self) -> Path:
@@ -95,7 +105,7 @@ def find_artifact(path: Path, *, kind: str) -> tuple[Artifact | None, str]:
     """An artifact that is there and whole, or None and, where it is damaged, what is wrong.
 
     Raises:
-        ArtifactError: something else is at `path`, which must not be replaced.
+        ArtifactError: something else is at `path` or in it, which must not be replaced.
     """
     if not path.exists():
         return None, ""
@@ -106,5 +116,7 @@ def find_artifact(path: Path, *, kind: str) -> tuple[Artifact | None, str]:
         )
     try:
         return open_artifact(path, kind=kind), ""
+    except UnlistedFilesError:
+        raise
     except ArtifactError as error:
         return None, str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ def publish(
         artifacts: what each of them has made, by name.
 
     Returns:
-        The figures of the validation split.
+        The figures of the validation split, those of the machine among them.
     """
     evaluated = artifacts["evaluate"]
     metrics: Metrics = evaluated.read_json("metrics.json")
@@ -47,9 +48,20 @@ def publish(
         with writing(outputs.bundle, kind=BUNDLE, inputs=inputs, meta=meta) as folder:
             copy_served(artifacts, folder, stages=stages)
     write_json(outputs.metrics, metrics)
-    write_text(outputs.report, render_report(metrics, evaluated.read_json("report.json")))
+    shown = metrics | _of_machine(outputs, evaluated)
+    write_text(outputs.report, render_report(shown, evaluated.read_json("report.json")))
     _copy_rejects(artifacts["data"].path / "rejects", outputs.rejects)
-    return metrics
+    return shown
+
+
+def _of_machine(outputs: Outputs, evaluated: Artifact) -> Metrics:
+    """What was measured on the machine while the stage was made; nothing if that is not there."""
+    try:
+        told: Metrics = json.loads(outputs.machine.read_text("utf-8"))
+        inputs = told.pop("inputs")
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return {}
+    return told if inputs == evaluated.inputs else {}
 
 
 def _copy_rejects(rejects: Path, target: Path) -> None:

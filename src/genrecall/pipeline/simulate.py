@@ -19,6 +19,7 @@ from genrecall.foundation.artifact import (
     MANIFEST,
     Artifact,
     Json,
+    UnlistedFilesError,
     content_hash,
     open_artifact,
     writing,
@@ -99,8 +100,8 @@ def ensure_shop(
         What was simulated, see `shop/write.py: describe_log`.
 
     Raises:
-        ArtifactError: something else is at `folder`, which must not be replaced, or the bundle is
-            missing or damaged.
+        ArtifactError: something else is at `folder` or in it, which must not be replaced, or the
+            bundle is missing or damaged.
         ConfigError: the bundle is of another shop, or a channel is unknown.
     """
     log = log or SilentLog()
@@ -141,6 +142,8 @@ def _find_shop(folder: Path, inputs: str) -> Artifact | None:
         )
     try:
         found = open_artifact(folder, kind=_SHOP)
+    except UnlistedFilesError:
+        raise
     except ArtifactError:  # missing or damaged
         return None
     return found if found.inputs == inputs else None

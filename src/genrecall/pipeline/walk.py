@@ -63,6 +63,7 @@ class Walk:
             checkpoints=self.outputs.checkpoints,
             checkpoint_every=self._config.checkpoint_every,
             cache=self.outputs.vectors,
+            machine=self.outputs.machine,
         )
         with inputs.guarded():
             self.artifacts[stage.name] = stage.run(inputs, work)

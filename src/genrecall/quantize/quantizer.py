@@ -11,7 +11,6 @@ Shapes: `N` items, `D` width of the item vectors, `d` width of the latents, `K_l
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -22,8 +21,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from genrecall.foundation.blocks import blocks
 from genrecall.foundation.errors import ArtifactError, DataError
-from genrecall.foundation.ragged import ragged_offsets
+from genrecall.foundation.groups import group_means
 from genrecall.foundation.sid import LEVELS, Codes, SidTable
 
 WEIGHTS: Final = "quantizer.safetensors"
@@ -31,9 +31,6 @@ SETTINGS: Final = "quantizer.json"
 
 Vectors = NDArray[np.float32]
 """Item vectors `[N, D]` or latents `[N, d]`."""
-
-_BLOCK: Final = 4096
-"""Rows per step of long computations: keeps the distance matrix small."""
 
 
 class ResidualMLP(nn.Module):
@@ -143,10 +140,13 @@ class Quantizer(nn.Module):
             if len(free):
                 code[free] = nearest(latents[free], first)
             return code
-        cost = _distances(latents, first)
-        rows = known.nonzero().squeeze(-1)
-        cost[rows, categories[rows]] -= self.category_penalty  # the same up to a constant
-        return cost.argmin(-1)
+        code = torch.empty_like(categories)
+        for rows in blocks(len(latents), len(first)):
+            cost = _distances(latents[rows], first)
+            at = known[rows].nonzero().squeeze(-1)
+            cost[at, categories[rows][at]] -= self.category_penalty  # the same up to a constant
+            code[rows] = cost.argmin(-1)
+        return code
 
     def quantize(self, latents: Tensor, categories: Tensor) -> Quantized:
         """Choose the codes level by level.
@@ -192,7 +192,7 @@ class Quantizer(nn.Module):
                 "numbers can be quantized. Check the encoder's output for these items."
             )
         out = np.empty((len(vectors), self.latent), dtype=np.float32)
-        for rows in _blocks(len(vectors)):
+        for rows in blocks(len(vectors), max(self.hidden, self.dim)):
             block = torch.from_numpy(np.ascontiguousarray(vectors[rows], dtype=np.float32))
             out[rows] = self(block).numpy()
         return out
@@ -206,7 +206,7 @@ class Quantizer(nn.Module):
             category_codes: level-1 code of each item, int `[N]`; -1 takes the nearest.
         """
         codes = np.empty((len(latents), LEVELS), dtype=np.int32)
-        for rows in _blocks(len(latents)):
+        for rows in blocks(len(latents), self.latent):
             categories = torch.from_numpy(category_codes[rows].astype(np.int64))
             codes[rows] = self.quantize(torch.from_numpy(latents[rows]), categories).codes.numpy()
         return codes
@@ -244,7 +244,7 @@ class Quantizer(nn.Module):
             among = own if forced else slice(0, len(sids))
             bonus = torch.zeros(len(sids))
             bonus[own] = self.category_penalty or 0.0
-            for block in _blocks(len(rows)):
+            for block in blocks(len(rows), len(centers[among])):
                 cost = _distances(points[rows[block]], centers[among]) - bonus[among]
                 codes[rows[block]] = sids[among.start + cost.argmin(-1).numpy()]
         return codes
@@ -284,26 +284,16 @@ class Quantizer(nn.Module):
 
 def nearest(points: Tensor, centers: Tensor) -> Tensor:
     """Position of the center at the least squared distance, int64 `[N]`; the first of equals."""
-    return _distances(points, centers).argmin(-1)
+    code = torch.empty(len(points), dtype=torch.long, device=points.device)
+    for rows in blocks(len(points), len(centers)):
+        code[rows] = _distances(points[rows], centers).argmin(-1)
+    return code
 
 
 def _distances(points: Tensor, centers: Tensor) -> Tensor:
     """`‖p − c‖²` without its constant `‖p‖²`: `[n, k]`."""
     # A choice has no gradient: no graph is kept for it.
     return torch.addmm(centers.square().sum(-1), points.detach(), centers.T, alpha=-2)
-
-
-def group_means(points: Vectors, groups: NDArray[np.int64], n_groups: int) -> Vectors:
-    """Mean of the points of each group, float32 `[n_groups, d]`; zero for an empty group."""
-    order = np.argsort(groups, kind="stable")
-    counts = np.bincount(groups, minlength=n_groups)
-    starts = ragged_offsets(counts)[:-1]
-    means = np.zeros((n_groups, points.shape[1]), dtype=np.float32)
-    filled = counts > 0
-    if filled.any():
-        sums = np.add.reduceat(points[order].astype(np.float64), starts[filled])
-        means[filled] = sums / counts[filled, None]
-    return means
 
 
 def sid_centroids(latents: Vectors, table: SidTable) -> Vectors:
@@ -314,7 +304,3 @@ def sid_centroids(latents: Vectors, table: SidTable) -> Vectors:
         table: the SID of each item.
     """
     return group_means(latents, table.sid_of_item, len(table.packed))
-
-
-def _blocks(n: int) -> Iterator[slice]:
-    return (slice(start, start + _BLOCK) for start in range(0, n, _BLOCK))

@@ -112,7 +112,7 @@ def run(config: QuantizeConfig, inputs: QuantizeInputs, work: Work) -> Artifact:
         f"  {health.sids:,} SIDs in {sizes_text} codes, {health.items_per_sid.mean:.1f} items per "
         f"SID ({health.items_per_sid.weighted:.1f} weighted, at most {health.items_per_sid.max:,})"
     )
-    warnings = find_warnings(health)
+    warnings = find_warnings(health, config)
     for warning in warnings:
         log.say(f"  warning: {warning}")
     figures = {**health.as_json(), "warnings": warnings}

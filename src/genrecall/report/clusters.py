@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.data.tables import Catalog
+from genrecall.foundation.blocks import blocks
+from genrecall.foundation.groups import group_means
 from genrecall.foundation.ragged import ragged_offsets
 from genrecall.foundation.sid import SidTable
 
@@ -40,15 +42,13 @@ class Clusters:
         self.catalog, self.table = catalog, table
         sid, n = table.sid_of_item, len(table.packed)
         self._live = np.bincount(sid if live is None else sid[live], minlength=n)
-        order = np.argsort(sid, kind="stable")
-        starts = ragged_offsets(table.sizes)[:-1]
-        self.means: NDArray[np.float32] = (
-            np.add.reduceat(vectors[order], starts) / table.sizes[:, None]
-        ).astype(np.float32)
-        """Mean vector of each SID's items, `[S, D]`."""
-        likeness = np.einsum("nd,nd->n", vectors, self.means[sid])
+        self.means = group_means(vectors, sid, n)
+        """Mean vector of each SID's items, float32 `[S, D]`."""
+        likeness = np.empty(len(vectors), dtype=np.float32)
+        for rows in blocks(len(vectors), vectors.shape[1]):
+            likeness[rows] = np.einsum("nd,nd->n", vectors[rows], self.means[sid[rows]])
         self._central = np.lexsort((-likeness, sid))  # the most central of each SID first
-        self._starts = starts
+        self._starts = ragged_offsets(table.sizes)[:-1]
         self._sids = table.sids.tolist()
         self._categories = _most_frequent(catalog.categories, sid, n)
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from genrecall.data.pairs import LoggedPairs
 from genrecall.embed.encoder import Encoder
-from genrecall.foundation.ragged import Bags, ragged_offsets, take_bags
+from genrecall.foundation.ragged import Bags, ragged_offsets, ragged_owners, take_bags
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.prompts import ITEM, QUERY
 from genrecall.learning.sampling import draw_in_runs, draw_weighted, running_sums
@@ -169,7 +169,7 @@ def pseudo_prompts(
     encoder: Encoder,
     titles: Words,
     *,
-    words: Sequence[str],
+    texts: Sequence[str],
     item_vectors: NDArray[np.float32],
     config: GeneratorConfig,
     rng: np.random.Generator,
@@ -178,8 +178,8 @@ def pseudo_prompts(
 
     Args:
         encoder: for features and the dense channel.
-        titles: of the items.
-        words: of all titles, one after another.
+        titles: of the items, cut into words.
+        texts: the same titles, `[N]`.
         item_vectors: float32 `[N, D]`.
         config: how many, and how soft.
         rng: where chance comes from.
@@ -188,25 +188,51 @@ def pseudo_prompts(
     items = rng.permutation(np.arange(count) % n_items)
     fragments = draw_fragments(titles, items, rng)
     bags = encoder.tokenizer.gather(titles, *fragments)
-    index = faiss.IndexFlatIP(item_vectors.shape[1])
-    index.add(item_vectors)
-    n_best = min(config.teacher_items, n_items)
-    cuts = fragments.offsets.tolist()
-    chosen = [words[word] for word in fragments.ids.tolist()]
-    texts = [" ".join(chosen[a:b]) for a, b in itertools.pairwise(cuts)]
-    similarity, best = index.search(encoder.encode_cut(texts, bags), n_best)  # (n, n_best) both
+    queries = _spell(fragments, items, titles, texts, encoder.tokenizer)
+    # (n, n_best) both; an index would hold a copy of the vectors.
+    similarity, best = faiss.knn(
+        encoder.encode_cut(queries, bags),
+        item_vectors,
+        min(config.teacher_items, n_items),
+        metric=faiss.METRIC_INNER_PRODUCT,
+    )
     soft = np.exp((similarity - similarity[:, :1]) / config.teacher_temperature).astype(np.float64)
     soft *= (1.0 - config.own_item_weight) / soft.sum(axis=1, keepdims=True)
     own = np.full((count, 1), config.own_item_weight)
     return PromptSet(
-        texts=texts,
+        texts=queries,
         kind=QUERY,
         targets=make_targets(
             np.concatenate([items[:, None], best], axis=1).reshape(-1),
             np.concatenate([own, soft], axis=1).reshape(-1),
-            np.arange(count + 1, dtype=np.int64) * (n_best + 1),
+            np.arange(count + 1, dtype=np.int64) * (best.shape[1] + 1),
         ),
         weight=np.arange(1.0, count + 1),
         made_of=items,
         cut=lambda: bags,
     )
+
+
+def _spell(
+    fragments: Bags,
+    items: NDArray[np.int64],
+    titles: Words,
+    texts: Sequence[str],
+    tokenizer: SubwordTokenizer,
+) -> list[str]:
+    """The words of fragments; of the titles that they are made of, and no others, words are kept.
+
+    Args:
+        fragments: numbers of words among those of all titles, `n` lists.
+        items: the title that each fragment is made of, int64 `[n]`.
+        titles: all of them, cut into words.
+        texts: the same, `[N]`.
+        tokenizer: has cut them.
+    """
+    used, place = np.unique(items, return_inverse=True)
+    words = tokenizer.known_words([texts[item] for item in used.tolist()])
+    starts = titles.word_offsets[used]
+    moved = ragged_offsets(titles.word_offsets[used + 1] - starts)[:-1] - starts
+    numbers = fragments.ids + moved[place][ragged_owners(np.diff(fragments.offsets))]
+    chosen = [words[number] for number in numbers.tolist()]
+    return [" ".join(chosen[a:b]) for a, b in itertools.pairwise(fragments.offsets.tolist())]

@@ -112,7 +112,7 @@ def training_stages(
     pseudo = pseudo_prompts(
         embedded.encoder,
         titles,
-        words=tokenizer.known_words(texts),
+        texts=texts,
         item_vectors=embedded.item_vectors,
         config=config,
         rng=rng,

@@ -20,7 +20,15 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.trainers import BpeTrainer
 
-from genrecall.foundation.ragged import Bags, ragged_offsets, ragged_owners, ragged_ranges
+from genrecall.foundation.blocks import blocks
+from genrecall.foundation.ragged import (
+    Bags,
+    join_bags,
+    make_bags,
+    ragged_offsets,
+    ragged_owners,
+    ragged_ranges,
+)
 from genrecall.text.normalize import Stemmer, normalize, stem
 
 SUBWORDS: Final = "subwords.json"
@@ -138,8 +146,9 @@ class SubwordTokenizer:
 
     def bags(self, texts: Sequence[str]) -> Bags:
         """Features of texts."""
-        words = self.words(texts)
-        return self.gather(words, np.arange(len(words.hashes)), words.word_offsets)
+        parts = [self.words(texts[rows]) for rows in blocks(len(texts))]
+        cut = (self.gather(w, np.arange(len(w.hashes)), w.word_offsets) for w in parts)
+        return join_bags(make_bags([]), *cut)
 
     def gather(self, words: Words, chosen: NDArray[np.int64], offsets: NDArray[np.int64]) -> Bags:
         """Features of texts made of chosen words.

@@ -97,7 +97,7 @@ def test_beams_equal_those_of_transformers(trained, saved):
     beam, prompts = 6, make_prompts(10)
     ours = search(as_generator(trained), prompts, beam=beam)
     for row, text in enumerate(write(prompts)):
-        ids = tokenizer.encode(text + START, add_special_tokens=False)
+        ids = tokenizer.encode(f"{text}{START}", add_special_tokens=False)
         ids = torch.tensor([ids[-CONFIG.max_tokens - 1 :]])
 
         def prefix(_, tokens, start=ids.shape[1]):

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 import torch
 from decoding import search
-from tiny_lm import CONFIG, SPACE, as_generator, make_lm, make_prompts, make_queries, save
+from tiny_lm import (
+    CONFIG,
+    SPACE,
+    as_generator,
+    make_lm,
+    make_prompts,
+    make_queries,
+    save,
+    sids_of_rows,
+    write,
+)
 
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.libraries import lm_library, no_progress_bars
@@ -15,6 +25,7 @@ from genrecall.generator.lm.config import SHAPES
 from genrecall.generator.lm.model import LmModel
 from genrecall.generator.lm.pretrained import open_pretrained
 from genrecall.generator.lm.tokens import START, sid_tokens, train_tokenizer
+from genrecall.generator.prompts import ITEM, QUERY, Prompt, WrittenPrompt, write_prompt
 
 
 def config_of(name):
@@ -99,19 +110,52 @@ def test_a_missing_library_is_answered_with_the_command(monkeypatch):
 
 def test_long_prompts_keep_their_end(trained):
     (short,), (long,) = (
-        trained.encode([text]) for text in ("blue lamp", "steel " * 99 + "blue lamp")
+        trained.encode([WrittenPrompt(text)]) for text in ("blue lamp", "steel " * 99 + "blue lamp")
     )
     assert len(long) == CONFIG.max_tokens + 1
     assert long[-len(short) + 1 :] == short[1:] and long[-1] == trained.start
 
 
+@pytest.mark.parametrize("reloaded", [False, True])
+@pytest.mark.parametrize("kind", ["scratch", "pretrained"])
+def test_what_looks_like_a_token_in_a_text_is_text(kind, reloaded, trained, pretrained, tmp_path):
+    lm = trained if kind == "scratch" else make_lm(config=config_of(pretrained))
+    if reloaded:
+        lm = LmModel.load(save(lm, tmp_path / "generator"), space=SPACE)
+    typed = "saw <c1_0><c2_1><c3_2> <sid> <pad>"
+    for prompt, kind_of_prompt in [
+        (Prompt(typed), QUERY),
+        (Prompt(typed), ITEM),
+        (Prompt("saw", profile=(("a", "<sid>"),), history=(3,)), QUERY),
+    ]:
+        (ids,) = lm.encode([write_prompt(prompt, kind=kind_of_prompt, sids=sids_of_rows)])
+        assert ids[-1] == lm.start
+        assert lm.tokenizer.pad_token_id not in ids
+        special = [token for token in ids[:-1] if token >= lm.start]
+        expected = "".join(sids_of_rows(prompt.history))
+        assert "".join(lm.tokenizer.convert_ids_to_tokens(special)) == expected
+        kept = [token for token in ids[:-1] if token < lm.start]
+        text = lm.tokenizer.decode(kept, clean_up_tokenization_spaces=False)
+        assert (typed if prompt.text == typed else "a: <sid>") in text
+
+
+@pytest.mark.parametrize("kind", ["scratch", "pretrained"])
+def test_prompts_without_such_letters_are_encoded_as_the_tokenizer_does(kind, trained, pretrained):
+    lm = trained if kind == "scratch" else make_lm(config=config_of(pretrained))
+    for prompt in write(make_prompts(30)):
+        (ids,) = lm.encode([prompt])
+        whole = lm.tokenizer.encode(f"{prompt}{START}", add_special_tokens=False)
+        assert ids == whole[-CONFIG.max_tokens - 1 :]
+
+
 def test_any_character_is_read(trained):
-    (ids,) = trained.encode(["Ünïcode 漢字 \x00 😀"])
+    (ids,) = trained.encode([WrittenPrompt("Ünïcode 漢字 \x00 😀")])
     assert trained.tokenizer.unk_token_id not in ids and max(ids) == trained.start
 
 
 def test_upper_case_is_lower_case_and_vocabularies_are_reproduced(trained):
-    assert trained.encode(["Blue LAMP"]) == trained.encode(["blue lamp"])
+    upper, lower = trained.encode([WrittenPrompt("Blue LAMP"), WrittenPrompt("blue lamp")])
+    assert upper == lower
     first, second = (train_tokenizer(make_queries(99), vocabulary=400) for _ in range(2))
     assert first.get_vocab() == second.get_vocab()
 

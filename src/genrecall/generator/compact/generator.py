@@ -12,6 +12,7 @@ from torch import Tensor
 
 from genrecall.embed.encoder import Encoder
 from genrecall.foundation.sid import SidSpace
+from genrecall.foundation.steady import rows_of
 from genrecall.generator.base import Reading
 from genrecall.generator.compact.look_ahead import LookAhead
 from genrecall.generator.compact.model import (
@@ -137,7 +138,7 @@ class CompactGenerator:
         node = trie.child(level, state.node[rows].numpy(), codes.numpy())
         grown = CompactState(
             level=level + 1,
-            hidden=self.model.extend(level, state.hidden[rows], codes),
+            hidden=self.model.extend(level, rows_of(state.hidden, rows), codes),
             prompt=state.prompt[rows],
             node=torch.from_numpy(node),
             features=state.features,
@@ -204,11 +205,12 @@ def see_items(
         first: row of the first item to be seen.
         own: second views of the first of these items, float32 `[n, D]`; None to make them all.
     """
-    known = [] if own is None else [own]
     titles = items.catalog.titles
     made = own_vectors(
         model,
-        range(first + sum(map(len, known)), len(titles)),
+        range(first + (0 if own is None else len(own)), len(titles)),
         lambda rows: encoder.tokenizer.bags(titles[rows.start : rows.stop]),
     )
-    return join_views(items.vectors[first:], np.concatenate([*known, made]))
+    if own is not None:  # as a rule all of them
+        made = np.concatenate([own, made]) if len(made) else own
+    return join_views(items.vectors[first:], made)

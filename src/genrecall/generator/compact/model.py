@@ -34,6 +34,7 @@ from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.files import write_json
 from genrecall.foundation.ragged import Bags
 from genrecall.foundation.sid import SidSpace
+from genrecall.foundation.steady import LayerNorm
 from genrecall.foundation.trie import Trie
 from genrecall.generator.compact.look_ahead import EMPTY
 from genrecall.generator.compact.shopper import ShopperModel
@@ -64,7 +65,7 @@ class CompactModel(nn.Module):
         self.space = space
         self.embedding = nn.EmbeddingBag(n_features, width, mode="mean", sparse=True)
         nn.init.normal_(self.embedding.weight, std=width**-0.5)
-        self.norm = nn.LayerNorm(width)
+        self.norm = LayerNorm(width)
         self.encoder = _block(width, width)
         self.code = nn.ModuleList([nn.Embedding(size, width) for size in space.sizes[:-1]])
         self.step = nn.ModuleList([_block(2 * width, width) for _ in space.sizes[:-1]])
@@ -176,7 +177,7 @@ class CompactModel(nn.Module):
 
 def _block(size: int, width: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.LayerNorm(size), nn.Linear(size, width), nn.GELU(), nn.Linear(width, width)
+        LayerNorm(size), nn.Linear(size, width), nn.GELU(), nn.Linear(width, width)
     )
 
 
@@ -208,9 +209,11 @@ def own_vectors(
         rows: the items' places in the catalog, `n` in a row.
         cut: features of the titles of some of them.
     """
-    blocks = [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]
-    nothing = np.empty((0, model.project.out_features), dtype=np.float32)
-    return np.concatenate([nothing, *(read_bags(model, cut(block))[1] for block in blocks)])
+    vectors = np.empty((len(rows), model.project.out_features), dtype=np.float32)
+    for start in range(0, len(rows), _AT_ONCE):
+        _, found = read_bags(model, cut(rows[start : start + _AT_ONCE]))
+        vectors[start : start + len(found)] = found
+    return vectors
 
 
 def join_views(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -223,7 +226,9 @@ def join_views(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArr
     Returns:
         Float32 `[n, D + D']`.
     """
-    joined: NDArray[np.float32] = np.concatenate([first, second], axis=1) * np.float32(_HALF)
+    joined = np.empty((len(first), first.shape[1] + second.shape[1]), dtype=np.float32)
+    np.multiply(first, np.float32(_HALF), out=joined[:, : first.shape[1]])
+    np.multiply(second, np.float32(_HALF), out=joined[:, first.shape[1] :])
     return joined
 
 

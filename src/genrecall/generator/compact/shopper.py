@@ -37,12 +37,12 @@ from genrecall.foundation.ragged import (
     ragged_owners,
     rank_in_run,
 )
+from genrecall.foundation.steady import LayerNorm, for_columns, rows_of
 from genrecall.generator.prompts import Pair, Prompt
 from genrecall.index.prefixes import sum_runs
 
 _NEARNESS: Final = 3.3  # at first an item 0.3 nearer to the query counts e times as much
 _PULL: Final = 0.5  # at first a query moves by half of what is near in the history
-_ABSENT: Final = -1e9  # score of a place without an item
 _SMALL: Final = 0.02  # of embeddings at first, beside states of length √W
 
 
@@ -87,12 +87,12 @@ class ShopperModel(nn.Module):
         self.pair = _sparse_table(n_pairs + 1, width)  # an empty table has no gradient
         self.item = nn.Linear(dim, width)
         self.age = nn.Embedding(max(length, 1), width)
-        self.norm = nn.LayerNorm(width)
+        self.norm = LayerNorm(width)
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)
         self.nearness = nn.Parameter(torch.tensor(_NEARNESS))  # β
         self.pull = nn.Parameter(torch.tensor(_PULL))  # γ
-        self.step = nn.Sequential(nn.LayerNorm(2 * width), nn.Linear(2 * width, width), nn.GELU())
+        self.step = nn.Sequential(LayerNorm(2 * width), nn.Linear(2 * width, width), nn.GELU())
         self.move_hidden = nn.Linear(width, width)
         self.move_views = nn.Linear(width, dim)
         for started in (self.age, self.query, self.move_hidden, self.move_views):
@@ -114,21 +114,26 @@ class ShopperModel(nn.Module):
         leaf = self.leaf(context.leaves[:, None])
         tokens = self.norm(leaf + self.item(context.views) + self.age(age))  # (C, W)
         asked = hidden + self.pair(context.pairs, context.offsets)  # (Q, W)
-        learned = (self.query(asked)[prompt] * self.key(tokens)).sum(1)
-        near = (views[prompt] * context.views).sum(1)
-        scores = learned / hidden.shape[1] ** 0.5 + self.nearness * near  # (C)
-        weight = _softmax(scores, context.counts, prompt, age)[:, None]
+        learned = (rows_of(self.query(asked), prompt) * self.key(tokens)).sum(1)
+        near = (rows_of(views, prompt) * context.views * for_columns(self.nearness, views)).sum(1)
+        scores = learned / hidden.shape[1] ** 0.5 + near  # (C)
+        weight = _softmax(scores, context.counts, prompt)[:, None]
         taste = sum_runs(weight * tokens, context.counts)
         step = self.step(torch.cat([asked, taste], dim=1))
-        pulled = views + self.pull * sum_runs(weight * context.views, context.counts)
+        pulled = views + for_columns(self.pull, views) * sum_runs(
+            weight * context.views, context.counts
+        )
         return hidden + self.move_hidden(step), F.normalize(pulled + self.move_views(step), dim=1)
 
 
-def _softmax(scores: Tensor, counts: Tensor, prompt: Tensor, age: Tensor) -> Tensor:
+def _softmax(scores: Tensor, counts: Tensor, prompt: Tensor) -> Tensor:
     """Over the scores of each prompt: `[C]` to `[C]`."""
-    longest = int(counts.max()) if len(counts) else 0
-    nothing = torch.full((len(counts), longest), _ABSENT)
-    return torch.softmax(nothing.index_put((prompt, age), scores), dim=1)[prompt, age]
+    # Torch's own has gradients that depend on the number of threads.
+    top = torch.full((len(counts),), -torch.inf)
+    top.scatter_reduce_(0, prompt, scores.detach(), "amax")
+    mass = (scores - top[prompt]).exp()[:, None]  # (C, 1)
+    share: Tensor = mass / rows_of(sum_runs(mass, counts), prompt)
+    return share[:, 0]
 
 
 def _sparse_table(rows: int, width: int) -> nn.EmbeddingBag:

@@ -114,9 +114,9 @@ class LmGenerator:
 
     def _prefill(self, prompts: Sequence[Prompt]) -> tuple[LmState, Tensor]:
         sids = self.items.table.names
-        texts = [write_prompt(prompt, kind=self._kind, sids=sids) for prompt in prompts]
+        written = [write_prompt(prompt, kind=self._kind, sids=sids) for prompt in prompts]
         lm = self.lm
-        tokens = [torch.tensor(ids) for ids in lm.encode(texts)]
+        tokens = [torch.tensor(ids) for ids in lm.encode(written)]
         lengths = torch.tensor([len(ids) for ids in tokens], device=lm.device)
         # Padding stands behind a prompt, where none of its own tokens sees it.
         ids = torch.nn.utils.rnn.pad_sequence(tokens, batch_first=True).to(lm.device)  # (Q, P)

@@ -25,6 +25,7 @@ from genrecall.foundation.sid import LEVELS, SidSpace
 from genrecall.generator.lm.config import SHAPES, LmConfig, Shape
 from genrecall.generator.lm.pretrained import open_pretrained
 from genrecall.generator.lm.tokens import add_sid_tokens, encode, train_tokenizer
+from genrecall.generator.prompts import WrittenPrompt
 
 _SETTINGS: Final = "lm.json"
 
@@ -161,9 +162,9 @@ class LmModel(nn.Module):
         rows = [] if self.sid_rows is None else list(self.sid_rows.parameters())
         return [*tables, self.head, *rows]
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode(self, prompts: Sequence[WrittenPrompt]) -> list[list[int]]:
         """Token ids of prompts as written by `write_prompt`."""
-        return encode(self.tokenizer, texts, start=self.start, longest=self.max_tokens)
+        return encode(self.tokenizer, prompts, start=self.start, longest=self.max_tokens)
 
     def token(self, level: int, codes: Tensor) -> Tensor:
         """Token ids of codes of a level."""

@@ -6,17 +6,20 @@ order of `SidSpace.token`. So the codes of a level are a slice of the embedding 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.libraries import lm_library
 from genrecall.foundation.sid import SidSpace
+from genrecall.generator.prompts import WrittenPrompt
 
 START: Final = "<sid>"
 """Ends a prompt and asks for the SID."""
 
 _PAD: Final = "<pad>"
+_CODE: Final = re.compile("<[^>]+>")
 
 
 def sid_tokens(space: SidSpace) -> list[str]:
@@ -76,19 +79,42 @@ def add_sid_tokens(tokenizer: Any, space: SidSpace) -> int:
         )
     start = len(tokenizer)
     added = lm_library("tokenizers").AddedToken
-    tokenizer.add_tokens([added(name, normalized=False) for name in names])
+    # Special ones are told from the same letters in a text, see `encode`.
+    special = [added(name, normalized=False, special=True) for name in names]
+    tokenizer.add_tokens(special, special_tokens=True)
     return start
 
 
-def encode(tokenizer: Any, texts: Sequence[str], *, start: int, longest: int) -> list[list[int]]:
+def encode(
+    tokenizer: Any, prompts: Sequence[WrittenPrompt], *, start: int, longest: int
+) -> list[list[int]]:
     """Token ids of prompts, each ending in `<sid>`.
+
+    What looks like a special token in a text, of a SID or of the model's own, is read as text.
 
     Args:
         tokenizer: of transformers, with SID tokens.
-        texts: prompts as written by `write_prompt`.
+        prompts: as written by `write_prompt`.
         start: token id of `<sid>`.
         longest: subwords to keep of a prompt, counted from its end.
     """
     head = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    encodings = tokenizer.backend_tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-    return [[*head, *encoding.ids[-longest:], start] for encoding in encodings]
+    backend = tokenizer.backend_tokenizer
+    backend.encode_special_tokens = True  # not kept on disk, and the wrapper resets it
+    texts = [" ", *(part for prompt in prompts for part in (prompt.before, prompt.text))]
+    encoded = backend.encode_batch_fast(texts, add_special_tokens=False)
+    blank, *parts = [encoding.ids for encoding in encoded]
+    ids = (
+        [*before, *_sid_ids(backend, prompt.sids, blank), *text]
+        for prompt, before, text in zip(prompts, parts[::2], parts[1::2], strict=True)
+    )
+    return [[*head, *of_prompt[-longest:], start] for of_prompt in ids]
+
+
+def _sid_ids(backend: Any, sids: Sequence[str], blank: Sequence[int]) -> list[int]:
+    """Token ids of SIDs with blanks between them."""
+    ids: list[int] = []
+    for place, sid in enumerate(sids):
+        ids += blank if place else []
+        ids += [backend.token_to_id(code) for code in _CODE.findall(sid)]
+    return ids

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.foundation.artifact import Json
+from genrecall.foundation.groups import squared_distances
 from genrecall.foundation.ragged import ragged_offsets
 from genrecall.foundation.sid import Sid, SidTable
 from genrecall.quantize.health.figures import distances, purity_of_sids
@@ -95,8 +96,9 @@ class _Members:
 
     def __init__(self, table: SidTable, latents: Vectors) -> None:
         self._sids, self._sid_of_item = table.sids, table.sid_of_item
-        left = latents - sid_centroids(latents, table)[self._sid_of_item]
-        self._order = np.lexsort((np.square(left).sum(1), self._sid_of_item))
+        means = sid_centroids(latents, table)
+        distance = squared_distances(latents, means, self._sid_of_item)
+        self._order = np.lexsort((distance, self._sid_of_item))
         self._offsets = ragged_offsets(table.sizes)
 
     def sid(self, sid: int) -> Json:

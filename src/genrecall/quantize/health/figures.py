@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.foundation.artifact import Json
+from genrecall.foundation.groups import group_means, squared_distances
 from genrecall.foundation.ragged import run_starts
 from genrecall.foundation.sid import LEVELS, SidTable
-from genrecall.quantize.quantizer import Vectors, group_means, sid_centroids
+from genrecall.quantize.quantizer import Vectors, sid_centroids
 
 
 class Wanted(NamedTuple):
@@ -218,7 +219,7 @@ def distances(table: SidTable, latents: Vectors) -> NDArray[np.float64]:
     means = sid_centroids(latents, table)
     # The mean without the item itself is farther from it by c / (c − 1).
     leave_out = np.where(n > 1, n / np.maximum(n - 1, 1), 0.0)
-    squared = np.square(latents - means[sid]).sum(1, dtype=np.float64) * np.square(leave_out)
+    squared = squared_distances(latents, means, sid) * np.square(leave_out)
     relative: NDArray[np.float64] = squared / (_variance(latents) or 1.0)
     return relative
 
@@ -258,8 +259,8 @@ def _levels(
         if level == 0 and (categories >= 0).all() and wanted.reserve < size:
             waiting = min(size - used, wanted.reserve)
         _, prefix = np.unique((packed // rest)[table.sid_of_item], return_inverse=True)
-        left = latents - group_means(latents, prefix, int(prefix.max()) + 1)[prefix]
-        unexplained = float(np.square(left).sum(1, dtype=np.float64).mean()) / (variance or 1.0)
+        means = group_means(latents, prefix, int(prefix.max()) + 1)
+        unexplained = float(squared_distances(latents, means, prefix).mean()) / (variance or 1.0)
         found.append(
             Level(
                 codes=size,
@@ -275,7 +276,8 @@ def _levels(
 
 
 def _variance(latents: Vectors) -> float:
-    return float(np.square(latents - latents.mean(0)).sum(1, dtype=np.float64).mean())
+    one_group = np.zeros(len(latents), dtype=np.int64)
+    return float(squared_distances(latents, latents.mean(0)[None], one_group).mean())
 
 
 def _entropy(counts: NDArray[np.int64]) -> float:

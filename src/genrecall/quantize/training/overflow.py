@@ -6,15 +6,20 @@ of the latents, `K3` codes of level 3, `L` items without a place.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.foundation.ragged import rank_in_run
+from genrecall.foundation.blocks import blocks
+from genrecall.foundation.ragged import rank_in_run, run_starts
 from genrecall.foundation.sid import Codes
 from genrecall.quantize.quantizer import Vectors
 
-_BLOCK = 4096
-"""Items whose distances to all codes are computed at once."""
+_MOST_ITEMS: Final = 1 << 16
+"""Items that are ranked together: bounds their rankings at 128 MB. Prefixes do not depend on each
+other, but one is not divided."""
 
 
 def overflow(
@@ -41,6 +46,28 @@ def overflow(
     Returns:
         The new codes, int32 `[N, 3]`.
     """
+    new = codes.copy()
+    for rows in _batches(codes):
+        new[rows] = _overflow(codes[rows], residuals[rows], codebook, t_max=t_max, g_max=g_max)
+    return new
+
+
+def _batches(codes: Codes) -> Iterator[NDArray[np.int64]]:
+    """Rows of whole prefixes, as many together as are ranked at once."""
+    order = np.lexsort((codes[:, 1], codes[:, 0]))
+    starts = run_starts(codes[order, 0].astype(np.int64) << 32 | codes[order, 1])
+    first = 0
+    for end in [*starts[1:].tolist(), len(order)]:
+        if end - first >= _MOST_ITEMS or end == len(order):
+            # In the order of the catalog, which decides between equals.
+            yield np.sort(order[first:end])
+            first = end
+
+
+def _overflow(
+    codes: Codes, residuals: Vectors, codebook: Vectors, *, t_max: int, g_max: int
+) -> Codes:
+    """See `overflow`, for rows of whole prefixes."""
     k3, new = len(codebook), codes.copy()
     prefix, in_prefix = _crowded(codes, t_max)
     todo = np.flatnonzero(prefix >= 0)
@@ -109,8 +136,7 @@ def _ranked(residuals: Vectors, codebook: Vectors) -> NDArray[np.unsignedinteger
     """All codes from the nearest to the farthest: `[L, K3]`."""
     squares = np.square(codebook).sum(1)
     ranked = np.empty((len(residuals), len(codebook)), dtype=np.min_scalar_type(len(codebook)))
-    for start in range(0, len(residuals), _BLOCK):
-        block = slice(start, start + _BLOCK)
+    for block in blocks(len(residuals), len(codebook)):
         distance = squares - 2 * residuals[block] @ codebook.T
         ranked[block] = np.argsort(distance, axis=1, kind="stable")
     return ranked

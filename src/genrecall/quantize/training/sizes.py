@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.foundation.groups import group_means
 from genrecall.foundation.sid import Codes, SidSpace, SidTable
 from genrecall.quantize.config import QuantizeConfig
-from genrecall.quantize.quantizer import Vectors, group_means
+from genrecall.quantize.quantizer import Vectors
 from genrecall.quantize.training.kmeans import assign_within, k_means
 from genrecall.quantize.training.overflow import overflow
 
@@ -27,7 +28,10 @@ MAX_CODES: Final = 1024
 """The paper's K2 and K3."""
 
 _MAX_SCOPE: Final = 8192
-"""Items that are merged and refined together: bounds the distance matrix to some 100 MB."""
+"""Items of a category that are merged and refined together."""
+
+_MAX_DISTANCES: Final = 1 << 24
+"""Distances between these items and their SIDs: 64 MB."""
 
 _BALANCE_ROUNDS: Final = 5
 
@@ -245,12 +249,27 @@ def _counts(codes: Codes) -> NDArray[np.int64]:
 
 
 def scopes(codes: Codes) -> Iterator[NDArray[np.int64]]:
-    """Rows of each category; of each (c1, c2) prefix where a category is very large."""
-    for rows in _members(codes[:, :1], np.arange(len(codes))):
-        if len(rows) <= _MAX_SCOPE:
-            yield rows
-        else:
-            yield from _members(codes[rows, :2], rows)
+    """Rows of each category; of each (c1, c2) prefix where a category is very large.
+
+    Of a prefix that is too large even so, as where many vectors are equal: of neighbouring SIDs.
+    """
+    for in_category in _members(codes[:, :1], np.arange(len(codes))):
+        if len(in_category) <= _MAX_SCOPE:
+            yield in_category
+            continue
+        for in_prefix in _members(codes[in_category, :2], in_category):
+            yield from _bounded(_members(codes[in_prefix], in_prefix))
+
+
+def _bounded(sids: Sequence[NDArray[np.int64]]) -> Iterator[NDArray[np.int64]]:
+    """The rows of SIDs, of as many together as their distances to these SIDs have room."""
+    first, n_rows = 0, 0
+    for place, rows in enumerate(sids):
+        if place > first and (n_rows + len(rows)) * (place + 1 - first) > _MAX_DISTANCES:
+            yield np.concatenate(sids[first:place])
+            first, n_rows = place, 0
+        n_rows += len(rows)
+    yield np.concatenate(sids[first:])
 
 
 def _members(keys: NDArray[np.int32], rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genrecall.data.pairs import LoggedPairs
+from genrecall.foundation.blocks import blocks
+from genrecall.foundation.groups import group_means
 from genrecall.foundation.progress import Progress, RunLog
 from genrecall.foundation.ragged import ragged_offsets
 from genrecall.foundation.sid import LEVELS
@@ -24,7 +26,6 @@ from genrecall.quantize.quantizer import (
     Quantizer,
     ResidualMLP,
     Vectors,
-    group_means,
     nearest,
 )
 from genrecall.quantize.training.kmeans import k_means
@@ -83,14 +84,14 @@ class RqVae(nn.Module):
         if n < len(first):
             free = latents[~known] if not known.all() else latents
             first[n:] = torch.from_numpy(k_means(free.numpy(), len(first) - n, seed=LEVELS * seed))
-        code = quantizer.first_codes(latents, categories)
-        residual = latents - first[code]
+        residual = latents.clone()
+        _subtract(residual, first, quantizer.first_codes(latents, categories))
         for level, codebook in enumerate((second, third), start=1):
             # With one seed for all levels, each would start at residuals of the same items, which
             # the level before has brought near zero.
             centers = k_means(residual.numpy(), len(codebook), seed=LEVELS * seed + level)
             codebook.copy_(torch.from_numpy(centers))
-            residual = residual - codebook[nearest(residual, codebook)]
+            _subtract(residual, codebook, nearest(residual, codebook))
 
     @torch.no_grad()
     def count(self, latents: Tensor, categories: Tensor) -> None:
@@ -100,9 +101,9 @@ class RqVae(nn.Module):
             latents: `[N, d]`.
             categories: category codes, int64 `[N]`, -1 where unknown.
         """
-        quantized = self.quantizer.quantize(latents, categories)
+        codes = torch.from_numpy(self.quantizer.assign(latents.numpy(), categories.numpy()))
         for level, codebook in enumerate(self.quantizer.codebooks):
-            used = torch.bincount(quantized.codes[:, level], minlength=len(codebook))
+            used = torch.bincount(codes[:, level], minlength=len(codebook))
             share = used / len(latents)
             self.get_buffer(f"share_{level + 1}").copy_(share)
             self.get_buffer(f"sum_{level + 1}").copy_(share[:, None] * codebook)
@@ -265,10 +266,7 @@ def train_quantizer(
     codes = torch.from_numpy(categories.astype(np.int64))
     if start:
         quantizer.load_state_dict(start.state_dict())
-    latents = torch.from_numpy(quantizer.encode(vectors))
-    if not start:
-        model.start(latents, codes, seed=seed)
-    model.count(latents, codes)
+    _place_codes(model, vectors, codes, anew=start is None, seed=seed)
 
     batches = -(-n_items // config.batch_size)
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
@@ -299,6 +297,20 @@ def train_quantizer(
     if loss is not None:
         progress.finish(**_figures(loss), restarts=restarts)
     return quantizer.eval()
+
+
+def _place_codes(model: RqVae, vectors: Vectors, codes: Tensor, *, anew: bool, seed: int) -> None:
+    """Start codebooks and running means; the latents of all items end with this function."""
+    latents = torch.from_numpy(model.quantizer.encode(vectors))
+    if anew:
+        model.start(latents, codes, seed=seed)
+    model.count(latents, codes)
+
+
+def _subtract(residual: Tensor, codebook: Tensor, code: Tensor) -> None:
+    """Take the chosen code vectors off the residuals, in place: `[N, d]`, `[K, d]`, `[N]`."""
+    for rows in blocks(len(residual), residual.shape[1]):
+        residual[rows] -= codebook[code[rows]]
 
 
 class _QuerySampler:

@@ -21,12 +21,13 @@ import torch
 from numpy.typing import NDArray
 
 from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.groups import group_means
 from genrecall.foundation.ragged import ragged_offsets
 from genrecall.foundation.sid import LEVELS, Codes, SidSpace, SidTable
 from genrecall.quantize.categories import UNKNOWN, CategoryCodes
 from genrecall.quantize.config import QuantizeConfig
 from genrecall.quantize.load import Previous
-from genrecall.quantize.quantizer import Quantizer, Vectors, group_means, sid_centroids
+from genrecall.quantize.quantizer import Quantizer, Vectors, sid_centroids
 from genrecall.quantize.training.sizes import balanced_k_means, control_sizes, scopes
 
 

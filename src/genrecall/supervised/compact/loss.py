@@ -17,6 +17,7 @@ from torch import Tensor
 from genrecall.embed.encoder import bag_tensors
 from genrecall.embed.losses import in_batch_loss
 from genrecall.foundation.sid import LEVELS
+from genrecall.foundation.steady import rows_of
 from genrecall.foundation.trie import Trie
 from genrecall.generator.compact.model import CompactModel, child_features
 from genrecall.supervised.compact.batch import Batch
@@ -67,8 +68,8 @@ def level_losses(
     prompt = torch.arange(n_prompts).repeat_interleave(n_targets)  # (R)
     # All targets of a prompt share the first step; from there on each goes its own way.
     root = torch.zeros(n_prompts, dtype=torch.long)
-    first = model.logprobs(0, hidden, child_features(trie, 0, root))[prompt]
-    hidden = model.extend(0, hidden[prompt], codes[0])
+    first = rows_of(model.logprobs(0, hidden, child_features(trie, 0, root)), prompt)
+    hidden = model.extend(0, rows_of(hidden, prompt), codes[0])
     second = model.logprobs(1, hidden, child_features(trie, 1, nodes[:, 0]))
     hidden = model.extend(1, hidden, codes[1])
     third = model.logprobs(2, hidden, child_features(trie, 2, nodes[:, 1]))

@@ -12,7 +12,7 @@ from genrecall.foundation.progress import RunLog
 from genrecall.foundation.sid import SidTable
 from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.lm.model import LmModel
-from genrecall.generator.prompts import Prompt, write_prompt
+from genrecall.generator.prompts import Prompt, WrittenPrompt, write_prompt
 from genrecall.learning.checkpoint import Checkpoints
 from genrecall.supervised.lm.training import PromptBatch, train_lm_stage
 from genrecall.supervised.sources import Draw, TrainingStage, draw
@@ -49,12 +49,12 @@ class LmTrainer:
 
         def batch(step: int) -> PromptBatch:
             rng = np.random.default_rng([self._seed, number, step])
-            texts: list[str] = []
+            written: list[WrittenPrompt] = []
             codes: list[NDArray[np.int64]] = []
             for drawn in draw(sources, schedule.batch, targets=self._config.targets, rng=rng):
-                texts += self._write(drawn, rng)
+                written += self._write(drawn, rng)
                 codes.append(self._table.codes[drawn.items].astype(np.int64))
-            return PromptBatch(texts, np.concatenate(codes))
+            return PromptBatch(written, np.concatenate(codes))
 
         train_lm_stage(
             self.lm,
@@ -71,9 +71,9 @@ class LmTrainer:
         """Write weights and tokenizer as transformers reads them."""
         self.lm.save(folder)
 
-    def _write(self, drawn: Draw, rng: np.random.Generator) -> list[str]:
+    def _write(self, drawn: Draw, rng: np.random.Generator) -> list[WrittenPrompt]:
         prompts = drawn.prompts
-        written = [Prompt(prompts.texts[number]) for number in drawn.chosen.tolist()]
+        asked = [Prompt(prompts.texts[number]) for number in drawn.chosen.tolist()]
         if prompts.shoppers is not None:
             known = prompts.shoppers.draw(
                 drawn.chosen,
@@ -81,7 +81,5 @@ class LmTrainer:
                 withheld=self._config.shopper_dropout,
                 forgotten=self._config.history_dropout,
             )
-            written = prompts.shoppers.personalise(written, *known)
-        return [
-            write_prompt(prompt, kind=prompts.kind, sids=self._table.names) for prompt in written
-        ]
+            asked = prompts.shoppers.personalise(asked, *known)
+        return [write_prompt(prompt, kind=prompts.kind, sids=self._table.names) for prompt in asked]

@@ -24,6 +24,7 @@ from genrecall.foundation.sid import LEVELS
 from genrecall.generator.config import StageConfig
 from genrecall.generator.lm.config import LmConfig
 from genrecall.generator.lm.model import LmModel
+from genrecall.generator.prompts import WrittenPrompt
 from genrecall.learning.checkpoint import Checkpoints
 from genrecall.learning.processes import compute_dtype, join_processes
 from genrecall.supervised.lm.lora import add_adapters, merge_adapters
@@ -37,11 +38,11 @@ class PromptBatch(NamedTuple):
     """What one step learns from.
 
     Attributes:
-        prompts: as written by `write_prompt`, `B` texts.
+        prompts: as written by `write_prompt`, `B` of them.
         codes: SIDs to generate, int64 `[B, T, 3]`.
     """
 
-    prompts: Sequence[str]
+    prompts: Sequence[WrittenPrompt]
     codes: NDArray[np.int64]
 
 
