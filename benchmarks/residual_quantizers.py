@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from genrecall.data.pairs import LoggedPairs
 from genrecall.foundation.progress import MEASURED, SilentLog
+from genrecall.learning.checkpoint import Checkpoints
 from genrecall.quantize.config import TrainingConfig
 from genrecall.quantize.training.train import CodeLayout, Examples, train_quantizer
 
@@ -98,6 +99,7 @@ def _ours(vectors: Vectors, seed: int, *, epochs: int) -> Trained:
         CodeLayout((CODES, CODES, CODES), n_categories=0),
         config=TrainingConfig(epochs=epochs),
         seed=seed,
+        checkpoints=Checkpoints(None, every=0),
         log=log,
     )
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from genrecall.data.pairs import LoggedPairs
-from genrecall.foundation.progress import SilentLog
+from genrecall.foundation.progress import MEASURED, SilentLog
+from genrecall.learning.checkpoint import Checkpoints
 from genrecall.quantize.config import TrainingConfig
 from genrecall.quantize.quantizer import Quantized, Quantizer
 from genrecall.quantize.training.train import CodeLayout, Examples, RqVae, train_quantizer
@@ -36,13 +37,22 @@ class Heard(SilentLog):
         self.lines.append(text)
 
 
-def train(*, pairs=PAIRS, categories=CATEGORIES, n_categories=N_CATEGORIES, log=None, **changes):
+def train(
+    *,
+    pairs=PAIRS,
+    categories=CATEGORIES,
+    n_categories=N_CATEGORIES,
+    folder=None,
+    log=None,
+    **changes,
+):
     settings = {"epochs": 4, "batch_size": 64, "learning_rate": 0.01, "hidden": 16} | changes
     return train_quantizer(
         Examples(ITEMS, categories, QUERIES, pairs),
         CodeLayout(SIZES, n_categories),
         config=TrainingConfig(**settings),
         seed=0,
+        checkpoints=Checkpoints(folder, every=0),
         log=log or SilentLog(),
     )
 
@@ -187,6 +197,27 @@ def test_more_codes_than_items_train_too():
         CodeLayout(SIZES, N_CATEGORIES),
         config=TrainingConfig(epochs=2, latent=5),
         seed=0,
+        checkpoints=Checkpoints(None, every=0),
         log=SilentLog(),
     )
     assert all(torch.isfinite(codebook).all() for codebook in quantizer.codebooks)
+
+
+class StopsInEpoch3(SilentLog):
+    def event(self, name: str, **figures: object) -> None:
+        if name == MEASURED and figures["done"] > 2 * N:
+            raise KeyboardInterrupt
+
+
+def test_a_resumed_training_ends_where_an_uninterrupted_one_does(tmp_path):
+    """With codes that die and restart, and a rate that falls."""
+    whole = train(restart_below=30.0)
+    with pytest.raises(KeyboardInterrupt):
+        train(restart_below=30.0, folder=tmp_path, log=StopsInEpoch3())
+    log = Heard()
+    resumed = train(restart_below=30.0, folder=tmp_path, log=log)
+    assert log.lines[0] == "  rq-vae: resumes at epoch 2 of 4"
+    assert not differs(whole, resumed)
+    finished = Heard()
+    assert not differs(whole, train(restart_below=30.0, folder=tmp_path, log=finished))
+    assert finished.lines == ["  rq-vae: resumes at epoch 4 of 4"]

@@ -10,6 +10,7 @@ import torch
 from genrecall.data.pairs import LoggedPairs
 from genrecall.foundation.progress import SilentLog
 from genrecall.foundation.work import Work
+from genrecall.learning.checkpoint import Checkpoints
 from genrecall.quantize.config import ClusterConfig, QuantizeConfig, TrainingConfig
 from genrecall.quantize.load import FrozenSids, load_sids
 from genrecall.quantize.stage import QuantizeInputs, run
@@ -128,6 +129,7 @@ def test_the_start_quantizes_as_well_as_faiss(seed):
         CodeLayout((size, size, size), n_categories=0),
         config=START,
         seed=seed,
+        checkpoints=Checkpoints(None, every=0),
         log=SilentLog(),
     )
     found = quantizer.quantize(torch.from_numpy(vectors), torch.full((len(vectors),), -1))

@@ -66,3 +66,45 @@ class SparseDenseAdam:
         """Continue from a saved state."""
         for optimizer, key in zip(self._optimizers, ("dense", "sparse"), strict=True):
             optimizer.load_state_dict(state[key])
+
+
+class FallingAdam:
+    """AdamW for all weights of a model, at a rate that falls linearly.
+
+    Args:
+        model: the weights.
+        peak: first rate.
+        end: last one, as a share of the first.
+        steps: after which it is reached.
+    """
+
+    def __init__(self, model: nn.Module, *, peak: float, end: float, steps: int) -> None:
+        self._adam = torch.optim.AdamW(model.parameters(), lr=peak)
+        self._fall = torch.optim.lr_scheduler.LinearLR(
+            self._adam, start_factor=1.0, end_factor=end, total_iters=max(steps, 1)
+        )
+
+    def step(self, loss: Tensor) -> None:
+        """Follow the gradient of a loss."""
+        self._adam.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._adam.step()
+        self._fall.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of the optimizer, and its rate, which torch makes of the one before."""
+        (group,) = self._adam.param_groups
+        rate = torch.tensor(group["lr"], dtype=torch.float64)
+        taken = torch.tensor(self._fall.last_epoch)
+        return {
+            "dense": self._adam.state_dict(),
+            "rate": {"state": {0: {"now": rate, "taken": taken}}},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a saved state."""
+        self._adam.load_state_dict(state["dense"])
+        rate = state["rate"]["state"][0]
+        (group,) = self._adam.param_groups
+        group["lr"] = rate["now"].item()
+        self._fall.last_epoch = int(rate["taken"])

@@ -15,6 +15,7 @@ from genrecall.foundation.files import write_json
 from genrecall.foundation.progress import RunLog
 from genrecall.foundation.sid import SidTable
 from genrecall.foundation.work import Work
+from genrecall.learning.checkpoint import Checkpoints
 from genrecall.quantize.categories import (
     UNKNOWN,
     Categories,
@@ -88,6 +89,7 @@ def run(config: QuantizeConfig, inputs: QuantizeInputs, work: Work) -> Artifact:
         config=training,
         start=start,
         seed=seed,
+        checkpoints=Checkpoints(work.resumes_from, every=work.checkpoint_every),
         log=log,
     )
     latents = quantizer.encode(item_vectors)

@@ -6,7 +6,7 @@ latents, `Q` queries, `P` (query, item) pairs, `B` items of a batch, `K_l` codes
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -16,9 +16,12 @@ from torch import Tensor, nn
 from genrecall.data.pairs import LoggedPairs
 from genrecall.foundation.blocks import blocks
 from genrecall.foundation.groups import group_means
+from genrecall.foundation.interrupt import until_step_ends
 from genrecall.foundation.progress import Progress, RunLog
 from genrecall.foundation.ragged import ragged_offsets
 from genrecall.foundation.sid import LEVELS
+from genrecall.learning.checkpoint import Checkpoints
+from genrecall.learning.optim import FallingAdam
 from genrecall.learning.sampling import draw_in_runs, running_sums
 from genrecall.quantize.config import TrainingConfig
 from genrecall.quantize.quantizer import (
@@ -36,6 +39,8 @@ from genrecall.quantize.training.losses import (
     quantize_loss,
     reconstruction_loss,
 )
+
+_NAME: Final = "rq-vae"
 
 
 class RqVae(nn.Module):
@@ -228,6 +233,7 @@ def train_quantizer(
     *,
     config: TrainingConfig,
     seed: int,
+    checkpoints: Checkpoints,
     log: RunLog,
     start: Quantizer | None = None,
 ) -> Quantizer:
@@ -241,6 +247,7 @@ def train_quantizer(
         layout: the codes.
         config: widths, rates and weights.
         seed: of every random choice.
+        checkpoints: where to save, after an epoch, and to resume from.
         log: where progress is reported.
         start: a quantizer of this layout to go on from, with its widths; None starts anew. It is
             left as it is, and no code of it restarts, so that codes keep their meaning.
@@ -264,36 +271,43 @@ def train_quantizer(
         )
     items = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
     codes = torch.from_numpy(categories.astype(np.int64))
-    if start:
-        quantizer.load_state_dict(start.state_dict())
-    _place_codes(model, vectors, codes, anew=start is None, seed=seed)
-
     batches = -(-n_items // config.batch_size)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
-    fall = torch.optim.lr_scheduler.LinearLR(
-        optimizer, start_factor=1.0, end_factor=0.01, total_iters=max(1, config.epochs * batches)
+    optimizer = FallingAdam(
+        model, peak=config.learning_rate, end=0.01, steps=config.epochs * batches
     )
+    first = checkpoints.resume(_NAME, model, optimizer)
+    if first:
+        log.say(f"  {_NAME}: resumes at epoch {first} of {config.epochs}")
+    else:
+        if start:
+            quantizer.load_state_dict(start.state_dict())
+        _place_codes(model, vectors, codes, anew=start is None, seed=seed)
     sampler = _QuerySampler(pairs, n_items)
-    progress = Progress(log, "rq-vae", total=config.epochs * n_items, unit="items")
+    progress = Progress(
+        log,
+        _NAME,
+        total=(config.epochs - first) * n_items,
+        unit="items",
+        before=first * n_items,
+    )
     restarts, loss = 0, None
-    for epoch in range(config.epochs):
-        random = np.random.default_rng([seed, epoch])
-        for rows in np.array_split(random.permutation(n_items), batches):
-            query_ids = sampler.draw(rows, random)
-            loss, quantized = model(
-                items[rows],
-                codes[rows],
-                queries=torch.from_numpy(queries[query_ids[query_ids >= 0]]),
-                item_ids=torch.from_numpy(rows),
-                query_ids=torch.from_numpy(query_ids),
-                config=config,
-            )
-            optimizer.zero_grad()
-            loss.total.backward()
-            optimizer.step()
-            fall.step()
-            restarts += model.move_codebooks(quantized, codes[rows], random=random)
-            progress.update(len(rows), **_figures(loss))
+    with until_step_ends():
+        for epoch in range(first, config.epochs):
+            random = np.random.default_rng([seed, epoch])
+            for rows in np.array_split(random.permutation(n_items), batches):
+                query_ids = sampler.draw(rows, random)
+                loss, quantized = model(
+                    items[rows],
+                    codes[rows],
+                    queries=torch.from_numpy(queries[query_ids[query_ids >= 0]]),
+                    item_ids=torch.from_numpy(rows),
+                    query_ids=torch.from_numpy(query_ids),
+                    config=config,
+                )
+                optimizer.step(loss.total)
+                restarts += model.move_codebooks(quantized, codes[rows], random=random)
+                progress.update(len(rows), **_figures(loss))
+            checkpoints.save(_NAME, epoch + 1, model, optimizer, steps=config.epochs)
     if loss is not None:
         progress.finish(**_figures(loss), restarts=restarts)
     return quantizer.eval()
