@@ -47,7 +47,7 @@ from genrecall.offline.requests import DistinctRequests
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
 from genrecall.pipeline.stages import open_made
-from genrecall.text.normalize import normalize
+from genrecall.text.normalize import query_keys
 
 _FUSIONS: Final = (("bm25", "dense"), ("bm25", "dense", GENERATIVE))
 _BEAMS: Final = "generative, its beams"
@@ -65,7 +65,7 @@ class Found:
     """What the channels found of some relevant items, search by search.
 
     Attributes:
-        queries: normalized query of each search.
+        queries: key of the query of each search.
         channels: measures by channel.
     """
 
@@ -219,7 +219,7 @@ def measure(
         name: [top_k(row_in_whole[answer.rows], answer.scores, K) for answer in lists]
         for name, lists in answers.items()
     }
-    spelled = [normalize(query) for query in measured.searches.queries]
+    keys = query_keys(measured.searches.queries)
     for names in _FUSIONS:
         # Weights are fitted on known items: a shop has none of the others when it fits them.
         rankings[JOIN.join(names)] = cross_fitted_fusion(
@@ -227,7 +227,7 @@ def measure(
             measured.known,
             K,
             config=fusion,
-            groups=numbered(spelled),
+            groups=numbered(keys),
             seed=seed,
         ).rankings
     sids = np.empty(len(whole), dtype=np.int64)  # (N,)
@@ -243,7 +243,7 @@ def measure(
         of_items = [sids[rows] for rows in wanted]
         beams = list(generated.sids[usable])
         channels[_BEAMS] = recall_at(beams, of_items, BEAM_WIDTHS, name="hit@beam")
-        found[kind] = Found([spelled[place] for place in usable], channels)
+        found[kind] = Found([keys[place] for place in usable], channels)
     return found
 
 

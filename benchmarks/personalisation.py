@@ -58,7 +58,7 @@ from genrecall.quantize.health.figures import ItemsPerSid
 from genrecall.shop.config import ShopConfig
 from genrecall.shop.make import Shop, make_shop
 from genrecall.shop.oracle import ExpectedClicks, expected_clicks
-from genrecall.text.normalize import normalize
+from genrecall.text.normalize import query_key
 
 CLICKS: Final = (1, 5, 20)
 """How many of the latest clicks are known."""
@@ -298,7 +298,7 @@ def summarize(runs: Sequence[Mapping[str, Measures]], shoppers: pl.Series) -> di
 
 def _counts(searches: Searches, measured: Measured) -> dict[str, int]:
     every, chosen = searches.of("validation").frame, measured.searches
-    trained = {normalize(query) for query in set(searches.of("train").queries)}
+    trained = {query_key(query) for query in set(searches.of("train").queries)}
     return {
         "validation searches with a relevant item": len(every),
         "with a known shopper": int(every["user_id"].is_not_null().sum()),
@@ -306,7 +306,7 @@ def _counts(searches: Searches, measured: Measured) -> dict[str, int]:
         "their shoppers": chosen.frame["user_id"].n_unique(),
         "their queries": chosen.frame["query"].n_unique(),
         "searches whose query training knew": sum(
-            normalize(query) in trained for query in chosen.queries
+            query_key(query) in trained for query in chosen.queries
         ),
     }
 

@@ -60,7 +60,7 @@ from genrecall.quantize.health.figures import ItemsPerSid
 from genrecall.quantize.load import FrozenSids, Previous, load_sids, load_table
 from genrecall.quantize.quantizer import group_means
 from genrecall.quantize.stability import sid_stability
-from genrecall.text.normalize import normalize
+from genrecall.text.normalize import query_keys
 
 WAYS: Final = ("frozen", "cold", "warm")
 _BEAMS: Final = (10, 100)
@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         judged, searches = repeat(config, number, share=given.share, out=given.out)
         repetitions.append(judged)
     assert searches is not None
-    result = summarize(repetitions, [normalize(query) for query in searches.queries])
+    result = summarize(repetitions, query_keys(searches.queries))
     result["settings"] = settings_of(given, config) | {
         "quantize.training.epochs": config.quantize.training.epochs,
         "quantize.warm.epochs": config.quantize.warm.epochs,
@@ -251,7 +251,7 @@ def summarize(
 
     Args:
         repetitions: by way.
-        queries: normalized query of each search.
+        queries: key of the query of each search.
     """
     bootstrap = Bootstrap(len(queries), groups=numbered(queries))
     found: dict[str, dict[str, NDArray[np.float64]]] = {}

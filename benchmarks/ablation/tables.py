@@ -27,7 +27,7 @@ from genrecall.evaluate.equal import at_items
 from genrecall.evaluate.figures import estimates
 from genrecall.foundation.errors import DataError
 from genrecall.quantize.health.figures import ItemsPerSid
-from genrecall.text.normalize import normalize
+from genrecall.text.normalize import query_keys
 
 Runs = Mapping[int, Measured]
 """One cell by seed."""
@@ -59,7 +59,7 @@ def build_tables(shop: Shop, cells: Sequence[Cell], results: Results) -> dict[st
             f"that the others are compared at. Run it, or add {REFERENCE} to --cells."
         )
     searches = sample(shop.tables.searches)
-    groups = numbered([normalize(query) for query in searches.queries])
+    groups = numbered(query_keys(searches.queries))
     bootstrap = Bootstrap(len(searches), groups=groups, seed=0)
     return {
         "version": __version__,

@@ -45,6 +45,7 @@ from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.learning.checkpoint import Checkpoints
 from genrecall.offline.alignment import beam_measures, recall_measures
 from genrecall.offline.requests import DistinctRequests, requests_of
+from genrecall.text.normalize import query_keys
 
 _STAGES: Final = ("data", "embed", "quantize", "generator")
 
@@ -118,7 +119,7 @@ class Bench:
     @cached_property
     def groups(self) -> NDArray[np.int64]:
         """A number for the query of each test search, int64 `[M]`."""
-        return numbered(self._test.queries)
+        return numbered(query_keys(self._test.queries))
 
     @cached_property
     def log(self) -> RunLog:
@@ -211,7 +212,7 @@ class Bench:
             [searches.positives[search] for search in chosen],
             K,
             config=FusionConfig(),
-            groups=numbered([searches.queries[search] for search in chosen]),
+            groups=numbered(query_keys([searches.queries[search] for search in chosen])),
         )
         for search, ranking in zip(chosen, crossed.rankings, strict=True):
             union[search] = ranking

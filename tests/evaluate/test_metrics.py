@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from genrecall.evaluate.bootstrap import Units
 from genrecall.evaluate.metrics import EvaluationInputs, build_metrics
 from genrecall.foundation.errors import DataError
 
@@ -93,7 +94,11 @@ def test_searches_of_one_query_stand_together_in_every_resample():
     # Of the two queries either both or one twice is drawn, never a part of the first one's two.
     slices = {"head": np.array([True, True, False])}
     metrics = build_metrics(
-        inputs(units=["a", "a", "b"], slices=slices, item_slices={"new_items": rows(0, 4)})
+        inputs(
+            units=Units("queries", ["a", "a", "b"]),
+            slices=slices,
+            item_slices={"new_items": rows(0, 4)},
+        )
     )
     figure = metrics["channels"]["bm25"]["recall@10"]
     assert (figure["ci"], figure["n"]) == ([0.25, 0.5], 3)
@@ -104,7 +109,18 @@ def test_searches_of_one_query_stand_together_in_every_resample():
 
 
 def test_distinct_queries_change_nothing():
-    assert build_metrics(inputs(units=["c", "a", "b"])) == build_metrics(inputs())
+    alone, distinct = (
+        build_metrics(inputs()),
+        build_metrics(inputs(units=Units("queries", [*"cab"]))),
+    )
+    assert alone.pop("bootstrap") | {"units": "queries"} == distinct.pop("bootstrap")
+    assert alone == distinct
+
+
+def test_what_intervals_are_over_is_told():
+    metrics = build_metrics(inputs(units=Units("shoppers", ["ann", "ann", "ben"])))
+    assert metrics["bootstrap"]["units"] == "shoppers"
+    assert metrics["bootstrap"]["clusters"] == 2
 
 
 def test_generative_fusion_is_compared_with_the_control_in_its_place():
@@ -166,7 +182,7 @@ def test_without_a_search_there_is_nothing_to_measure():
             r"'align' gave beams of shape \(2, 5\)",
         ),
         ({"slices": {"head": np.ones(2, dtype=bool)}}, r"'head' has shape \(2,\)"),
-        ({"units": ["a", "b"]}, "2 units do not fit 3 searches"),
+        ({"units": Units("queries", ["a", "b"])}, "2 units do not fit 3 searches"),
         ({"beam_widths": np.ones((3, 1), dtype=int)}, r"`beam_widths` has shape \(3, 1\)"),
     ],
 )

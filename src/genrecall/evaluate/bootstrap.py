@@ -25,6 +25,22 @@ LEVEL: Final = 0.95
 _AT_ONCE: Final = 64  # resamples drawn together: bounds the memory at 64 M numbers
 
 
+QUERIES: Final = "queries"
+SHOPPERS: Final = "shoppers"
+
+
+class Units(NamedTuple):
+    """What is drawn again.
+
+    Attributes:
+        what: `queries`, `shoppers`, or `searches` that are all on their own.
+        of: the unit of each search, `[M]`, such as its query.
+    """
+
+    what: str
+    of: Sequence[str]
+
+
 class Estimate(NamedTuple):
     """A number with its interval.
 
@@ -82,6 +98,7 @@ class Bootstrap:
         groups = np.arange(n) if groups is None else groups
         self._check(groups)
         distinct, self._group = np.unique(groups, return_inverse=True)  # (G,), (M,)
+        self.clusters = len(distinct)
         self._counts = _draw(len(distinct), seed=seed, resamples=resamples)  # (R, G)
         self._seed = seed
 

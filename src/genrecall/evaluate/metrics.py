@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.data.tables import Rows
-from genrecall.evaluate.bootstrap import RESAMPLES, Bootstrap, Estimate
+from genrecall.evaluate.bootstrap import RESAMPLES, Bootstrap, Estimate, Units
 from genrecall.evaluate.figures import differences, estimates
 from genrecall.evaluate.measures import (
     Floats,
@@ -83,7 +83,7 @@ class EvaluationInputs:
     split: str
     positives: Sequence[Rows]
     channels: Mapping[str, Sequence[Rows]]
-    units: Sequence[str] | None = None
+    units: Units | None = None
     beams: Mapping[str, IntArray] = field(default_factory=dict)
     sid_of_item: IntArray | None = None
     items_per_sid: IntArray | None = None
@@ -104,7 +104,8 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
 
     Keys, each only where the inputs allow it:
 
-    - `split`, `searches`, `excluded` (by cause), `bootstrap` {resamples, seed}
+    - `split`, `searches`, `excluded` (by cause), `bootstrap` {resamples, seed, units, clusters}:
+      what is drawn again, `queries` or `shoppers`, and how many of them there are
     - `quantize`: passed on
     - `hit@beam`, `hit_micro@beam`, `candidates@beam`: stage → number of beams → figure. `hit@beam`
       is the share of a search's relevant items whose SID is among the beams, averaged over
@@ -147,7 +148,12 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
         "split": inputs.split,
         "searches": n,
         "excluded": dict(inputs.excluded),
-        "bootstrap": {"resamples": RESAMPLES, "seed": inputs.seed},
+        "bootstrap": {
+            "resamples": RESAMPLES,
+            "seed": inputs.seed,
+            "units": "searches" if inputs.units is None else inputs.units.what,
+            "clusters": bootstrap.clusters,
+        },
         "channels": _channels(inputs.channels, ranks, bootstrap),
         "slices": _slices(inputs, ranks, groups),
         "paired": _paired(ranks, bootstrap),
@@ -191,7 +197,7 @@ def unit_groups(inputs: EvaluationInputs) -> IntArray:
     """A number for the unit of each search: int64 `[M]`."""
     if inputs.units is None:
         return np.arange(len(inputs.positives))
-    return distinct(inputs.units).number
+    return distinct(inputs.units.of).number
 
 
 def _check(inputs: EvaluationInputs) -> None:
@@ -201,8 +207,8 @@ def _check(inputs: EvaluationInputs) -> None:
             f"the {inputs.split} split has no search with a relevant item, so there is nothing to "
             "measure. Give searches with clicks, purchases or judgments, or another split."
         )
-    if inputs.units is not None and len(inputs.units) != n:
-        raise ValueError(f"{len(inputs.units)} units do not fit {n} searches.")
+    if inputs.units is not None and len(inputs.units.of) != n:
+        raise ValueError(f"{len(inputs.units.of)} units do not fit {n} searches.")
     if inputs.beam_widths is not None and inputs.beam_widths.shape != (n,):
         raise ValueError(
             f"`beam_widths` has shape {inputs.beam_widths.shape}; it must be ({n},), one a search."

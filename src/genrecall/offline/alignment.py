@@ -26,7 +26,7 @@ from genrecall.evaluate.metrics import RECALL_AT, K
 from genrecall.foundation.progress import RunLog
 from genrecall.offline.requests import DistinctRequests, requests_of
 from genrecall.offline.slices import query_slices
-from genrecall.text.normalize import normalize
+from genrecall.text.normalize import query_keys
 
 _WIDTH: Final = AT[-1]
 _RANKED: Final = 1000  # searches whose items are ranked, at most
@@ -49,7 +49,7 @@ def measure_alignment(
         return {}
     searches = shop.searches.told(split).spread(most)
     requests = requests_of(shop, searches, split, shoppers=bundle.reads_shoppers)
-    queries = [normalize(query) for query in searches.queries]
+    queries = query_keys(searches.queries)
     found = {}
     for name in (STAGE_3, *bundle.arms):  # one after another: each is a model of its own
         start = time.monotonic()

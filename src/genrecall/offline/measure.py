@@ -19,7 +19,7 @@ from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Ranking
 from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import Rows, Searches, SplitName
-from genrecall.evaluate.bootstrap import numbered
+from genrecall.evaluate.bootstrap import Units, numbered
 from genrecall.evaluate.config import EvaluateConfig
 from genrecall.evaluate.metrics import GENERATIVE, EvaluationInputs, K, Metrics, build_metrics
 from genrecall.foundation.progress import RunLog
@@ -34,7 +34,7 @@ from genrecall.offline.generated import GeneratedAnswers
 from genrecall.offline.latency import measure_latency
 from genrecall.offline.requests import Questions, make_questions
 from genrecall.offline.slices import bootstrap_units, item_slices, query_slices
-from genrecall.text.normalize import normalize
+from genrecall.text.normalize import query_keys
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ def evaluate(
     log.say(f"  read: {len(generated):,} requests in {time.monotonic() - start:.1f} s")
     answering = contestants(bundle, searches, questions, generated, beam=plan.config.beam)
     rankings = {contestant.name: _rank(contestant, log) for contestant in answering}
-    queries = [normalize(query) for query in measured.queries]
-    units = bootstrap_units(measured, searches, queries)
+    keys = query_keys(measured.queries)
+    units = bootstrap_units(shop, measured)
     weights = _fuse(rankings, measured.positives, units=units, plan=plan)
     stages = _sids_of_stages(bundle, questions, generated, plan.config)
     controls = {c.name: sids for c in answering if (sids := c.sids()) is not None}
@@ -125,7 +125,7 @@ def evaluate(
         beams={name: sids[:, : plan.config.beam] for name, sids in (stages | controls).items()},
         sid_of_item=bundle.items.table.sid_of_item,
         items_per_sid=bundle.items.postings.sizes,
-        slices=query_slices(queries, searches),
+        slices=query_slices(keys, searches),
         item_slices=item_slices(bundle.items.catalog, searches),
         latencies_ms=measure_latency(
             generated.channel,
@@ -220,13 +220,13 @@ def _fuse(
     rankings: dict[str, list[Ranking]],
     positives: Sequence[Rows],
     *,
-    units: Sequence[str],
+    units: Units,
     plan: Plan,
 ) -> dict[str, Weights]:
     """Add the fusions to `rankings`; returns the weights to serve with."""
     fitted = {}
     # A query, or shopper, that comes back must not stand on both sides of a fold.
-    groups = numbered(units)
+    groups = numbered(units.of)
     for names in FUSIONS:
         fusion = "+".join(names)
         lists = {name: rankings[name] for name in names}
