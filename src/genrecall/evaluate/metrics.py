@@ -60,7 +60,8 @@ class EvaluationInputs:
 
     Attributes:
         split: which part of the searches this is.
-        positives: catalog rows of the relevant items of each search, at least one each.
+        positives: catalog rows of the relevant items of each search that are available, at least
+            one each.
         channels: by channel name the catalog rows that it gave each search, best first, at most
             `K`. A fusion is named after its channels, joined by `+`.
         units: the query of each search, or its shopper; intervals are over the distinct ones. None:
@@ -77,6 +78,8 @@ class EvaluationInputs:
         latency_k: how many items these requests asked for.
         quantize: health figures of the SIDs, passed on.
         excluded: how many searches of the split were left out, by cause.
+        relevant: how many relevant items of the split are `available` and count, and how many
+            `unavailable` ones do not.
         seed: of the bootstrap.
     """
 
@@ -94,6 +97,7 @@ class EvaluationInputs:
     latency_k: int | None = None
     quantize: Mapping[str, Any] = field(default_factory=dict)
     excluded: Mapping[str, int] = field(default_factory=dict)
+    relevant: Mapping[str, int] = field(default_factory=dict)
     seed: int = 0
 
 
@@ -104,7 +108,10 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
 
     Keys, each only where the inputs allow it:
 
-    - `split`, `searches`, `excluded` (by cause), `bootstrap` {resamples, seed, units, clusters}:
+    - `split`, `searches`, `excluded` (by cause)
+    - `relevant`: items of the split's searches that are `available` today and count as relevant in
+      every figure, and those `unavailable`, which count in none
+    - `bootstrap` {resamples, seed, units, clusters}:
       what is drawn again, `queries` or `shoppers`, and how many of them there are
     - `quantize`: passed on
     - `hit@beam`, `hit_micro@beam`, `candidates@beam`: stage → number of beams → figure. `hit@beam`
@@ -148,6 +155,7 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
         "split": inputs.split,
         "searches": n,
         "excluded": dict(inputs.excluded),
+        "relevant": dict(inputs.relevant),
         "bootstrap": {
             "resamples": RESAMPLES,
             "seed": inputs.seed,
@@ -182,6 +190,20 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
     return metrics
 
 
+def check_searches(n: int, split: str) -> None:
+    """Refuse to measure nothing.
+
+    Raises:
+        DataError: there is no search.
+    """
+    if n == 0:
+        raise DataError(
+            f"the {split} split has no search with a relevant item that is available, so there is "
+            "nothing to measure. Give searches with clicks, purchases or judgments of items that "
+            "are on sale, or another split."
+        )
+
+
 def stage_order(names: Iterable[str]) -> list[str]:
     """What has beams: training stages in their order, then controls and baselines.
 
@@ -202,11 +224,7 @@ def unit_groups(inputs: EvaluationInputs) -> IntArray:
 
 def _check(inputs: EvaluationInputs) -> None:
     n = len(inputs.positives)
-    if n == 0:
-        raise DataError(
-            f"the {inputs.split} split has no search with a relevant item, so there is nothing to "
-            "measure. Give searches with clicks, purchases or judgments, or another split."
-        )
+    check_searches(n, inputs.split)
     if inputs.units is not None and len(inputs.units.of) != n:
         raise ValueError(f"{len(inputs.units.of)} units do not fit {n} searches.")
     if inputs.beam_widths is not None and inputs.beam_widths.shape != (n,):

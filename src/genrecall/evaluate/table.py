@@ -48,7 +48,7 @@ def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:
         "In brackets: 95 % interval.",
         markup=False,
     )
-    for line in (_sids(metrics), _answers(metrics), _latency(metrics)):
+    for line in (_unavailable(metrics), _sids(metrics), _answers(metrics), _latency(metrics)):
         if line:
             console.print(line, markup=False)
     for table in (
@@ -63,6 +63,17 @@ def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:
         if table is not None:
             console.print()
             console.print(table)
+
+
+def _unavailable(metrics: Metrics) -> str:
+    relevant = metrics.get("relevant", {})
+    if not relevant.get("unavailable"):
+        return ""
+    n = sum(relevant.values())
+    return (
+        f"{relevant['unavailable']:,} of {n:,} relevant items are not available today; no figure "
+        "counts them."
+    )
 
 
 def _sids(metrics: Metrics) -> str:

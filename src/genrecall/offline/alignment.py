@@ -24,6 +24,7 @@ from genrecall.evaluate.figures import Measures
 from genrecall.evaluate.measures import Floats, IntArray, candidates, recall, target_ranks
 from genrecall.evaluate.metrics import RECALL_AT, K
 from genrecall.foundation.progress import RunLog
+from genrecall.offline.chosen import only_available
 from genrecall.offline.requests import DistinctRequests, requests_of
 from genrecall.offline.slices import query_slices
 from genrecall.text.normalize import query_keys
@@ -47,7 +48,7 @@ def measure_alignment(
     """
     if not bundle.arms:
         return {}
-    searches = shop.searches.told(split).spread(most)
+    searches = only_available(shop.searches, bundle.items.available).told(split).spread(most)
     requests = requests_of(shop, searches, split, shoppers=bundle.reads_shoppers)
     queries = query_keys(searches.queries)
     found = {}

@@ -21,13 +21,21 @@ from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import Rows, Searches, SplitName
 from genrecall.evaluate.bootstrap import Units, numbered
 from genrecall.evaluate.config import EvaluateConfig
-from genrecall.evaluate.metrics import GENERATIVE, EvaluationInputs, K, Metrics, build_metrics
+from genrecall.evaluate.metrics import (
+    GENERATIVE,
+    EvaluationInputs,
+    K,
+    Metrics,
+    build_metrics,
+    check_searches,
+)
 from genrecall.foundation.progress import RunLog
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.fusion import fuse
 from genrecall.funnel.weights import Weights, cross_fitted_fusion, fit_weights
 from genrecall.generator.load import USER_QUERY_TO_SID
 from genrecall.offline.alignment import measure_alignment
+from genrecall.offline.chosen import Chosen, choose_searches, sample_rows
 from genrecall.offline.contestants import FUSIONS, Contestant, contestants
 from genrecall.offline.evidence import Evidence
 from genrecall.offline.generated import GeneratedAnswers
@@ -95,18 +103,14 @@ def evaluate(
         log: where to report.
 
     Raises:
-        DataError: the split has no search with a relevant item.
+        DataError: the split has no search with a relevant item that is available.
     """
-    searches, every = shop.searches, shop.searches.of(split)
-    chosen = _sample_rows(len(every), plan.config.searches, plan.seed)
-    measured = Searches(every.frame[chosen])
-    log.say(f"  {len(measured):,} of {len(every):,} {split} searches with a relevant item")
-    questions = make_questions(
-        shop,
-        split,
-        chosen,
-        shoppers=bundle.reads_shoppers,
-    )
+    searches, available = shop.searches, bundle.items.available
+    chosen = choose_searches(searches, split, available, most=plan.config.searches, seed=plan.seed)
+    measured = chosen.searches
+    check_searches(len(measured), split)
+    log.say(f"  {len(measured):,} {split} searches with a relevant item")
+    questions = make_questions(shop, split, chosen.rows, shoppers=bundle.reads_shoppers)
     start = time.monotonic()
     generated = _generate(bundle, questions, plan.config)
     log.say(f"  read: {len(generated):,} requests in {time.monotonic() - start:.1f} s")
@@ -138,7 +142,8 @@ def evaluate(
         units=units,
         beam_widths=np.array([r.beams.width for r in rankings[GENERATIVE] if r.beams], np.int64),
         quantize=health,
-        excluded=_excluded(searches, split, len(every), len(measured)),
+        excluded=chosen.excluded,
+        relevant=chosen.relevant,
         seed=plan.seed,
     )
     evidence = Evidence(inputs, generated, personalised, rankings[GENERATIVE], stages)
@@ -149,7 +154,7 @@ def evaluate(
     return Offline(metrics, weights, measured, rankings, evidence)
 
 
-def unmeasured(searches: Searches, *, split: SplitName, health: Mapping[str, Any]) -> Offline:
+def unmeasured(nothing: Chosen, *, split: SplitName, health: Mapping[str, Any]) -> Offline:
     """What stands in for an evaluation where no search of the split has a relevant item.
 
     A shop without a log has none; its channel works all the same.
@@ -157,24 +162,19 @@ def unmeasured(searches: Searches, *, split: SplitName, health: Mapping[str, Any
     metrics: Metrics = {
         "split": split,
         "searches": 0,
-        "excluded": _excluded(searches, split, 0, 0),
+        "excluded": nothing.excluded,
+        "relevant": nothing.relevant,
         "channels": {},
         "slices": {},
         "paired": {},
         "quantize": dict(health),
     }
-    return Offline(metrics=metrics, weights={}, searches=searches.of(split), rankings={})
+    return Offline(metrics=metrics, weights={}, searches=nothing.searches, rankings={})
 
 
 def sample_searches(searches: Searches, count: int, seed: int) -> Searches:
     """At most `count` of the searches, drawn evenly, in their order."""
-    return Searches(searches.frame[_sample_rows(len(searches), count, seed)])
-
-
-def _sample_rows(n: int, count: int, seed: int) -> NDArray[np.int64]:
-    if n <= count:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(seed).choice(n, size=count, replace=False))
+    return Searches(searches.frame[sample_rows(len(searches), count, seed)])
 
 
 def _widest(config: EvaluateConfig) -> int:
@@ -240,8 +240,3 @@ def _fuse(
             )
             rankings[fusion] = crossed.rankings
     return fitted
-
-
-def _excluded(searches: Searches, split: str, usable: int, measured: int) -> dict[str, int]:
-    in_split = int((searches.frame["split"] == split).sum())
-    return {"without a relevant item": in_split - usable, "not sampled": usable - measured}

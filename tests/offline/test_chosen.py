@@ -1,0 +1,98 @@
+"""Which searches are measured, and that every figure counts the same items."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from genrecall.data.tables import SEARCHES, Searches
+from genrecall.offline.chosen import choose_searches, only_available
+
+AVAILABLE = np.array([True, True, False, True, False])
+
+
+def searches(*rows, split="validation"):
+    """Searches of `(impressions, positives)`; gains and purchases follow the row's number."""
+    frame = [
+        dict.fromkeys(SEARCHES)
+        | {
+            "search_id": f"s{place}",
+            "query": "lamp",
+            "split": split,
+            "impressions": shown,
+            "positives": positives,
+            "gains": [float(row) for row in positives],
+            "bought": [row % 2 == 1 for row in positives],
+        }
+        for place, (shown, positives) in enumerate(rows)
+    ]
+    return Searches(pl.DataFrame(frame, schema=SEARCHES))
+
+
+LOG = searches(([0, 2, 4], [2, 3]), ([1], []), ([2, 4], [4]), ([], [1, 2, 0]))
+
+
+def choose(available=AVAILABLE, most=10):
+    return choose_searches(LOG, "validation", available, most=most, seed=0)
+
+
+def test_only_what_is_available_is_shown_chosen_and_bought():
+    kept = only_available(LOG, AVAILABLE).frame
+    assert kept["impressions"].to_list() == [[0], [1], [], []]
+    assert kept["positives"].to_list() == [[3], [], [], [1, 0]]
+    assert kept["gains"].to_list() == [[3.0], [], [], [1.0, 0.0]]
+    assert kept["bought"].to_list() == [[True], [], [], [True, False]]
+    assert kept["search_id"].to_list() == ["s0", "s1", "s2", "s3"]
+    assert kept.schema == pl.Schema(SEARCHES)
+
+
+def test_where_all_is_available_nothing_changes():
+    assert only_available(LOG, None) is LOG
+    assert choose(None).relevant == {"available": 6, "unavailable": 0}
+    assert len(choose(None).searches) == 3
+
+
+def test_what_does_not_count_is_counted():
+    chosen = choose()
+    assert [rows.tolist() for rows in chosen.searches.positives] == [[3], [1, 0]]
+    assert chosen.rows.tolist() == [0, 2], "places among the searches with a relevant item"
+    assert chosen.relevant == {"available": 3, "unavailable": 3}
+    assert chosen.excluded == {
+        "without a relevant item": 1,
+        "no relevant item is available today": 1,
+        "not sampled": 0,
+    }
+    assert sum(chosen.excluded.values()) + len(chosen.searches) == 4
+
+
+def test_a_sample_is_drawn_of_what_can_be_measured():
+    chosen = choose(most=1)
+    assert len(chosen.searches) == 1
+    assert chosen.excluded["not sampled"] == 1
+
+
+def test_nothing_is_left_where_nothing_is_available():
+    assert len(choose(np.zeros(5, dtype=np.bool_)).searches) == 0
+
+
+@pytest.fixture(scope="module")
+def metrics(shop_run):
+    return json.loads(shop_run.metrics.read_text("utf-8"))
+
+
+def test_who_answers_with_the_whole_shop_finds_all(metrics):
+    """A tenth of the items of that shop is sold out, and no channel may answer with them."""
+    assert metrics["relevant"]["unavailable"] > 0
+    assert metrics["channels"]["dense"]["recall@1000"]["value"] == 1.0
+    assert metrics["channels"]["two_views"]["recall@1000"]["value"] == 1.0
+
+
+def test_beams_find_what_is_available_alone(metrics, shop_run):
+    """As many relevant items count behind beams as in lists."""
+    trec = shop_run.stage("evaluate") / "trec/qrels.txt"
+    judged = {line.split()[2] for line in trec.read_text("utf-8").splitlines()}
+    catalog = pl.read_parquet(shop_run.stage("data") / "items.parquet")
+    sold_out = set(catalog.filter(~pl.col("available"))["item_id"])
+    assert judged
+    assert not judged & sold_out
