@@ -257,7 +257,9 @@ def summarize(repetitions: Sequence[Repetition]) -> dict[str, Any]:
     for kind, pool in pools.items():
         result[kind] = estimates(pool.channels, pool.bootstrap.mean)
     new = pools["new"]
-    result["paired"] = estimates(differences(new.channels, _PAIRED), new.bootstrap.mean)
+    result["paired"] = estimates(
+        differences(new.channels, _PAIRED), new.bootstrap.mean, paired=True
+    )
     if "oracle" in pools:
         result["share_of_oracle"] = _shares(new, pools["oracle"])
     return result

@@ -292,7 +292,9 @@ def summarize(runs: Sequence[Mapping[str, Measures]], shoppers: pl.Series) -> di
     }
     return {
         "rows": estimates(values, bootstrap.mean_over_runs),
-        "paired": estimates(differences(values, LESS.items()), bootstrap.mean_over_runs),
+        "paired": estimates(
+            differences(values, LESS.items()), bootstrap.mean_over_runs, paired=True
+        ),
     }
 
 

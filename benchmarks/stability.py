@@ -271,7 +271,7 @@ def summarize(
     for way, figures in estimates(found, bootstrap.mean_over_runs).items():
         ways[way] |= figures
     pairs = ((way, other) for other, way in combinations(found, 2))
-    paired = estimates(differences(found, pairs), bootstrap.mean_over_runs)
+    paired = estimates(differences(found, pairs), bootstrap.mean_over_runs, paired=True)
     return {"ways": ways, "paired": paired}
 
 

@@ -36,7 +36,7 @@ def build_table(cells: Mapping[str, Seeds]) -> dict[str, Any]:
         "items_per_sid": first[0].health["items_per_sid"],
         "cells": {name: _training(of_cell) for name, of_cell in runs.items()},
         "figures": estimates(rows, bootstrap.mean_over_runs),
-        "paired": estimates(differences(rows, pairs), bootstrap.mean_over_runs),
+        "paired": estimates(differences(rows, pairs), bootstrap.mean_over_runs, paired=True),
     }
 
 

@@ -84,10 +84,11 @@ def test_figures_stand_with_their_intervals():
     assert "only generative has" in text
 
 
-def test_a_certain_figure_is_not_wider():
+def test_a_figure_that_cannot_move_is_not_certain():
+    """Of 40 searches that found all, 8.8 % of all may still not: the exact binomial interval."""
     _, text = printed(channels={name: [np.arange(200)] * 40 for name in CHANNELS})
-    assert "1.000 [1.00–1.00]" in lines_of(text, "bm25+dense+generative")[0]
-    assert "+.000 [+.000 +.000]" in lines_of(text, "to bm25+dense")[0]
+    assert "1.000 [.912–1.00]" in lines_of(text, "bm25+dense+generative")[0]
+    assert "+.000 [-.088 +.088]" in lines_of(text, "to bm25+dense")[0]
 
 
 def test_single_channels_come_before_their_fusions():

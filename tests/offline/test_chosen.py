@@ -88,8 +88,7 @@ def test_who_answers_with_the_whole_shop_finds_all(metrics):
     assert metrics["channels"]["two_views"]["recall@1000"]["value"] == 1.0
 
 
-def test_beams_find_what_is_available_alone(metrics, shop_run):
-    """As many relevant items count behind beams as in lists."""
+def test_what_is_sold_out_is_judged_nowhere(shop_run):
     trec = shop_run.stage("evaluate") / "trec/qrels.txt"
     judged = {line.split()[2] for line in trec.read_text("utf-8").splitlines()}
     catalog = pl.read_parquet(shop_run.stage("data") / "items.parquet")

@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 ABSENT: Final = np.iinfo(np.int64).max
 """Rank of a target that is not in its search's list."""
 
-_AT_ONCE: Final = 4096  # targets compared with their lists together: bounds the memory
+_AT_ONCE: Final = 4096  # lists side by side, and targets compared with them: bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,15 +71,11 @@ def target_ranks(lists: Sequence[IntArray], targets: Sequence[IntArray]) -> Targ
             f"search {int(n_targets.argmin())} has no target; leave such searches out and count "
             "them (`Searches.of` does)."
         )
-    search = ragged_owners(n_targets)
-    wanted = np.concatenate(targets) if len(targets) else np.empty(0, dtype=np.int64)
-    table = _pad(lists)
-    rank = np.full(len(wanted), ABSENT, dtype=np.int64)
-    for start in range(0, len(wanted), _AT_ONCE):
+    found = [np.empty(0, dtype=np.int64)]
+    for start in range(0, len(targets), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        same = table[search[part]] == wanted[part, None]  # (targets, longest list)
-        rank[part] = np.where(same.any(axis=1), same.argmax(axis=1), ABSENT)
-    return TargetRanks(rank=rank, search=search, n_targets=n_targets)
+        found.append(_ranks_in(_pad(lists[part]), targets[part], n_targets[part]))
+    return TargetRanks(np.concatenate(found), ragged_owners(n_targets), n_targets)
 
 
 def recall(ranks: TargetRanks, k: int) -> Floats:
@@ -169,6 +165,19 @@ def candidates(beams: IntArray, items_per_sid: IntArray, width: int) -> Floats:
     fresh[:, 1:] &= first[:, 1:] != first[:, :-1]
     total: Floats = np.where(fresh, items_per_sid[first], 0).sum(axis=1, dtype=np.float64)
     return total
+
+
+def _ranks_in(
+    table: NDArray[np.int64], targets: Sequence[IntArray], n_targets: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Rank of each target in the row of its search: int64 `[P]`."""
+    search, wanted = ragged_owners(n_targets), np.concatenate(targets)
+    ranks = []
+    for start in range(0, len(wanted), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        same = table[search[part]] == wanted[part, None]  # (targets, longest list)
+        ranks.append(np.where(same.any(axis=1), same.argmax(axis=1), ABSENT))
+    return np.concatenate(ranks)
 
 
 def _pad(lists: Sequence[IntArray]) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.data.tables import Rows
-from genrecall.evaluate.bootstrap import RESAMPLES, Bootstrap, Estimate, Units
+from genrecall.evaluate.bootstrap import RESAMPLES, SHARE, Bootstrap, Estimate, Units
 from genrecall.evaluate.figures import differences, estimates
 from genrecall.evaluate.measures import (
     Floats,
@@ -177,14 +177,14 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
         filled = np.array([len(rows) == K for rows in inputs.channels[GENERATIVE]])
         metrics[GENERATIVE] = {
             "beams": bootstrap.mean(inputs.beam_widths.astype(np.float64)).to_json(),
-            "filled": bootstrap.mean(filled.astype(np.float64)).to_json(),
+            "filled": bootstrap.share(filled.astype(np.float64)).to_json(),
         }
     others = [
         ranks[name] for name in ranks if name not in (GENERATIVE, *CONTROLS) and JOIN not in name
     ]
     if GENERATIVE in ranks and others:
         only = only_here(ranks[GENERATIVE], others, K)
-        metrics[f"only_{GENERATIVE}@{K}"] = bootstrap.mean(only).to_json()
+        metrics[f"only_{GENERATIVE}@{K}"] = bootstrap.share(only).to_json()
     if inputs.latencies_ms is not None:
         metrics["latency_ms"] = _latency(inputs.latencies_ms, inputs.latency_k, seed=inputs.seed)
     return metrics
@@ -315,7 +315,7 @@ def _differences(
     ranks: Mapping[str, TargetRanks], pairs: Sequence[tuple[str, str]], bootstrap: Bootstrap
 ) -> Metrics:
     measures = {name: _measures(of_channel) for name, of_channel in ranks.items()}
-    return estimates(differences(measures, pairs), bootstrap.mean)
+    return estimates(differences(measures, pairs), bootstrap.mean, paired=True)
 
 
 def _differ_by_generative(name: str, without: str) -> bool:
@@ -345,8 +345,10 @@ def _beams(inputs: EvaluationInputs, bootstrap: Bootstrap) -> Metrics:
         widths = [width for width in BEAM_WIDTHS if width <= beams.shape[1]]
         hits[stage] = {b: recall(ranks, b) for b in widths}
         figures: dict[str, dict[int, Estimate]] = {
-            "hit@beam": {b: bootstrap.mean(hits[stage][b]) for b in widths},
-            "hit_micro@beam": {b: bootstrap.ratio(ranks.found(b), ranks.n_targets) for b in widths},
+            "hit@beam": {b: bootstrap.share(hits[stage][b]) for b in widths},
+            "hit_micro@beam": {
+                b: bootstrap.ratio(ranks.found(b), ranks.n_targets, bounds=SHARE) for b in widths
+            },
             "candidates@beam": {b: bootstrap.mean(candidates(beams, per_sid, b)) for b in widths},
         }
         for key, by_width in figures.items():

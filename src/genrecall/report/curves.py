@@ -63,8 +63,8 @@ def beam_curves(inputs: EvaluationInputs, beams: Mapping[str, IntArray]) -> list
             {
                 "stage": stage,
                 "beams": widths,
-                "hit@beam": _figures(bootstrap, [recall(ranks, width) for width in widths]),
-                "candidates@beam": _figures(bootstrap, items),
+                "hit@beam": _shares(bootstrap, [recall(ranks, width) for width in widths]),
+                "candidates@beam": [bootstrap.mean(of_width).to_json() for of_width in items],
             }
         )
     return curves
@@ -93,7 +93,7 @@ def cut_curve(
             for (rows, beam), positives in zip(answers, inputs.positives, strict=True)
         ]
     )  # (M, widths)
-    return {"beams": list(widths), "recall": _figures(_bootstrap(inputs), list(found.T))}
+    return {"beams": list(widths), "recall": _shares(_bootstrap(inputs), list(found.T))}
 
 
 def budget_curves(inputs: EvaluationInputs) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def budget_curves(inputs: EvaluationInputs) -> dict[str, Any]:
     curves = {}
     for name, lists in inputs.channels.items():
         ranks = target_ranks(lists, inputs.positives)
-        figures = _figures(bootstrap, [recall(ranks, k) for k in budgets])
+        figures = _shares(bootstrap, [recall(ranks, k) for k in budgets])
         curves[name] = {"items": budgets, "recall": figures}
     return curves
 
@@ -126,7 +126,7 @@ def overlap(inputs: EvaluationInputs) -> dict[str, Any]:
         for name, lists in inputs.channels.items()
         if JOIN not in name and name != TWO_VIEWS
     }
-    shares = {names: bootstrap.mean(share) for names, share in found_by(ranks, K).items()}
+    shares = {names: bootstrap.share(share) for names, share in found_by(ranks, K).items()}
     return {
         "channels": list(ranks),
         "sets": [
@@ -172,5 +172,5 @@ def _bootstrap(inputs: EvaluationInputs) -> Bootstrap:
     return Bootstrap(len(inputs.positives), groups=unit_groups(inputs), seed=inputs.seed)
 
 
-def _figures(bootstrap: Bootstrap, values: Sequence[Floats]) -> list[dict[str, Any]]:
-    return [bootstrap.mean(of_step).to_json() for of_step in values]
+def _shares(bootstrap: Bootstrap, values: Sequence[Floats]) -> list[dict[str, Any]]:
+    return [bootstrap.share(of_step).to_json() for of_step in values]
