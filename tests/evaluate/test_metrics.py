@@ -138,6 +138,29 @@ def test_generative_fusion_is_compared_with_the_control_in_its_place():
     assert value(metrics["only_generative@1000"]) == (0.5 + 1 + 0) / 3
 
 
+def test_the_headline_is_against_the_strongest_fusion_without_the_generator():
+    """It is not the control that has the generator's vectors, nor the weaker fusion."""
+    found = {
+        "bm25+dense": [rows(3), rows(), rows(9)],
+        "bm25+dense+popularity": [rows(0), rows(4), rows()],
+        "bm25+dense+two_views": [rows(0, 1), rows(4), rows(9, 7)],
+        "bm25+dense+popularity+two_views": [rows(0, 1), rows(4), rows(9, 7)],
+    }
+    found |= {f"{name}+generative": lists for name, lists in list(found.items())[:2]}
+    metrics = build_metrics(inputs(channels=found))
+    strongest = "bm25+dense+popularity"
+    assert metrics["headline"] == {"with": f"{strongest}+generative", "without": strongest}
+    assert set(metrics["paired"]) == {
+        "bm25+dense+generative - bm25+dense",
+        "bm25+dense+generative - bm25+dense+two_views",
+        "bm25+dense+generative - bm25+dense+popularity",
+        "bm25+dense+popularity+generative - bm25+dense+popularity",
+        "bm25+dense+popularity+generative - bm25+dense+popularity+two_views",
+    }
+    alone = build_metrics(inputs(channels={"bm25": found["bm25+dense"]}))
+    assert "headline" not in alone
+
+
 def test_beams_used_and_full_answers():
     channels = {"generative": [np.arange(1000), rows(4), rows()]}
     metrics = build_metrics(inputs(channels=channels, beam_widths=np.array([100, 300, 800])))

@@ -51,6 +51,21 @@ def test_other_tools_see_the_same_ranking(tmp_path):
         assert recall(ours, k).mean() == pytest.approx(theirs)
 
 
+def test_a_search_without_an_answer_counts_in_other_tools(tmp_path):
+    """Left out of the file, it would be left out of the mean."""
+    rows, ids = [np.array([0]), np.array([], dtype=np.int32)], ["drill", "%none"]
+    scores = [np.ones(len(of_search)) for of_search in rows]
+    write_run(tmp_path / "run", search_ids=["a", "b"], item_ids=ids, rows=rows, scores=scores)
+    write_qrels(
+        tmp_path / "qrels", search_ids=["a", "b"], item_ids=ids, positives=[np.array([0, 1])] * 2
+    )
+    run = list(ir_measures.read_trec_run(str(tmp_path / "run")))
+    qrels = list(ir_measures.read_trec_qrels(str(tmp_path / "qrels")))
+    assert {line.query_id for line in run} == {"a", "b"}
+    assert ir_measures.calc_aggregate([R @ 10], qrels, run)[R @ 10] == 0.25
+    assert read_run(tmp_path / "run") == {"a": {"drill": 1.0}, "b": {}}
+
+
 @given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=30))
 def test_tied_scores_fall_by_the_smallest_steps(tmp_path_factory, given_scores):
     path = tmp_path_factory.mktemp("run") / "run"

@@ -158,6 +158,20 @@ def test_a_search_that_ends_early_counts_where_little_is_left(
         fit_weights(channels, positives, K, config=FusionConfig())
 
 
+def test_searches_times_items_may_be_more_than_an_int32_holds():
+    """2,100 searches of a shop of 1.08 million items; only the last channel is of use."""
+    last = 1_080_000
+    config, n = FusionConfig(), 2100
+    useless = Ranking(np.array([3, last], np.int32), np.array([2.0, 1.0], np.float32))
+    good = Ranking(np.array([last, 7], np.int32), np.array([2.0, 1.0], np.float32))
+    lists = {"useless": [useless] * n, "good": [good] * n}
+    positives = [np.array([last], dtype=np.int32)] * n
+    weights = fit_weights(lists, positives, 2, config=config)
+    assert weights["good"] == 1.0
+    fused = fuse(lists, 2, config=config, weights=weights)
+    assert [ranking.rows[0] for ranking in fused] == [last] * n
+
+
 @pytest.mark.parametrize("n", [0, 1, 5])
 def test_where_nothing_relevant_is_found_channels_weigh_the_same(channels, n):
     lists = {name: channels[name][:n] for name in ("good", "fair")}

@@ -36,6 +36,8 @@ K: Final = 1000
 RECALL_AT: Final = (10, 100, K)
 HIT_AT: Final = (10,)
 BEAM_WIDTHS: Final = (1, 10, 100)
+_HEADLINE: Final = "recall@100"
+"""The measure by which the strongest rival is chosen."""
 GENERATIVE: Final = "generative"
 TWO_VIEWS: Final = "two_views"
 """A control, not a channel to serve: exact search over the generator's vectors, without SIDs."""
@@ -127,6 +129,8 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
     - `slices`: slice → channel → as in `channels`
     - `paired`: `with - without` → measure → difference, for each fusion with the generative channel
       and each one where that is left out or replaced by one other channel
+    - `headline`: the two fusions whose difference matters most, `with` the generative channel and
+      `without` it: of the fusions without it and its controls the one with the highest recall@100
     - `paired_shopper`: the same for the generative channel less its control and the baseline that
       know nothing of the shopper
     - `paired_hit@beam`: `with - without` → number of beams → difference of the hit rates, for the
@@ -166,6 +170,8 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
         "slices": _slices(inputs, ranks, groups),
         "paired": _paired(ranks, bootstrap),
     }
+    if strongest := _headline(metrics):
+        metrics["headline"] = strongest
     if GENERATIVE in ranks and (shopperless := [n for n in (ANONYMOUS, POPULARITY) if n in ranks]):
         pairs = [(GENERATIVE, name) for name in shopperless]
         metrics["paired_shopper"] = _differences(ranks, pairs, bootstrap)
@@ -309,6 +315,24 @@ def _paired(ranks: Mapping[str, TargetRanks], bootstrap: Bootstrap) -> Metrics:
         if _differ_by_generative(name, without)
     ]
     return _differences(ranks, pairs, bootstrap)
+
+
+def _headline(metrics: Metrics) -> dict[str, str]:
+    """The strongest fusion without the generative channel, and the same with it; none without both.
+
+    To choose the strongest by these very searches flatters it, and never the generative channel.
+    """
+    pairs = (pair.split(" - ") for pair in metrics["paired"])
+    found = [
+        {"with": fusion, "without": without}
+        for fusion, without in pairs
+        if set(without.split(JOIN)) < set(fusion.split(JOIN))
+    ]
+
+    def recall_of_rival(pair: dict[str, str]) -> float:
+        return float(metrics["channels"][pair["without"]][_HEADLINE]["value"])
+
+    return max(found, key=recall_of_rival, default={})
 
 
 def _differences(

@@ -5,7 +5,9 @@ white space or a percent sign, and decoded when read: `red shoe` stands as `red%
 
 `run` lines: `search_id Q0 item_id rank score tag`. Tools such as trec_eval sort by score and break
 ties their own way, whatever the rank says; scores are therefore lowered by the smallest float32
-steps where they tie, so that every tool sees the ranking's order.
+steps where they tie, so that every tool sees the ranking's order. Such tools also leave out a
+search that has no line, and report the mean of the others; a search with an empty answer has a line
+with the item `%none`, which no catalog can have.
 
 `qrels` lines: `search_id 0 item_id relevance`.
 """
@@ -23,6 +25,9 @@ from numpy.typing import NDArray
 
 from genrecall.data.tables import Rows
 from genrecall.foundation.errors import DataError
+
+NO_ITEM: Final = "%none"
+"""Stands for the item of a search with an empty answer; an id's percent sign is encoded."""
 
 _UNSAFE: Final = re.compile(r"[\s%]")
 
@@ -80,12 +85,14 @@ def write_run(
         for search_id, ranked, ranked_scores in zip(search_ids, rows, scores, strict=True):
             name = encode_id(search_id)
             falling = _strictly_falling(ranked_scores)
+            if not len(ranked):
+                stream.write(f"{name} Q0 {NO_ITEM} 1 0 {tag}\n")
             for rank, (row, score) in enumerate(zip(ranked, falling, strict=True), start=1):
                 stream.write(f"{name} Q0 {encode_id(item_ids[row])} {rank} {score!s} {tag}\n")
 
 
 def read_run(path: Path) -> dict[str, dict[str, float]]:
-    """Read a run: search id → item id → score, highest first.
+    """Read a run: search id → item id → score, highest first; no item for an empty answer.
 
     Raises:
         DataError: a line that is not of the form, or an item twice under one search.
@@ -93,7 +100,11 @@ def read_run(path: Path) -> dict[str, dict[str, float]]:
     run: dict[str, dict[str, float]] = {}
     form = "search_id Q0 item_id rank score tag"
     for number, (search, _, item, _, score, _) in _lines(path, form):
-        _put(run, search, item, _number(score, path, number), where=f"{path}:{number}")
+        value = _number(score, path, number)
+        if item == NO_ITEM:
+            run.setdefault(decode_id(search), {})
+        else:
+            _put(run, search, item, value, where=f"{path}:{number}")
     return {
         search: dict(sorted(items.items(), key=lambda pair: -pair[1]))
         for search, items in run.items()

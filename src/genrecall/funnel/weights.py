@@ -169,7 +169,11 @@ class _Likelihood:
     def __init__(self, candidates: Candidates, positives: Sequence[Rows], spread: _Vector) -> None:
         width = int(candidates.rows.max(initial=0)) + 1
         relevant = np.concatenate(
-            [search * width + rows[rows < width] for search, rows in enumerate(positives)]
+            # A number of search and row together: of many searches more than an int32 holds.
+            [
+                search * width + rows[rows < width].astype(np.int64)
+                for search, rows in enumerate(positives)
+            ]
         )
         hits = np.isin(candidates.search * width + candidates.rows, relevant)
         # A search none of whose relevant items was found says nothing about the weights.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -17,12 +17,25 @@ from genrecall.evaluate.metrics import ANONYMOUS, GENERATIVE, POPULARITY, TWO_VI
 from genrecall.offline.generated import GeneratedAnswers
 from genrecall.offline.requests import DistinctRequests, Questions
 
-FUSIONS: Final = (
-    ("bm25", "dense"),
-    ("bm25", "dense", "generative"),
-    ("bm25", "dense", "two_views"),
-)
-"""Channels that are fused: without and with the generative one, and with its control."""
+RIVALS: Final = (("bm25", "dense"), ("bm25", "dense", POPULARITY))
+"""Channels that are fused without the generator: what a shop has anyway, and what a log gives for
+nothing."""
+
+_KNOWN: Final = 0.01
+"""Share of the searches from which popularity takes part: it knows the query."""
+
+
+def fusions(channels: Collection[str]) -> list[tuple[str, ...]]:
+    """What is fused: each rival, the same with the generative channel, and with its control.
+
+    Args:
+        channels: that have answered.
+
+    >>> fusions(["generative", "bm25", "dense", "two_views"])[1]
+    ('bm25', 'dense', 'generative')
+    """
+    there = [rival for rival in RIVALS if set(rival) <= set(channels)]
+    return [(*rival, *added) for rival in there for added in ((), (GENERATIVE,), (TWO_VIEWS,))]
 
 
 class Contestant(NamedTuple):
@@ -84,6 +97,7 @@ def contestants(
     ]
     if questions.reads_shoppers:
         found.append(Contestant(ANONYMOUS, generated, anonymous, without_shopper))
-    if any(request.query in popularity for request in anonymous.distinct):
+    known = np.array([request.query in popularity for request in anonymous.distinct])
+    if known[anonymous.place].mean() >= _KNOWN:
         found.append(Contestant(POPULARITY, popularity, anonymous, popular))
     return found

@@ -23,6 +23,7 @@ from genrecall.evaluate.bootstrap import Units, numbered
 from genrecall.evaluate.config import EvaluateConfig
 from genrecall.evaluate.metrics import (
     GENERATIVE,
+    JOIN,
     EvaluationInputs,
     K,
     Metrics,
@@ -36,7 +37,7 @@ from genrecall.funnel.weights import Weights, cross_fitted_fusion, fit_weights
 from genrecall.generator.load import USER_QUERY_TO_SID
 from genrecall.offline.alignment import measure_alignment
 from genrecall.offline.chosen import Chosen, choose_searches, sample_rows
-from genrecall.offline.contestants import FUSIONS, Contestant, contestants
+from genrecall.offline.contestants import Contestant, contestants, fusions
 from genrecall.offline.evidence import Evidence
 from genrecall.offline.generated import GeneratedAnswers
 from genrecall.offline.latency import measure_latency
@@ -52,8 +53,8 @@ class Plan:
     Attributes:
         config: how much to measure.
         fusion: how lists become one.
-        weights: by fusion; one that is not there weighs its channels equally. None fits them on the
-            measured searches, with cross-fitting.
+        weights: by fusion; one that is not there is not measured. None fits them on the measured
+            searches, with cross-fitting.
         seed: of the sample, the folds and the bootstrap.
     """
 
@@ -227,11 +228,13 @@ def _fuse(
     fitted = {}
     # A query, or shopper, that comes back must not stand on both sides of a fold.
     groups = numbered(units.of)
-    for names in FUSIONS:
-        fusion = "+".join(names)
+    for names in fusions(rankings):
+        fusion = JOIN.join(names)
         lists = {name: rankings[name] for name in names}
         if plan.weights is not None:
-            fitted[fusion] = dict(plan.weights.get(fusion) or dict.fromkeys(names, 1.0))
+            if fusion not in plan.weights:  # the other split lacked a channel
+                continue
+            fitted[fusion] = dict(plan.weights[fusion])
             rankings[fusion] = fuse(lists, K, config=plan.fusion, weights=fitted[fusion])
         else:
             fitted[fusion] = fit_weights(lists, positives, K, config=plan.fusion)

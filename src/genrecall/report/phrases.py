@@ -235,12 +235,9 @@ def headlines(metrics: Metrics) -> list[Headline]:
 
 
 def added(metrics: Metrics) -> tuple[str, str] | None:
-    """The fusion with the generative channel and the same without it, where both were measured."""
-    for name in metrics["paired"]:
-        fusion, without = name.split(" - ")
-        if set(without.split(JOIN)) < set(fusion.split(JOIN)):
-            return fusion, without
-    return None
+    """The strongest fusion without the generative channel, and before it the same with it."""
+    compared = metrics.get("headline")
+    return None if compared is None else (compared["with"], compared["without"])
 
 
 def _gain(metrics: Metrics) -> Headline | None:
