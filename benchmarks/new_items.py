@@ -38,7 +38,7 @@ from genrecall.data.tables import Catalog, Rows, Searches
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.figures import Figures, Measures, differences, estimates
 from genrecall.evaluate.measures import recall_at
-from genrecall.evaluate.metrics import BEAM_WIDTHS, GENERATIVE, JOIN, RECALL_AT, K
+from genrecall.evaluate.names import BEAM_WIDTHS, GENERATIVE, JOIN, RECALL_AT, K
 from genrecall.foundation.errors import DataError
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.weights import cross_fitted_fusion

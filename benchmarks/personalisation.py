@@ -45,7 +45,7 @@ from genrecall.data.tables import Catalog, Searches
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.figures import Measures, differences, estimates
 from genrecall.evaluate.measures import IntArray, recall_at
-from genrecall.evaluate.metrics import BEAM_WIDTHS, K
+from genrecall.evaluate.names import BEAM_WIDTHS, K
 from genrecall.foundation.errors import DataError
 from genrecall.generator.load import QUERY_TO_SID, USER_QUERY_TO_SID
 from genrecall.offline.generated import answer_searches

@@ -36,7 +36,7 @@ from genrecall.data.shoppers import HISTORY
 from genrecall.data.tables import Searches
 from genrecall.evaluate.bootstrap import numbered
 from genrecall.evaluate.exposure import AT
-from genrecall.evaluate.metrics import K
+from genrecall.evaluate.names import K
 from genrecall.foundation.artifact import content_hash, file_hash, write_json
 from genrecall.foundation.progress import FileLog, RunLog
 from genrecall.funnel.config import FusionConfig

@@ -43,15 +43,9 @@ from genrecall.bundle import KIND as BUNDLE
 from genrecall.bundle import OpenBundle
 from genrecall.config import Config
 from genrecall.data.load import load_shop
+from genrecall.evaluate.inputs import EvaluationInputs, unit_groups
 from genrecall.evaluate.measures import recall_at
-from genrecall.evaluate.metrics import (
-    BEAM_WIDTHS,
-    GENERATIVE,
-    POPULARITY,
-    RECALL_AT,
-    EvaluationInputs,
-    unit_groups,
-)
+from genrecall.evaluate.names import BEAM_WIDTHS, GENERATIVE, POPULARITY, RECALL_AT
 from genrecall.foundation.artifact import Artifact, content_hash, write_json, writing
 from genrecall.foundation.progress import FileLog, RunLog
 from genrecall.generator.config import GeneratorConfig

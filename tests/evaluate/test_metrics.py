@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from genrecall.evaluate.bootstrap import Units
-from genrecall.evaluate.metrics import EvaluationInputs, build_metrics
+from genrecall.evaluate.inputs import EvaluationInputs
+from genrecall.evaluate.metrics import build_metrics
 from genrecall.foundation.errors import DataError
 
 
@@ -49,6 +50,36 @@ def test_figures_by_hand():
     paired = metrics["paired"]
     assert list(paired) == ["bm25+generative - bm25"]
     assert value(paired["bm25+generative - bm25"]["recall@10"]) == (0.5 + 1 + 0) / 3
+
+
+def test_order_empty_answers_and_other_categories_by_hand():
+    gains = [np.array([1.0, 2.0]), np.array([1.0]), np.array([1.0, 1.0])]
+    # Items 0, 1, 6, 7 and 8 are of kind 0, 4 of kind 1, 2, 3 and 5 of kind 2, 9 of none.
+    categories = np.array([0, 0, 2, 2, 1, 2, 0, 0, 0, -1])
+    channels = build_metrics(inputs(gains=gains, categories=categories))["channels"]
+    log2 = np.log2
+    # Item 1 with gain 2 stands first, 0 with gain 1 second: as good as can be.
+    assert value(channels["generative"]["ndcg@10"]) == (1 + 1 + 0) / 3
+    ideal, pair = 2 + 1 / log2(3), 1 + 1 / log2(3)
+    assert value(channels["bm25"]["ndcg@10"]) == (2 / log2(3) / ideal + 0 + 1 / pair) / 3
+    assert value(channels["generative"]["mrr"]) == (1 + 1 + 0) / 3
+    assert value(channels["bm25"]["mrr"]) == (1 / 2 + 0 + 1) / 3
+    assert value(channels["generative"]["zero_results"]) == 1 / 3
+    assert value(channels["bm25+generative"]["zero_results"]) == 0
+    # 3 is of another kind than 0 and 1; then nothing; then 9, of which no kind is known.
+    assert value(channels["bm25"]["other_category@1000"]) == 1 / 2
+    assert value(channels["generative"]["other_category@1000"]) == 1 / 4
+    for without in (None, np.full(10, -1)):
+        figures = build_metrics(inputs(categories=without))["channels"]["bm25"]
+        assert "other_category@1000" not in figures
+
+
+def test_slices_of_items_keep_their_gains():
+    gains = [np.array([1.0, 2.0]), np.array([1.0]), np.array([1.0, 3.0])]
+    metrics = build_metrics(inputs(gains=gains, item_slices={"new_items": rows(9, 7)}))
+    # Only 9 and 7 count: bm25 has 9 first, and 7 with gain 3 nowhere.
+    ideal = 3 + 1 / np.log2(3)
+    assert value(metrics["slices"]["new_items"]["bm25"]["ndcg@10"]) == 1 / ideal
 
 
 def test_beams_by_hand():

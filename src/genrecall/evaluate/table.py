@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from rich.box import SIMPLE_HEAD
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from genrecall.evaluate.alignment import COMPARED, STAGE_3, arm_order, collapsed_arms
-from genrecall.evaluate.metrics import (
+from genrecall.evaluate.names import (
     ANONYMOUS,
     GENERATIVE,
     JOIN,
@@ -24,7 +24,13 @@ from genrecall.evaluate.slices import SLICES
 
 WIDTH: Final = 100
 
-_MEASURES: Final = ("recall@10", "recall@100", f"recall@{K}", "hit@10")
+_RECALLS: Final = ("recall@10", "recall@100", f"recall@{K}")
+_ORDERS: Final = ("ndcg@10", "mrr", "hit@10")
+_PAIRED: Final = (*_RECALLS, "ndcg@10")
+_OTHER_KIND: Final = f"other_category@{K}"
+_CONTROLS: Final = {
+    TWO_VIEWS: "exact search over the generator's vectors, a control without SIDs",
+}
 _SLICE_MEASURES: Final = ("recall@100", "hit@10")
 _SHOPPER_BEAMS: Final = ("1", "10")
 _SHOPPER_MEASURES: Final = ("recall@10", "recall@100")
@@ -44,16 +50,22 @@ def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:
     console = console or Console(width=WIDTH, highlight=False)
     excluded = "".join(f", {n:,} left out: {why}" for why, n in metrics["excluded"].items() if n)
     console.print(
-        f"{metrics['split'].capitalize()} split: {metrics['searches']:,} searches{excluded}. "
-        "In brackets: 95 % interval.",
+        f"{metrics['split'].capitalize()} split: {metrics['searches']:,} searches{excluded}.",
         markup=False,
     )
-    for line in (_unavailable(metrics), _sids(metrics), _answers(metrics), _latency(metrics)):
+    for line in (
+        _intervals(metrics),
+        _unavailable(metrics),
+        _sids(metrics),
+        _answers(metrics),
+        _latency(metrics),
+    ):
         if line:
             console.print(line, markup=False)
     for table in (
         _beam_table(metrics),
         _channel_table(metrics),
+        _order_table(metrics),
         _paired_table(metrics),
         _shopper_table(metrics),
         _slice_table(metrics),
@@ -63,6 +75,12 @@ def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:
         if table is not None:
             console.print()
             console.print(table)
+
+
+def _intervals(metrics: Metrics) -> str:
+    drawn = metrics.get("bootstrap")
+    over = "" if drawn is None else f", over {drawn['clusters']:,} {drawn['units']}"
+    return f"In brackets: 95 % interval{over}."
 
 
 def _unavailable(metrics: Metrics) -> str:
@@ -124,34 +142,64 @@ def _beam_table(metrics: Metrics) -> Table | None:
 
 
 def _channel_table(metrics: Metrics) -> Table | None:
-    if not metrics["channels"]:
+    """How much every channel finds, and how much else it brings."""
+    channels = metrics["channels"]
+    if not channels:
         return None
-    table = _table("Channels and their fusions", [*_MEASURES, "items"])
-    for name in _in_order(metrics["channels"]):
-        figures = metrics["channels"][name]
-        items = f"{figures['candidates']['value']:,.0f}"
-        table.add_row(name, *(_share(figures[measure]) for measure in _MEASURES), items)
-    only = metrics.get(f"only_{GENERATIVE}@{K}")
-    notes = []
-    if TWO_VIEWS in metrics["channels"]:
-        notes.append(
-            f"{TWO_VIEWS}: exact search over the generator's vectors, a control without SIDs"
+    table = _table("Channels and their fusions", [*_RECALLS, "items", "empty", "other kind"])
+    for name in _in_order(channels):
+        figures = channels[name]
+        other = figures.get(_OTHER_KIND)
+        table.add_row(
+            _label(name, channels),
+            *(_share(figures[measure]) for measure in _RECALLS),
+            f"{figures['candidates']['value']:,.0f}",
+            _percent(figures["zero_results"]["value"]),
+            _percent(other["value"]) if other else "",
         )
-    if only is not None:
+    notes = [f"{name}: {what}" for name, what in _CONTROLS.items() if name in channels]
+    notes.append("empty: searches without any item" + _told_kind(channels))
+    if only := metrics.get(f"only_{GENERATIVE}@{K}"):
         notes.append(f"Relevant items that only {GENERATIVE} has among its {K:,}: {_share(only)}")
     return _with_notes(table, notes)
 
 
+def _told_kind(channels: Mapping[str, Any]) -> str:
+    if not any(_OTHER_KIND in figures for figures in channels.values()):
+        return ""
+    return "; other kind: items of another category than any relevant one"
+
+
+def _order_table(metrics: Metrics) -> Table | None:
+    """Where in its answer a channel has the relevant items; a ranker orders them anew."""
+    channels = metrics["channels"]
+    if not channels:
+        return None
+    table = _table("The order of the first items", _ORDERS)
+    for name in _in_order(channels):
+        cells = (_share(channels[name][measure]) for measure in _ORDERS)
+        table.add_row(_label(name, channels), *cells)
+    return table
+
+
 def _paired_table(metrics: Metrics) -> Table | None:
+    """The strongest rival first."""
     if not metrics["paired"]:
         return None
-    table = _table(f"What {GENERATIVE} adds at an equal number of items", _MEASURES)
-    for name, figures in metrics["paired"].items():
+    table = _table(f"What {GENERATIVE} adds at an equal number of items", _PAIRED)
+    headline = metrics.get("headline", {})
+    for name, figures in sorted(
+        metrics["paired"].items(), key=lambda pair: pair[0].split(" - ")[0] != headline.get("with")
+    ):
         fusion, without = name.split(" - ")
         replaced = set(without.split(JOIN)) - set(fusion.split(JOIN))
-        label = f"instead of {replaced.pop()}" if replaced else f"to {without}"
-        table.add_row(label, *(_change(figures[measure]) for measure in _MEASURES))
-    return table
+        label = f"instead of {replaced.pop()}" if replaced else f"to {_folded(without)}"
+        table.add_row(label, *(_change(figures[measure]) for measure in _PAIRED))
+    fusions = {name.split(" - ")[0] for name in metrics["paired"]}
+    notes = []
+    if headline and len(fusions) > 1:
+        notes = [f"The strongest rival without {GENERATIVE}, {headline['without']}, stands first."]
+    return _with_notes(table, notes)
 
 
 def _shopper_table(metrics: Metrics) -> Table | None:
@@ -230,16 +278,43 @@ def _arm_change_table(metrics: Metrics) -> Table | None:
 
 def _compared(metrics: Metrics) -> Mapping[str, str]:
     """The channels that slices are shown for, by a short name: a fusion without and with."""
-    for name in metrics["paired"]:
-        fusion, without = name.split(" - ")
-        if set(without.split(JOIN)) < set(fusion.split(JOIN)):
-            return {without: without, f"with {GENERATIVE}": fusion}
+    if pair := metrics.get("headline"):
+        return {_folded(pair["without"]): pair["without"], f"with {GENERATIVE}": pair["with"]}
     return {name: name for name in _in_order(metrics["channels"])[:2]}
 
 
 def _in_order(channels: Iterable[str]) -> list[str]:
-    """Single channels first, then their fusions."""
-    return sorted(channels, key=lambda name: (name.count(JOIN), name))
+    """Single channels first, then each fusion, with what is added to it behind it.
+
+    >>> _in_order(["a+b+generative", "a+b+c", "b", "a+b", "a"])
+    ['a', 'b', 'a+b', 'a+b+generative', 'a+b+c']
+    """
+    return sorted(channels, key=lambda name: (JOIN in name, *_base(name)))
+
+
+def _base(name: str) -> tuple[int, str, str]:
+    """A fusion without the generative channel or its control, and what was taken away."""
+    channels = name.split(JOIN)
+    if len(channels) == 1:
+        return 0, name, ""
+    kept = [channel for channel in channels if channel not in (GENERATIVE, TWO_VIEWS)]
+    return len(kept), JOIN.join(kept), JOIN.join(sorted(set(channels) - set(kept)))
+
+
+def _label(name: str, channels: Collection[str]) -> str:
+    """A fusion behind the one that it adds to is named by what it adds."""
+    _, kept, added = _base(name)
+    return f"  +{added}" if added and JOIN in kept and kept in channels else name
+
+
+def _folded(fusion: str) -> str:
+    r"""A long name in two lines.
+
+    >>> _folded("bm25+dense+popularity")
+    'bm25+dense\n  +popularity'
+    """
+    head, _, last = fusion.rpartition(JOIN)
+    return f"{head}\n  +{last}" if JOIN in head else fusion
 
 
 def _place(name: str) -> tuple[int, str]:
@@ -278,6 +353,11 @@ def _short_share(figure: Mapping[str, Any]) -> str:
     """`.412 [.398–.427]`; nothing where no search had what is counted."""
     lo, hi = (_short(end) for end in figure["ci"])
     return f"{_short(figure['value'])} [{lo}–{hi}]" if figure["n"] else ""
+
+
+def _percent(share: float) -> str:
+    """`12.3 %`."""
+    return f"{100 * share:.1f} %"
 
 
 def _change(figure: Mapping[str, Any]) -> str:

@@ -9,7 +9,9 @@ steps where they tie, so that every tool sees the ranking's order. Such tools al
 search that has no line, and report the mean of the others; a search with an empty answer has a line
 with the item `%none`, which no catalog can have.
 
-`qrels` lines: `search_id 0 item_id relevance`.
+`qrels` lines: `search_id 0 item_id relevance`. Relevance is the item's gain, which is 1 for a click
+and 2 for a purchase. Other tools read whole numbers there; where some gain is none, all stand in
+thousandths, which changes no ratio of them and so no nDCG.
 """
 
 from __future__ import annotations
@@ -112,24 +114,34 @@ def read_run(path: Path) -> dict[str, dict[str, float]]:
 
 
 def write_qrels(
-    path: Path, *, search_ids: Sequence[str], item_ids: Sequence[str], positives: Sequence[Rows]
+    path: Path,
+    *,
+    search_ids: Sequence[str],
+    item_ids: Sequence[str],
+    positives: Sequence[Rows],
+    gains: Sequence[NDArray[np.floating[Any]]],
 ) -> None:
-    """Write the relevant items of searches, each with relevance 1.
+    """Write the relevant items of searches, each with its gain.
 
     Args:
         path: the file, replaced if it exists.
         search_ids: id of each search.
         item_ids: id of each catalog row.
         positives: catalog rows of each search.
+        gains: of each of them, above 0.
 
     Raises:
         DataError: an id is empty, or a search id stands twice.
     """
     _check_unique(search_ids)
+    whole = all((of_search == np.round(of_search)).all() for of_search in gains)
+    unit = 1 if whole else 1000
     with path.open("w", encoding="utf-8") as stream:
-        for search_id, rows in zip(search_ids, positives, strict=True):
+        for search_id, rows, of_rows in zip(search_ids, positives, gains, strict=True):
             name = encode_id(search_id)
-            stream.writelines(f"{name} 0 {encode_id(item_ids[row])} 1\n" for row in rows)
+            for row, gain in zip(rows, of_rows, strict=True):
+                relevance = max(round(unit * float(gain)), 1)  # 0 would be irrelevant
+                stream.write(f"{name} 0 {encode_id(item_ids[row])} {relevance}\n")
 
 
 def read_qrels(path: Path) -> dict[str, dict[str, float]]:

@@ -22,7 +22,7 @@ from genrecall.evaluate.bootstrap import numbered
 from genrecall.evaluate.exposure import AT, exposure_measures, shown_in
 from genrecall.evaluate.figures import Measures
 from genrecall.evaluate.measures import Floats, IntArray, candidates, recall, target_ranks
-from genrecall.evaluate.metrics import RECALL_AT, K
+from genrecall.evaluate.names import RECALL_AT, K
 from genrecall.foundation.progress import RunLog
 from genrecall.offline.chosen import only_available
 from genrecall.offline.requests import DistinctRequests, requests_of

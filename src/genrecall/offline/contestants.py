@@ -13,7 +13,7 @@ from genrecall.channels.base import Channel, Request
 from genrecall.channels.dense import DenseChannel
 from genrecall.channels.popularity import PopularityChannel
 from genrecall.data.tables import Searches
-from genrecall.evaluate.metrics import ANONYMOUS, GENERATIVE, POPULARITY, TWO_VIEWS
+from genrecall.evaluate.names import ANONYMOUS, GENERATIVE, POPULARITY, TWO_VIEWS
 from genrecall.offline.generated import GeneratedAnswers
 from genrecall.offline.requests import DistinctRequests, Questions
 

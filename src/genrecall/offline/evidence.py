@@ -21,8 +21,8 @@ from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Ranking
 from genrecall.data.tables import Rows, Searches
 from genrecall.decode.base import Beams
+from genrecall.evaluate.inputs import EvaluationInputs
 from genrecall.evaluate.measures import recall, target_ranks
-from genrecall.evaluate.metrics import EvaluationInputs
 from genrecall.foundation.sid import Sid
 from genrecall.generator.prompts import Prompt
 from genrecall.offline.generated import GeneratedAnswers

@@ -21,15 +21,9 @@ from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import Rows, Searches, SplitName
 from genrecall.evaluate.bootstrap import Units, numbered
 from genrecall.evaluate.config import EvaluateConfig
-from genrecall.evaluate.metrics import (
-    GENERATIVE,
-    JOIN,
-    EvaluationInputs,
-    K,
-    Metrics,
-    build_metrics,
-    check_searches,
-)
+from genrecall.evaluate.inputs import EvaluationInputs, check_searches
+from genrecall.evaluate.metrics import build_metrics
+from genrecall.evaluate.names import GENERATIVE, JOIN, K, Metrics
 from genrecall.foundation.progress import RunLog
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.fusion import fuse
@@ -126,6 +120,8 @@ def evaluate(
     inputs = EvaluationInputs(
         split=split,
         positives=measured.positives,
+        gains=measured.gains,
+        categories=bundle.items.catalog.category_numbers,
         channels={name: [r.rows for r in lists] for name, lists in rankings.items()},
         beams={name: sids[:, : plan.config.beam] for name, sids in (stages | controls).items()},
         sid_of_item=bundle.items.table.sid_of_item,

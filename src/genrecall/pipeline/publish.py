@@ -8,7 +8,7 @@ from pathlib import Path
 
 from genrecall import __version__
 from genrecall.config import Config
-from genrecall.evaluate.metrics import Metrics
+from genrecall.evaluate.names import Metrics
 from genrecall.foundation.artifact import (
     BUNDLE,
     Artifact,

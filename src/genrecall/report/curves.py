@@ -14,6 +14,7 @@ import numpy as np
 from genrecall.data.tables import Rows
 from genrecall.evaluate.bootstrap import Bootstrap
 from genrecall.evaluate.equal import found_after_cut
+from genrecall.evaluate.inputs import EvaluationInputs, unit_groups
 from genrecall.evaluate.measures import (
     Floats,
     IntArray,
@@ -22,7 +23,7 @@ from genrecall.evaluate.measures import (
     recall,
     target_ranks,
 )
-from genrecall.evaluate.metrics import JOIN, TWO_VIEWS, EvaluationInputs, K, unit_groups
+from genrecall.evaluate.names import JOIN, TWO_VIEWS, K
 
 _STEPS: Final = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, K)
 """Widths and budgets at which curves are drawn: even on a logarithmic axis."""

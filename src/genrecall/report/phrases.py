@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from genrecall.evaluate.alignment import STAGE_3
-from genrecall.evaluate.metrics import (
+from genrecall.evaluate.names import (
     ANONYMOUS,
     CONTROLS,
     GENERATIVE,
