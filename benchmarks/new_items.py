@@ -132,9 +132,9 @@ def repeat(config: Config, number: int, *, share: float, oracle: bool, out: Path
     folder = out / f"seed-{number}"
     holdout = hide_items(config.data, folder / "tables", share=share, seed=number)
     whole = Outputs(folder / "whole")
-    run(repetition(config, number), whole, last="align" if oracle else "data")
+    run(repetition(config, number), whole, last="calibrate" if oracle else "data")
     reduced = Outputs(folder / "reduced")
-    run(repetition(config, number, data=holdout.data), reduced, last="align")
+    run(repetition(config, number, data=holdout.data), reduced, last="calibrate")
 
     catalog, searches = load_tables(whole.open_stage("data"))
     hidden = is_hidden(catalog.item_ids, share=share, seed=number)

@@ -183,7 +183,7 @@ def study(config: Config, shop_config: ShopConfig, *, seeds: int, out: Path) -> 
     runs, sids = [], []
     for number in range(seeds):
         outputs = Outputs(out / f"seed-{number}")
-        run(repetition(config, number), outputs, last="align")
+        run(repetition(config, number), outputs, last="calibrate")
         parts = open_made(outputs, config.channels)
         of_controls = controls(parts, measured, train=shop.searches.of("train"), oracle=oracle)
         runs.append(generated(parts, measured) | of_controls)

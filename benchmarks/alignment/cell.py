@@ -200,7 +200,7 @@ class Bench:
     def _measure(self, generator: CompactGenerator) -> Measured:
         channel = GenerativeChannel(generator, self._bundle.channels.generative)
         sids = channel.generate(self._requests.distinct, AT[-1]).leaves[self._requests.place]
-        measured = dict(beam_measures(channel, self._test, sids))
+        measured = dict(beam_measures(channel.items, self._test, sids))
         searches, requests = self._ranked
         rankings = requests.ask(channel, K)
         of_items = recall_measures(searches, rankings)

@@ -164,7 +164,7 @@ def finish(bench: Bench, name: str, finished: Mapping[str, Finished]) -> Finishe
         )
     config = bench.config.model_copy(update={"generator": generator})
     outputs = CellOutputs(folder, bench.base)
-    run(config, outputs, last="align")
+    run(config, outputs, last="calibrate")
     parts = open_made(outputs, config.channels)
     if name == LM:
         _keep_teacher(folder / "teacher", config, parts.stages)

@@ -7,7 +7,12 @@ from genrecall.evaluate.measures import recall, target_ranks
 from genrecall.foundation.errors import DataError
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.fusion import fuse, gather
-from genrecall.funnel.weights import _fit, _Likelihood, cross_fitted_fusion, fit_weights
+from genrecall.funnel.weights import (
+    _Likelihood,
+    cross_fitted_fusion,
+    fit_weights,
+    likeliest_weights,
+)
 
 N, K = 300, 100
 CONFIGS = [FusionConfig(method="scores"), FusionConfig(method="rrf")]
@@ -120,7 +125,7 @@ def test_no_other_weights_make_the_relevant_items_likelier(channels, positives, 
     spread = candidates.parts.std(axis=1, dtype=np.float64)
     likelihood, fitted = (
         _Likelihood(candidates, positives, spread),
-        _fit(candidates, positives, list(channels)),
+        likeliest_weights(candidates, positives, list(channels)),
     )
     least, gradient = likelihood(fitted * spread)
     assert np.abs(gradient[fitted > 0]).max() < 1e-7

@@ -28,8 +28,6 @@ from genrecall.evaluate.measures import (
 )
 from genrecall.evaluate.names import GENERATIVE, HIT_AT, JOIN, NDCG_AT, RECALL_AT, K, Metrics
 
-_RIVALRY = "recall@100"  # by which the strongest rival is chosen
-
 
 @dataclass(frozen=True, eq=False)
 class Answered:
@@ -148,7 +146,8 @@ def paired_figures(
 def strongest_rival(figures: Metrics, pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     """The strongest fusion without the generative channel, and the same with it; none without both.
 
-    To choose the strongest by these very searches flatters it, and never the generative channel.
+    It is the one whose recalls have the largest sum. To choose it by these very searches flatters
+    it, and never the generative channel.
 
     Args:
         figures: of the channels.
@@ -161,7 +160,7 @@ def strongest_rival(figures: Metrics, pairs: Sequence[tuple[str, str]]) -> dict[
     ]
 
     def strength(pair: dict[str, str]) -> float:
-        return float(figures[pair["without"]][_RIVALRY]["value"])
+        return sum(float(figures[pair["without"]][f"recall@{k}"]["value"]) for k in RECALL_AT)
 
     return max(found, key=strength, default={})
 

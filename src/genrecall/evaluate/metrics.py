@@ -29,8 +29,11 @@ from genrecall.evaluate.names import (
     ANONYMOUS,
     CONTROLS,
     GENERATIVE,
+    HEADS,
     JOIN,
+    LOOK_AHEAD,
     POPULARITY,
+    TWO_VIEWS,
     K,
     Metrics,
 )
@@ -67,9 +70,13 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
     - `paired`: `with - without` → measure → difference, for each fusion with the generative channel
       and each one where that is left out or replaced by one other channel
     - `headline`: the two fusions whose difference matters most, `with` the generative channel and
-      `without` it: of the fusions without it and its controls the one with the highest recall@100
+      `without` it: of the fusions without it and its controls the one with the highest recalls
     - `paired_shopper`: the same for the generative channel less its control and the baseline that
       know nothing of the shopper
+    - `paired_controls`: the same for the generative channel less each part of it alone, and less
+      its exact search
+    - `level_weights`: stage or arm → `heads` and `look_ahead`, their weights at the three levels as
+      they are served
     - `paired_hit@beam`: `with - without` → number of beams → difference of the hit rates, for the
       last stage and each other one, control or baseline
     - `latency_ms`: `p50`, `p99` and, no figure, `k`
@@ -111,6 +118,8 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
         metrics["headline"] = headline
     if inputs.quantize:
         metrics["quantize"] = dict(inputs.quantize)
+    if inputs.level_weights:
+        metrics["level_weights"] = dict(inputs.level_weights)
     if inputs.beams:
         metrics.update(beam_figures(inputs, bootstrap))
     if GENERATIVE in channels:
@@ -128,6 +137,9 @@ def _generative(
     if shopperless := [name for name in (ANONYMOUS, POPULARITY) if name in channels]:
         pairs = [(GENERATIVE, name) for name in shopperless]
         figures["paired_shopper"] = paired_figures(channels, pairs, bootstrap)
+    if controls := [name for name in (HEADS, LOOK_AHEAD, TWO_VIEWS) if name in channels]:
+        pairs = [(GENERATIVE, name) for name in controls]
+        figures["paired_controls"] = paired_figures(channels, pairs, bootstrap)
     if inputs.beam_widths is not None:
         filled = channels[GENERATIVE].sizes == K
         figures[GENERATIVE] = {

@@ -15,11 +15,15 @@ BEAM_WIDTHS: Final = (1, 10, 100)
 GENERATIVE: Final = "generative"
 TWO_VIEWS: Final = "two_views"
 """A control, not a channel to serve: exact search over the generator's vectors, without SIDs."""
+LOOK_AHEAD: Final = "look_ahead"
+"""A control: the same generator, decoded by its look-ahead without the learned heads."""
+HEADS: Final = "heads"
+"""A control: the same generator, decoded by its learned heads alone."""
 ANONYMOUS: Final = "anonymous"
 """A control: the same generator, without the shopper."""
 POPULARITY: Final = "popularity"
 """A baseline, not a channel to serve: what was chosen most often after the same query."""
-CONTROLS: Final = (TWO_VIEWS, ANONYMOUS, POPULARITY)
+CONTROLS: Final = (TWO_VIEWS, LOOK_AHEAD, HEADS, ANONYMOUS, POPULARITY)
 JOIN: Final = "+"
 """Joins the names of the channels of a fusion: `bm25+dense`."""
 

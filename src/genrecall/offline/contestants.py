@@ -14,7 +14,7 @@ from genrecall.channels.dense import DenseChannel
 from genrecall.channels.popularity import PopularityChannel
 from genrecall.data.tables import Searches
 from genrecall.evaluate.names import ANONYMOUS, GENERATIVE, POPULARITY, TWO_VIEWS
-from genrecall.offline.generated import GeneratedAnswers
+from genrecall.offline.generated import Control, GeneratedAnswers
 from genrecall.offline.requests import DistinctRequests, Questions
 
 RIVALS: Final = (("bm25", "dense"), ("bm25", "dense", POPULARITY))
@@ -83,9 +83,6 @@ def contestants(
     two_views = DenseChannel(seen, encode=generated.encode, vectors=seen.views, name=TWO_VIEWS)
     popularity = PopularityChannel(searches.of("train"), bundle.items)
 
-    def without_shopper(requests: Sequence[Request]) -> NDArray[np.int64]:
-        return generated.generate(requests, beam).leaves
-
     def popular(requests: Sequence[Request]) -> NDArray[np.int64]:
         return popularity.generate(requests, beam)
 
@@ -95,9 +92,16 @@ def contestants(
         Contestant("dense", bundle.dense(), anonymous),
         Contestant(TWO_VIEWS, two_views, personalised),
     ]
+    for name, control in generated.controls.items():
+        found.append(Contestant(name, control, personalised, _sids_of(control, generated.widest)))
     if questions.reads_shoppers:
-        found.append(Contestant(ANONYMOUS, generated, anonymous, without_shopper))
+        found.append(Contestant(ANONYMOUS, generated, anonymous, _sids_of(generated, beam)))
     known = np.array([request.query in popularity for request in anonymous.distinct])
     if known[anonymous.place].mean() >= _KNOWN:
         found.append(Contestant(POPULARITY, popularity, anonymous, popular))
     return found
+
+
+def _sids_of(generated: Control, beam: int) -> Callable[[Sequence[Request]], NDArray[np.int64]]:
+    """Its SIDs at one of the widths that were searched."""
+    return lambda requests: generated.generate(requests, beam).leaves

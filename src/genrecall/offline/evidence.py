@@ -165,7 +165,7 @@ def _map(clusters: Clusters, *, seed: int) -> dict[str, Any]:
 
 def _cut(evidence: Evidence) -> dict[str, Any]:
     """Answers of more and more beams, cut to as many items as every channel may give."""
-    beams, channel = evidence.served, evidence.generated.channel
+    beams, channel = evidence.served, evidence.generated.channel.channels[0]
     vectors = evidence.generated.encode(evidence.requests.distinct)
     sid_of_item = channel.items.table.sid_of_item
     place = np.empty(len(channel.items.trie), dtype=np.int64)

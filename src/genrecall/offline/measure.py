@@ -28,11 +28,13 @@ from genrecall.foundation.progress import RunLog
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.fusion import fuse
 from genrecall.funnel.weights import Weights, cross_fitted_fusion, fit_weights
+from genrecall.generator.compact.weights import BOTH
 from genrecall.generator.load import USER_QUERY_TO_SID
 from genrecall.offline.alignment import measure_alignment
 from genrecall.offline.chosen import Chosen, choose_searches, sample_rows
 from genrecall.offline.contestants import Contestant, contestants, fusions
 from genrecall.offline.evidence import Evidence
+from genrecall.offline.folds import FoldedChannel
 from genrecall.offline.generated import GeneratedAnswers
 from genrecall.offline.latency import measure_latency
 from genrecall.offline.requests import Questions, make_questions
@@ -56,6 +58,17 @@ class Plan:
     fusion: FusionConfig
     weights: Mapping[str, Weights] | None = None
     seed: int = 0
+
+    def channel(
+        self, bundle: OpenBundle, name: str | None = None, *, way: str = BOTH
+    ) -> FoldedChannel:
+        """The generative channel of a stage or arm, with weights that saw no measured query.
+
+        Those of heads and look-ahead are fitted on the validation split, as those of fusions are.
+        """
+        if self.weights is None:
+            return FoldedChannel(bundle.of_folds(name, way=way))
+        return FoldedChannel([bundle.generative(name, way=way)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,14 +120,14 @@ def evaluate(
     log.say(f"  {len(measured):,} {split} searches with a relevant item")
     questions = make_questions(shop, split, chosen.rows, shoppers=bundle.reads_shoppers)
     start = time.monotonic()
-    generated = _generate(bundle, questions, plan.config)
+    generated = _generate(bundle, questions, plan)
     log.say(f"  read: {len(generated):,} requests in {time.monotonic() - start:.1f} s")
     answering = contestants(bundle, searches, questions, generated, beam=plan.config.beam)
     rankings = {contestant.name: _rank(contestant, log) for contestant in answering}
     keys = query_keys(measured.queries)
     units = bootstrap_units(shop, measured)
     weights = _fuse(rankings, measured.positives, units=units, plan=plan)
-    stages = _sids_of_stages(bundle, questions, generated, plan.config)
+    stages = _sids_of_stages(bundle, questions, generated, plan)
     controls = {c.name: sids for c in answering if (sids := c.sids()) is not None}
     personalised = questions.personalised
     inputs = EvaluationInputs(
@@ -129,7 +142,7 @@ def evaluate(
         slices=query_slices(keys, searches),
         item_slices=item_slices(bundle.items.catalog, searches),
         latencies_ms=measure_latency(
-            generated.channel,
+            bundle.generative(),
             personalised.distinct,
             count=plan.config.latency_searches,
             k=plan.config.latency_k,
@@ -138,6 +151,7 @@ def evaluate(
         latency_k=plan.config.latency_k,
         units=units,
         beam_widths=np.array([r.beams.width for r in rankings[GENERATIVE] if r.beams], np.int64),
+        level_weights={name: ways[BOTH].served.to_json() for name, ways in bundle.weights.items()},
         quantize=health,
         excluded=chosen.excluded,
         relevant=chosen.relevant,
@@ -145,7 +159,13 @@ def evaluate(
     )
     evidence = Evidence(inputs, generated, personalised, rankings[GENERATIVE], stages)
     aligned = measure_alignment(
-        bundle, shop, split, most=plan.config.searches, seed=plan.seed, log=log
+        bundle,
+        shop,
+        split,
+        open_arm=lambda name: plan.channel(bundle, name),
+        most=plan.config.searches,
+        seed=plan.seed,
+        log=log,
     )
     metrics = build_metrics(inputs) | aligned
     return Offline(metrics, weights, measured, rankings, evidence)
@@ -178,13 +198,15 @@ def _widest(config: EvaluateConfig) -> int:
     return max(config.beam, config.curve_beam)
 
 
-def _generate(bundle: OpenBundle, questions: Questions, config: EvaluateConfig) -> GeneratedAnswers:
+def _generate(bundle: OpenBundle, questions: Questions, plan: Plan) -> GeneratedAnswers:
     """Let the last training stage read every distinct request."""
+    config = plan.config
     widths = {_widest(config): questions.personalised.distinct}
     if questions.reads_shoppers:
         anonymous = questions.anonymous.distinct
         widths[config.beam] = [*widths.get(config.beam, []), *anonymous]
-    return GeneratedAnswers(bundle.generative(), K, widths)
+    controls = {way: plan.channel(bundle, way=way) for way in bundle.ways if way != BOTH}
+    return GeneratedAnswers(plan.channel(bundle), K, widths, controls)
 
 
 def _rank(contestant: Contestant, log: RunLog) -> list[Ranking]:
@@ -198,7 +220,7 @@ def _rank(contestant: Contestant, log: RunLog) -> list[Ranking]:
 
 
 def _sids_of_stages(
-    bundle: OpenBundle, questions: Questions, generated: GeneratedAnswers, config: EvaluateConfig
+    bundle: OpenBundle, questions: Questions, generated: GeneratedAnswers, plan: Plan
 ) -> dict[str, NDArray[np.int64]]:
     """SIDs of each search by training stage, the last one's the widest, int64 `[M, B]`."""
     *earlier, last = bundle.trained
@@ -206,10 +228,9 @@ def _sids_of_stages(
     for stage in earlier:
         # Before the stage that reads shoppers none is read.
         asked = questions.personalised if stage == USER_QUERY_TO_SID else questions.anonymous
-        sids[stage] = (
-            bundle.generative(stage).generate(asked.distinct, config.beam).leaves[asked.place]
-        )
-    served = generated.generate(questions.personalised.distinct, _widest(config)).leaves
+        found = plan.channel(bundle, stage).generate(asked.distinct, plan.config.beam)
+        sids[stage] = found.leaves[asked.place]
+    served = generated.generate(questions.personalised.distinct, generated.widest).leaves
     return sids | {last: served[questions.personalised.place]}
 
 

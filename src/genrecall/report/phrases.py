@@ -10,7 +10,9 @@ from genrecall.evaluate.names import (
     ANONYMOUS,
     CONTROLS,
     GENERATIVE,
+    HEADS,
     JOIN,
+    LOOK_AHEAD,
     POPULARITY,
     TWO_VIEWS,
     K,
@@ -24,6 +26,8 @@ Figure = Mapping[str, Any]
 _CHANNELS: Final = {
     "bm25": "BM25",
     TWO_VIEWS: "two views (control)",
+    LOOK_AHEAD: "look-ahead alone (control)",
+    HEADS: "heads alone (control)",
     ANONYMOUS: "anonymous (control)",
     POPULARITY: "popularity (baseline)",
 }
@@ -34,6 +38,8 @@ _STAGES: Final = {
     "query_to_sid": "query → SID",
     "user_query_to_sid": "shopper and query → SID",
     "align": "alignment",
+    LOOK_AHEAD: "look-ahead alone (control)",
+    HEADS: "heads alone (control)",
     ANONYMOUS: "anonymous (control)",
     POPULARITY: "popularity (baseline)",
 }
