@@ -38,7 +38,7 @@ from genrecall.data.tables import Catalog, Rows, Searches
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.figures import Figures, Measures, differences, estimates
 from genrecall.evaluate.measures import recall_at
-from genrecall.evaluate.metrics import BEAM_WIDTHS, GENERATIVE, JOIN, RECALL_AT, K
+from genrecall.evaluate.names import BEAM_WIDTHS, GENERATIVE, JOIN, RECALL_AT, K
 from genrecall.foundation.errors import DataError
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.weights import cross_fitted_fusion
@@ -47,7 +47,7 @@ from genrecall.offline.requests import DistinctRequests
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
 from genrecall.pipeline.stages import open_made
-from genrecall.text.normalize import normalize
+from genrecall.text.normalize import query_keys
 
 _FUSIONS: Final = (("bm25", "dense"), ("bm25", "dense", GENERATIVE))
 _BEAMS: Final = "generative, its beams"
@@ -65,7 +65,7 @@ class Found:
     """What the channels found of some relevant items, search by search.
 
     Attributes:
-        queries: normalized query of each search.
+        queries: key of the query of each search.
         channels: measures by channel.
     """
 
@@ -132,9 +132,9 @@ def repeat(config: Config, number: int, *, share: float, oracle: bool, out: Path
     folder = out / f"seed-{number}"
     holdout = hide_items(config.data, folder / "tables", share=share, seed=number)
     whole = Outputs(folder / "whole")
-    run(repetition(config, number), whole, last="align" if oracle else "data")
+    run(repetition(config, number), whole, last="calibrate" if oracle else "data")
     reduced = Outputs(folder / "reduced")
-    run(repetition(config, number, data=holdout.data), reduced, last="align")
+    run(repetition(config, number, data=holdout.data), reduced, last="calibrate")
 
     catalog, searches = load_tables(whole.open_stage("data"))
     hidden = is_hidden(catalog.item_ids, share=share, seed=number)
@@ -219,7 +219,7 @@ def measure(
         name: [top_k(row_in_whole[answer.rows], answer.scores, K) for answer in lists]
         for name, lists in answers.items()
     }
-    spelled = [normalize(query) for query in measured.searches.queries]
+    keys = query_keys(measured.searches.queries)
     for names in _FUSIONS:
         # Weights are fitted on known items: a shop has none of the others when it fits them.
         rankings[JOIN.join(names)] = cross_fitted_fusion(
@@ -227,7 +227,7 @@ def measure(
             measured.known,
             K,
             config=fusion,
-            groups=numbered(spelled),
+            groups=numbered(keys),
             seed=seed,
         ).rankings
     sids = np.empty(len(whole), dtype=np.int64)  # (N,)
@@ -243,7 +243,7 @@ def measure(
         of_items = [sids[rows] for rows in wanted]
         beams = list(generated.sids[usable])
         channels[_BEAMS] = recall_at(beams, of_items, BEAM_WIDTHS, name="hit@beam")
-        found[kind] = Found([spelled[place] for place in usable], channels)
+        found[kind] = Found([keys[place] for place in usable], channels)
     return found
 
 
@@ -257,7 +257,9 @@ def summarize(repetitions: Sequence[Repetition]) -> dict[str, Any]:
     for kind, pool in pools.items():
         result[kind] = estimates(pool.channels, pool.bootstrap.mean)
     new = pools["new"]
-    result["paired"] = estimates(differences(new.channels, _PAIRED), new.bootstrap.mean)
+    result["paired"] = estimates(
+        differences(new.channels, _PAIRED), new.bootstrap.mean, paired=True
+    )
     if "oracle" in pools:
         result["share_of_oracle"] = _shares(new, pools["oracle"])
     return result

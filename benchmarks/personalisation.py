@@ -45,7 +45,7 @@ from genrecall.data.tables import Catalog, Searches
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.figures import Measures, differences, estimates
 from genrecall.evaluate.measures import IntArray, recall_at
-from genrecall.evaluate.metrics import BEAM_WIDTHS, K
+from genrecall.evaluate.names import BEAM_WIDTHS, K
 from genrecall.foundation.errors import DataError
 from genrecall.generator.load import QUERY_TO_SID, USER_QUERY_TO_SID
 from genrecall.offline.generated import answer_searches
@@ -58,7 +58,7 @@ from genrecall.quantize.health.figures import ItemsPerSid
 from genrecall.shop.config import ShopConfig
 from genrecall.shop.make import Shop, make_shop
 from genrecall.shop.oracle import ExpectedClicks, expected_clicks
-from genrecall.text.normalize import normalize
+from genrecall.text.normalize import query_key
 
 CLICKS: Final = (1, 5, 20)
 """How many of the latest clicks are known."""
@@ -183,7 +183,7 @@ def study(config: Config, shop_config: ShopConfig, *, seeds: int, out: Path) -> 
     runs, sids = [], []
     for number in range(seeds):
         outputs = Outputs(out / f"seed-{number}")
-        run(repetition(config, number), outputs, last="align")
+        run(repetition(config, number), outputs, last="calibrate")
         parts = open_made(outputs, config.channels)
         of_controls = controls(parts, measured, train=shop.searches.of("train"), oracle=oracle)
         runs.append(generated(parts, measured) | of_controls)
@@ -292,13 +292,15 @@ def summarize(runs: Sequence[Mapping[str, Measures]], shoppers: pl.Series) -> di
     }
     return {
         "rows": estimates(values, bootstrap.mean_over_runs),
-        "paired": estimates(differences(values, LESS.items()), bootstrap.mean_over_runs),
+        "paired": estimates(
+            differences(values, LESS.items()), bootstrap.mean_over_runs, paired=True
+        ),
     }
 
 
 def _counts(searches: Searches, measured: Measured) -> dict[str, int]:
     every, chosen = searches.of("validation").frame, measured.searches
-    trained = {normalize(query) for query in set(searches.of("train").queries)}
+    trained = {query_key(query) for query in set(searches.of("train").queries)}
     return {
         "validation searches with a relevant item": len(every),
         "with a known shopper": int(every["user_id"].is_not_null().sum()),
@@ -306,7 +308,7 @@ def _counts(searches: Searches, measured: Measured) -> dict[str, int]:
         "their shoppers": chosen.frame["user_id"].n_unique(),
         "their queries": chosen.frame["query"].n_unique(),
         "searches whose query training knew": sum(
-            normalize(query) in trained for query in chosen.queries
+            query_key(query) in trained for query in chosen.queries
         ),
     }
 

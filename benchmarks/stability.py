@@ -60,7 +60,7 @@ from genrecall.quantize.categories import CategoryPath
 from genrecall.quantize.health.figures import ItemsPerSid
 from genrecall.quantize.load import FrozenSids, Previous, load_sids, load_table
 from genrecall.quantize.stability import sid_stability
-from genrecall.text.normalize import normalize
+from genrecall.text.normalize import query_keys
 
 WAYS: Final = ("frozen", "cold", "warm")
 _BEAMS: Final = (10, 100)
@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         judged, searches = repeat(config, number, share=given.share, out=given.out)
         repetitions.append(judged)
     assert searches is not None
-    result = summarize(repetitions, [normalize(query) for query in searches.queries])
+    result = summarize(repetitions, query_keys(searches.queries))
     result["settings"] = settings_of(given, config) | {
         "quantize.training.epochs": config.quantize.training.epochs,
         "quantize.warm.epochs": config.quantize.warm.epochs,
@@ -251,7 +251,7 @@ def summarize(
 
     Args:
         repetitions: by way.
-        queries: normalized query of each search.
+        queries: key of the query of each search.
     """
     bootstrap = Bootstrap(len(queries), groups=numbered(queries))
     found: dict[str, dict[str, NDArray[np.float64]]] = {}
@@ -271,7 +271,7 @@ def summarize(
     for way, figures in estimates(found, bootstrap.mean_over_runs).items():
         ways[way] |= figures
     pairs = ((way, other) for other, way in combinations(found, 2))
-    paired = estimates(differences(found, pairs), bootstrap.mean_over_runs)
+    paired = estimates(differences(found, pairs), bootstrap.mean_over_runs, paired=True)
     return {"ways": ways, "paired": paired}
 
 

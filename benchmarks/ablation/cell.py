@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from benchmarks.ablation.shops import Shop
 from genrecall import __version__
@@ -34,7 +32,7 @@ from genrecall.foundation.progress import RunLog
 from genrecall.foundation.work import Work
 from genrecall.generator.base import Generator
 from genrecall.generator.compact.generator import CompactGenerator
-from genrecall.generator.compact.look_ahead import LookAhead
+from genrecall.generator.compact.weights import HEADS, LevelWeights
 from genrecall.generator.config import GeneratorConfig
 from genrecall.index.live import LiveItems
 from genrecall.offline.generated import answer_searches
@@ -99,13 +97,6 @@ class Measured:
             figures = " ".join(f"{hits[width]:.3f}" for width in HIT_AT)
             said.append(f"{mode} hit@1,10,100 {figures}")
         return ", ".join(said)
-
-
-class _NoLookAhead(LookAhead):
-    """Says nothing of any prefix: the heads decide alone."""
-
-    def __call__(self, queries: Tensor) -> tuple[Tensor, ...]:
-        return tuple(torch.zeros(len(queries), n) for n in self.trie.n_nodes)
 
 
 def settings_hash(shop: Shop, config: Config, seed: int) -> str:
@@ -178,10 +169,7 @@ def sample(searches: Searches) -> Searches:
 def _by_heads(generator: Generator[Any]) -> CompactGenerator:
     """The same weights, decoded without the look-ahead."""
     assert isinstance(generator, CompactGenerator)
-    items, alone = generator.items, replace(generator.serving, head_weight=1.0)
-    blind = CompactGenerator(generator.model, generator.encoder, items, alone)
-    blind.look_ahead = _NoLookAhead(items.trie, items.means, items.table.sizes, temperature=1.0)
-    return blind
+    return generator.weighed(LevelWeights.usual(HEADS))
 
 
 def _measure(channel: GenerativeChannel, searches: Searches) -> Decoded:

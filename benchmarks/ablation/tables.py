@@ -22,12 +22,12 @@ from benchmarks.ablation.cells import BASELINE, REFERENCE, Cell
 from benchmarks.ablation.results import Results
 from benchmarks.ablation.shops import SHOPS, Shop
 from genrecall import __version__
-from genrecall.evaluate.bootstrap import Bootstrap, numbered
+from genrecall.evaluate.bootstrap import SHARE, Bootstrap, numbered
 from genrecall.evaluate.equal import at_items
-from genrecall.evaluate.figures import estimates
+from genrecall.evaluate.figures import bounds_of, estimates
 from genrecall.foundation.errors import DataError
 from genrecall.quantize.health.figures import ItemsPerSid
-from genrecall.text.normalize import normalize
+from genrecall.text.normalize import query_keys
 
 Runs = Mapping[int, Measured]
 """One cell by seed."""
@@ -59,7 +59,7 @@ def build_tables(shop: Shop, cells: Sequence[Cell], results: Results) -> dict[st
             f"that the others are compared at. Run it, or add {REFERENCE} to --cells."
         )
     searches = sample(shop.tables.searches)
-    groups = numbered([normalize(query) for query in searches.queries])
+    groups = numbered(query_keys(searches.queries))
     bootstrap = Bootstrap(len(searches), groups=groups, seed=0)
     return {
         "version": __version__,
@@ -121,7 +121,7 @@ def _cut(mode: str, runs: Mapping[str, Runs], bootstrap: Bootstrap) -> dict[str,
 
     def by_width(values: NDArray[np.float64]) -> list[Any]:
         columns = np.moveaxis(values, 2, 0)
-        return [bootstrap.mean_over_runs(column).to_json() for column in columns]
+        return [bootstrap.mean_over_runs(column, bounds=SHARE).to_json() for column in columns]
 
     table: dict[str, Any] = {"items": BUDGET, "beams": list(WIDTHS)}
     table["hit"] = {name: by_width(values) for name, values in found.items()}
@@ -175,7 +175,7 @@ def _differences(
     table: dict[str, Any] = {}
     for measure in reference.keys() & other.keys() if common[0] else ():
         mine, theirs = reference[measure][common[0]], other[measure][common[1]]
-        estimate = bootstrap.mean_over_runs(mine - theirs)
+        estimate = bootstrap.mean_over_runs(mine - theirs, bounds=bounds_of(measure, paired=True))
         table[measure] = estimate.to_json() | {
             "relative": estimate.value / float(theirs.mean()) if theirs.any() else None,
             "seeds": len(mine),

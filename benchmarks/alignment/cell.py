@@ -36,7 +36,7 @@ from genrecall.data.shoppers import HISTORY
 from genrecall.data.tables import Searches
 from genrecall.evaluate.bootstrap import numbered
 from genrecall.evaluate.exposure import AT
-from genrecall.evaluate.metrics import K
+from genrecall.evaluate.names import K
 from genrecall.foundation.artifact import content_hash, file_hash
 from genrecall.foundation.files import write_json
 from genrecall.foundation.progress import FileLog, RunLog
@@ -46,6 +46,7 @@ from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.learning.checkpoint import Checkpoints
 from genrecall.offline.alignment import beam_measures, recall_measures
 from genrecall.offline.requests import DistinctRequests, requests_of
+from genrecall.text.normalize import query_keys
 
 _STAGES: Final = ("data", "embed", "quantize", "generator")
 
@@ -119,7 +120,7 @@ class Bench:
     @cached_property
     def groups(self) -> NDArray[np.int64]:
         """A number for the query of each test search, int64 `[M]`."""
-        return numbered(self._test.queries)
+        return numbered(query_keys(self._test.queries))
 
     @cached_property
     def log(self) -> RunLog:
@@ -200,7 +201,7 @@ class Bench:
     def _measure(self, generator: CompactGenerator) -> Measured:
         channel = GenerativeChannel(generator, self._bundle.channels.generative)
         sids = channel.generate(self._requests.distinct, AT[-1]).leaves[self._requests.place]
-        measured = dict(beam_measures(channel, self._test, sids))
+        measured = dict(beam_measures(channel.items, self._test, sids))
         searches, requests = self._ranked
         rankings = requests.ask(channel, K)
         of_items = recall_measures(searches, rankings)
@@ -212,7 +213,7 @@ class Bench:
             [searches.positives[search] for search in chosen],
             K,
             config=FusionConfig(),
-            groups=numbered([searches.queries[search] for search in chosen]),
+            groups=numbered(query_keys([searches.queries[search] for search in chosen])),
         )
         for search, ranking in zip(chosen, crossed.rankings, strict=True):
             union[search] = ranking

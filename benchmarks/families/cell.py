@@ -43,15 +43,9 @@ from genrecall.bundle import KIND as BUNDLE
 from genrecall.bundle import OpenBundle
 from genrecall.config import Config
 from genrecall.data.load import load_shop
+from genrecall.evaluate.inputs import EvaluationInputs, unit_groups
 from genrecall.evaluate.measures import recall_at
-from genrecall.evaluate.metrics import (
-    BEAM_WIDTHS,
-    GENERATIVE,
-    POPULARITY,
-    RECALL_AT,
-    EvaluationInputs,
-    unit_groups,
-)
+from genrecall.evaluate.names import BEAM_WIDTHS, GENERATIVE, POPULARITY, RECALL_AT
 from genrecall.foundation.artifact import Artifact, content_hash, writing
 from genrecall.foundation.files import write_json
 from genrecall.foundation.progress import FileLog, RunLog
@@ -168,7 +162,7 @@ def finish(bench: Bench, name: str, finished: Mapping[str, Finished]) -> Finishe
         generator = with_steps(generator, steps)
     config = bench.config.model_copy(update={"generator": generator})
     outputs = CellOutputs(folder, bench.base)
-    run(config, outputs, last="align")
+    run(config, outputs, last="calibrate")
     parts = open_made(outputs, config.channels)
     if name == LM:
         _keep_teacher(folder / "teacher", config, parts.stages)

@@ -11,7 +11,7 @@ from benchmarks.families.cell import BASELINES, Finished
 from benchmarks.families.cells import PAIRS
 from genrecall.evaluate.bootstrap import Bootstrap
 from genrecall.evaluate.figures import Measures, differences, estimates
-from genrecall.evaluate.metrics import BEAM_WIDTHS, GENERATIVE, RECALL_AT
+from genrecall.evaluate.names import BEAM_WIDTHS, GENERATIVE, RECALL_AT
 
 MEASURES = (*(f"hit@{b}" for b in BEAM_WIDTHS), *(f"recall@{k}" for k in RECALL_AT))
 """`hit@b`: share of the relevant items whose SID is among the first b beams."""
@@ -36,7 +36,7 @@ def build_table(cells: Mapping[str, Seeds]) -> dict[str, Any]:
         "items_per_sid": first[0].health["items_per_sid"],
         "cells": {name: _training(of_cell) for name, of_cell in runs.items()},
         "figures": estimates(rows, bootstrap.mean_over_runs),
-        "paired": estimates(differences(rows, pairs), bootstrap.mean_over_runs),
+        "paired": estimates(differences(rows, pairs), bootstrap.mean_over_runs, paired=True),
     }
 
 

@@ -6,8 +6,9 @@ a bundle and the stage outputs of a running pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
@@ -26,12 +27,16 @@ from genrecall.foundation.artifact import BUNDLE, Artifact, open_artifact
 from genrecall.foundation.errors import ArtifactError, RequestError, unknown_name
 from genrecall.foundation.settings import unusable
 from genrecall.generator.base import Generator
+from genrecall.generator.compact.generator import CompactGenerator
+from genrecall.generator.compact.weights import BOTH, WAYS, Fitted, LevelWeights
 from genrecall.generator.load import (
     ALIGN,
     ALIGN_FILE,
     ALIGNED,
+    CALIBRATE,
     USER_QUERY_TO_SID,
     load_generator,
+    load_weights,
     trained_stages,
 )
 from genrecall.index.adding import add_items
@@ -108,35 +113,72 @@ class OpenBundle:
         held = {file.rpartition("/")[0] for file in aligned.files}
         return {name: where for name, where in went.items() if where in held}
 
-    def arm(self, name: str) -> GenerativeChannel:
-        """The generative channel with the weights of an arm of the alignment.
+    def generative(self, name: str | None = None, *, way: str = BOTH) -> GenerativeChannel:
+        """The generative channel, with a generator and its weights as they are served.
 
         Args:
-            name: one of `arms`.
+            name: a training stage, one of `trained`, or one of `arms`; None for what serves.
+            way: heads and look-ahead, or one of them alone as a control; only for family
+                `compact`.
 
         Raises:
-            RequestError: there is no such arm.
+            RequestError: there is no such stage or arm.
         """
-        if name not in self.arms:
-            raise RequestError(unknown_name("arm of the alignment", str(name), self.arms))
-        where = self.arms[name]
-        if where == ALIGNED:
-            return self.generative()
-        generator = self._read(self.supervised[-1], self.stages[ALIGN].part(where))
-        return GenerativeChannel(generator, self.channels.generative)
+        name = self._known(name)
+        fitted = self._fitted(name, way)
+        if fitted is None:
+            return self.unfitted(name, way=way)
+        return self._channels(name, [fitted.served])[0]
 
-    def generative(self, stage: str | None = None) -> GenerativeChannel:
-        """The generative channel, with the generator as it was after a training stage.
+    def of_folds(self, name: str | None = None, *, way: str = BOTH) -> list[GenerativeChannel]:
+        """The same for each fold of queries, with weights that were fitted on the other folds.
 
-        Args:
-            stage: one of `trained`; None for the last one.
-
-        Raises:
-            RequestError: there is no such stage.
+        Where nothing was fitted it is a single channel.
         """
-        return GenerativeChannel(
-            self._generator(stage or self.trained[-1]), self.channels.generative
+        name = name or self.trained[-1]
+        fitted = self._fitted(name, way)
+        return (
+            [self.unfitted(name, way=way)] if fitted is None else self._channels(name, fitted.folds)
         )
+
+    def unfitted(self, name: str, *, way: str = BOTH) -> GenerativeChannel:
+        """The same with the usual weights."""
+        usual = LevelWeights.usual(way, head_weight=self.channels.generative.head_weight)
+        return self._channels(name, [usual])[0]
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """Ways in which the generator decodes: a `compact` one has parts that may do so alone."""
+        serves = self._generator(self.trained[-1])
+        return WAYS if isinstance(serves, CompactGenerator) else (BOTH,)
+
+    @cached_property
+    def weights(self) -> Mapping[str, Mapping[str, Fitted]]:
+        """Fitted weights of heads and look-ahead, by stage or arm, and by way of decoding."""
+        try:
+            return load_weights(self.stages[CALIBRATE])
+        except KeyError:  # a bundle of a version that fitted none
+            return {}
+
+    def _known(self, name: str | None) -> str:
+        known = [*self.trained, *self.arms]
+        if name is None:
+            return self.trained[-1]
+        if name not in known:
+            raise RequestError(unknown_name("training stage or arm", str(name), known))
+        return name
+
+    def _fitted(self, name: str, way: str) -> Fitted | None:
+        arm = next(iter(self.arms)) if name == ALIGN else name
+        return self.weights.get(arm, {}).get(way)
+
+    def _channels(self, name: str, weights: Sequence[LevelWeights]) -> list[GenerativeChannel]:
+        """A generator with weights of each kind; they share all else."""
+        read = self._generator(name)
+        generators: Sequence[Generator[Any]] = [read] * len(weights)
+        if isinstance(read, CompactGenerator):
+            generators = [read.weighed(each) for each in weights]
+        return [GenerativeChannel(generator, self.channels.generative) for generator in generators]
 
     def dense(self) -> DenseChannel:
         """The dense channel over the vectors of stage `embed`."""
@@ -152,15 +194,16 @@ class OpenBundle:
 
         return LexicalChannel(self.items, self.channels.lexical)
 
-    def _generator(self, stage: str) -> Generator[Any]:
-        def read() -> Generator[Any]:
-            if stage not in self.trained:
-                raise RequestError(unknown_name("training stage", str(stage), self.trained))
-            if stage == ALIGN:
-                return self._read(self.supervised[-1], self.stages[ALIGN].part(ALIGNED))
-            return self._read(stage)
+    def _generator(self, name: str) -> Generator[Any]:
+        """After a training stage, or of an arm; controls are read anew, so that none is kept."""
+        where = ALIGNED if name == ALIGN else self.arms.get(name)
+        if where is None:
+            return self._models.generator(name, lambda: self._read(name))
 
-        return self._models.generator(stage, read)
+        def read() -> Generator[Any]:
+            return self._read(self.supervised[-1], self.stages[ALIGN].part(where))
+
+        return self._models.generator(ALIGN, read) if where == ALIGNED else read()
 
     def _read(self, stage: str, weights: Artifact | None = None) -> Generator[Any]:
         return load_generator(

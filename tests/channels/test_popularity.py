@@ -6,11 +6,12 @@ from channel_shop import make_shop, searches_of
 
 from genrecall.channels.base import Request
 from genrecall.channels.popularity import PopularityChannel
+from genrecall.data.tables import Catalog
 from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import SidSpace, SidTable
 
 SHOP = make_shop()
-CHOSEN = [("Drill", [3, 4], [1.0, 2.0]), ("drill ", [3], [2.0]), ("saw", [9], [1.0])]
+CHOSEN = [("Drills", [3, 4], [1.0, 2.0]), ("drill ", [3], [2.0]), ("saw", [9], [1.0])]
 
 
 @pytest.fixture
@@ -46,3 +47,13 @@ def test_sids_stand_by_the_gain_of_their_items():
     channel = PopularityChannel(searches_of(CHOSEN), shop)
     leaves = channel.generate([Request("drill"), Request("lamp")], 3)
     assert leaves.tolist() == [[2, 1, -1], [-1, -1, -1]]
+
+
+def test_sids_stand_by_the_gain_of_their_live_items():
+    """Of what is not available today nothing is generated, as by the other channels."""
+    frame = SHOP.catalog.frame.with_columns(available=np.arange(60) != 4)
+    shop = dataclasses.replace(SHOP, catalog=Catalog(frame))
+    channel = PopularityChannel(searches_of(CHOSEN), shop)
+    assert [ranking.rows.tolist() for ranking in channel.rank([Request("drill")], 10)] == [[3]]
+    sid = int(SHOP.table.sid_of_item[3])
+    assert channel.generate([Request("drill")], 2).tolist() == [[sid, -1]]

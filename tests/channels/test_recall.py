@@ -283,11 +283,9 @@ class TestExplained:
 class TestBundle:
     def test_unknown_stages_and_arms_are_named(self, bundle):
         with pytest.raises(
-            RequestError, match="unknown training stage 'query'; known: item_to_sid"
+            RequestError, match="unknown training stage or arm 'query'; known: item_to_sid"
         ):
             bundle.generative("query")
-        with pytest.raises(RequestError, match="unknown arm of the alignment 'best'; known: none"):
-            bundle.arm("best")
 
     def test_the_encoder_gives_vectors(self, bundle):
         vectors = bundle.encoder.encode(["red drill", "☂☂☂"])

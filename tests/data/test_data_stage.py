@@ -4,9 +4,10 @@ import polars as pl
 import pytest
 
 from genrecall.data import stage
-from genrecall.data.config import DataConfig
+from genrecall.data.config import DataConfig, SplitConfig
 from genrecall.data.load import load_shoppers, load_tables
 from genrecall.data.shoppers import Shopper
+from genrecall.data.splits import split_of_query
 from genrecall.data.tables import CHOICES, ITEMS, SEARCHES, USERS
 from genrecall.foundation.artifact import content_hash, open_artifact
 from genrecall.foundation.errors import ArtifactError, DataError
@@ -254,3 +255,54 @@ def test_a_flipped_byte_is_found(shop, tmp_path):
     artifact.file("items.parquet").write_bytes(damaged)
     with pytest.raises(ArtifactError, match=r"items.parquet differs from its manifest"):
         open_artifact(artifact.path, kind="data")
+
+
+def logged(shop, rows):
+    """The shop with this log, split as by default."""
+    (shop / "searches.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return config(shop, split={})
+
+
+def test_a_log_with_times_is_split_by_time_by_default_and_any_other_by_query(shop):
+    rows = [{"query": f"lamp {n}", "clicks": [f"i{n % 20}"]} for n in range(200)]
+    summary = stage.validate(logged(shop, rows))
+    assert summary["split"] == {"by": "query", "taught_later": 0, "of": 0}
+    assert "split by query" in "\n".join(stage.describe(summary))
+    timed = [row | {"timestamp": n} for n, row in enumerate(rows)]
+    summary = stage.validate(logged(shop, timed))
+    assert summary["split"]["by"] == "time"
+    assert summary["searches"] == {"train": 160, "validation": 20, "test": 20}
+    # One without a time cannot be placed: it is rejected, as where the config says `by: time`.
+    assert logged(shop, [*timed, rows[0]]).split.by is None
+    summary = stage.validate(logged(shop, [*timed, rows[0]]))
+    assert summary["tables"]["searches"]["causes"] == {"timestamp is missing": 1}
+    assert summary == stage.validate(config(shop, split={"by": "time"}))
+
+
+def test_a_split_by_query_that_trains_on_the_future_is_told(shop):
+    """Three searches each of four shoppers, one of them nobody."""
+    rows = [
+        {"query": query, "timestamp": 10 * n + time, "user_id": user, "clicks": [f"i{n}"]}
+        for n, user in enumerate(("ann", "ben", "cy", None))
+        for time, query in enumerate(("lamp", "desk", "chair"))
+    ]
+    held_out = next(
+        seed
+        for seed in range(1000)
+        if split_of_query("lamp", SplitConfig(by="query", seed=seed)) == "train"
+        and split_of_query("desk", SplitConfig(by="query", seed=seed)) == "validation"
+        and split_of_query("chair", SplitConfig(by="query", seed=seed)) == "test"
+    )
+    logged(shop, rows)
+    by_query = config(shop, split={"by": "query", "seed": held_out})
+    # Every lamp, the training, comes before the desk and the chair of its shopper.
+    summary = stage.validate(by_query)
+    assert summary["split"] == {"by": "query", "taught_later": 0, "of": 8}
+    early = [row | {"timestamp": 5} if row["query"] == "desk" else row for row in rows]
+    logged(shop, early)
+    summary = stage.validate(by_query)
+    # Ann's lamp is of time 0; Ben, Cy and nobody search for lamps after their desks.
+    assert summary["split"] == {"by": "query", "taught_later": 3, "of": 8}
+    said = "\n".join(stage.describe(summary))
+    assert "38 % of the validation and test searches come before training searches of" in said
+    assert "To measure the future, set `split: {by: time}`" in said

@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genrecall.data.config import SplitConfig
-from genrecall.data.splits import query_key, split_by_query, split_by_time, split_of_query
+from genrecall.data.splits import fold_of_query, split_by_query, split_by_time, split_of_query
+from genrecall.text.normalize import query_key
 
 shares = st.tuples(st.floats(0, 0.4), st.floats(0, 0.4))
 queries = st.text(max_size=12)
@@ -33,6 +34,35 @@ def test_letter_case_and_spaces_do_not_move_a_query(query, share, seed):
     chosen = config("query", share, seed)
     written = f"  {query.casefold()} \t"
     assert split_of_query(written, chosen) == split_of_query(query, chosen)
+
+
+TWINS = st.sampled_from(
+    [
+        ("drill bits", "Drill-Bit"),
+        ("3/4 in. elbows", '¾" elbow'),
+        ("batteries 18 volt", "battery 18v"),
+        ("Crème brûlée", "creme brulee"),
+        ("AT&T;", "at & t"),
+    ]
+)
+
+
+@given(TWINS, shares, st.integers(0, 20))
+def test_what_the_models_read_alike_is_in_one_split_and_fold(twins, share, seed):
+    """Else a query is measured whose very input was trained on."""
+    one, other = twins
+    assert query_key(one) == query_key(other)
+    chosen = config("query", share, seed)
+    assert split_of_query(one, chosen) == split_of_query(other, chosen)
+    assert fold_of_query(one, 5) == fold_of_query(other, 5)
+
+
+def test_folds_have_equal_shares_in_every_split():
+    texts = [f"query {n}" for n in range(5000)]
+    chosen = SplitConfig(validation=0.2, test=0.2)
+    measured = [text for text in texts if split_of_query(text, chosen) == "validation"]
+    counts = [sum(fold_of_query(text, 4) == fold for text in measured) for fold in range(4)]
+    assert all(abs(count - len(measured) / 4) < 50 for count in counts)
 
 
 def test_query_splits_have_their_shares_and_follow_the_seed():

@@ -48,7 +48,7 @@ def test_figures_are_means_over_the_searches_that_have_what_is_counted():
 
 def test_intervals_are_those_of_the_searches_that_are_counted():
     kept = [0, 1, 3]
-    expected = Bootstrap(3, groups=GROUPS[kept], seed=0).mean(ARMS[STAGE_3]["clk@1"][kept])
+    expected = Bootstrap(3, groups=GROUPS[kept], seed=0).share(ARMS[STAGE_3]["clk@1"][kept])
     assert made()["align"][STAGE_3]["clk@1"] == expected.to_json()
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from genrecall.evaluate.bootstrap import Bootstrap
 
@@ -21,8 +22,70 @@ def test_mean_interval_is_the_normal_one_for_many_searches():
     assert estimate.n == 1500
 
 
-def test_constant_measure_has_no_spread():
+def test_a_number_of_things_that_is_always_the_same_has_no_spread():
     assert Bootstrap(7).mean(np.full(7, 0.25)) == (0.25, 0.25, 0.25, 7)
+
+
+@pytest.mark.parametrize("n", [1, 11, 40])
+@pytest.mark.parametrize("k", [0, 1])
+def test_where_all_values_are_0_or_all_are_1_the_interval_is_the_exact_binomial_one(n, k):
+    lo, hi = binomtest(k * n, n).proportion_ci(0.95, "exact")
+    estimate = Bootstrap(n).share(np.full(n, float(k)))
+    assert estimate == (k, pytest.approx(lo), pytest.approx(hi), n)
+
+
+def test_a_difference_that_is_never_there_is_not_certainly_zero():
+    """By hand: 1 − 0.025^(1/30) of the queries may differ, each by at most 1."""
+    estimate = Bootstrap(30).difference(np.full(30, 0.5), np.full(30, 0.5))
+    assert estimate.value == 0
+    assert (estimate.lo, estimate.hi) == (
+        pytest.approx(-0.1157, abs=1e-4),
+        pytest.approx(0.1157, abs=1e-4),
+    )
+
+
+def test_many_searches_of_few_queries_are_few():
+    many = Bootstrap(1000, groups=np.arange(1000) % 5).share(np.ones(1000))
+    assert many[:3] == pytest.approx(Bootstrap(5).share(np.ones(5))[:3])
+
+
+def test_few_queries_leave_room_for_what_was_not_seen():
+    values = np.tile([0.0, 1.0], 10)
+    few, enough = Bootstrap(10).share(values[:10]), Bootstrap(20).share(values)
+    alone = Bootstrap(10).mean(values[:10])
+    unseen = 1 - 0.025 ** (1 / 10)
+    assert few.lo == pytest.approx((1 - unseen) * alone.lo)
+    assert few.hi == pytest.approx((1 - unseen) * alone.hi + unseen)
+    assert enough == Bootstrap(20).mean(values)
+
+
+@pytest.mark.parametrize("truth", [0.9, 0.99])
+def test_intervals_of_few_searches_hold_the_truth(truth):
+    """In 400 samples of 15 searches; the resamples alone hold 0.99 in one of seven."""
+    random = np.random.default_rng(0)
+    drawn = (random.random((400, 15)) < truth).astype(float)
+    estimates = [Bootstrap(15, resamples=300).share(values) for values in drawn]
+    held = np.mean([estimate.lo <= truth <= estimate.hi for estimate in estimates])
+    assert held >= 0.95
+
+
+def test_memory_does_not_grow_with_the_searches():
+    random = np.random.default_rng(0)
+    n = 60_000
+    group = random.permutation(np.arange(n) // 2)
+    values = random.random(n // 2)[group]
+    bootstrap = Bootstrap(n, groups=group, resamples=400)
+    assert bootstrap.clusters == n // 2
+    assert bootstrap._counts.nbytes <= 400 * 5000 * 4
+    estimate = bootstrap.share(values)
+    half = 1.96 * np.sqrt(np.sum(np.bincount(group, weights=values - values.mean()) ** 2)) / n
+    assert estimate.value == pytest.approx(values.mean())
+    assert estimate.hi - estimate.lo == pytest.approx(2 * half, rel=0.15)
+
+
+def test_resamples_without_anything_to_count_say_nothing():
+    parts, wholes = np.array([1.0, 0.0, 0.0]), np.array([2.0, 0.0, 0.0])
+    assert Bootstrap(3).ratio(parts, wholes) == (0.5, 0.5, 0.5, 3)
 
 
 def test_ratio_weighs_searches_by_their_targets():

@@ -5,7 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from genrecall.evaluate.metrics import EvaluationInputs, build_metrics
+from genrecall.evaluate.bootstrap import Units
+from genrecall.evaluate.inputs import EvaluationInputs
+from genrecall.evaluate.metrics import build_metrics
 from genrecall.foundation.errors import DataError
 
 
@@ -48,6 +50,36 @@ def test_figures_by_hand():
     paired = metrics["paired"]
     assert list(paired) == ["bm25+generative - bm25"]
     assert value(paired["bm25+generative - bm25"]["recall@10"]) == (0.5 + 1 + 0) / 3
+
+
+def test_order_empty_answers_and_other_categories_by_hand():
+    gains = [np.array([1.0, 2.0]), np.array([1.0]), np.array([1.0, 1.0])]
+    # Items 0, 1, 6, 7 and 8 are of kind 0, 4 of kind 1, 2, 3 and 5 of kind 2, 9 of none.
+    categories = np.array([0, 0, 2, 2, 1, 2, 0, 0, 0, -1])
+    channels = build_metrics(inputs(gains=gains, categories=categories))["channels"]
+    log2 = np.log2
+    # Item 1 with gain 2 stands first, 0 with gain 1 second: as good as can be.
+    assert value(channels["generative"]["ndcg@10"]) == (1 + 1 + 0) / 3
+    ideal, pair = 2 + 1 / log2(3), 1 + 1 / log2(3)
+    assert value(channels["bm25"]["ndcg@10"]) == (2 / log2(3) / ideal + 0 + 1 / pair) / 3
+    assert value(channels["generative"]["mrr"]) == (1 + 1 + 0) / 3
+    assert value(channels["bm25"]["mrr"]) == (1 / 2 + 0 + 1) / 3
+    assert value(channels["generative"]["zero_results"]) == 1 / 3
+    assert value(channels["bm25+generative"]["zero_results"]) == 0
+    # 3 is of another kind than 0 and 1; then nothing; then 9, of which no kind is known.
+    assert value(channels["bm25"]["other_category@1000"]) == 1 / 2
+    assert value(channels["generative"]["other_category@1000"]) == 1 / 4
+    for without in (None, np.full(10, -1)):
+        figures = build_metrics(inputs(categories=without))["channels"]["bm25"]
+        assert "other_category@1000" not in figures
+
+
+def test_slices_of_items_keep_their_gains():
+    gains = [np.array([1.0, 2.0]), np.array([1.0]), np.array([1.0, 3.0])]
+    metrics = build_metrics(inputs(gains=gains, item_slices={"new_items": rows(9, 7)}))
+    # Only 9 and 7 count: bm25 has 9 first, and 7 with gain 3 nowhere.
+    ideal = 3 + 1 / np.log2(3)
+    assert value(metrics["slices"]["new_items"]["bm25"]["ndcg@10"]) == 1 / ideal
 
 
 def test_beams_by_hand():
@@ -93,18 +125,36 @@ def test_searches_of_one_query_stand_together_in_every_resample():
     # Of the two queries either both or one twice is drawn, never a part of the first one's two.
     slices = {"head": np.array([True, True, False])}
     metrics = build_metrics(
-        inputs(units=["a", "a", "b"], slices=slices, item_slices={"new_items": rows(0, 4)})
+        inputs(
+            units=Units("queries", ["a", "a", "b"]),
+            slices=slices,
+            item_slices={"new_items": rows(0, 4)},
+        )
     )
     figure = metrics["channels"]["bm25"]["recall@10"]
-    assert (figure["ci"], figure["n"]) == ([0.25, 0.5], 3)
+    # Of queries unlike these two there may be a share, whose recall is anything.
+    unseen = 1 - 0.025 ** (1 / 2)
+    ends = [(1 - unseen) * 0.25, (1 - unseen) * 0.5 + unseen]
+    assert (figure["ci"], figure["n"]) == (pytest.approx(ends), 3)
     assert value(figure) == (0.5 + 0 + 0.5) / 3
-    for name in ("head", "new_items"):  # one query alone has no spread
+    for name in ("head", "new_items"):  # one query alone says next to nothing
         of_slice = metrics["slices"][name]["generative"]["recall@10"]
-        assert (of_slice["ci"], of_slice["n"]) == ([1.0, 1.0], 2)
+        assert (of_slice["ci"], of_slice["n"]) == (pytest.approx([0.025, 1.0]), 2)
 
 
 def test_distinct_queries_change_nothing():
-    assert build_metrics(inputs(units=["c", "a", "b"])) == build_metrics(inputs())
+    alone, distinct = (
+        build_metrics(inputs()),
+        build_metrics(inputs(units=Units("queries", [*"cab"]))),
+    )
+    assert alone.pop("bootstrap") | {"units": "queries"} == distinct.pop("bootstrap")
+    assert alone == distinct
+
+
+def test_what_intervals_are_over_is_told():
+    metrics = build_metrics(inputs(units=Units("shoppers", ["ann", "ann", "ben"])))
+    assert metrics["bootstrap"]["units"] == "shoppers"
+    assert metrics["bootstrap"]["clusters"] == 2
 
 
 def test_generative_fusion_is_compared_with_the_control_in_its_place():
@@ -117,6 +167,29 @@ def test_generative_fusion_is_compared_with_the_control_in_its_place():
     assert value(paired["bm25+generative - bm25+two_views"]["recall@10"]) == (0.5 + 1 + 0.5) / 3
     # The control is no channel to serve: it takes nothing from what the generative one alone has.
     assert value(metrics["only_generative@1000"]) == (0.5 + 1 + 0) / 3
+
+
+def test_the_headline_is_against_the_strongest_fusion_without_the_generator():
+    """It is not the control that has the generator's vectors, nor the weaker fusion."""
+    found = {
+        "bm25+dense": [rows(3), rows(), rows(9)],
+        "bm25+dense+popularity": [rows(0), rows(4), rows()],
+        "bm25+dense+two_views": [rows(0, 1), rows(4), rows(9, 7)],
+        "bm25+dense+popularity+two_views": [rows(0, 1), rows(4), rows(9, 7)],
+    }
+    found |= {f"{name}+generative": lists for name, lists in list(found.items())[:2]}
+    metrics = build_metrics(inputs(channels=found))
+    strongest = "bm25+dense+popularity"
+    assert metrics["headline"] == {"with": f"{strongest}+generative", "without": strongest}
+    assert set(metrics["paired"]) == {
+        "bm25+dense+generative - bm25+dense",
+        "bm25+dense+generative - bm25+dense+two_views",
+        "bm25+dense+generative - bm25+dense+popularity",
+        "bm25+dense+popularity+generative - bm25+dense+popularity",
+        "bm25+dense+popularity+generative - bm25+dense+popularity+two_views",
+    }
+    alone = build_metrics(inputs(channels={"bm25": found["bm25+dense"]}))
+    assert "headline" not in alone
 
 
 def test_beams_used_and_full_answers():
@@ -166,7 +239,7 @@ def test_without_a_search_there_is_nothing_to_measure():
             r"'align' gave beams of shape \(2, 5\)",
         ),
         ({"slices": {"head": np.ones(2, dtype=bool)}}, r"'head' has shape \(2,\)"),
-        ({"units": ["a", "b"]}, "2 units do not fit 3 searches"),
+        ({"units": Units("queries", ["a", "b"])}, "2 units do not fit 3 searches"),
         ({"beam_widths": np.ones((3, 1), dtype=int)}, r"`beam_widths` has shape \(3, 1\)"),
     ],
 )

@@ -4,7 +4,9 @@ import json
 import numpy as np
 from rich.console import Console
 
-from genrecall.evaluate.metrics import CONTROLS, STAGES, EvaluationInputs, build_metrics
+from genrecall.evaluate.inputs import EvaluationInputs
+from genrecall.evaluate.metrics import build_metrics
+from genrecall.evaluate.names import CONTROLS, STAGES
 from genrecall.evaluate.slices import SLICES
 from genrecall.evaluate.table import WIDTH, print_metrics
 from genrecall.generator.load import ALIGN
@@ -49,20 +51,56 @@ def lines_of(text, name):
     return [line for line in text.splitlines() if line.startswith(f"{name} ")]
 
 
+def rows_of(text, title):
+    """The rows of a table by name, with what is added to a fusion under the fusion's own name."""
+    rows, fusion = {}, ""
+    for line in text[text.index(title) :].split("\n\n")[0].splitlines()[3:]:
+        name = line.split(" ")[0] or line.split()[0]
+        if name.startswith("+"):
+            name = fusion + name
+        else:
+            fusion = name
+        rows[name] = line
+    return rows
+
+
 def test_every_line_fits_and_nothing_is_cut_or_folded():
     _, text = printed()
     assert max(len(line.rstrip()) for line in text.splitlines()) <= WIDTH
     assert "…" not in text
-    for name in (*CHANNELS, "user_query_to_sid"):
-        assert lines_of(text, name), name
+    assert lines_of(text, "user_query_to_sid")
+    for title in ("Channels and their fusions", "The order of the first items"):
+        assert set(CHANNELS) <= set(rows_of(text, title)), title
 
 
-def test_report_fits_one_and_a_half_screens():
+def test_fusions_with_popularity_fit_and_the_strongest_rival_is_named():
+    random = np.random.default_rng(0)
+    longer = [f"bm25+dense+popularity{added}" for added in ("", "+generative", "+two_views")]
+    names = (*CHANNELS, "popularity", *longer)
+    lists = {name: [random.choice(200, 60) for _ in range(40)] for name in names}
+    lists[longer[0]] = [np.arange(200)] * 40
+    metrics, text = printed(channels=lists, categories=np.arange(200) % 7)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= WIDTH
+    assert list(rows_of(text, "Channels and their fusions"))[:11] == [
+        *("bm25", "dense", "generative", "popularity", "two_views"),
+        *("bm25+dense", "bm25+dense+generative", "bm25+dense+two_views"),
+        *longer,
+    ]
+    rival = "The strongest rival without generative, bm25+dense+popularity, stands first."
+    assert metrics["headline"]["without"] == "bm25+dense+popularity"
+    assert rival in text
+    added = text[text.index("What generative adds") :]
+    assert added.index("+popularity") < added.index("instead of") < added.rindex("to bm25+dense ")
+    slices = text[text.index("Slices") :].splitlines()
+    assert "+popularity" in " ".join(slices[:5])
+
+
+def test_report_fits_two_screens():
     stages = dict.fromkeys(("item_to_sid", "query_to_sid", "user_query_to_sid"))
     beams = {stage: np.random.default_rng(1).integers(0, 50, (40, 100)) for stage in stages}
     slices = {name: np.arange(40) % 4 == at for at, name in enumerate(SLICES)}
     _, text = printed(beams=beams, slices=slices, item_slices={"new_items": np.arange(100)})
-    assert len(text.splitlines()) <= 48
+    assert len(text.splitlines()) <= 64
 
 
 def test_figures_stand_with_their_intervals():
@@ -71,9 +109,15 @@ def test_figures_stand_with_their_intervals():
     lo, hi = (f"{end:.3f}".removeprefix("0") for end in figure["ci"])
     assert f"{figure['value']:.3f} [{lo}–{hi}]" in text
     assert "1,200 left out: no relevant item" in text
+    assert "In brackets: 95 % interval, over 40 searches." in text
+    assert "relevant items are not available" not in text
+    assert (
+        "12 of 132 relevant items are not available today; no figure counts them."
+        in printed(relevant={"available": 120, "unavailable": 12})[1]
+    )
     assert "50 SIDs; items per SID: mean 4, weighted 4, max 4." in text
     assert "to bm25+dense" in text
-    change = metrics["paired"]["bm25+dense+generative - bm25+dense+two_views"]["hit@10"]
+    change = metrics["paired"]["bm25+dense+generative - bm25+dense+two_views"]["ndcg@10"]
     (line,) = lines_of(text, "instead of two_views")
     assert f"{change['value']:+.3f}".replace("0.", ".", 1) in line
     assert "two_views: exact search over the generator's vectors, a control without SIDs" in text
@@ -84,10 +128,12 @@ def test_figures_stand_with_their_intervals():
     assert "only generative has" in text
 
 
-def test_a_certain_figure_is_not_wider():
+def test_a_figure_that_cannot_move_is_not_certain():
+    """Of 40 searches that found all, 8.8 % of all may still not: the exact binomial interval."""
     _, text = printed(channels={name: [np.arange(200)] * 40 for name in CHANNELS})
-    assert "1.000 [1.00–1.00]" in lines_of(text, "bm25+dense+generative")[0]
-    assert "+.000 [+.000 +.000]" in lines_of(text, "to bm25+dense")[0]
+    channels = rows_of(text, "Channels and their fusions")
+    assert "1.000 [.912–1.00]" in channels["bm25+dense+generative"]
+    assert "+.000 [-.088 +.088]" in lines_of(text, "to bm25+dense")[0]
 
 
 def test_single_channels_come_before_their_fusions():

@@ -29,9 +29,15 @@ def fused_by_hand(lists, weights, k, config):
                 said = 1.0
             else:
                 said = (score - scores[-1]) / (scores[0] - scores[-1])
-            if weight:
-                total[row] = total.get(row, 0.0) + weight * said
+            total[row] = total.get(row, 0.0) + weight * said
     return total
+
+
+def behind(lists, weights, k):
+    """Items that only channels of weight 0 have among their first `k`."""
+    first = [set(listed.rows[:k].tolist()) for listed in lists]
+    weighing = set().union(*(rows for rows, weight in zip(first, weights, strict=True) if weight))
+    return set().union(*first) - weighing
 
 
 rankings = st.dictionaries(st.integers(0, 15), st.integers(-4, 4), max_size=10).map(ranking)
@@ -54,6 +60,8 @@ def test_fusion_equals_a_sum_per_item(searches, weights, k, config):
         assert (np.diff(result.scores) <= 0).all()
         best = sorted(expected.values(), reverse=True)[:k]
         np.testing.assert_allclose(result.scores, best, rtol=1e-5, atol=1e-6)
+        filling = [row in behind(lists, weights, k) for row in result.rows.tolist()]
+        assert filling == sorted(filling)
         own = [expected[row] for row in result.rows.tolist()]
         np.testing.assert_allclose(result.scores, own, rtol=1e-5, atol=1e-6)
 
@@ -79,10 +87,20 @@ def test_ties_stand_in_catalog_order():
     assert fuse(lists, 2, config=RRF)[0].rows.tolist() == [4, 9]
 
 
-def test_channel_of_weight_zero_takes_no_part():
-    lists = {"a": [ranking({1: 1.0})], "b": [ranking({2: 5.0})]}
-    (result,) = fuse(lists, 10, config=RRF, weights={"a": 1.0, "b": 0.0})
-    assert result.rows.tolist() == [1]
+def test_a_channel_of_weight_zero_only_fills_what_the_others_leave_short():
+    """The last item of a list has a scaled score of 0, too, and stands before all that fill."""
+    lists = {
+        "a": [ranking({8: 2.0, 1: 1.0})],
+        "b": [ranking({2: 5.0, 1: 4.0, 7: 3.0})],
+        "c": [ranking({7: 9.0, 3: 1.0})],
+    }
+    weights = {"a": 1.0, "b": 0.0, "c": 0.0}
+    (result,) = fuse(lists, 10, config=SCORES, weights=weights)
+    # By hand: 2 and 7 are said 1 + 0 and 0 + 1, 3 nothing.
+    assert result.rows.tolist() == [8, 1, 2, 7, 3]
+    assert result.scores.tolist() == [1.0, 0.0, 0.0, 0.0, 0.0]
+    (short,) = fuse(lists, 2, config=SCORES, weights=weights)
+    assert short.rows.tolist() == [8, 1]
 
 
 def test_channels_have_an_equal_number_of_candidates():

@@ -7,7 +7,12 @@ from genrecall.evaluate.measures import recall, target_ranks
 from genrecall.foundation.errors import DataError
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.fusion import fuse, gather
-from genrecall.funnel.weights import _fit, _Likelihood, cross_fitted_fusion, fit_weights
+from genrecall.funnel.weights import (
+    _Likelihood,
+    cross_fitted_fusion,
+    fit_weights,
+    likeliest_weights,
+)
 
 N, K = 300, 100
 CONFIGS = [FusionConfig(method="scores"), FusionConfig(method="rrf")]
@@ -120,7 +125,7 @@ def test_no_other_weights_make_the_relevant_items_likelier(channels, positives, 
     spread = candidates.parts.std(axis=1, dtype=np.float64)
     likelihood, fitted = (
         _Likelihood(candidates, positives, spread),
-        _fit(candidates, positives, list(channels)),
+        likeliest_weights(candidates, positives, list(channels)),
     )
     least, gradient = likelihood(fitted * spread)
     assert np.abs(gradient[fitted > 0]).max() < 1e-7
@@ -156,6 +161,20 @@ def test_a_search_that_ends_early_counts_where_little_is_left(
         return
     with pytest.raises(DataError, match="ended with 'ABNORMAL', at a slope of"):
         fit_weights(channels, positives, K, config=FusionConfig())
+
+
+def test_searches_times_items_may_be_more_than_an_int32_holds():
+    """2,100 searches of a shop of 1.08 million items; only the last channel is of use."""
+    last = 1_080_000
+    config, n = FusionConfig(), 2100
+    useless = Ranking(np.array([3, last], np.int32), np.array([2.0, 1.0], np.float32))
+    good = Ranking(np.array([last, 7], np.int32), np.array([2.0, 1.0], np.float32))
+    lists = {"useless": [useless] * n, "good": [good] * n}
+    positives = [np.array([last], dtype=np.int32)] * n
+    weights = fit_weights(lists, positives, 2, config=config)
+    assert weights["good"] == 1.0
+    fused = fuse(lists, 2, config=config, weights=weights)
+    assert [ranking.rows[0] for ranking in fused] == [last] * n
 
 
 @pytest.mark.parametrize("n", [0, 1, 5])

@@ -20,5 +20,5 @@ def generative_channel(catalog):
         settings = SETTINGS | {"data": {"items": {"file": "items.parquet"}}, "embed": embed}
         config = parse_config(settings, folder=Path(folder), name="the test's config")
         outputs = Outputs(Path(folder) / "run")
-        run(config, outputs, last="align", log=SilentLog())
+        run(config, outputs, last="calibrate", log=SilentLog())
         return open_made(outputs, config.channels).generative()

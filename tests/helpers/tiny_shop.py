@@ -102,7 +102,11 @@ def write_shop(folder, *, data=None, settings=None):
     folder.mkdir(parents=True, exist_ok=True)
     write_jsonl(folder / "items.jsonl", items())
     write_jsonl(folder / "searches.jsonl", searches())
-    tables = {"items": {"file": "items.jsonl"}, "searches": {"file": "searches.jsonl"}}
+    tables = {
+        "items": {"file": "items.jsonl"},
+        "searches": {"file": "searches.jsonl"},
+        "split": {"by": "query"},  # some shoppers train and others measure: queries are unseen
+    }
     config = SETTINGS | {"data": tables | (data or {})} | (settings or {})
     path = folder / "shop.yaml"
     path.write_text(yaml.safe_dump(config), "utf-8")

@@ -13,6 +13,7 @@ from genrecall.foundation.progress import SilentLog
 from genrecall.funnel.config import FusionConfig
 from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.offline import measure
+from genrecall.offline.folds import FoldedChannel
 from genrecall.offline.generated import GeneratedAnswers, answer_searches
 from genrecall.offline.requests import DistinctRequests
 
@@ -53,7 +54,7 @@ def assert_equal_beams(one, other):
 @pytest.mark.parametrize("wide", [4, 9])
 def test_it_says_what_the_channel_says_and_reads_once(bundle, reads, wide):
     channel: GenerativeChannel = bundle.generative()
-    generated = GeneratedAnswers(channel, 20, {wide: PERSONALISED, 5: ANONYMOUS})
+    generated = GeneratedAnswers(FoldedChannel([channel]), 20, {wide: PERSONALISED, 5: ANONYMOUS})
     assert len(generated) == 6
     assert sorted(reads) == sorted(set(reads))
     assert len(reads) == 6
@@ -73,13 +74,15 @@ def test_it_says_what_the_channel_says_and_reads_once(bundle, reads, wide):
 def test_many_requests_of_one_kind_and_none_of_the_other_in_a_part(bundle):
     """Requests are read in parts; a part may hold none that is searched at some width."""
     many = [Request(f"red lamp {n}") for n in range(150)]
-    generated = GeneratedAnswers(bundle.generative(), 5, {7: many[:70], 3: many[70:]})
+    generated = GeneratedAnswers(
+        FoldedChannel([bundle.generative()]), 5, {7: many[:70], 3: many[70:]}
+    )
     assert (generated.generate(many[:70], 7).leaves >= 0).any(axis=1).all()
     assert (generated.generate(many[70:], 3).leaves >= 0).all()
 
 
 def test_nothing_asked_nothing_said(bundle):
-    assert len(GeneratedAnswers(bundle.generative(), 5, {3: []})) == 0
+    assert len(GeneratedAnswers(FoldedChannel([bundle.generative()]), 5, {3: []})) == 0
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
@@ -118,7 +121,7 @@ def test_searches_are_answered_as_the_channel_answers_them(bundle):
 
 @pytest.fixture(scope="module")
 def generated(bundle):
-    return GeneratedAnswers(bundle.generative(), 5, {3: ANONYMOUS})
+    return GeneratedAnswers(FoldedChannel([bundle.generative()]), 5, {3: ANONYMOUS})
 
 
 def test_nothing_is_asked_nothing_is_answered(generated):

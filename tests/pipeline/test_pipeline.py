@@ -342,38 +342,6 @@ def test_test_searches_take_no_part_in_a_run(shop, finished):
     assert not in_test & {line.split()[0] for line in qrels.splitlines()}
 
 
-def test_evaluating_a_bundle_repeats_the_run(shop, capsys):
-    out = shop / "run"
-    metrics = evaluate_bundle(out / "bundle", split="validation")
-    assert json.loads(json.dumps(metrics)) == json.loads((out / "metrics.json").read_text("utf-8"))
-    assert "test split" not in capsys.readouterr().err
-
-
-def test_evaluating_the_test_split_is_told_and_logged(shop, capsys):
-    out = shop / "run"
-    metrics = evaluate_bundle(out / "bundle", split="test")
-    assert metrics["split"] == "test"
-    assert "this is the test split: tune nothing on what it says" in capsys.readouterr().err
-    events = [json.loads(line) for line in (out / "log.jsonl").read_text("utf-8").splitlines()]
-    (told,) = [event for event in events if event["event"] == "evaluate"]
-    assert told["split"] == "test"
-    assert told["digest"] == digest(out)
-
-
-def test_evaluating_needs_the_searches_of_the_same_run(shop, tmp_path):
-    bundle = shop / "run/bundle"
-    with pytest.raises(ConfigError, match="unknown split 'train'; known: test, validation"):
-        evaluate_bundle(bundle, split="train")
-    shutil.copytree(bundle, tmp_path / "moved")
-    with pytest.raises(ArtifactError, match=r"stages/data is not a GenRecall data"):
-        evaluate_bundle(tmp_path / "moved", split="test")
-    other = write_shop(tmp_path / "other")
-    write_jsonl(tmp_path / "other/items.jsonl", items()[:100])
-    run(load_config(other), Outputs(tmp_path / "other/run"), last="data", log=KeptLog())
-    with pytest.raises(ArtifactError, match="other items, searches or splits than"):
-        evaluate_bundle(bundle, split="test", data=tmp_path / "other/run/stages/data")
-
-
 def test_a_bundle_is_not_measured_on_another_split_of_its_own_searches(shop):
     """What is test in the other split may be what the bundle was trained on."""
     again(shop, settings={"data": {"split": {"by": "query", "seed": 1}}}, last="data")

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from genrecall.evaluate.metrics import EvaluationInputs, build_metrics
+from genrecall.evaluate.inputs import EvaluationInputs
+from genrecall.evaluate.metrics import build_metrics
 from genrecall.report.curves import beam_curves, budget_curves, cut_curve, overlap
 
 EVIL = "<script>alert('evil')</script><img src=x onerror=alert(1)> & \"quoted\""

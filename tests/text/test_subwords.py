@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrecall.foundation.ragged import Bags, join_bags, ragged_offsets
-from genrecall.text.normalize import normalize
+from genrecall.text.normalize import normalize, query_key, read_words
 from genrecall.text.subwords import SubwordTokenizer
 
 TEXTS = ["Red Acme drill 18V", "red drills", "blue acme saw", "saw blade 3/4 in.", "drill bit"] * 3
@@ -165,3 +165,22 @@ def test_joined_bags_are_those_of_all_texts(first, second):
     assert isinstance(joined, Bags)
     assert joined.ids.tolist() == expected.ids.tolist()
     assert joined.offsets.tolist() == expected.offsets.tolist()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("drill bits", "Drill-Bit"), ("saw blades 18v", "SAW blade 18 volts"), ("red", " RED ")],
+)
+def test_queries_of_one_key_have_one_input(one, other):
+    assert query_key(one) == query_key(other)
+    assert bag(TOKENIZER.bags([one]), 0) == bag(TOKENIZER.bags([other]), 0)
+    assert query_key("blade saw") != query_key("saw blade")
+
+
+@given(texts, texts)
+def test_without_a_stemmer_queries_with_one_input_are_never_of_two_keys(ones, others):
+    """A key may be coarser than what the models read, never finer."""
+    for one in ones:
+        for other in others:
+            if read_words(one, "none") == read_words(other, "none"):
+                assert query_key(one) == query_key(other)

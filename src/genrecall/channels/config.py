@@ -36,8 +36,13 @@ class GenerativeConfig(Section):
     min_level1: int = Field(default=1, ge=1)
     """First codes (categories) that an ambiguous query keeps alive."""
     head_weight: float = Field(default=0.3, ge=0)
-    """Weight of the generator's learned heads against the look-ahead, whose weight is 1. The heads
-    are trained alone; together with it the look-ahead would leave them little to learn."""
+    """Weight of the generator's learned heads against the look-ahead, whose weight is 1, while it
+    is aligned and where no weights are fitted. The heads are trained alone; together with it the
+    look-ahead would leave them little to learn. Only for family `compact`."""
+    fit_weights: bool = True
+    """Whether the weights of heads and look-ahead are fitted for each level, on the validation
+    searches, after all training. Few searches move them little from `head_weight` and 1. Only for
+    family `compact`."""
     order: ItemOrder = "dense"
     """In which order the items behind the beams are answered: by efficiency score as in the paper,
     by the beam's probability, or by query–item similarity and the beam's probability together."""

@@ -17,7 +17,7 @@ from genrecall.channels.config import LexicalConfig
 from genrecall.channels.recall import RecallChannel
 from genrecall.channels.topk import top_k
 from genrecall.index.live import LiveItems
-from genrecall.text.normalize import normalize, stem
+from genrecall.text.normalize import read_words
 
 
 class LexicalChannel(RecallChannel):
@@ -65,4 +65,4 @@ class LexicalChannel(RecallChannel):
         return top_k(rows, scores[rows], k)
 
     def _words(self, text: str) -> list[str]:
-        return [stem(word, self._stemmer) for word in normalize(text).split()]
+        return read_words(text, self._stemmer)

@@ -17,13 +17,14 @@ from genrecall.channels.base import Ranking, Request, check_requests
 from genrecall.channels.recall import RecallChannel
 from genrecall.data.tables import Searches
 from genrecall.index.live import LiveItems
-from genrecall.text.normalize import normalize
+from genrecall.text.normalize import query_key
 
 
 class PopularityChannel(RecallChannel):
     """Items by the gain that they had in training searches of the same query.
 
-    A query that training never saw has an empty answer.
+    Queries are the same where the models read the same words (`query_key`). One that training never
+    saw has an empty answer.
 
     Args:
         searches: of the training split.
@@ -34,7 +35,7 @@ class PopularityChannel(RecallChannel):
 
     def __init__(self, searches: Searches, items: LiveItems) -> None:
         self.items = items
-        spelled = {query: normalize(query) for query in set(searches.queries)}
+        spelled = {query: query_key(query) for query in set(searches.queries)}
         gains: dict[str, dict[int, float]] = {}
         for query, rows, of_rows in zip(
             searches.queries, searches.positives, searches.gains, strict=True
@@ -51,7 +52,7 @@ class PopularityChannel(RecallChannel):
         }
 
     def __contains__(self, query: object) -> bool:
-        return isinstance(query, str) and normalize(query) in self._gains
+        return isinstance(query, str) and query_key(query) in self._gains
 
     def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
         """See `Channel.rank`."""
@@ -59,25 +60,24 @@ class PopularityChannel(RecallChannel):
         return [self._rank(request, k) for request in requests]
 
     def _rank(self, request: Request, k: int) -> Ranking:
-        rows, gains = self._of(request.query)
-        mask = self.items.mask(request.filters)
-        if mask is not None:
-            passing = mask[rows]
-            rows, gains = rows[passing], gains[passing]
+        rows, gains = self._passing(request)
         order = np.lexsort((rows, -gains))[:k]
         return Ranking(rows[order], gains[order], known=request.query in self)
 
     def generate(self, requests: Sequence[Request], beam: int) -> NDArray[np.int64]:
-        """SIDs by the summed gain of their items: int64 `[Q, B]`, -1 where there are no more."""
+        """SIDs by the summed gain of their live items: int64 `[Q, B]`, filled up with -1."""
         leaves = np.full((len(requests), beam), -1, dtype=np.int64)
         sid_of_item = self.items.table.sid_of_item
         for place, request in enumerate(requests):
-            rows, gains = self._of(request.query)
+            rows, gains = self._passing(request)
             sids, of_row = np.unique(sid_of_item[rows], return_inverse=True)
             order = np.argsort(-np.bincount(of_row, weights=gains), kind="stable")[:beam]
             leaves[place, : len(order)] = sids[order]
         return leaves
 
-    def _of(self, query: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    def _passing(self, request: Request) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Live items that were chosen after the query and pass the filters, with their gains."""
         nothing = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
-        return self._gains.get(normalize(query), nothing)
+        rows, gains = self._gains.get(query_key(request.query), nothing)
+        mask = self.items.mask(request.filters)
+        return (rows, gains) if mask is None else (rows[mask[rows]], gains[mask[rows]])

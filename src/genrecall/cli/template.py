@@ -192,7 +192,7 @@ def write_template(
             positive_from = DataConfig.model_fields["positive_from"].default
         text += f"  positive_from: {positive_from}              # relevance of a relevant item\n"
     if searches or judgments:
-        # A log without times cannot be split by time.
+        # What the default would do, written down.
         timed = "timestamp" in found.columns.get("searches", {})
         text += _SPLIT.format(by="time" if timed else "query", split=SplitConfig())
     text += _TRAINING.format(

@@ -103,9 +103,12 @@ class SplitConfig(Section):
     Not for `sequences`, which are split shopper by shopper.
     """
 
-    by: Literal["query", "time"] = "query"
-    """`query`: all searches of one query text fall in one split, so that validation and test hold
-    unseen queries. `time`: the latest searches are the test, those before them the validation."""
+    by: Literal["query", "time"] | None = None
+    """`time`: the latest searches are the test, those before them the validation, so that what is
+    measured is the future of what was learned. `query`: all searches of one query fall in one
+    split, so that validation and test hold unseen queries; queries are one where the models read
+    the same words. None: `time` where the log has times, else `query`. Split by query, a log with
+    times teaches what the shoppers of the measured searches did later, and the run says so."""
 
     validation: float = Field(0.1, ge=0, lt=1)
     """Share of the queries (or of the searches, by time) in the validation split."""

@@ -13,6 +13,9 @@ from genrecall.foundation.artifact import Artifact
 
 KIND: Final = "data"
 
+SUMMARY_FILE: Final = "summary.json"
+"""What was read of the tables, counted; see `summary.Summary`."""
+
 
 def load_tables(artifact: Artifact) -> tuple[Catalog, Searches]:
     """Read back the items and the searches."""
@@ -34,4 +37,6 @@ def load_shop(artifact: Artifact) -> ShopData:
     """Read back all that `run` wrote of the shop."""
     catalog, searches = load_tables(artifact)
     shoppers = load_shoppers(artifact)
-    return ShopData(catalog, searches, None if shoppers is None else shoppers.users)
+    users = None if shoppers is None else shoppers.users
+    category_paths = "category_path_queries" in artifact.read_json(SUMMARY_FILE)
+    return ShopData(catalog, searches, users, category_paths)

@@ -90,6 +90,7 @@ def keep_parts(shop: ShopData, names: Collection[str]) -> ShopData:
         Catalog(_only(shop.catalog.frame, items)),
         Searches(_only(searches, columns)),
         shop.users if any(part.users for part in parts) else pl.DataFrame(),
+        shop.category_paths,
     )
 
 

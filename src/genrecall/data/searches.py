@@ -7,7 +7,7 @@ Shapes: `M` searches.
 from __future__ import annotations
 
 import hashlib
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import polars as pl
 
@@ -16,6 +16,8 @@ from genrecall.data.splits import split_by_query, split_by_time
 from genrecall.data.tables import SEARCHES, Catalog
 from genrecall.data.validate import TableRead
 from genrecall.foundation.errors import DataError
+
+SplitBy = Literal["query", "time"]
 
 _EXAMPLES: Final = 3
 
@@ -41,11 +43,13 @@ class BuiltSearches(NamedTuple):
         frame: columns and types of `SEARCHES`, in file order.
         unknown: items that are not in the catalog.
         without_category: choices of sequences that gave no search, since no query could be made.
+        split_by: how searches were split; None where it was shopper by shopper.
     """
 
     frame: pl.DataFrame
     unknown: UnknownItems
     without_category: int = 0
+    split_by: SplitBy | None = None
 
 
 def no_searches() -> BuiltSearches:
@@ -76,7 +80,8 @@ def searches_from_log(read: TableRead, catalog: Catalog, config: DataConfig) -> 
     frame = log.select(
         "search", "search_id", "query", "user_id", pl.col("timestamp").alias("time")
     ).with_columns(_split_log(log, config.split).alias("split"))
-    return build_searches(frame, shown, chosen, catalog, read)
+    by = log_split_by(log, config.split)
+    return build_searches(frame, shown, chosen, catalog, read)._replace(split_by=by)
 
 
 def searches_from_judgments(read: TableRead, catalog: Catalog, config: DataConfig) -> BuiltSearches:
@@ -113,11 +118,24 @@ def searches_from_judgments(read: TableRead, catalog: Catalog, config: DataConfi
         pl.lit(None, pl.String).alias("user_id"),
         pl.lit(None, pl.Int64).alias("time"),
     )
-    return build_searches(frame, relevant.clear(), relevant, catalog, read)
+    built = build_searches(frame, relevant.clear(), relevant, catalog, read)
+    return built._replace(split_by="query")
+
+
+def log_split_by(log: pl.DataFrame, split: SplitConfig) -> SplitBy:
+    """How a log is split: as asked, else by time where it has times.
+
+    Args:
+        log: columns of `SEARCH_LOG`.
+        split: what was asked.
+    """
+    if split.by is not None:
+        return split.by
+    return "time" if log["timestamp"].is_not_null().any() else "query"
 
 
 def _split_log(log: pl.DataFrame, split: SplitConfig) -> pl.Series:
-    if split.by == "time":
+    if log_split_by(log, split) == "time":
         return split_by_time(log["timestamp"], split)
     return split_by_query(log["query"], split)
 

@@ -19,11 +19,13 @@ class ShopData:
         catalog: all items.
         searches: of all splits; those of the training split are learned from, the others measured.
         users: columns of `USERS`; None where nothing is known of them.
+        category_paths: whether the queries are category-path queries, made of what was chosen.
     """
 
     catalog: Catalog
     searches: Searches
     users: pl.DataFrame | None = None
+    category_paths: bool = False
 
     @property
     def queries(self) -> list[str]:

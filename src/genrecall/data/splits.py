@@ -1,30 +1,19 @@
 """Train, validation and test: by unseen query or by time.
 
 A search's split depends on its own query, or time, alone: equal queries, or equal times, are never
-divided.
+divided. Queries are equal where the models read the same words (`query_key`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import Final
 
 import numpy as np
 import polars as pl
 
 from genrecall.data.config import SplitConfig
 from genrecall.data.tables import SplitName
-
-_HASH_BITS: Final = 64
-
-
-def query_key(query: str) -> str:
-    """What makes two query texts the same query: letter case and spaces do not count.
-
-    >>> query_key("  Red  SHOES ")
-    'red shoes'
-    """
-    return " ".join(query.casefold().split())
+from genrecall.text.normalize import query_key
 
 
 def split_of_query(query: str, config: SplitConfig) -> SplitName:
@@ -32,11 +21,19 @@ def split_of_query(query: str, config: SplitConfig) -> SplitName:
 
     No other query takes part, so a query stays in its split when the log grows.
     """
-    digest = hashlib.sha256(f"{config.seed}\n{query_key(query)}".encode()).digest()
-    draw = int.from_bytes(digest[: _HASH_BITS // 8], "big") / 2**_HASH_BITS  # uniform in [0, 1)
+    draw = _draw(query, str(config.seed))
     if draw < config.test:
         return "test"
     return "validation" if draw < config.test + config.validation else "train"
+
+
+def fold_of_query(query: str, folds: int) -> int:
+    """Part of the searches, of `folds`, in which a query is, whatever its split and other queries.
+
+    >>> fold_of_query("drill bits", 5) == fold_of_query("Drill bit", 5)
+    True
+    """
+    return int(_draw(query, "fold") * folds)
 
 
 def split_by_query(queries: pl.Series, config: SplitConfig) -> pl.Series:
@@ -61,3 +58,10 @@ def split_by_time(times: pl.Series, config: SplitConfig) -> pl.Series:
     last_train, last_validation = np.sort(values)[np.maximum(ends, 1) - 1]
     names = np.where(values <= last_validation, "validation", "test")
     return pl.Series(np.where(values <= last_train, "train", names).tolist(), dtype=pl.String)
+
+
+def _draw(query: str, salt: str) -> float:
+    """A number of a query by chance, uniform in [0, 1); each salt makes another one."""
+    digest = hashlib.sha256(f"{salt}\n{query_key(query)}".encode()).digest()
+    # The 53 bits of a float: with more of them the largest draws would round up to 1.
+    return (int.from_bytes(digest[:8], "big") >> 11) / 2**53

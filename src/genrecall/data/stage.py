@@ -8,11 +8,12 @@ from typing import NamedTuple
 import polars as pl
 
 from genrecall.data.config import DataConfig
-from genrecall.data.load import KIND
+from genrecall.data.load import KIND, SUMMARY_FILE
 from genrecall.data.parts import digest_parts
 from genrecall.data.rejects import write_rejects
 from genrecall.data.searches import (
     BuiltSearches,
+    log_split_by,
     no_searches,
     searches_from_judgments,
     searches_from_log,
@@ -67,7 +68,7 @@ def run(config: DataConfig, work: Work) -> Artifact:
         for name, read in shop.reads.items():
             if read.rejects:
                 write_rejects(read.rejects, folder / "rejects" / f"{name}.jsonl", file=read.file)
-        write_json(folder / "summary.json", shop.summary)
+        write_json(folder / SUMMARY_FILE, shop.summary)
     for line in describe(shop.summary):
         work.log.say(line)
     work.log.event("data", **shop.summary)
@@ -84,10 +85,9 @@ def validate(config: DataConfig) -> Summary:
 
 
 def _read(config: DataConfig) -> _Shop:
-    log_schema = TIMED_SEARCHES_SCHEMA if config.split.by == "time" else SEARCHES_SCHEMA
     schemas = {
         "items": ITEMS_SCHEMA,
-        "searches": log_schema,
+        "searches": SEARCHES_SCHEMA,
         "users": USERS_SCHEMA,
         "judgments": JUDGMENTS_SCHEMA,
         "sequences": SEQUENCES_SCHEMA,
@@ -98,6 +98,7 @@ def _read(config: DataConfig) -> _Shop:
     }
     catalog = Catalog(reads["items"].frame)
     if "searches" in reads:
+        reads["searches"] = _with_times(reads["searches"], config)
         searches = searches_from_log(reads["searches"], catalog, config)
     elif "judgments" in reads:
         searches = searches_from_judgments(reads["judgments"], catalog, config)
@@ -109,6 +110,15 @@ def _read(config: DataConfig) -> _Shop:
     users = reads["users"].frame if "users" in reads else None
     shoppers = Shoppers(users, choices_of(Searches(searches.frame), catalog))
     return _Shop(reads, searches, shoppers, summarize(reads, searches, config))
+
+
+def _with_times(read: TableRead, config: DataConfig) -> TableRead:
+    """The log, read again where it is split by time and searches without one are to be rejected."""
+    by_time = log_split_by(read.frame, config.split) == "time"
+    if not by_time or not (read.frame.height == 0 or read.frame["timestamp"].null_count()):
+        return read
+    source = config.sources["searches"]
+    return read_table(source, TIMED_SEARCHES_SCHEMA, max_rejects=config.max_rejects)
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:

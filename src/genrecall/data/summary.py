@@ -22,6 +22,9 @@ Summary = Mapping[str, Any]
 
 - `tables`: for each table `rows`, `kept`, `rejected` and `causes` {cause: rows}.
 - `searches`: how many in each split; `without_positives`: how many of them have no relevant item.
+- `split`, where searches were split by query or time: `by`; and `taught_later`, how many of the
+  validation and test searches come before training searches, those of the same shopper where
+  shoppers are known; `of` so many.
 - `unknown_items`: `impressions`, `positives`, and `examples` of ids that the catalog lacks.
 - `category_path_queries`, of sequences only: `levels` of the path that make a query, and how many
   choices `without_category` gave no search.
@@ -42,6 +45,7 @@ def describe(summary: Summary) -> list[str]:
         splits = ", ".join(f"{n:,} {name}" for name, n in searches.items())
         lonely = sum(without.values())
         lines.append(f"  searches: {splits}; {lonely:,} of them without a relevant item")
+        lines += _describe_split(summary.get("split"))
         if searches["validation"] == without["validation"]:
             lines.append(
                 "  no validation search has a relevant item, so quality cannot be measured: "
@@ -87,12 +91,49 @@ def summarize(
         "without_positives": _count_splits(lonely),
         "unknown_items": searches.unknown._asdict(),
     }
+    if searches.split_by is not None:
+        later, known = _taught_later(searches.frame)
+        summary["split"] = {"by": searches.split_by, "taught_later": later, "of": known}
     if config.sequences:
         summary["category_path_queries"] = {
             "levels": config.sequences.query_levels,
             "without_category": searches.without_category,
         }
     return summary
+
+
+def _describe_split(split: Mapping[str, Any] | None) -> list[str]:
+    """How searches were split, and what that makes of the figures."""
+    if split is None:
+        return []
+    lines = [f"  split by {split['by']}"]
+    if split["by"] == "query" and split["taught_later"]:
+        share = 100 * split["taught_later"] / split["of"]
+        lines.append(
+            f"  {share:.0f} % of the validation and test searches come before training searches of "
+            "the same shopper or shop: figures then tell of unseen queries, not of the future. To "
+            "measure the future, set `split: {by: time}`"
+        )
+    return lines
+
+
+def _taught_later(searches: pl.DataFrame) -> tuple[int, int]:
+    """How many measured searches come before training ones of their shopper, and of how many.
+
+    Searches without a shopper are compared with all of training.
+    """
+    timed = searches.select("user_id", "time", "split").drop_nulls("time")
+    training, measured = timed.filter(split="train"), timed.filter(pl.col("split") != "train")
+    latest = (
+        training.drop_nulls("user_id").group_by("user_id").agg(pl.col("time").max().alias("to"))
+    )
+    to = measured.join(latest, on="user_id", how="left").select(
+        pl.when(pl.col("user_id").is_null())
+        .then(pl.lit(training["time"].max(), pl.Int64))
+        .otherwise(pl.col("to"))
+        > pl.col("time")
+    )
+    return int(to.to_series().sum()), measured.height
 
 
 def _count_splits(frame: pl.DataFrame) -> dict[str, int]:

@@ -136,6 +136,15 @@ class Catalog:
         """Category path of each row, root first; None when unknown."""
         return [tuple(path) if path else None for path in self.frame["category"].to_list()]
 
+    @cached_property
+    def category_numbers(self) -> NDArray[np.int64]:
+        """A number for the category path of each row, `[N]`; -1 when unknown."""
+        number: dict[tuple[str, ...], int] = {}
+        paths = (
+            -1 if path is None else number.setdefault(path, len(number)) for path in self.categories
+        )
+        return np.fromiter(paths, dtype=np.int64, count=len(self))
+
 
 @dataclass(frozen=True, eq=False)
 class Searches:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.evaluate.bootstrap import Bootstrap, Estimate
+from genrecall.evaluate.bootstrap import Bootstrap, Bounds, Estimate
 from genrecall.evaluate.figures import Measures, differences, estimates
 from genrecall.evaluate.measures import Floats, IntArray
 from genrecall.evaluate.slices import Masks
@@ -66,7 +66,9 @@ def alignment_metrics(
     return {
         "align_served": served if len(arms) > 1 else None,
         "align": estimates(arms, _Means(groups, every, seed)),
-        "paired_align": estimates(differences(arms, pairs), _Means(groups, every, seed)),
+        "paired_align": estimates(
+            differences(arms, pairs), _Means(groups, every, seed), paired=True
+        ),
         "slices_align": {
             name: estimates(arms, _Means(groups, mask, seed))
             for name, mask in slices.items()
@@ -124,7 +126,7 @@ class _Means:
         self._groups, self._mask, self._seed = groups, mask, seed
         self._drawn: dict[bytes, Bootstrap] = {}
 
-    def __call__(self, values: Floats) -> Estimate:
+    def __call__(self, values: Floats, /, *, bounds: Bounds | None) -> Estimate:
         counted = self._mask & ~np.isnan(values)
         n = int(counted.sum())
         if not n:
@@ -132,4 +134,4 @@ class _Means:
         key = counted.tobytes()
         if key not in self._drawn:
             self._drawn[key] = Bootstrap(n, groups=self._groups[counted], seed=self._seed)
-        return self._drawn[key].mean(values[counted])
+        return self._drawn[key].mean(values[counted], bounds=bounds)

@@ -7,6 +7,18 @@ measure, so that measures compared with each other are compared on the same resa
 Efron and Tibshirani, An Introduction to the Bootstrap, §13.3; for clusters Cameron, Gelbach and
 Miller, Bootstrap-Based Improvements for Inference with Clustered Errors, 2008.
 
+Resamples know only values that were seen. Eleven searches that all found their item give eleven
+ones in every resample, which does not make the twelfth certain. What may be unseen is bounded
+exactly (Clopper and Pearson, 1934): queries of another kind than all `G` that were seen are, with
+97.5 % confidence, at most a share
+
+    u = 1 − 0.025^(1/G)
+
+of all. Where no resample of a measure of known range `[a, b]` differs from another, or there are
+fewer than 20 queries, the interval `[lo, hi]` of the resamples is therefore widened to
+`[(1 − u) lo + u a, (1 − u) hi + u b]`. Of values that are all 1, or all 0, that is the exact
+binomial interval.
+
 Shapes: `M` searches, `G` distinct queries, `R` resamples, `T` runs with different seeds.
 """
 
@@ -22,7 +34,35 @@ RESAMPLES: Final = 2000
 LEVEL: Final = 0.95
 """Share of the resamples that an interval holds."""
 
-_AT_ONCE: Final = 64  # resamples drawn together: bounds the memory at 64 M numbers
+FEWEST: Final = 20
+"""Distinct queries from which an interval rests on resamples alone."""
+
+Bounds = tuple[float, float]
+"""The range of a measure."""
+
+SHARE: Final[Bounds] = (0.0, 1.0)
+DIFFERENCE: Final[Bounds] = (-1.0, 1.0)
+"""Of two shares."""
+
+_STILL: Final = 1e-6  # resamples differ by no more than rounding
+_MOST_CLUSTERS: Final = 5000  # bounds the memory at 5,000 R numbers
+_BLOCK: Final = 1 << 22  # numbers drawn or added up together
+
+
+QUERIES: Final = "queries"
+SHOPPERS: Final = "shoppers"
+
+
+class Units(NamedTuple):
+    """What is drawn again.
+
+    Attributes:
+        what: `queries`, `shoppers`, or `searches` that are all on their own.
+        of: the unit of each search, `[M]`, such as its query.
+    """
+
+    what: str
+    of: Sequence[str]
 
 
 class Estimate(NamedTuple):
@@ -52,6 +92,9 @@ class Estimate(NamedTuple):
 class Bootstrap:
     """Resamples of the queries of `n` searches, drawn once.
 
+    More than 5,000 distinct queries are put together by lot into so many clusters, which are drawn
+    in their place: their sums vary as those of the queries do, and memory does not grow with a log.
+
     Args:
         n: how many searches, at least 1.
         groups: a number for the query of each search, `[M]`, equal where the queries are; None
@@ -59,11 +102,15 @@ class Bootstrap:
         seed: the same seed draws the same resamples.
         resamples: how many.
 
+    Attributes:
+        n: how many searches.
+        clusters: how many distinct queries.
+
     Raises:
         ValueError: no search, or no resample; groups of other searches.
 
-    >>> Bootstrap(4, seed=0).mean(np.array([0.0, 1.0, 1.0, 0.0]))
-    Estimate(value=0.5, lo=0.0, hi=1.0, n=4)
+    >>> Bootstrap(30, seed=0).mean(np.repeat([0.0, 1.0], 15))[:1]
+    (0.5,)
     """
 
     def __init__(
@@ -82,18 +129,39 @@ class Bootstrap:
         groups = np.arange(n) if groups is None else groups
         self._check(groups)
         distinct, self._group = np.unique(groups, return_inverse=True)  # (G,), (M,)
-        self._counts = _draw(len(distinct), seed=seed, resamples=resamples)  # (R, G)
+        self.clusters = drawn = len(distinct)
+        if drawn > _MOST_CLUSTERS:
+            drawn = _MOST_CLUSTERS
+            lot = np.random.default_rng([seed, 1]).permutation(self.clusters) % drawn
+            self._group = lot[self._group]
+        self._counts = _draw(drawn, seed=seed, resamples=resamples)  # (R, at most 5,000)
         self._seed = seed
 
-    def mean(self, values: NDArray[np.floating[Any]]) -> Estimate:
-        """Mean over searches of a measure, float `[M]`."""
-        return self.ratio(values, np.ones(self.n))
+    def mean(self, values: NDArray[np.floating[Any]], *, bounds: Bounds | None = None) -> Estimate:
+        """Mean over searches of a measure, float `[M]`.
+
+        Args:
+            values: of each search.
+            bounds: the least and the greatest value that the measure can have; None for a number
+                of things, whose interval rests on the resamples alone.
+        """
+        return self.ratio(values, np.ones(self.n), bounds=bounds)
+
+    def share(self, values: NDArray[np.floating[Any]]) -> Estimate:
+        """Mean over searches of a share, float `[M]` in [0, 1].
+
+        >>> Bootstrap(11).share(np.ones(11))  # the exact binomial interval
+        Estimate(value=1.0, lo=0.7150868...
+        """
+        return self.mean(values, bounds=SHARE)
 
     def difference(self, a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> Estimate:
-        """Mean of the paired difference `a - b`, each float `[M]` over the same searches."""
-        return self.mean(a - b)
+        """Mean of the paired difference of two shares, each float `[M]` over the same searches."""
+        return self.mean(a - b, bounds=DIFFERENCE)
 
-    def mean_over_runs(self, values: NDArray[np.floating[Any]]) -> Estimate:
+    def mean_over_runs(
+        self, values: NDArray[np.floating[Any]], *, bounds: Bounds | None = None
+    ) -> Estimate:
         """Mean over searches and over runs with different seeds of a measure, float `[T, M]`.
 
         Runs are drawn again beside the queries, so the interval holds what both leave open: other
@@ -110,18 +178,32 @@ class Bootstrap:
         by_run /= (self._counts @ self._per_group(np.ones(self.n)))[:, None]
         drawn = _draw(len(values), seed=self._seed + 1, resamples=len(by_run))  # (R, T)
         resampled = (by_run * drawn).sum(axis=1) / len(values)
-        return self._estimate(float(values.mean(dtype=np.float64)), resampled)
+        return self._estimate(float(values.mean(dtype=np.float64)), resampled, bounds)
 
-    def ratio(self, parts: NDArray[np.number[Any]], wholes: NDArray[np.number[Any]]) -> Estimate:
-        """`Σ parts / Σ wholes` over searches, each `[M]`: a mean per target, not per search."""
+    def ratio(
+        self,
+        parts: NDArray[np.number[Any]],
+        wholes: NDArray[np.number[Any]],
+        *,
+        bounds: Bounds | None = None,
+    ) -> Estimate:
+        """`Σ parts / Σ wholes` over searches, each `[M]`: a mean per target, not per search.
+
+        Args:
+            parts: of each search.
+            wholes: of each search, together above 0.
+            bounds: of a part over its whole; see `mean`.
+        """
         self._check(parts)
         self._check(wholes)
         # Drawn counts are exact in float32; summing the products in it loses less than the
         # resampling itself moves.
         resampled = (self._counts @ self._per_group(parts)).astype(np.float64)
-        resampled /= self._counts @ self._per_group(wholes)
+        drawn = self._counts @ self._per_group(wholes)
+        # A resample of searches without a whole says nothing.
+        resampled = resampled[drawn > 0] / drawn[drawn > 0]
         value = parts.sum(dtype=np.float64) / wholes.sum(dtype=np.float64)
-        return self._estimate(float(value), resampled)
+        return self._estimate(float(value), resampled, bounds)
 
     def quantile(self, values: NDArray[np.floating[Any]], q: float) -> Estimate:
         """The `q`-quantile of a measure, float `[M]`: the least value that a share `q` stays below.
@@ -135,8 +217,9 @@ class Bootstrap:
         # A share is a float: 0.3 * 10 must ask for 3, not for 4.
         value = values[order[max(int(np.ceil(q * self.n - 1e-9)) - 1, 0)]]
         at = np.empty(len(self._counts), dtype=np.int64)
-        for start in range(0, len(at), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
+        rows = max(_BLOCK // self.n, 1)
+        for start in range(0, len(at), rows):
+            part = slice(start, start + rows)
             reached = np.cumsum(self._counts[part][:, group], axis=1, dtype=np.float64)
             at[part] = (reached >= q * reached[:, -1:] - 1e-9).argmax(axis=1)
         return self._estimate(float(value), values[order][at])
@@ -152,9 +235,15 @@ class Bootstrap:
                 "bootstrap; give one value a search."
             )
 
-    def _estimate(self, value: float, resampled: NDArray[np.floating[Any]]) -> Estimate:
-        lo, hi = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        return Estimate(value=value, lo=float(lo), hi=float(hi), n=self.n)
+    def _estimate(
+        self, value: float, resampled: NDArray[np.floating[Any]], bounds: Bounds | None = None
+    ) -> Estimate:
+        lo, hi = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+        if bounds is not None and (self.clusters < FEWEST or hi - lo < _STILL):
+            unseen = 1 - ((1 - LEVEL) / 2) ** (1 / self.clusters)
+            lo = (1 - unseen) * lo + unseen * bounds[0]
+            hi = (1 - unseen) * hi + unseen * bounds[1]
+        return Estimate(value=value, lo=lo, hi=hi, n=self.n)
 
 
 def numbered(units: Sequence[str]) -> NDArray[np.int64]:
@@ -167,11 +256,12 @@ def numbered(units: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _draw(n: int, *, seed: int, resamples: int) -> NDArray[np.float32]:
-    """How often each of `n` queries stands in each resample: float32 `[R, G]`."""
+    """How often each of `n` clusters stands in each resample: float32 `[R, n]`."""
     random = np.random.default_rng(seed)
     counts = np.empty((resamples, n), dtype=np.float32)
-    for start in range(0, resamples, _AT_ONCE):
-        rows = min(_AT_ONCE, resamples - start)
+    at_once = max(_BLOCK // n, 1)
+    for start in range(0, resamples, at_once):
+        rows = min(at_once, resamples - start)
         drawn = random.integers(0, n, size=(rows, n)) + np.arange(rows)[:, None] * n
         counts[start : start + rows] = np.bincount(drawn.ravel(), minlength=rows * n).reshape(
             rows, n

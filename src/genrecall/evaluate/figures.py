@@ -5,10 +5,10 @@ Shapes: `M` searches, `T` runs with different seeds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
-from genrecall.evaluate.bootstrap import Estimate
+from genrecall.evaluate.bootstrap import DIFFERENCE, SHARE, Bounds, Estimate
 from genrecall.evaluate.measures import Floats
 
 Measures = Mapping[str, Floats]
@@ -18,12 +18,41 @@ Figures = dict[str, dict[str, Any]]
 """By row and measure, as in `metrics.json`."""
 
 
-def estimates(rows: Mapping[str, Measures], estimate: Callable[[Floats], Estimate]) -> Figures:
-    """Figures of every row, such as by `Bootstrap.mean`."""
+class Estimator(Protocol):
+    """Makes a figure of a measure, such as `Bootstrap.mean`."""
+
+    def __call__(self, values: Floats, /, *, bounds: Bounds | None) -> Estimate:
+        """A figure with an interval that knows the measure's range, if it has one."""
+
+
+def estimates(
+    rows: Mapping[str, Measures], estimate: Estimator, *, paired: bool = False
+) -> Figures:
+    """Figures of every row.
+
+    Args:
+        rows: measures of each.
+        estimate: makes a figure of one.
+        paired: whether they are differences.
+    """
     return {
-        row: {measure: estimate(values).to_json() for measure, values in measures.items()}
+        row: {
+            measure: estimate(values, bounds=bounds_of(measure, paired=paired)).to_json()
+            for measure, values in measures.items()
+        }
         for row, measures in rows.items()
     }
+
+
+def bounds_of(measure: str, *, paired: bool = False) -> Bounds | None:
+    """The range of a measure or of its paired differences: all are shares but numbers of items.
+
+    >>> bounds_of("recall@10"), bounds_of("candidates@10")
+    ((0.0, 1.0), None)
+    """
+    if measure.startswith("candidates"):
+        return None
+    return DIFFERENCE if paired else SHARE
 
 
 def differences(

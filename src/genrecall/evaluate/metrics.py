@@ -6,98 +6,40 @@ beams, `S` distinct SIDs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.data.tables import Rows
-from genrecall.evaluate.bootstrap import RESAMPLES, Bootstrap, Estimate
-from genrecall.evaluate.figures import differences, estimates
-from genrecall.evaluate.measures import (
-    Floats,
-    IntArray,
-    TargetRanks,
-    candidates,
-    hit,
-    only_here,
-    recall,
-    target_ranks,
+from genrecall.evaluate.beam_figures import beam_figures
+from genrecall.evaluate.bootstrap import RESAMPLES, Bootstrap
+from genrecall.evaluate.channel_figures import (
+    Answered,
+    answered,
+    channel_figures,
+    fusion_pairs,
+    paired_figures,
+    slice_figures,
+    strongest_rival,
 )
-from genrecall.evaluate.slices import Masks
-from genrecall.foundation.errors import DataError
-from genrecall.text.distinct import distinct
-
-K: Final = 1000
-"""Candidates that every channel and every fusion may give, so that they are compared as equals."""
-
-RECALL_AT: Final = (10, 100, K)
-HIT_AT: Final = (10,)
-BEAM_WIDTHS: Final = (1, 10, 100)
-GENERATIVE: Final = "generative"
-TWO_VIEWS: Final = "two_views"
-"""A control, not a channel to serve: exact search over the generator's vectors, without SIDs."""
-ANONYMOUS: Final = "anonymous"
-"""A control: the same generator, without the shopper."""
-POPULARITY: Final = "popularity"
-"""A baseline, not a channel to serve: what was chosen most often after the same query."""
-CONTROLS: Final = (TWO_VIEWS, ANONYMOUS, POPULARITY)
-JOIN: Final = "+"
-"""Joins the names of the channels of a fusion: `bm25+dense`."""
-
-STAGES: Final = ("item_to_sid", "query_to_sid", "user_query_to_sid", "align")
-"""Training stages of the generator, in their order."""
+from genrecall.evaluate.inputs import EvaluationInputs, check_inputs, unit_groups
+from genrecall.evaluate.measures import only_here
+from genrecall.evaluate.names import (
+    ANONYMOUS,
+    CONTROLS,
+    GENERATIVE,
+    HEADS,
+    JOIN,
+    LOOK_AHEAD,
+    POPULARITY,
+    TWO_VIEWS,
+    K,
+    Metrics,
+)
 
 OF_MACHINE: Final = ("latency_ms",)
 """Keys of what is measured on a machine; they stand apart, since that is never the same again."""
-
-Metrics = dict[str, Any]
-"""What `metrics.json` holds."""
-
-
-@dataclass(frozen=True, eq=False)
-class EvaluationInputs:
-    """What an evaluation is computed from. All lists and arrays are in the order of the searches.
-
-    Attributes:
-        split: which part of the searches this is.
-        positives: catalog rows of the relevant items of each search, at least one each.
-        channels: by channel name the catalog rows that it gave each search, best first, at most
-            `K`. A fusion is named after its channels, joined by `+`.
-        units: the query of each search, or its shopper; intervals are over the distinct ones. None:
-            each search is a unit of its own.
-        beams: by training stage the SID positions that its beams gave each search, best first,
-            `[M, B]`; negative entries are padding.
-        sid_of_item: SID position of each catalog row, `[N]`; needed where there are beams.
-        items_per_sid: live items behind each SID, `[S]`; all items when None.
-        slices: further parts of the searches, bool `[M]` by name; empty ones are left out.
-        item_slices: parts of the items, catalog rows by name, such as those that training never
-            saw; each adds a slice in which only these count as relevant. Empty ones are left out.
-        beam_widths: how many beams the generative channel used for each search, `[M]`.
-        latencies_ms: milliseconds that single requests took.
-        latency_k: how many items these requests asked for.
-        quantize: health figures of the SIDs, passed on.
-        excluded: how many searches of the split were left out, by cause.
-        seed: of the bootstrap.
-    """
-
-    split: str
-    positives: Sequence[Rows]
-    channels: Mapping[str, Sequence[Rows]]
-    units: Sequence[str] | None = None
-    beams: Mapping[str, IntArray] = field(default_factory=dict)
-    sid_of_item: IntArray | None = None
-    items_per_sid: IntArray | None = None
-    slices: Masks = field(default_factory=dict)
-    item_slices: Mapping[str, Rows] = field(default_factory=dict)
-    beam_widths: IntArray | None = None
-    latencies_ms: NDArray[np.floating[Any]] | None = None
-    latency_k: int | None = None
-    quantize: Mapping[str, Any] = field(default_factory=dict)
-    excluded: Mapping[str, int] = field(default_factory=dict)
-    seed: int = 0
 
 
 def build_metrics(inputs: EvaluationInputs) -> Metrics:
@@ -107,14 +49,22 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
 
     Keys, each only where the inputs allow it:
 
-    - `split`, `searches`, `excluded` (by cause), `bootstrap` {resamples, seed}
+    - `split`, `searches`, `excluded` (by cause)
+    - `relevant`: items of the split's searches that are `available` today and count as relevant in
+      every figure, and those `unavailable`, which count in none
+    - `bootstrap` {resamples, seed, units, clusters}:
+      what is drawn again, `queries` or `shoppers`, and how many of them there are
     - `quantize`: passed on
     - `hit@beam`, `hit_micro@beam`, `candidates@beam`: stage → number of beams → figure. `hit@beam`
       is the share of a search's relevant items whose SID is among the beams, averaged over
       searches;
       `hit_micro@beam` averages over relevant items, as CQ-SID, arXiv 2605.14434, §4 counts;
       `candidates@beam` is the number of items behind the beams.
-    - `channels`: channel → `recall@10`, `recall@100`, `recall@1000`, `hit@10`, `candidates`
+    - `channels`: channel → `recall@10`, `recall@100`, `recall@1000`, `hit@10`, `ndcg@10` with the
+      gains of clicks and purchases, `mrr` of the first relevant item, `candidates` (items of an
+      answer), `zero_results` (share of the searches with an empty answer), and where items have
+      categories `other_category@1000`: share of all items answered whose category is none of those
+      of the search's relevant items
     - `generative`: `beams`, mean number a search; `filled`, share of the searches answered with
       all `K` items
     - `only_generative@1000`: share of the relevant items that no other single channel has, controls
@@ -122,8 +72,14 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
     - `slices`: slice → channel → as in `channels`
     - `paired`: `with - without` → measure → difference, for each fusion with the generative channel
       and each one where that is left out or replaced by one other channel
+    - `headline`: the two fusions whose difference matters most, `with` the generative channel and
+      `without` it: of the fusions without it and its controls the one with the highest recalls
     - `paired_shopper`: the same for the generative channel less its control and the baseline that
       know nothing of the shopper
+    - `paired_controls`: the same for the generative channel less each part of it alone, and less
+      its exact search
+    - `level_weights`: stage or arm → `heads` and `look_ahead`, their weights at the three levels as
+      they are served
     - `paired_hit@beam`: `with - without` → number of beams → difference of the hit rates, for the
       last stage and each other one, control or baseline
     - `latency_ms`: `p50`, `p99` and, no figure, `k`; one of `OF_MACHINE`
@@ -141,39 +97,36 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
         DataError: there is no search.
         ValueError: lists, slices and searches do not fit together, or a list is longer than `K`.
     """
-    _check(inputs)
+    check_inputs(inputs)
     n = len(inputs.positives)
-    groups = unit_groups(inputs)
-    bootstrap = Bootstrap(n, groups=groups, seed=inputs.seed)
-    ranks = {name: target_ranks(lists, inputs.positives) for name, lists in inputs.channels.items()}
+    bootstrap = Bootstrap(n, groups=unit_groups(inputs), seed=inputs.seed)
+    channels = answered(inputs)
+    pairs = fusion_pairs(list(channels))
     metrics: Metrics = {
         "split": inputs.split,
         "searches": n,
         "excluded": dict(inputs.excluded),
-        "bootstrap": {"resamples": RESAMPLES, "seed": inputs.seed},
-        "channels": _channels(inputs.channels, ranks, bootstrap),
-        "slices": _slices(inputs, ranks, groups),
-        "paired": _paired(ranks, bootstrap),
+        "relevant": dict(inputs.relevant),
+        "bootstrap": {
+            "resamples": RESAMPLES,
+            "seed": inputs.seed,
+            "units": "searches" if inputs.units is None else inputs.units.what,
+            "clusters": bootstrap.clusters,
+        },
+        "channels": channel_figures(channels, bootstrap),
+        "slices": slice_figures(inputs, channels),
+        "paired": paired_figures(channels, pairs, bootstrap),
     }
-    if GENERATIVE in ranks and (shopperless := [n for n in (ANONYMOUS, POPULARITY) if n in ranks]):
-        pairs = [(GENERATIVE, name) for name in shopperless]
-        metrics["paired_shopper"] = _differences(ranks, pairs, bootstrap)
+    if headline := strongest_rival(metrics["channels"], pairs):
+        metrics["headline"] = headline
     if inputs.quantize:
         metrics["quantize"] = dict(inputs.quantize)
+    if inputs.level_weights:
+        metrics["level_weights"] = dict(inputs.level_weights)
     if inputs.beams:
-        metrics.update(_beams(inputs, bootstrap))
-    if inputs.beam_widths is not None and GENERATIVE in ranks:
-        filled = np.array([len(rows) == K for rows in inputs.channels[GENERATIVE]])
-        metrics[GENERATIVE] = {
-            "beams": bootstrap.mean(inputs.beam_widths.astype(np.float64)).to_json(),
-            "filled": bootstrap.mean(filled.astype(np.float64)).to_json(),
-        }
-    others = [
-        ranks[name] for name in ranks if name not in (GENERATIVE, *CONTROLS) and JOIN not in name
-    ]
-    if GENERATIVE in ranks and others:
-        only = only_here(ranks[GENERATIVE], others, K)
-        metrics[f"only_{GENERATIVE}@{K}"] = bootstrap.mean(only).to_json()
+        metrics.update(beam_figures(inputs, bootstrap))
+    if GENERATIVE in channels:
+        metrics.update(_generative(inputs, channels, bootstrap))
     if inputs.latencies_ms is not None:
         metrics["latency_ms"] = _latency(inputs.latencies_ms, inputs.latency_k, seed=inputs.seed)
     return metrics
@@ -201,168 +154,29 @@ def tell_apart(metrics: Metrics) -> Figures:
     return Figures(kept, {name: metrics[name] for name in OF_MACHINE if name in metrics})
 
 
-def stage_order(names: Iterable[str]) -> list[str]:
-    """What has beams: training stages in their order, then controls and baselines.
-
-    >>> stage_order(["anonymous", "item_to_sid", "popularity", "query_to_sid"])
-    ['item_to_sid', 'query_to_sid', 'anonymous', 'popularity']
-    """
-    known = (*STAGES, *CONTROLS)
-    place = {name: number for number, name in enumerate(known)}
-    return sorted(names, key=lambda name: (name in CONTROLS, place.get(name, len(place)), name))
-
-
-def unit_groups(inputs: EvaluationInputs) -> IntArray:
-    """A number for the unit of each search: int64 `[M]`."""
-    if inputs.units is None:
-        return np.arange(len(inputs.positives))
-    return distinct(inputs.units).number
-
-
-def _check(inputs: EvaluationInputs) -> None:
-    n = len(inputs.positives)
-    if n == 0:
-        raise DataError(
-            f"the {inputs.split} split has no search with a relevant item, so there is nothing to "
-            "measure. Give searches with clicks, purchases or judgments, or another split."
-        )
-    if inputs.units is not None and len(inputs.units) != n:
-        raise ValueError(f"{len(inputs.units)} units do not fit {n} searches.")
-    if inputs.beam_widths is not None and inputs.beam_widths.shape != (n,):
-        raise ValueError(
-            f"`beam_widths` has shape {inputs.beam_widths.shape}; it must be ({n},), one a search."
-        )
-    for name, lists in inputs.channels.items():
-        if len(lists) != n:
-            raise ValueError(f"channel {name!r} gave {len(lists)} lists for {n} searches.")
-        longest = max(len(rows) for rows in lists)
-        if longest > K:
-            raise ValueError(
-                f"channel {name!r} gave {longest} candidates; cut every list to {K}, since only "
-                "equal numbers of candidates can be compared."
-            )
-    for name, beams in inputs.beams.items():
-        if inputs.sid_of_item is None:
-            raise ValueError(f"the beams of {name!r} need `sid_of_item`.")
-        if beams.ndim != 2 or len(beams) != n:
-            raise ValueError(f"stage {name!r} gave beams of shape {beams.shape} for {n} searches.")
-    for name, mask in inputs.slices.items():
-        if mask.shape != (n,):
-            raise ValueError(f"slice {name!r} has shape {mask.shape}; it must be ({n},).")
-
-
-def _measures(ranks: TargetRanks) -> dict[str, Floats]:
-    """The measures of a channel per search, by name."""
-    at = {f"recall@{k}": recall(ranks, k) for k in RECALL_AT}
-    return at | {f"hit@{k}": hit(ranks, k) for k in HIT_AT}
-
-
-def _channels(
-    channels: Mapping[str, Sequence[Rows]],
-    ranks: Mapping[str, TargetRanks],
-    bootstrap: Bootstrap,
-    mask: NDArray[np.bool_] | None = None,
+def _generative(
+    inputs: EvaluationInputs, channels: Mapping[str, Answered], bootstrap: Bootstrap
 ) -> Metrics:
-    """Figures of every channel, over the searches in `mask`."""
-    chosen = slice(None) if mask is None else mask
-    table = {}
-    for name, lists in channels.items():
-        lengths = np.array([len(rows) for rows in lists], dtype=np.float64)
-        measures = _measures(ranks[name]) | {"candidates": lengths}
-        table[name] = {measure: values[chosen] for measure, values in measures.items()}
-    return estimates(table, bootstrap.mean)
-
-
-def _slices(
-    inputs: EvaluationInputs, ranks: Mapping[str, TargetRanks], groups: IntArray
-) -> Metrics:
-    table: Metrics = {}
-    for name, mask in inputs.slices.items():
-        if mask.any():
-            bootstrap = Bootstrap(int(mask.sum()), groups=groups[mask], seed=inputs.seed)
-            table[name] = _channels(inputs.channels, ranks, bootstrap, mask)
-    for name, items in inputs.item_slices.items():
-        relevant = [rows[np.isin(rows, items)] for rows in inputs.positives]
-        kept = [search for search, rows in enumerate(relevant) if len(rows)]
-        if kept:
-            positives = [relevant[search] for search in kept]
-            channels = {
-                channel: [lists[search] for search in kept]
-                for channel, lists in inputs.channels.items()
-            }
-            of_slice = {
-                channel: target_ranks(lists, positives) for channel, lists in channels.items()
-            }
-            bootstrap = Bootstrap(len(kept), groups=groups[kept], seed=inputs.seed)
-            table[name] = _channels(channels, of_slice, bootstrap)
-    return table
-
-
-def _paired(ranks: Mapping[str, TargetRanks], bootstrap: Bootstrap) -> Metrics:
-    """Each fusion with the generative channel less those without it or with another in its place.
-
-    The other channel may be the control: what is left then is what decoding SIDs changes.
-    """
-    pairs = [
-        (name, without)
-        for name in ranks
-        for without in sorted(ranks, key=lambda other: other.count(JOIN))
-        if _differ_by_generative(name, without)
-    ]
-    return _differences(ranks, pairs, bootstrap)
-
-
-def _differences(
-    ranks: Mapping[str, TargetRanks], pairs: Sequence[tuple[str, str]], bootstrap: Bootstrap
-) -> Metrics:
-    measures = {name: _measures(of_channel) for name, of_channel in ranks.items()}
-    return estimates(differences(measures, pairs), bootstrap.mean)
-
-
-def _differ_by_generative(name: str, without: str) -> bool:
-    """Whether a fusion less its generative channel, or with one in its place, is the other one."""
-    channels, others = set(name.split(JOIN)), set(without.split(JOIN))
-    shared = channels - {GENERATIVE}
-    return (
-        GENERATIVE in channels - others
-        and bool(shared)
-        and shared <= others
-        and len(others - shared) <= 1
-    )
-
-
-def _beams(inputs: EvaluationInputs, bootstrap: Bootstrap) -> Metrics:
-    """`hit@beam` and its companions of every stage, and the differences to the last one."""
-    assert inputs.sid_of_item is not None  # `_check` saw to it
-    sid_of_item = inputs.sid_of_item
-    per_sid = inputs.items_per_sid
-    if per_sid is None:
-        per_sid = np.bincount(sid_of_item)
-    targets = [sid_of_item[rows] for rows in inputs.positives]
-    tables: Metrics = {"hit@beam": {}, "hit_micro@beam": {}, "candidates@beam": {}}
-    hits: dict[str, dict[int, Floats]] = {}
-    for stage, beams in inputs.beams.items():
-        ranks = target_ranks(list(beams), targets)
-        widths = [width for width in BEAM_WIDTHS if width <= beams.shape[1]]
-        hits[stage] = {b: recall(ranks, b) for b in widths}
-        figures: dict[str, dict[int, Estimate]] = {
-            "hit@beam": {b: bootstrap.mean(hits[stage][b]) for b in widths},
-            "hit_micro@beam": {b: bootstrap.ratio(ranks.found(b), ranks.n_targets) for b in widths},
-            "candidates@beam": {b: bootstrap.mean(candidates(beams, per_sid, b)) for b in widths},
+    """What is told of the generative channel alone."""
+    figures: Metrics = {}
+    if shopperless := [name for name in (ANONYMOUS, POPULARITY) if name in channels]:
+        pairs = [(GENERATIVE, name) for name in shopperless]
+        figures["paired_shopper"] = paired_figures(channels, pairs, bootstrap)
+    if controls := [name for name in (HEADS, LOOK_AHEAD, TWO_VIEWS) if name in channels]:
+        pairs = [(GENERATIVE, name) for name in controls]
+        figures["paired_controls"] = paired_figures(channels, pairs, bootstrap)
+    if inputs.beam_widths is not None:
+        filled = channels[GENERATIVE].sizes == K
+        figures[GENERATIVE] = {
+            "beams": bootstrap.mean(inputs.beam_widths.astype(np.float64)).to_json(),
+            "filled": bootstrap.share(filled.astype(np.float64)).to_json(),
         }
-        for key, by_width in figures.items():
-            tables[key][stage] = {str(b): figure.to_json() for b, figure in by_width.items()}
-    served = [stage for stage in hits if stage not in CONTROLS][-1]
-    tables["paired_hit@beam"] = {
-        f"{served} - {other}": {
-            str(b): bootstrap.difference(hits[served][b], hits[other][b]).to_json()
-            for b in hits[served]
-            if b in hits[other]
-        }
-        for other in hits
-        if other != served
-    }
-    return tables
+    others = [name for name in channels if name not in (GENERATIVE, *CONTROLS) and JOIN not in name]
+    if others:
+        ranks = [channels[name].ranks for name in others]
+        only = only_here(channels[GENERATIVE].ranks, ranks, K)
+        figures[f"only_{GENERATIVE}@{K}"] = bootstrap.share(only).to_json()
+    return figures
 
 
 def _latency(latencies_ms: NDArray[np.floating[Any]], k: int | None, *, seed: int) -> Metrics:

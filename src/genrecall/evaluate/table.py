@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from genrecall.evaluate.alignment import COMPARED, STAGE_3, arm_order, collapsed_arms
-from genrecall.evaluate.metrics import (
+from genrecall.evaluate.names import (
     ANONYMOUS,
     GENERATIVE,
+    HEADS,
     JOIN,
+    LOOK_AHEAD,
     POPULARITY,
     TWO_VIEWS,
     K,
@@ -21,10 +22,26 @@ from genrecall.evaluate.metrics import (
     stage_order,
 )
 from genrecall.evaluate.slices import SLICES
+from genrecall.evaluate.table_cells import (
+    change,
+    make_table,
+    percent,
+    share,
+    short_share,
+    with_notes,
+)
 
 WIDTH: Final = 100
 
-_MEASURES: Final = ("recall@10", "recall@100", f"recall@{K}", "hit@10")
+_RECALLS: Final = ("recall@10", "recall@100", f"recall@{K}")
+_ORDERS: Final = ("ndcg@10", "mrr", "hit@10")
+_PAIRED: Final = (*_RECALLS, "ndcg@10")
+_OTHER_KIND: Final = f"other_category@{K}"
+_CONTROLS: Final = {
+    TWO_VIEWS: "exact search over the generator's vectors, a control without SIDs",
+    HEADS: "the generator decoded by its learned heads alone, a control",
+    LOOK_AHEAD: "the generator decoded by its look-ahead alone, a control",
+}
 _SLICE_MEASURES: Final = ("recall@100", "hit@10")
 _SHOPPER_BEAMS: Final = ("1", "10")
 _SHOPPER_MEASURES: Final = ("recall@10", "recall@100")
@@ -44,17 +61,24 @@ def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:
     console = console or Console(width=WIDTH, highlight=False)
     excluded = "".join(f", {n:,} left out: {why}" for why, n in metrics["excluded"].items() if n)
     console.print(
-        f"{metrics['split'].capitalize()} split: {metrics['searches']:,} searches{excluded}. "
-        "In brackets: 95 % interval.",
+        f"{metrics['split'].capitalize()} split: {metrics['searches']:,} searches{excluded}.",
         markup=False,
     )
-    for line in (_sids(metrics), _answers(metrics), _latency(metrics)):
+    for line in (
+        _intervals(metrics),
+        _unavailable(metrics),
+        _sids(metrics),
+        _answers(metrics),
+        _latency(metrics),
+    ):
         if line:
             console.print(line, markup=False)
     for table in (
         _beam_table(metrics),
         _channel_table(metrics),
+        _order_table(metrics),
         _paired_table(metrics),
+        _parts_table(metrics),
         _shopper_table(metrics),
         _slice_table(metrics),
         _arm_table(metrics),
@@ -63,6 +87,23 @@ def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:
         if table is not None:
             console.print()
             console.print(table)
+
+
+def _intervals(metrics: Metrics) -> str:
+    drawn = metrics.get("bootstrap")
+    over = "" if drawn is None else f", over {drawn['clusters']:,} {drawn['units']}"
+    return f"In brackets: 95 % interval{over}."
+
+
+def _unavailable(metrics: Metrics) -> str:
+    relevant = metrics.get("relevant", {})
+    if not relevant.get("unavailable"):
+        return ""
+    n = sum(relevant.values())
+    return (
+        f"{relevant['unavailable']:,} of {n:,} relevant items are not available today; no figure "
+        "counts them."
+    )
 
 
 def _sids(metrics: Metrics) -> str:
@@ -102,45 +143,106 @@ def _beam_table(metrics: Metrics) -> Table | None:
     if not metrics.get("hit@beam"):
         return None
     columns = ["beams", "hit@beam", "hit_micro@beam", "items behind"]
-    table = _table("Relevant items whose SID is among the beams", columns)
+    table = make_table("Relevant items whose SID is among the beams", columns)
     for stage in stage_order(metrics["hit@beam"]):
         for place, (width, hit) in enumerate(metrics["hit@beam"][stage].items()):
             micro = metrics["hit_micro@beam"][stage][width]
             behind = metrics["candidates@beam"][stage][width]
             name = "" if place else stage
-            table.add_row(name, width, _share(hit), _share(micro), f"{behind['value']:,.1f}")
+            table.add_row(name, width, share(hit), share(micro), f"{behind['value']:,.1f}")
     return table
 
 
 def _channel_table(metrics: Metrics) -> Table | None:
-    if not metrics["channels"]:
+    """How much every channel finds, and how much else it brings."""
+    channels = metrics["channels"]
+    if not channels:
         return None
-    table = _table("Channels and their fusions", [*_MEASURES, "items"])
-    for name in _in_order(metrics["channels"]):
-        figures = metrics["channels"][name]
-        items = f"{figures['candidates']['value']:,.0f}"
-        table.add_row(name, *(_share(figures[measure]) for measure in _MEASURES), items)
-    only = metrics.get(f"only_{GENERATIVE}@{K}")
-    notes = []
-    if TWO_VIEWS in metrics["channels"]:
-        notes.append(
-            f"{TWO_VIEWS}: exact search over the generator's vectors, a control without SIDs"
+    table = make_table("Channels and their fusions", [*_RECALLS, "items", "empty", "other kind"])
+    for name in _in_order(channels):
+        figures = channels[name]
+        other = figures.get(_OTHER_KIND)
+        table.add_row(
+            _label(name, channels),
+            *(share(figures[measure]) for measure in _RECALLS),
+            f"{figures['candidates']['value']:,.0f}",
+            percent(figures["zero_results"]["value"]),
+            percent(other["value"]) if other else "",
         )
-    if only is not None:
-        notes.append(f"Relevant items that only {GENERATIVE} has among its {K:,}: {_share(only)}")
-    return _with_notes(table, notes)
+    notes = [f"{name}: {what}" for name, what in _CONTROLS.items() if name in channels]
+    notes.append("empty: searches without any item" + _told_kind(channels))
+    if only := metrics.get(f"only_{GENERATIVE}@{K}"):
+        notes.append(f"Relevant items that only {GENERATIVE} has among its {K:,}: {share(only)}")
+    return with_notes(table, notes)
+
+
+def _told_kind(channels: Mapping[str, Any]) -> str:
+    if not any(_OTHER_KIND in figures for figures in channels.values()):
+        return ""
+    return "; other kind: items of another category than any relevant one"
+
+
+def _order_table(metrics: Metrics) -> Table | None:
+    """Where in its answer a channel has the relevant items; a ranker orders them anew."""
+    channels = metrics["channels"]
+    if not channels:
+        return None
+    table = make_table("The order of the first items", _ORDERS)
+    for name in _in_order(channels):
+        cells = (share(channels[name][measure]) for measure in _ORDERS)
+        table.add_row(_label(name, channels), *cells)
+    return table
 
 
 def _paired_table(metrics: Metrics) -> Table | None:
+    """The strongest rival first."""
     if not metrics["paired"]:
         return None
-    table = _table(f"What {GENERATIVE} adds at an equal number of items", _MEASURES)
-    for name, figures in metrics["paired"].items():
+    table = make_table(f"What {GENERATIVE} adds at an equal number of items", _PAIRED)
+    headline = metrics.get("headline", {})
+    for name, figures in sorted(
+        metrics["paired"].items(), key=lambda pair: pair[0].split(" - ")[0] != headline.get("with")
+    ):
         fusion, without = name.split(" - ")
         replaced = set(without.split(JOIN)) - set(fusion.split(JOIN))
-        label = f"instead of {replaced.pop()}" if replaced else f"to {without}"
-        table.add_row(label, *(_change(figures[measure]) for measure in _MEASURES))
-    return table
+        label = _instead(replaced.pop()) if replaced else f"to {_folded(without)}"
+        table.add_row(label, *(change(figures[measure]) for measure in _PAIRED))
+    fusions = {name.split(" - ")[0] for name in metrics["paired"]}
+    notes = []
+    if headline and len(fusions) > 1:
+        notes = [f"The strongest rival without {GENERATIVE}, {headline['without']}, stands first."]
+    return with_notes(table, notes)
+
+
+def _parts_table(metrics: Metrics) -> Table | None:
+    """What heads, look-ahead and SIDs are worth: the generative channel less its controls."""
+    paired = metrics.get("paired_controls")
+    if not paired:
+        return None
+    columns = [*(f"hit@beam {width}" for width in _SHOPPER_BEAMS), *_SHOPPER_MEASURES]
+    table = make_table(f"{GENERATIVE.capitalize()} beside its controls", columns)
+    beams = {
+        pair.split(" - ")[1]: hits for pair, hits in metrics.get("paired_hit@beam", {}).items()
+    }
+    for pair, answers in paired.items():
+        control = pair.split(" - ")[1]
+        hits = beams.get(control, {})
+        cells = [change(hits[width]) if width in hits else "" for width in _SHOPPER_BEAMS]
+        table.add_row(f"to {control}", *cells, *(change(answers[m]) for m in _SHOPPER_MEASURES))
+    return with_notes(table, _told_weights(metrics))
+
+
+def _told_weights(metrics: Metrics) -> list[str]:
+    """The weights with which the last trained generator serves."""
+    weights = metrics.get("level_weights")
+    if not weights:
+        return []
+    served = weights.get(metrics.get("align_served")) or list(weights.values())[-1]
+    told = (
+        f"{part} {', '.join(f'{weight:.2f}' for weight in served[name])}"
+        for part, name in (("heads", HEADS), ("look-ahead", LOOK_AHEAD))
+    )
+    return [f"Fitted weights at the three levels: {'; '.join(told)}."]
 
 
 def _shopper_table(metrics: Metrics) -> Table | None:
@@ -154,14 +256,14 @@ def _shopper_table(metrics: Metrics) -> Table | None:
         if personalised
         else f"{GENERATIVE.capitalize()} beside popularity"
     )
-    table = _table(title, columns)
+    table = make_table(title, columns)
     compared = {names.split(" - ")[1]: hits for names, hits in metrics["paired_hit@beam"].items()}
     for without in stage_order(compared):
         hits = compared[without]
         answers = metrics["paired_shopper"].get(f"{GENERATIVE} - {without}")
-        cells = [_change(hits[width]) if width in hits else "" for width in _SHOPPER_BEAMS]
-        cells += [_change(answers[m]) if answers else "" for m in _SHOPPER_MEASURES]
-        if without not in _UNTOLD and (personalised or without == POPULARITY):
+        cells = [change(hits[width]) if width in hits else "" for width in _SHOPPER_BEAMS]
+        cells += [change(answers[m]) if answers else "" for m in _SHOPPER_MEASURES]
+        if without not in (*_UNTOLD, *_CONTROLS) and (personalised or without == POPULARITY):
             table.add_row(f"to {without}", *cells)
     return table
 
@@ -174,11 +276,11 @@ def _slice_table(metrics: Metrics) -> Table | None:
         return None
     channels = _compared(metrics)
     columns = [f"{measure}\n{name}" for measure in _SLICE_MEASURES for name in channels]
-    table = _table("Slices", ["searches", *columns])
+    table = make_table("Slices", ["searches", *columns])
     for name in sorted(slices, key=_place):
         figures = [slices[name][channel] for channel in channels.values()]
         searches = f"{figures[0][_SLICE_MEASURES[0]]['n']:,}"
-        shares = [_share(figure[measure]) for measure in _SLICE_MEASURES for figure in figures]
+        shares = [share(figure[measure]) for measure in _SLICE_MEASURES for figure in figures]
         table.add_row(name, searches, *shares)
     return table
 
@@ -187,16 +289,16 @@ def _arm_table(metrics: Metrics) -> Table | None:
     """What the generator before alignment, the aligned one and controls generate."""
     if not metrics.get("align"):
         return None
-    table = _table(
+    table = make_table(
         "Alignment: what is clicked and shown, among the SIDs of the first beams", COMPARED
     )
     for arm in arm_order(metrics):
         figures = metrics["align"][arm]
-        table.add_row(arm, *(_short_share(figures[measure]) for measure in COMPARED))
+        table.add_row(arm, *(short_share(figures[measure]) for measure in COMPARED))
     served = metrics.get("align_served")
     notes = [f"{served} serves; {STAGE_3} is the generator before alignment." if served else ""]
     notes += [f"Collapse: {arm} shows more and is clicked less." for arm in collapsed_arms(metrics)]
-    return _with_notes(table, [note for note in notes if note])
+    return with_notes(table, [note for note in notes if note])
 
 
 def _arm_change_table(metrics: Metrics) -> Table | None:
@@ -209,9 +311,9 @@ def _arm_change_table(metrics: Metrics) -> Table | None:
     if not changed:
         return None
     measures = (*COMPARED, "recall@100")
-    table = _table(f"What alignment changes: differences to {STAGE_3}", measures)
+    table = make_table(f"What alignment changes: differences to {STAGE_3}", measures)
     for arm, figures in changed.items():
-        cells = (_change(figures[measure]) if figures[measure]["n"] else "" for measure in measures)
+        cells = (change(figures[measure]) if figures[measure]["n"] else "" for measure in measures)
         # The interval in a line of its own: six of them are wider than a screen.
         table.add_row(arm, *(cell.replace(" ", "\n", 1) for cell in cells))
     return table
@@ -219,63 +321,50 @@ def _arm_change_table(metrics: Metrics) -> Table | None:
 
 def _compared(metrics: Metrics) -> Mapping[str, str]:
     """The channels that slices are shown for, by a short name: a fusion without and with."""
-    for name in metrics["paired"]:
-        fusion, without = name.split(" - ")
-        if set(without.split(JOIN)) < set(fusion.split(JOIN)):
-            return {without: without, f"with {GENERATIVE}": fusion}
+    if pair := metrics.get("headline"):
+        return {_folded(pair["without"]): pair["without"], f"with {GENERATIVE}": pair["with"]}
     return {name: name for name in _in_order(metrics["channels"])[:2]}
 
 
 def _in_order(channels: Iterable[str]) -> list[str]:
-    """Single channels first, then their fusions."""
-    return sorted(channels, key=lambda name: (name.count(JOIN), name))
+    """Single channels first, then each fusion, with what is added to it behind it.
+
+    >>> _in_order(["a+b+generative", "a+b+c", "b", "a+b", "a"])
+    ['a', 'b', 'a+b', 'a+b+generative', 'a+b+c']
+    """
+    return sorted(channels, key=lambda name: (JOIN in name, *_base(name)))
+
+
+def _base(name: str) -> tuple[int, str, str]:
+    """A fusion without the generative channel or its control, and what was taken away."""
+    channels = name.split(JOIN)
+    if len(channels) == 1:
+        return 0, name, ""
+    kept = [channel for channel in channels if channel not in (GENERATIVE, TWO_VIEWS)]
+    return len(kept), JOIN.join(kept), JOIN.join(sorted(set(channels) - set(kept)))
+
+
+def _label(name: str, channels: Collection[str]) -> str:
+    """A fusion behind the one that it adds to is named by what it adds."""
+    _, kept, added = _base(name)
+    return f"  +{added}" if added and JOIN in kept and kept in channels else name
+
+
+def _instead(name: str) -> str:
+    """In the place of a channel; in two lines where one were too wide."""
+    between = " " if len(name) < 10 else "\n  "
+    return f"instead of{between}{name}"
+
+
+def _folded(fusion: str) -> str:
+    r"""A long name in two lines.
+
+    >>> _folded("bm25+dense+popularity")
+    'bm25+dense\n  +popularity'
+    """
+    head, _, last = fusion.rpartition(JOIN)
+    return f"{head}\n  +{last}" if JOIN in head else fusion
 
 
 def _place(name: str) -> tuple[int, str]:
     return _SLICE_ORDER.index(name) if name in _SLICE_ORDER else len(_SLICE_ORDER), name
-
-
-def _table(title: str, columns: Sequence[str]) -> Table:
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        padding=0,
-    )
-    table.add_column("", no_wrap=True)
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    return table
-
-
-def _with_notes(table: Table, notes: Sequence[str]) -> Table:
-    if notes:
-        table.caption = "\n".join(notes)
-        table.caption_justify, table.caption_style = "left", ""
-    return table
-
-
-def _share(figure: Mapping[str, Any]) -> str:
-    """`0.412 [.398–.427]`."""
-    lo, hi = (_short(end) for end in figure["ci"])
-    return f"{figure['value']:.3f} [{lo}–{hi}]"
-
-
-def _short_share(figure: Mapping[str, Any]) -> str:
-    """`.412 [.398–.427]`; nothing where no search had what is counted."""
-    lo, hi = (_short(end) for end in figure["ci"])
-    return f"{_short(figure['value'])} [{lo}–{hi}]" if figure["n"] else ""
-
-
-def _change(figure: Mapping[str, Any]) -> str:
-    """`+.024 [+.015 +.033]`."""
-    lo, hi = (_short(end, sign="+") for end in figure["ci"])
-    return f"{_short(figure['value'], sign='+')} [{lo} {hi}]"
-
-
-def _short(share: float, *, sign: str = "") -> str:
-    """A share in four characters and its sign: without its leading zero, and 1 as `1.00`."""
-    text = f"{share:{sign}.3f}"
-    return text.replace("0.", ".", 1) if abs(share) < 0.9995 else text[:-1]

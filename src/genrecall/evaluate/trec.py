@@ -5,9 +5,13 @@ white space or a percent sign, and decoded when read: `red shoe` stands as `red%
 
 `run` lines: `search_id Q0 item_id rank score tag`. Tools such as trec_eval sort by score and break
 ties their own way, whatever the rank says; scores are therefore lowered by the smallest float32
-steps where they tie, so that every tool sees the ranking's order.
+steps where they tie, so that every tool sees the ranking's order. Such tools also leave out a
+search that has no line, and report the mean of the others; a search with an empty answer has a line
+with the item `%none`, which no catalog can have.
 
-`qrels` lines: `search_id 0 item_id relevance`.
+`qrels` lines: `search_id 0 item_id relevance`. Relevance is the item's gain, which is 1 for a click
+and 2 for a purchase. Other tools read whole numbers there; where some gain is none, all stand in
+thousandths, which changes no ratio of them and so no nDCG.
 """
 
 from __future__ import annotations
@@ -23,6 +27,9 @@ from numpy.typing import NDArray
 
 from genrecall.data.tables import Rows
 from genrecall.foundation.errors import DataError
+
+NO_ITEM: Final = "%none"
+"""Stands for the item of a search with an empty answer; an id's percent sign is encoded."""
 
 _UNSAFE: Final = re.compile(r"[\s%]")
 
@@ -79,12 +86,14 @@ def write_run(
     for search_id, ranked, ranked_scores in zip(search_ids, rows, scores, strict=True):
         name = encode_id(search_id)
         falling = _strictly_falling(ranked_scores)
+        if not len(ranked):
+            stream.write(f"{name} Q0 {NO_ITEM} 1 0 {tag}\n")
         for rank, (row, score) in enumerate(zip(ranked, falling, strict=True), start=1):
             stream.write(f"{name} Q0 {encode_id(item_ids[row])} {rank} {score!s} {tag}\n")
 
 
 def read_run(path: Path) -> dict[str, dict[str, float]]:
-    """Read a run: search id → item id → score, highest first.
+    """Read a run: search id → item id → score, highest first; no item for an empty answer.
 
     Raises:
         DataError: a line that is not of the form, or an item twice under one search.
@@ -92,7 +101,11 @@ def read_run(path: Path) -> dict[str, dict[str, float]]:
     run: dict[str, dict[str, float]] = {}
     form = "search_id Q0 item_id rank score tag"
     for number, (search, _, item, _, score, _) in _lines(path, form):
-        _put(run, search, item, _number(score, path, number), where=f"{path}:{number}")
+        value = _number(score, path, number)
+        if item == NO_ITEM:
+            run.setdefault(decode_id(search), {})
+        else:
+            _put(run, search, item, value, where=f"{path}:{number}")
     return {
         search: dict(sorted(items.items(), key=lambda pair: -pair[1]))
         for search, items in run.items()
@@ -105,22 +118,28 @@ def write_qrels(
     search_ids: Sequence[str],
     item_ids: Sequence[str],
     positives: Sequence[Rows],
+    gains: Sequence[NDArray[np.floating[Any]]],
 ) -> None:
-    """Write the relevant items of searches, each with relevance 1.
+    """Write the relevant items of searches, each with its gain.
 
     Args:
         stream: where to.
         search_ids: id of each search.
         item_ids: id of each catalog row.
         positives: catalog rows of each search.
+        gains: of each of them, above 0.
 
     Raises:
         DataError: an id is empty, or a search id stands twice.
     """
     _check_unique(search_ids)
-    for search_id, rows in zip(search_ids, positives, strict=True):
+    whole = all((of_search == np.round(of_search)).all() for of_search in gains)
+    unit = 1 if whole else 1000
+    for search_id, rows, of_rows in zip(search_ids, positives, gains, strict=True):
         name = encode_id(search_id)
-        stream.writelines(f"{name} 0 {encode_id(item_ids[row])} 1\n" for row in rows)
+        for row, gain in zip(rows, of_rows, strict=True):
+            relevance = max(round(unit * float(gain)), 1)  # 0 would be irrelevant
+            stream.write(f"{name} 0 {encode_id(item_ids[row])} {relevance}\n")
 
 
 def read_qrels(path: Path) -> dict[str, dict[str, float]]:

@@ -3,7 +3,8 @@
 Sources: reciprocal rank fusion (RRF), Cormack et al., SIGIR 2009; weighted sums of scores scaled to
 a list's range, Bruch et al., An Analysis of Fusion Functions for Hybrid Retrieval, TOIS 2023. An
 item that a channel does not have gets 0 from it. Equal weights let a weak channel push relevant
-items of a strong one down: weights are fitted in `weights.py`, and may be zero.
+items of a strong one down: weights are fitted in `weights.py`, and may be zero. A channel of weight
+zero only fills an answer that the others leave short.
 
 Shapes: `M` searches, `C` channels, `n` candidates of all searches together.
 """
@@ -36,11 +37,13 @@ class Candidates:
         search: which search a candidate is of, int64 `[n]`, not decreasing.
         rows: catalog rows, int32 `[n]`, ascending within a search.
         parts: what each channel says of it, at least 0, float32 `[C, n]`.
+        has: whether each channel has it, bool `[C, n]`.
     """
 
     search: NDArray[np.int64]
     rows: NDArray[np.int32]
     parts: NDArray[np.float32]
+    has: NDArray[np.bool_]
 
     def fused(self, weights: Sequence[float]) -> NDArray[np.float32]:
         """Weighted sum over channels, float32 `[n]`."""
@@ -48,6 +51,17 @@ class Candidates:
         for weight, part in zip(weights, self.parts, strict=True):
             total += weight * part
         return total.astype(np.float32)
+
+    def filling(self, weights: Sequence[float]) -> NDArray[np.float32]:
+        """What stands behind what, float32 `[n]`: 0 for what a channel of weight has.
+
+        Of other candidates the one of which most is said has the least, above 0.
+        """
+        counts = np.asarray(weights) > 0
+        said = self.parts.sum(axis=0)  # at most C
+        return np.where(self.has[counts].any(axis=0), 0.0, len(counts) + 1 - said).astype(
+            np.float32
+        )
 
 
 def fuse(
@@ -59,7 +73,8 @@ def fuse(
         rankings: of each channel.
         k: how many items at most, of a channel as of the fusion.
         config: what a channel says of an item.
-        weights: of each channel, at least 0; a channel of weight 0 takes no part. Equal when None.
+        weights: of each channel, at least 0; what only channels of weight 0 have stands behind all
+            other items, in the order of their unweighted sum. Equal when None.
 
     Raises:
         ValueError: channels with other numbers of searches, a channel without a weight, a negative
@@ -73,15 +88,14 @@ def fuse(
     array([7, 5], dtype=int32)
     """
     weights = _checked(rankings, weights)
-    taking_part = {name: lists for name, lists in rankings.items() if weights[name] > 0}
-    in_order = [weights[name] for name in taking_part]
-    n = len(next(iter(taking_part.values())))
+    in_order = [weights[name] for name in rankings]
+    n = len(next(iter(rankings.values())))
     fused: list[Ranking] = []
     for start in range(0, n, _AT_ONCE):
-        part = [lists[start : start + _AT_ONCE] for lists in taking_part.values()]
+        part = [lists[start : start + _AT_ONCE] for lists in rankings.values()]
         candidates = gather(part, k, config)
-        scores = candidates.fused(in_order)
-        best = np.lexsort((candidates.rows, -scores, candidates.search))
+        scores, filling = candidates.fused(in_order), candidates.filling(in_order)
+        best = np.lexsort((candidates.rows, -scores, filling, candidates.search))
         ends = np.searchsorted(candidates.search, np.arange(len(part[0]) + 1))
         for first, last in pairwise(ends):
             chosen = best[first:last][:k]
@@ -104,9 +118,13 @@ def gather(rankings: Sequence[Sequence[Ranking]], k: int, config: FusionConfig) 
     search = np.repeat(np.tile(np.arange(lengths.shape[1]), len(lists)), lengths.ravel())
     width = int(rows.max(initial=0)) + 1
     keys, candidate = np.unique(search * width + rows, return_inverse=True)
+    channel = ragged_owners(lengths.sum(axis=1))
     parts = np.zeros((len(lists), len(keys)), dtype=np.float32)
-    parts[ragged_owners(lengths.sum(axis=1)), candidate] = said
-    return Candidates(search=keys // width, rows=(keys % width).astype(np.int32), parts=parts)
+    parts[channel, candidate] = said
+    has = np.zeros(parts.shape, dtype=np.bool_)
+    has[channel, candidate] = True
+    rows = (keys % width).astype(np.int32)
+    return Candidates(search=keys // width, rows=rows, parts=parts, has=has)
 
 
 def _scaled(scores: NDArray[np.float32], config: FusionConfig) -> NDArray[np.float32]:

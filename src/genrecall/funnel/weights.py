@@ -26,7 +26,8 @@ _RIDGE: Final = 1e-3  # keeps weights finite where the relevant items are always
 _LEAST_SLOPE: Final = 1e-8  # at `_RIDGE` a weight is then off by 5e-6 at most
 _MOST_SLOPE: Final = 1e-6  # by 5e-4: what is left where rounding ends the search early
 
-_Vector = NDArray[np.float64]
+Vector = NDArray[np.float64]
+IntArray = NDArray[np.integer[Any]]
 
 
 class CrossFitted(NamedTuple):
@@ -71,7 +72,9 @@ def fit_weights(
     fitted = np.zeros(len(rankings))
     if len(chosen):
         candidates = gather(list(_select(rankings, chosen).values()), k, config)
-        fitted = _fit(candidates, [positives[i] for i in chosen.tolist()], list(rankings))
+        fitted = likeliest_weights(
+            candidates, [positives[i] for i in chosen.tolist()], list(rankings)
+        )
     if not fitted.any():
         fitted = np.ones(len(rankings))
     return dict(zip(rankings, (fitted / fitted.sum()).tolist(), strict=True))
@@ -131,8 +134,20 @@ def _select(rankings: Rankings, searches: NDArray[np.int64]) -> Rankings:
     return {name: [lists[i] for i in searches.tolist()] for name, lists in rankings.items()}
 
 
-def _fit(candidates: Candidates, positives: Sequence[Rows], names: Sequence[str]) -> _Vector:
-    """Non-negative weights `[C]` by L-BFGS-B, on parts of equal spread.
+def likeliest_weights(
+    candidates: Candidates, positives: Sequence[IntArray], names: Sequence[str]
+) -> Vector:
+    """Weights of the parts that make the relevant candidates most likely; see `fit_weights`.
+
+    By L-BFGS-B, on parts of equal spread.
+
+    Args:
+        candidates: of `M` searches.
+        positives: relevant rows of each search.
+        names: of the `C` parts.
+
+    Returns:
+        At least 0 each, `[C]`; zeros without a relevant candidate.
 
     Raises:
         DataError: the search for them failed.
@@ -159,17 +174,23 @@ def _fit(candidates: Candidates, positives: Sequence[Rows], names: Sequence[str]
             "See that the scores of all channels are finite, or fuse by rank, which reads no "
             "scores: funnel: {fusion: {method: rrf}}."
         )
-    fitted: _Vector = found.x / spread
+    fitted: Vector = found.x / spread
     return fitted
 
 
 class _Likelihood:
     """Negative mean log-softmax of the relevant items, with its gradient."""
 
-    def __init__(self, candidates: Candidates, positives: Sequence[Rows], spread: _Vector) -> None:
+    def __init__(
+        self, candidates: Candidates, positives: Sequence[IntArray], spread: Vector
+    ) -> None:
         width = int(candidates.rows.max(initial=0)) + 1
         relevant = np.concatenate(
-            [search * width + rows[rows < width] for search, rows in enumerate(positives)]
+            # A number of search and row together: of many searches more than an int32 holds.
+            [
+                search * width + rows[rows < width].astype(np.int64)
+                for search, rows in enumerate(positives)
+            ]
         )
         hits = np.isin(candidates.search * width + candidates.rows, relevant)
         # A search none of whose relevant items was found says nothing about the weights.
@@ -186,7 +207,7 @@ class _Likelihood:
         self._relevant = self._parts @ share  # (C,) mean over each search's relevant items, summed
         self._n = len(self._starts)
 
-    def __call__(self, weights: _Vector) -> tuple[float, _Vector]:
+    def __call__(self, weights: Vector) -> tuple[float, Vector]:
         """Loss and gradient `[C]` at `weights`."""
         ridge = _RIDGE * weights
         if self._n == 0:

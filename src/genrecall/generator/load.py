@@ -14,6 +14,7 @@ from genrecall.foundation.errors import ArtifactError
 from genrecall.generator.base import Generator
 from genrecall.generator.compact.generator import CompactGenerator, CompactServing, see_items
 from genrecall.generator.compact.model import CompactModel
+from genrecall.generator.compact.weights import Fitted, LevelWeights
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import ITEM, QUERY
 from genrecall.index.live import LiveItems
@@ -32,6 +33,14 @@ ALIGN_FILE: Final = "align.json"
 
 ALIGNED: Final = "aligned"
 """Folder of the weights that serve."""
+
+CALIBRATE: Final = "calibrate"
+"""The stage that fits how much heads and look-ahead weigh."""
+
+WEIGHTS_FILE: Final = "weights.json"
+"""Of that stage: by supervised stage and arm of the alignment `both` as they serve, `heads` alone
+and `look_ahead` alone, each with weights that are `served` and those of the `folds`; empty where
+nothing was fitted."""
 
 CONTROLS: Final = "controls"
 """Folder of the folders of controls."""
@@ -52,6 +61,15 @@ def trained_stages(artifact: Artifact) -> tuple[str, ...]:
     return tuple(artifact.read_json(STAGES_FILE)["stages"])
 
 
+def load_weights(artifact: Artifact) -> dict[str, dict[str, Fitted]]:
+    """What stage `calibrate` fitted: by generator and way of decoding."""
+    fitted = artifact.read_json(WEIGHTS_FILE)
+    return {
+        name: {way: Fitted.of_json(values) for way, values in ways.items()}
+        for name, ways in fitted.items()
+    }
+
+
 def load_generator(
     artifact: Artifact,
     stage: str,
@@ -68,7 +86,8 @@ def load_generator(
         stage: one of `trained_stages`.
         encoder: of stage `embed`.
         items: those that the stage has read, and behind them others, which are encoded now.
-        head_weight: of the learned heads against the look-ahead; only for family `compact`.
+        head_weight: of the learned heads against the look-ahead, before other weights are fitted;
+            only for family `compact`.
         weights: what reads prompts, if that was trained on after the stage; None for its own.
 
     Returns:
@@ -87,7 +106,8 @@ def load_generator(
             titles = CompactModel.load(part, space=items.table.space)
             own = np.load(part.file(OWN_VECTORS), allow_pickle=False)
             views = see_items(titles, encoder, items, own=own)
-            serving = CompactServing(head_weight, settings["temperature"], shopper)
+            usual = LevelWeights.usual(head_weight=head_weight)
+            serving = CompactServing(usual, settings["temperature"], shopper)
             model = titles
             if weights is not None:
                 model = CompactModel.load(weights, space=items.table.space)

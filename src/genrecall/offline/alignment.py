@@ -7,14 +7,13 @@ the head is not paid for unseen. Shapes: `M` searches, `B` beams.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 
 from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Ranking
-from genrecall.channels.generative import GenerativeChannel
 from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import Searches, SplitName
 from genrecall.evaluate.alignment import STAGE_3, Metrics, alignment_metrics
@@ -22,18 +21,28 @@ from genrecall.evaluate.bootstrap import numbered
 from genrecall.evaluate.exposure import AT, exposure_measures, shown_in
 from genrecall.evaluate.figures import Measures
 from genrecall.evaluate.measures import Floats, IntArray, candidates, recall, target_ranks
-from genrecall.evaluate.metrics import RECALL_AT, K
+from genrecall.evaluate.names import RECALL_AT, K
 from genrecall.foundation.progress import RunLog
+from genrecall.index.live import LiveItems
+from genrecall.offline.chosen import only_available
+from genrecall.offline.folds import FoldedChannel
 from genrecall.offline.requests import DistinctRequests, requests_of
 from genrecall.offline.slices import query_slices
-from genrecall.text.normalize import normalize
+from genrecall.text.normalize import query_keys
 
 _WIDTH: Final = AT[-1]
 _RANKED: Final = 1000  # searches whose items are ranked, at most
 
 
 def measure_alignment(
-    bundle: OpenBundle, shop: ShopData, split: SplitName, *, most: int, seed: int, log: RunLog
+    bundle: OpenBundle,
+    shop: ShopData,
+    split: SplitName,
+    *,
+    open_arm: Callable[[str], FoldedChannel],
+    most: int,
+    seed: int,
+    log: RunLog,
 ) -> Metrics:
     """Figures of every arm, as `alignment_metrics`; none where nothing was aligned.
 
@@ -41,19 +50,21 @@ def measure_alignment(
         bundle: with an aligned generator, or without.
         shop: searches of all splits.
         split: which of them to measure.
+        open_arm: opens the channel of an arm, or of a training stage.
         most: searches at most, taken evenly over the split.
         seed: of the bootstrap.
         log: where to report.
     """
     if not bundle.arms:
         return {}
-    searches = shop.searches.told(split).spread(most)
+    searches = only_available(shop.searches, bundle.items.available).told(split).spread(most)
     requests = requests_of(shop, searches, split, shoppers=bundle.reads_shoppers)
-    queries = [normalize(query) for query in searches.queries]
+    queries = query_keys(searches.queries)
     found = {}
     for name in (STAGE_3, *bundle.arms):  # one after another: each is a model of its own
         start = time.monotonic()
-        found[name] = arm_measures(_open(bundle, name), searches, requests)
+        arm = bundle.supervised[-1] if name == STAGE_3 else name
+        found[name] = arm_measures(open_arm(arm), searches, requests)
         log.say(
             f"  {name}: {len(requests.distinct):,} requests in {time.monotonic() - start:.1f} s"
         )
@@ -62,13 +73,8 @@ def measure_alignment(
     )
 
 
-def _open(bundle: OpenBundle, name: str) -> GenerativeChannel:
-    """Stage 3, the aligned generator or a control."""
-    return bundle.generative(bundle.supervised[-1]) if name == STAGE_3 else bundle.arm(name)
-
-
 def arm_measures(
-    channel: GenerativeChannel, searches: Searches, requests: DistinctRequests
+    channel: FoldedChannel, searches: Searches, requests: DistinctRequests
 ) -> Measures:
     """All measures of each search: float64 `[M]`, NaN where it has nothing to count.
 
@@ -88,22 +94,21 @@ def arm_measures(
     of_part = recall_measures(
         Searches(searches.frame[ranked]), [rankings[p] for p in requests.place[ranked].tolist()]
     )
-    measures: dict[str, Floats] = dict(beam_measures(channel, searches, sids))
+    measures: dict[str, Floats] = dict(beam_measures(channel.items, searches, sids))
     for name, values in of_part.items():
         measures[name] = np.full(len(searches), np.nan)
         measures[name][ranked] = values
     return measures
 
 
-def beam_measures(channel: GenerativeChannel, searches: Searches, sids: IntArray) -> Measures:
+def beam_measures(items: LiveItems, searches: Searches, sids: IntArray) -> Measures:
     """Measures of the first beams of each search: float64 `[M]`.
 
     Args:
-        channel: has generated them.
+        items: whose SIDs they are.
         searches: `M` of them.
         sids: positions in the trie, best first, `[M, B]`.
     """
-    items = channel.items
     return {
         **exposure_measures(sids, shown_in(searches, items.table.sid_of_item)),
         f"candidates@{_WIDTH}": candidates(sids, items.postings.sizes, _WIDTH),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -13,16 +13,26 @@ from genrecall.channels.base import Channel, Request
 from genrecall.channels.dense import DenseChannel
 from genrecall.channels.popularity import PopularityChannel
 from genrecall.data.tables import Searches
-from genrecall.evaluate.metrics import ANONYMOUS, GENERATIVE, POPULARITY, TWO_VIEWS
-from genrecall.offline.generated import GeneratedAnswers
+from genrecall.evaluate.names import ANONYMOUS, GENERATIVE, POPULARITY, TWO_VIEWS
+from genrecall.offline.generated import Control, GeneratedAnswers
 from genrecall.offline.requests import DistinctRequests, Questions
 
-FUSIONS: Final = (
-    ("bm25", "dense"),
-    ("bm25", "dense", "generative"),
-    ("bm25", "dense", "two_views"),
-)
-"""Channels that are fused: without and with the generative one, and with its control."""
+RIVALS: Final = (("bm25", "dense"), ("bm25", "dense", POPULARITY))
+"""Channels that are fused without the generator: what a shop has anyway, and what a log gives for
+nothing."""
+
+
+def fusions(channels: Collection[str]) -> list[tuple[str, ...]]:
+    """What is fused: each rival, the same with the generative channel, and with its control.
+
+    Args:
+        channels: that have answered.
+
+    >>> fusions(["generative", "bm25", "dense", "two_views"])[1]
+    ('bm25', 'dense', 'generative')
+    """
+    there = [rival for rival in RIVALS if set(rival) <= set(channels)]
+    return [(*rival, *added) for rival in there for added in ((), (GENERATIVE,), (TWO_VIEWS,))]
 
 
 LEAST_KNOWN: Final = 0.05
@@ -75,9 +85,6 @@ def contestants(
     two_views = DenseChannel(seen, encode=generated.encode, vectors=seen.views, name=TWO_VIEWS)
     popularity = PopularityChannel(searches.of("train"), bundle.items)
 
-    def without_shopper(requests: Sequence[Request]) -> NDArray[np.int64]:
-        return generated.generate(requests, beam).leaves
-
     def popular(requests: Sequence[Request]) -> NDArray[np.int64]:
         return popularity.generate(requests, beam)
 
@@ -87,8 +94,10 @@ def contestants(
         Contestant("dense", bundle.dense(), anonymous),
         Contestant(TWO_VIEWS, two_views, personalised),
     ]
+    for name, control in generated.controls.items():
+        found.append(Contestant(name, control, personalised, _sids_of(control, generated.widest)))
     if questions.reads_shoppers:
-        found.append(Contestant(ANONYMOUS, generated, anonymous, without_shopper))
+        found.append(Contestant(ANONYMOUS, generated, anonymous, _sids_of(generated, beam)))
     if known_share(popularity, anonymous) >= LEAST_KNOWN:
         found.append(Contestant(POPULARITY, popularity, anonymous, popular))
     return found
@@ -98,3 +107,8 @@ def known_share(popularity: PopularityChannel, requests: DistinctRequests) -> fl
     """Share of the searches whose query was searched in training; 0 without any search."""
     known = np.array([request.query in popularity for request in requests.distinct], dtype=np.bool_)
     return float(known[requests.place].mean()) if len(requests.place) else 0.0
+
+
+def _sids_of(generated: Control, beam: int) -> Callable[[Sequence[Request]], NDArray[np.int64]]:
+    """Its SIDs at one of the widths that were searched."""
+    return lambda requests: generated.generate(requests, beam).leaves

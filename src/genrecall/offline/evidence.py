@@ -21,8 +21,8 @@ from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Ranking
 from genrecall.data.tables import Rows, Searches
 from genrecall.decode.base import Beams
+from genrecall.evaluate.inputs import EvaluationInputs
 from genrecall.evaluate.measures import recall, target_ranks
-from genrecall.evaluate.metrics import EvaluationInputs
 from genrecall.foundation.sid import Sid
 from genrecall.generator.prompts import Prompt
 from genrecall.offline.generated import GeneratedAnswers
@@ -165,7 +165,7 @@ def _map(clusters: Clusters, *, seed: int) -> dict[str, Any]:
 
 def _cut(evidence: Evidence) -> dict[str, Any]:
     """Answers of more and more beams, cut to as many items as every channel may give."""
-    beams, channel = evidence.served, evidence.generated.channel
+    beams, channel = evidence.served, evidence.generated.channel.channels[0]
     vectors = evidence.generated.encode(evidence.requests.distinct)
     sid_of_item = channel.items.table.sid_of_item
     place = np.empty(len(channel.items.trie), dtype=np.int64)

@@ -1,75 +1,68 @@
 """The generative channel in an evaluation: each distinct request is read once.
 
 Everything that is measured of the channel comes from that reading: its answers, its beams at each
-width, and the vectors that the control without SIDs searches with.
+width, what its parts say alone, and the vectors that the control without SIDs searches with.
 
 Shapes: `M` searches, `n` requests, `B` beams, `D` size of the views.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.channels.base import Ranking, Request
-from genrecall.channels.generative import GenerativeChannel
+from genrecall.channels.generative import GenerativeChannel, ReadRequests
 from genrecall.decode.base import Beams
+from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.generator.prompts import Prompt
+from genrecall.offline.folds import FoldedChannel
 from genrecall.offline.requests import DistinctRequests, request_key
 
 
-class GeneratedAnswers:
-    """What a generative channel says of requests, once and for all; a `Channel` for these.
+class _Said:
+    """What one channel says of requests that were read."""
+
+    def __init__(self, n: int, widths: Mapping[int, NDArray[np.int64]]) -> None:
+        self.rankings: dict[int, Ranking] = {}
+        self.beams = {width: _padding(n, width) for width in widths}
+        self._wanted = widths
+
+    def add(
+        self, channel: GenerativeChannel, read: ReadRequests, rows: NDArray[np.int64], k: int
+    ) -> None:
+        """Answer requests that stand at these rows of all, and search them at the wanted widths."""
+        self.rankings.update(zip(rows.tolist(), channel.rank_read(read, k), strict=True))
+        for width, wanted in self._wanted.items():
+            part = np.flatnonzero(np.isin(rows, wanted))
+            found = channel.search(read, width, part)
+            self.beams[width].leaves[rows[part]] = found.leaves
+            self.beams[width].logprob[rows[part]] = found.logprob
+
+
+class Control:
+    """A channel with other weights, asked of the same reading; a `Channel` for these requests.
 
     Args:
-        channel: answers.
+        name: in metrics and logs.
+        said: what it says.
+        rows: places of requests in that.
         k: items of an answer at most.
-        widths: which requests are searched at which number of beams, beside what their answer
-            needs.
-
-    Attributes:
-        channel: the one that has answered.
-        widest: the largest of the numbers of beams.
-
-    Raises:
-        ValueError: a request with filters.
     """
 
     def __init__(
-        self, channel: GenerativeChannel, k: int, widths: Mapping[int, Sequence[Request]]
+        self,
+        name: str,
+        said: _Said,
+        rows: Callable[[Sequence[Request]], NDArray[np.int64]],
+        k: int,
     ) -> None:
-        self.channel = channel
-        self.widest = max(widths)
-        self._k = k
-        distinct = {request_key(request): request for group in widths.values() for request in group}
-        self._place = {key: row for row, key in enumerate(distinct)}
-        wanted = {width: np.unique(self._rows(group)) for width, group in widths.items()}
-        self._beams = {width: _padding(len(distinct), width) for width in widths}
-        self._rankings: list[Ranking] = []
-        self._prompts: list[Prompt] = []
-        queries = [np.empty((0, channel.items.views.shape[1]), dtype=np.float32)]
-        for read in channel.read(list(distinct.values())):
-            first = len(self._rankings)
-            self._rankings += channel.rank_read(read, k)
-            self._prompts += read.reading.prompts
-            queries.append(read.reading.queries)
-            for width, rows in wanted.items():
-                of_part = rows[(rows >= first) & (rows < first + len(read))]
-                found = channel.search(read, width, of_part - first)
-                self._beams[width].leaves[of_part] = found.leaves
-                self._beams[width].logprob[of_part] = found.logprob
-        self._queries = np.concatenate(queries)  # (n, D)
-
-    def __len__(self) -> int:
-        return len(self._place)
-
-    @property
-    def name(self) -> str:
-        """Name in metrics and logs."""
-        return self.channel.name
+        self.name = name
+        self._said, self._rows, self._k = said, rows, k
 
     def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
         """See `Channel.rank`.
@@ -79,7 +72,7 @@ class GeneratedAnswers:
         """
         if k != self._k:
             raise ValueError(f"k={k}, and these answers were made with k={self._k}.")
-        return [self._rankings[row] for row in self._rows(requests).tolist()]
+        return [self._said.rankings[row] for row in self._rows(requests).tolist()]
 
     def generate(self, requests: Sequence[Request], beam: int) -> Beams:
         """The most probable SIDs at one of the widths, `[n, beam]`.
@@ -87,11 +80,65 @@ class GeneratedAnswers:
         Raises:
             ValueError: another width, or a request that was not read.
         """
-        if beam not in self._beams:
-            made = ", ".join(map(str, self._beams))
+        if beam not in self._said.beams:
+            made = ", ".join(map(str, self._said.beams))
             raise ValueError(f"beam={beam}, and these answers were searched with {made} beams.")
-        rows, beams = self._rows(requests), self._beams[beam]
+        rows, beams = self._rows(requests), self._said.beams[beam]
         return Beams(beams.leaves[rows], beams.logprob[rows])
+
+
+class GeneratedAnswers(Control):
+    """What a generative channel says of requests, once and for all; a `Channel` for these.
+
+    Args:
+        channel: answers.
+        k: items of an answer at most.
+        widths: which requests are searched at which number of beams, beside what their answer
+            needs.
+        controls: the same channel with other weights of its parts, by name.
+
+    Attributes:
+        channel: the one that has answered.
+        widest: the largest of the numbers of beams.
+        controls: what they say, by name.
+
+    Raises:
+        ValueError: a request with filters.
+    """
+
+    def __init__(
+        self,
+        channel: FoldedChannel,
+        k: int,
+        widths: Mapping[int, Sequence[Request]],
+        controls: Mapping[str, FoldedChannel] | None = None,
+    ) -> None:
+        self.channel = channel
+        self.widest = max(widths)
+        distinct = {request_key(request): request for group in widths.values() for request in group}
+        self._place = {key: row for row, key in enumerate(distinct)}
+        wanted = {width: np.unique(self._find(group)) for width, group in widths.items()}
+        said = _Said(len(distinct), wanted)
+        super().__init__(channel.name, said, self._find, k)
+        others = {name: _Said(len(distinct), wanted) for name in controls or {}}
+        self.controls = {name: Control(name, of, self._find, k) for name, of in others.items()}
+        self._prompts: dict[int, Prompt] = {}
+        self._queries = np.empty((len(distinct), channel.items.views.shape[1]), dtype=np.float32)
+        requests = list(distinct.values())
+        for fold, rows in channel.folds(requests):
+            first = 0
+            for read in channel.channels[fold].read([requests[row] for row in rows.tolist()]):
+                at = rows[first : first + len(read)]
+                first += len(read)
+                said.add(channel.channels[fold], read, at, k)
+                self._prompts.update(zip(at.tolist(), read.reading.prompts, strict=True))
+                self._queries[at] = read.reading.queries
+                for name, control in (controls or {}).items():
+                    other = control.channels[fold]
+                    others[name].add(other, _reread(other, read), at, k)
+
+    def __len__(self) -> int:
+        return len(self._place)
 
     def encode(self, requests: Sequence[Request]) -> NDArray[np.float32]:
         """The requests' vectors in the space of the items' views, float32 `[n, D]`.
@@ -99,7 +146,7 @@ class GeneratedAnswers:
         Raises:
             ValueError: a request that was not read.
         """
-        return self._queries[self._rows(requests)]
+        return self._queries[self._find(requests)]
 
     def prompt(self, request: Request) -> Prompt:
         """What the generator has read of a request.
@@ -107,13 +154,19 @@ class GeneratedAnswers:
         Raises:
             ValueError: the request was not read.
         """
-        return self._prompts[int(self._rows([request])[0])]
+        return self._prompts[int(self._find([request])[0])]
 
-    def _rows(self, requests: Sequence[Request]) -> NDArray[np.int64]:
+    def _find(self, requests: Sequence[Request]) -> NDArray[np.int64]:
         keys = [request_key(request) for request in requests]
         if unread := [key for key in keys if key not in self._place]:
             raise ValueError(f"{unread[0]} was not read; these answers are of {len(self)} others.")
         return np.array([self._place[key] for key in keys], dtype=np.int64)
+
+
+def _reread(channel: GenerativeChannel, read: ReadRequests) -> ReadRequests:
+    """What a channel makes of requests that one with other weights of its parts has read."""
+    assert isinstance(channel.generator, CompactGenerator)  # no other one has parts
+    return replace(read, reading=channel.generator.reread(read.reading))
 
 
 class Answers(NamedTuple):
@@ -139,7 +192,7 @@ def answer_searches(
         k: items of an answer at most.
         beam: SIDs of a search at most.
     """
-    generated = GeneratedAnswers(channel, k, {beam: requests.distinct})
+    generated = GeneratedAnswers(FoldedChannel([channel]), k, {beam: requests.distinct})
     sids = generated.generate(requests.distinct, beam).leaves
     return Answers(requests.ask(generated, k), sids[requests.place])
 

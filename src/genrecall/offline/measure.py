@@ -19,22 +19,27 @@ from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Ranking
 from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import Rows, Searches, SplitName
-from genrecall.evaluate.bootstrap import numbered
+from genrecall.evaluate.bootstrap import Units, numbered
 from genrecall.evaluate.config import EvaluateConfig
-from genrecall.evaluate.metrics import GENERATIVE, EvaluationInputs, K, Metrics, build_metrics
+from genrecall.evaluate.inputs import EvaluationInputs, check_searches
+from genrecall.evaluate.metrics import build_metrics
+from genrecall.evaluate.names import GENERATIVE, JOIN, K, Metrics
 from genrecall.foundation.progress import RunLog
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.fusion import fuse
 from genrecall.funnel.weights import Weights, cross_fitted_fusion, fit_weights
+from genrecall.generator.compact.weights import BOTH
 from genrecall.generator.load import USER_QUERY_TO_SID
 from genrecall.offline.alignment import measure_alignment
-from genrecall.offline.contestants import FUSIONS, Contestant, contestants
+from genrecall.offline.chosen import Chosen, choose_searches, sample_rows
+from genrecall.offline.contestants import Contestant, contestants, fusions
 from genrecall.offline.evidence import Evidence
+from genrecall.offline.folds import FoldedChannel
 from genrecall.offline.generated import GeneratedAnswers
 from genrecall.offline.latency import measure_latency
 from genrecall.offline.requests import Questions, make_questions
 from genrecall.offline.slices import bootstrap_units, item_slices, query_slices
-from genrecall.text.normalize import normalize
+from genrecall.text.normalize import query_keys
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,8 @@ class Plan:
     Attributes:
         config: how much to measure.
         fusion: how lists become one.
-        weights: by fusion; one that is not there weighs its channels equally. None fits them on the
-            measured searches, with cross-fitting.
+        weights: by fusion; one that is not there is not measured. None fits them on the measured
+            searches, with cross-fitting.
         seed: of the sample, the folds and the bootstrap.
     """
 
@@ -53,6 +58,17 @@ class Plan:
     fusion: FusionConfig
     weights: Mapping[str, Weights] | None = None
     seed: int = 0
+
+    def channel(
+        self, bundle: OpenBundle, name: str | None = None, *, way: str = BOTH
+    ) -> FoldedChannel:
+        """The generative channel of a stage or arm, with weights that saw no measured query.
+
+        Those of heads and look-ahead are fitted on the validation split, as those of fusions are.
+        """
+        if self.weights is None:
+            return FoldedChannel(bundle.of_folds(name, way=way))
+        return FoldedChannel([bundle.generative(name, way=way)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,40 +111,38 @@ def evaluate(
         log: where to report.
 
     Raises:
-        DataError: the split has no search with a relevant item.
+        DataError: the split has no search with a relevant item that is available.
     """
-    searches, every = shop.searches, shop.searches.of(split)
-    chosen = _sample_rows(len(every), plan.config.searches, plan.seed)
-    measured = Searches(every.frame[chosen])
-    log.say(f"  {len(measured):,} of {len(every):,} {split} searches with a relevant item")
-    questions = make_questions(
-        shop,
-        split,
-        chosen,
-        shoppers=bundle.reads_shoppers,
-    )
+    searches, available = shop.searches, bundle.items.available
+    chosen = choose_searches(searches, split, available, most=plan.config.searches, seed=plan.seed)
+    measured = chosen.searches
+    check_searches(len(measured), split)
+    log.say(f"  {len(measured):,} {split} searches with a relevant item")
+    questions = make_questions(shop, split, chosen.rows, shoppers=bundle.reads_shoppers)
     start = time.monotonic()
-    generated = _generate(bundle, questions, plan.config)
+    generated = _generate(bundle, questions, plan)
     log.say(f"  read: {len(generated):,} requests in {time.monotonic() - start:.1f} s")
     answering = contestants(bundle, searches, questions, generated, beam=plan.config.beam)
     rankings = {contestant.name: _rank(contestant, log) for contestant in answering}
-    queries = [normalize(query) for query in measured.queries]
-    units = bootstrap_units(measured, searches, queries)
+    keys = query_keys(measured.queries)
+    units = bootstrap_units(shop, measured)
     weights = _fuse(rankings, measured.positives, units=units, plan=plan)
-    stages = _sids_of_stages(bundle, questions, generated, plan.config)
+    stages = _sids_of_stages(bundle, questions, generated, plan)
     controls = {c.name: sids for c in answering if (sids := c.sids()) is not None}
     personalised = questions.personalised
     inputs = EvaluationInputs(
         split=split,
         positives=measured.positives,
+        gains=measured.gains,
+        categories=bundle.items.catalog.category_numbers,
         channels={name: [r.rows for r in lists] for name, lists in rankings.items()},
         beams={name: sids[:, : plan.config.beam] for name, sids in (stages | controls).items()},
         sid_of_item=bundle.items.table.sid_of_item,
         items_per_sid=bundle.items.postings.sizes,
-        slices=query_slices(queries, searches),
+        slices=query_slices(keys, searches),
         item_slices=item_slices(bundle.items.catalog, searches),
         latencies_ms=measure_latency(
-            generated.channel,
+            bundle.generative(),
             personalised.distinct,
             count=plan.config.latency_searches,
             k=plan.config.latency_k,
@@ -137,19 +151,27 @@ def evaluate(
         latency_k=plan.config.latency_k,
         units=units,
         beam_widths=np.array([r.beams.width for r in rankings[GENERATIVE] if r.beams], np.int64),
+        level_weights={name: ways[BOTH].served.to_json() for name, ways in bundle.weights.items()},
         quantize=health,
-        excluded=_excluded(searches, split, len(every), len(measured)),
+        excluded=chosen.excluded,
+        relevant=chosen.relevant,
         seed=plan.seed,
     )
     evidence = Evidence(inputs, generated, personalised, rankings[GENERATIVE], stages)
     aligned = measure_alignment(
-        bundle, shop, split, most=plan.config.searches, seed=plan.seed, log=log
+        bundle,
+        shop,
+        split,
+        open_arm=lambda name: plan.channel(bundle, name),
+        most=plan.config.searches,
+        seed=plan.seed,
+        log=log,
     )
     metrics = build_metrics(inputs) | aligned
     return Offline(metrics, weights, measured, rankings, evidence)
 
 
-def unmeasured(searches: Searches, *, split: SplitName, health: Mapping[str, Any]) -> Offline:
+def unmeasured(nothing: Chosen, *, split: SplitName, health: Mapping[str, Any]) -> Offline:
     """What stands in for an evaluation where no search of the split has a relevant item.
 
     A shop without a log has none; its channel works all the same.
@@ -157,37 +179,34 @@ def unmeasured(searches: Searches, *, split: SplitName, health: Mapping[str, Any
     metrics: Metrics = {
         "split": split,
         "searches": 0,
-        "excluded": _excluded(searches, split, 0, 0),
+        "excluded": nothing.excluded,
+        "relevant": nothing.relevant,
         "channels": {},
         "slices": {},
         "paired": {},
         "quantize": dict(health),
     }
-    return Offline(metrics=metrics, weights={}, searches=searches.of(split), rankings={})
+    return Offline(metrics=metrics, weights={}, searches=nothing.searches, rankings={})
 
 
 def sample_searches(searches: Searches, count: int, seed: int) -> Searches:
     """At most `count` of the searches, drawn evenly, in their order."""
-    return Searches(searches.frame[_sample_rows(len(searches), count, seed)])
-
-
-def _sample_rows(n: int, count: int, seed: int) -> NDArray[np.int64]:
-    if n <= count:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(seed).choice(n, size=count, replace=False))
+    return Searches(searches.frame[sample_rows(len(searches), count, seed)])
 
 
 def _widest(config: EvaluateConfig) -> int:
     return max(config.beam, config.curve_beam)
 
 
-def _generate(bundle: OpenBundle, questions: Questions, config: EvaluateConfig) -> GeneratedAnswers:
+def _generate(bundle: OpenBundle, questions: Questions, plan: Plan) -> GeneratedAnswers:
     """Let the last training stage read every distinct request."""
+    config = plan.config
     widths = {_widest(config): questions.personalised.distinct}
     if questions.reads_shoppers:
         anonymous = questions.anonymous.distinct
         widths[config.beam] = [*widths.get(config.beam, []), *anonymous]
-    return GeneratedAnswers(bundle.generative(), K, widths)
+    controls = {way: plan.channel(bundle, way=way) for way in bundle.ways if way != BOTH}
+    return GeneratedAnswers(plan.channel(bundle), K, widths, controls)
 
 
 def _rank(contestant: Contestant, log: RunLog) -> list[Ranking]:
@@ -201,7 +220,7 @@ def _rank(contestant: Contestant, log: RunLog) -> list[Ranking]:
 
 
 def _sids_of_stages(
-    bundle: OpenBundle, questions: Questions, generated: GeneratedAnswers, config: EvaluateConfig
+    bundle: OpenBundle, questions: Questions, generated: GeneratedAnswers, plan: Plan
 ) -> dict[str, NDArray[np.int64]]:
     """SIDs of each search by training stage, the last one's the widest, int64 `[M, B]`."""
     *earlier, last = bundle.trained
@@ -210,9 +229,9 @@ def _sids_of_stages(
         # Before the stage that reads shoppers none is read.
         asked = questions.personalised if stage == USER_QUERY_TO_SID else questions.anonymous
         # In a view of its own: each generator sees all items by vectors of its own, which end here.
-        channel = replace(bundle).generative(stage)
-        sids[stage] = channel.generate(asked.distinct, config.beam).leaves[asked.place]
-    served = generated.generate(questions.personalised.distinct, _widest(config)).leaves
+        found = plan.channel(replace(bundle), stage).generate(asked.distinct, plan.config.beam)
+        sids[stage] = found.leaves[asked.place]
+    served = generated.generate(questions.personalised.distinct, generated.widest).leaves
     return sids | {last: served[questions.personalised.place]}
 
 
@@ -220,18 +239,20 @@ def _fuse(
     rankings: dict[str, list[Ranking]],
     positives: Sequence[Rows],
     *,
-    units: Sequence[str],
+    units: Units,
     plan: Plan,
 ) -> dict[str, Weights]:
     """Add the fusions to `rankings`; returns the weights to serve with."""
     fitted = {}
     # A query, or shopper, that comes back must not stand on both sides of a fold.
-    groups = numbered(units)
-    for names in FUSIONS:
-        fusion = "+".join(names)
+    groups = numbered(units.of)
+    for names in fusions(rankings):
+        fusion = JOIN.join(names)
         lists = {name: rankings[name] for name in names}
         if plan.weights is not None:
-            fitted[fusion] = dict(plan.weights.get(fusion) or dict.fromkeys(names, 1.0))
+            if fusion not in plan.weights:  # the other split lacked a channel
+                continue
+            fitted[fusion] = dict(plan.weights[fusion])
             rankings[fusion] = fuse(lists, K, config=plan.fusion, weights=fitted[fusion])
         else:
             fitted[fusion] = fit_weights(lists, positives, K, config=plan.fusion)
@@ -240,8 +261,3 @@ def _fuse(
             )
             rankings[fusion] = crossed.rankings
     return fitted
-
-
-def _excluded(searches: Searches, split: str, usable: int, measured: int) -> dict[str, int]:
-    in_split = int((searches.frame["split"] == split).sum())
-    return {"without a relevant item": in_split - usable, "not sampled": usable - measured}

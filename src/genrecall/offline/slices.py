@@ -6,29 +6,33 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import Catalog, Rows, Searches
+from genrecall.evaluate.bootstrap import QUERIES, SHOPPERS, Units
 from genrecall.evaluate.slices import Masks, frequency_slices
-from genrecall.text.normalize import normalize
+from genrecall.text.normalize import query_keys
 
 
-def bootstrap_units(measured: Searches, searches: Searches, queries: Sequence[str]) -> list[str]:
+def bootstrap_units(shop: ShopData, measured: Searches) -> Units:
     """Of which the searches are drawn: intervals and folds are over these.
 
-    They are queries; but where all queries are known from training and only the shoppers tell
-    searches apart, as in category-path queries, they are shoppers.
+    They are queries, whose searches get one answer. Category-path queries are few and nobody typed
+    them: there they are shoppers.
     """
-    users = measured.frame["user_id"]
-    if users.null_count():
-        return list(queries)
-    train = {normalize(query) for query in set(searches.of("train").queries)}
-    return users.to_list() if train.issuperset(queries) else list(queries)
+    if shop.category_paths:
+        return Units(SHOPPERS, measured.frame["user_id"].to_list())
+    return Units(QUERIES, query_keys(measured.queries))
 
 
-def query_slices(queries: Sequence[str], searches: Searches) -> Masks:
-    """Slices of normalized queries."""
+def query_slices(keys: Sequence[str], searches: Searches) -> Masks:
+    """Slices of measured searches by how often their query was searched in training.
+
+    Args:
+        keys: of their queries.
+        searches: of all splits.
+    """
     train = searches.frame.filter(searches.frame["split"] == "train")["query"].to_list()
-    spelled = {query: normalize(query) for query in set(train)}
-    return frequency_slices(queries, [spelled[query] for query in train])
+    return frequency_slices(keys, query_keys(train))
 
 
 def item_slices(catalog: Catalog, searches: Searches) -> dict[str, Rows]:

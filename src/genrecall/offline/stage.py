@@ -12,6 +12,7 @@ from genrecall.evaluate.metrics import tell_apart
 from genrecall.foundation.artifact import Artifact, Json, open_artifact, writing
 from genrecall.foundation.files import write_json
 from genrecall.foundation.work import Work
+from genrecall.offline.chosen import choose_searches
 from genrecall.offline.evidence import gather
 from genrecall.offline.measure import Plan, evaluate, unmeasured
 from genrecall.offline.trec_files import write_trec
@@ -37,9 +38,12 @@ def run(
         log_file: events of the run, for the curves of training.
     """
     log = work.log
-    if not len(data.searches.of("validation")):
-        log.say("  no validation search has a relevant item: nothing is measured")
-        offline = unmeasured(data.searches, split="validation", health=health)
+    nothing = choose_searches(
+        data.searches, "validation", bundle.items.available, most=0, seed=work.seed
+    )
+    if not nothing.relevant["available"]:
+        log.say("  no validation search has a relevant item that is available: nothing is measured")
+        offline = unmeasured(nothing, split="validation", health=health)
     else:
         offline = evaluate(
             bundle,

@@ -33,4 +33,5 @@ def write_trec(offline: Offline, catalog: Catalog, folder: Path) -> None:
             search_ids=search_ids,
             item_ids=catalog.item_ids,
             positives=offline.searches.positives,
+            gains=offline.searches.gains,
         )

@@ -11,7 +11,7 @@ from genrecall.bundle import KIND, other_settings, read_bundle
 from genrecall.config import Config
 from genrecall.data.load import KIND as DATA
 from genrecall.data.load import load_shop
-from genrecall.evaluate.metrics import Metrics
+from genrecall.evaluate.names import Metrics
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ArtifactError, ConfigError, unknown_name
 from genrecall.foundation.progress import FileLog

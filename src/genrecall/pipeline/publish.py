@@ -9,7 +9,7 @@ from pathlib import Path
 
 from genrecall import __version__
 from genrecall.config import Config
-from genrecall.evaluate.metrics import Metrics
+from genrecall.evaluate.names import Metrics
 from genrecall.foundation.artifact import BUNDLE, Artifact, content_hash, writing
 from genrecall.foundation.files import write_json, write_text
 from genrecall.pipeline.outputs import Outputs, find_artifact

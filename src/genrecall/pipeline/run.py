@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from genrecall import __version__
 from genrecall.config import Config
-from genrecall.evaluate.metrics import Metrics
+from genrecall.evaluate.names import Metrics
 from genrecall.foundation.errors import ArtifactError, ConfigError, unknown_name
 from genrecall.foundation.interrupt import Interrupted, interruptible
 from genrecall.foundation.progress import FileLog, RunLog

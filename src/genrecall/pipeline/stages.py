@@ -1,7 +1,7 @@
 """The stages as values, in order.
 
 ```
-data → embed → quantize → generator → align → evaluate → bundle
+data → embed → quantize → generator → align → calibrate → evaluate → bundle
 ```
 
 What each one is made with, what it reads and what of it is served stands in its entry of `STAGES`;
@@ -21,7 +21,7 @@ from typing import Any, Final
 from genrecall import __version__
 from genrecall.align import stage as align_stage
 from genrecall.bundle import OpenBundle, assemble
-from genrecall.channels.config import ChannelsConfig
+from genrecall.channels.config import ChannelsConfig, GenerativeConfig
 from genrecall.config import Config
 from genrecall.data import stage as data_stage
 from genrecall.data.shoppers import HISTORY
@@ -35,6 +35,7 @@ from genrecall.generator.config import TRAINED_BY_SEVERAL
 from genrecall.generator.load import USER_QUERY_TO_SID, load_generator, trained_stages
 from genrecall.index.live import LiveItems
 from genrecall.learning.processes import launched
+from genrecall.offline import calibrate
 from genrecall.offline import stage as evaluate_stage
 from genrecall.pipeline.inputs import Declared, StageInputs
 from genrecall.pipeline.outputs import Outputs
@@ -197,6 +198,16 @@ def _check_processes(config: Config) -> None:
         )
 
 
+def _calibrate(inputs: StageInputs, work: Work) -> Artifact:
+    generative = inputs.config.channels.generative
+    encoder, vectors = inputs.embedded()
+    # Whether an item is sold out today changes nothing that is fitted.
+    items = LiveItems(inputs.data.catalog.completed(), inputs.table(), vectors)
+    usual = GenerativeConfig(head_weight=generative.head_weight)
+    bundle = OpenBundle(items, encoder, inputs.stages, ChannelsConfig(generative=usual))
+    return calibrate.run(bundle, inputs.data, work, fit=generative.fit_weights)
+
+
 def _evaluate(inputs: StageInputs, work: Work) -> Artifact:
     return evaluate_stage.run(
         inputs.config,
@@ -257,10 +268,17 @@ STAGES: Final = (
         served=("align.json", "aligned/*"),
     ),
     Stage(
+        "calibrate",
+        settings=("channels.generative.head_weight", "channels.generative.fit_weights"),
+        run=_calibrate,
+        reads=("data.titles", "data.pages", "embed", "quantize", "generator", "align"),
+        served=("*",),
+    ),
+    Stage(
         "evaluate",
         settings=("evaluate", "channels", "funnel", "seed"),
         run=_evaluate,
-        reads=("data", "embed", "quantize", "generator", "align"),
+        reads=("data", "embed", "quantize", "generator", "align", "calibrate"),
     ),
 )
 

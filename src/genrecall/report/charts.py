@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from genrecall.evaluate.metrics import GENERATIVE, JOIN, POPULARITY, TWO_VIEWS, Metrics
+from genrecall.evaluate.names import GENERATIVE, JOIN, POPULARITY, TWO_VIEWS, Metrics
 from genrecall.report import phrases
 from genrecall.report.plotting import (
     DOTS,

@@ -14,6 +14,7 @@ import numpy as np
 from genrecall.data.tables import Rows
 from genrecall.evaluate.bootstrap import Bootstrap
 from genrecall.evaluate.equal import found_after_cut
+from genrecall.evaluate.inputs import EvaluationInputs, unit_groups
 from genrecall.evaluate.measures import (
     Floats,
     IntArray,
@@ -22,7 +23,7 @@ from genrecall.evaluate.measures import (
     recall,
     target_ranks,
 )
-from genrecall.evaluate.metrics import JOIN, TWO_VIEWS, EvaluationInputs, K, unit_groups
+from genrecall.evaluate.names import CONTROLS, JOIN, POPULARITY, K
 
 _STEPS: Final = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, K)
 """Widths and budgets at which curves are drawn: even on a logarithmic axis."""
@@ -63,8 +64,8 @@ def beam_curves(inputs: EvaluationInputs, beams: Mapping[str, IntArray]) -> list
             {
                 "stage": stage,
                 "beams": widths,
-                "hit@beam": _figures(bootstrap, [recall(ranks, width) for width in widths]),
-                "candidates@beam": _figures(bootstrap, items),
+                "hit@beam": _shares(bootstrap, [recall(ranks, width) for width in widths]),
+                "candidates@beam": [bootstrap.mean(of_width).to_json() for of_width in items],
             }
         )
     return curves
@@ -93,7 +94,7 @@ def cut_curve(
             for (rows, beam), positives in zip(answers, inputs.positives, strict=True)
         ]
     )  # (M, widths)
-    return {"beams": list(widths), "recall": _figures(_bootstrap(inputs), list(found.T))}
+    return {"beams": list(widths), "recall": _shares(_bootstrap(inputs), list(found.T))}
 
 
 def budget_curves(inputs: EvaluationInputs) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def budget_curves(inputs: EvaluationInputs) -> dict[str, Any]:
     curves = {}
     for name, lists in inputs.channels.items():
         ranks = target_ranks(lists, inputs.positives)
-        figures = _figures(bootstrap, [recall(ranks, k) for k in budgets])
+        figures = _shares(bootstrap, [recall(ranks, k) for k in budgets])
         curves[name] = {"items": budgets, "recall": figures}
     return curves
 
@@ -114,7 +115,7 @@ def budget_curves(inputs: EvaluationInputs) -> dict[str, Any]:
 def overlap(inputs: EvaluationInputs) -> dict[str, Any]:
     """Share of the relevant items that exactly these channels have among their first `K`.
 
-    Fusions and the control have no items of their own and do not count. The shares sum to 1.
+    Fusions and controls have no items of their own and do not count. The shares sum to 1.
 
     Returns:
         `channels` [names], `sets` [{`channels` [names], `share` figure}], the largest first; no
@@ -124,9 +125,9 @@ def overlap(inputs: EvaluationInputs) -> dict[str, Any]:
     ranks = {
         name: target_ranks(lists, inputs.positives)
         for name, lists in inputs.channels.items()
-        if JOIN not in name and name != TWO_VIEWS
+        if JOIN not in name and (name == POPULARITY or name not in CONTROLS)
     }
-    shares = {names: bootstrap.mean(share) for names, share in found_by(ranks, K).items()}
+    shares = {names: bootstrap.share(share) for names, share in found_by(ranks, K).items()}
     return {
         "channels": list(ranks),
         "sets": [
@@ -172,5 +173,5 @@ def _bootstrap(inputs: EvaluationInputs) -> Bootstrap:
     return Bootstrap(len(inputs.positives), groups=unit_groups(inputs), seed=inputs.seed)
 
 
-def _figures(bootstrap: Bootstrap, values: Sequence[Floats]) -> list[dict[str, Any]]:
-    return [bootstrap.mean(of_step).to_json() for of_step in values]
+def _shares(bootstrap: Bootstrap, values: Sequence[Floats]) -> list[dict[str, Any]]:
+    return [bootstrap.share(of_step).to_json() for of_step in values]

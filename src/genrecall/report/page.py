@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from genrecall.evaluate.alignment import COMPARED, STAGE_3, arm_order, collapsed_arms
-from genrecall.evaluate.metrics import GENERATIVE, TWO_VIEWS, K, Metrics
+from genrecall.evaluate.names import GENERATIVE, TWO_VIEWS, K, Metrics
 from genrecall.report import charts, phrases
 from genrecall.report.alignment_charts import gain_charts, training_charts
 from genrecall.report.plotting import Chart

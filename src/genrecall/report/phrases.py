@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from genrecall.evaluate.alignment import STAGE_3
-from genrecall.evaluate.metrics import (
+from genrecall.evaluate.names import (
     ANONYMOUS,
     CONTROLS,
     GENERATIVE,
+    HEADS,
     JOIN,
+    LOOK_AHEAD,
     POPULARITY,
     TWO_VIEWS,
     K,
@@ -24,6 +26,8 @@ Figure = Mapping[str, Any]
 _CHANNELS: Final = {
     "bm25": "BM25",
     TWO_VIEWS: "two views (control)",
+    LOOK_AHEAD: "look-ahead alone (control)",
+    HEADS: "heads alone (control)",
     ANONYMOUS: "anonymous (control)",
     POPULARITY: "popularity (baseline)",
 }
@@ -34,6 +38,8 @@ _STAGES: Final = {
     "query_to_sid": "query → SID",
     "user_query_to_sid": "shopper and query → SID",
     "align": "alignment",
+    LOOK_AHEAD: "look-ahead alone (control)",
+    HEADS: "heads alone (control)",
     ANONYMOUS: "anonymous (control)",
     POPULARITY: "popularity (baseline)",
 }
@@ -235,12 +241,9 @@ def headlines(metrics: Metrics) -> list[Headline]:
 
 
 def added(metrics: Metrics) -> tuple[str, str] | None:
-    """The fusion with the generative channel and the same without it, where both were measured."""
-    for name in metrics["paired"]:
-        fusion, without = name.split(" - ")
-        if set(without.split(JOIN)) < set(fusion.split(JOIN)):
-            return fusion, without
-    return None
+    """The strongest fusion without the generative channel, and before it the same with it."""
+    compared = metrics.get("headline")
+    return None if compared is None else (compared["with"], compared["without"])
 
 
 def _gain(metrics: Metrics) -> Headline | None:

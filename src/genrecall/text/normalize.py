@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Final, Literal
 
 Stemmer = Literal["plural", "none"]
@@ -95,6 +96,38 @@ def normalize(text: str) -> str:
     text = _UNIT_AFTER_NUMBER.sub(lambda m: f"{m[1]} {_CANONICAL[m[2]]} ", text)
     text = _MODEL_HYPHEN.sub("", _COUNTED_WORD.sub(r"\1 ", text))
     return " ".join(text.replace("-", " ").split())
+
+
+def read_words(text: str, stemmer: Stemmer) -> list[str]:
+    """The words that are read of a text: normalized, their forms brought together.
+
+    >>> read_words("Drill-Bits, 2 pcs", "plural")
+    ['drill', 'bit', '2', 'pc']
+    """
+    return [stem(word, stemmer) for word in normalize(text).split()]
+
+
+def query_key(query: str) -> str:
+    """What makes two queries one: the words that are read of them.
+
+    Splits, slices, popularity and the units of intervals all tell queries apart by it. English
+    plural endings never count, also where `stemmer: none` lets the models read them: two queries
+    of one key may be read differently, but two that are read alike are never of two keys.
+
+    >>> query_key("  Drill BITS ") == query_key("drill bit")
+    True
+    """
+    return " ".join(read_words(query, "plural"))
+
+
+def query_keys(queries: Sequence[str]) -> list[str]:
+    """The key of each query.
+
+    >>> query_keys(["drill bits", "saw", "Drill bit"])
+    ['drill bit', 'saw', 'drill bit']
+    """
+    key = {query: query_key(query) for query in set(queries)}
+    return [key[query] for query in queries]
 
 
 def stem(word: str, stemmer: Stemmer) -> str:

@@ -29,7 +29,7 @@ from genrecall.foundation.ragged import (
     ragged_owners,
     ragged_ranges,
 )
-from genrecall.text.normalize import Stemmer, normalize, stem
+from genrecall.text.normalize import Stemmer, normalize, read_words, stem
 
 SUBWORDS: Final = "subwords.json"
 """File of an artifact that holds the subword model."""
@@ -90,10 +90,7 @@ class SubwordTokenizer:
             special_tokens=[_UNKNOWN],
             show_progress=False,
         )
-        spelled = (
-            " ".join(_START + stem(word, stemmer) for word in normalize(text).split())
-            for text in texts
-        )
+        spelled = (" ".join(_START + word for word in read_words(text, stemmer)) for text in texts)
         bpe.train_from_iterator(spelled, trainer)
         return cls(bpe, pair_buckets=pair_buckets, stemmer=stemmer)
 

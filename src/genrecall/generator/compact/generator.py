@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +16,7 @@ from genrecall.embed.encoder import Encoder
 from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.steady import rows_of
 from genrecall.generator.base import Reading
-from genrecall.generator.compact.look_ahead import LookAhead
+from genrecall.generator.compact.look_ahead import EMPTY, LookAhead
 from genrecall.generator.compact.model import (
     CompactModel,
     child_features,
@@ -24,6 +26,7 @@ from genrecall.generator.compact.model import (
     own_vectors,
 )
 from genrecall.generator.compact.shopper import ShopItems, context_of_prompts
+from genrecall.generator.compact.weights import LevelWeights
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import Prompt
 from genrecall.index.live import LiveItems
@@ -53,14 +56,30 @@ class CompactServing:
     """How trained weights are served.
 
     Attributes:
-        head_weight: weight of the heads against the look-ahead.
+        weights: of heads and look-ahead.
         temperature: of the look-ahead, in units of cosine similarity.
         shopper: what is read of shoppers.
     """
 
-    head_weight: float
+    weights: LevelWeights
     temperature: float
     shopper: ShopperSettings
+
+
+class NextCodes(NamedTuple):
+    """What is said of the possible next codes of `R` prefixes, `n` codes of all together.
+
+    Attributes:
+        prefix: which prefix a code follows, int64 `[n]`, not decreasing.
+        code: int64 `[n]`.
+        heads: what the heads say, float32 `[n]`.
+        look_ahead: what the look-ahead says, float32 `[n]`.
+    """
+
+    prefix: NDArray[np.int64]
+    code: NDArray[np.int64]
+    heads: NDArray[np.float32]
+    look_ahead: NDArray[np.float32]
 
 
 class CompactGenerator:
@@ -111,6 +130,25 @@ class CompactGenerator:
         added = see_items(self.titles, self.encoder, items, first=len(self.items))
         seen = items.seen_as(np.concatenate([self.items.views, added]))
         return CompactGenerator(self.model, self.encoder, seen, self.serving, self.titles)
+
+    def weighed(self, weights: LevelWeights) -> CompactGenerator:
+        """The same generator, with other weights of heads and look-ahead."""
+        other = copy.copy(self)
+        other.serving = replace(self.serving, weights=weights)
+        return other
+
+    def reread(self, reading: Reading[CompactState]) -> Reading[CompactState]:
+        """What this generator makes of prompts that one with other weights has read."""
+        with torch.inference_mode():
+            return replace(reading, step=self._logprobs(reading.state))
+
+    def next_codes(self, state: CompactState) -> NextCodes:
+        """What heads and look-ahead say of each code that may come next."""
+        with torch.inference_mode():
+            heads = self.model.head[state.level](state.hidden)
+            features = self._features(state)
+        prefix, code = np.nonzero((features > EMPTY).numpy())
+        return NextCodes(prefix, code, heads.numpy()[prefix, code], features.numpy()[prefix, code])
 
     def read(self, prompts: Sequence[Prompt]) -> Reading[CompactState]:
         """Read prompts; see `Generator.read`."""
@@ -176,15 +214,23 @@ class CompactGenerator:
         return hidden, moved * known
 
     def _logprobs(self, state: CompactState) -> Tensor:
-        features = child_features(
+        weights = self.serving.weights
+        return self.model.logprobs(
+            state.level,
+            state.hidden,
+            self._features(state),
+            head_weight=weights.heads[state.level],
+            look_ahead_weight=weights.look_ahead[state.level],
+        )
+
+    def _features(self, state: CompactState) -> Tensor:
+        """Look-ahead of the next codes, `EMPTY` where no SID follows: `[R, K_l]`."""
+        return child_features(
             self.look_ahead.trie,
             state.level,
             state.node,
             features=state.features[state.level],
             prompt=state.prompt,
-        )
-        return self.model.logprobs(
-            state.level, state.hidden, features, head_weight=self.serving.head_weight
         )
 
 

@@ -157,7 +157,13 @@ class CompactModel(nn.Module):
         return hidden + code + step
 
     def logprobs(
-        self, level: int, hidden: Tensor, features: Tensor, *, head_weight: float = 1.0
+        self,
+        level: int,
+        hidden: Tensor,
+        features: Tensor,
+        *,
+        head_weight: float = 1.0,
+        look_ahead_weight: float = 1.0,
     ) -> Tensor:
         """Log-softmax over the codes of a level.
 
@@ -165,12 +171,13 @@ class CompactModel(nn.Module):
             level: of the codes.
             hidden: `[R, W]`.
             features: look-ahead of each code, `EMPTY` where no SID follows, `[R, K_l]`.
-            head_weight: of the head against the look-ahead.
+            head_weight: of the head.
+            look_ahead_weight: of the look-ahead.
 
         Returns:
             `[R, K_l]`.
         """
-        logits = head_weight * self.head[level](hidden) + features
+        logits = head_weight * self.head[level](hidden) + look_ahead_weight * features
         logits = torch.where(features > EMPTY, logits, EMPTY)
         return F.log_softmax(logits, dim=-1)
 

@@ -1,0 +1,77 @@
+"""Stage `calibrate`: how much heads and look-ahead weigh, fitted after all training.
+
+Heads are trained alone, on the training searches; what they are worth beside the look-ahead on
+other searches is seen on the validation searches. Each trained generator has weights of its own:
+those after each supervised stage and those of the alignment. Figures of the validation split use
+for each query the weights of its fold, which saw no search of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from genrecall.bundle import OpenBundle
+from genrecall.data.shop_data import ShopData
+from genrecall.data.splits import fold_of_query
+from genrecall.foundation.artifact import Artifact, open_artifact, writing
+from genrecall.foundation.files import write_json
+from genrecall.foundation.work import Work
+from genrecall.generator.compact.weights import BOTH, Fitted
+from genrecall.generator.load import CALIBRATE, USER_QUERY_TO_SID, WEIGHTS_FILE
+from genrecall.offline.level_weights import fit_levels, level_choices
+from genrecall.offline.requests import requests_of
+
+FOLDS: Final = 5
+_MOST_SEARCHES: Final = 2000  # a handful of weights is known well enough from these
+
+
+def run(bundle: OpenBundle, data: ShopData, work: Work, *, fit: bool) -> Artifact:
+    """Fit weights of all trained generators, and publish them at `work.out`.
+
+    Args:
+        bundle: what was trained, over all items, whether they are available or not.
+        data: validation searches, and what their shoppers did before.
+        work: where to write and to report.
+        fit: whether to fit any.
+    """
+    fitted = {}
+    if fit and len(bundle.ways) > 1:
+        names = (*bundle.supervised, *bundle.arms)
+        fitted = {name: _fit(bundle, data, name) for name in names}
+        for name, ways in fitted.items():
+            work.log.say(f"  {name}: {describe(ways)}")
+    with writing(work.out, kind=CALIBRATE, inputs=work.inputs) as folder:
+        write_json(
+            folder / WEIGHTS_FILE,
+            {
+                name: {way: of_way.to_json() for way, of_way in ways.items()}
+                for name, ways in fitted.items()
+            },
+        )
+    return open_artifact(work.out, kind=CALIBRATE)
+
+
+def describe(ways: Mapping[str, Fitted]) -> str:
+    """Say the weights that are served."""
+    served = ways[BOTH].served
+    return "; ".join(
+        f"{part} weigh {', '.join(f'{weight:.2f}' for weight in weights)}"
+        for part, weights in (("heads", served.heads), ("the look-ahead", served.look_ahead))
+    ).replace("look-ahead weigh", "look-ahead weighs")
+
+
+def _fit(bundle: OpenBundle, data: ShopData, name: str) -> dict[str, Fitted]:
+    searches = data.searches.of("validation").spread(_MOST_SEARCHES)
+    reads_shoppers = bundle.reads_shoppers and (name == USER_QUERY_TO_SID or name in bundle.arms)
+    asked = requests_of(data, searches, "validation", shoppers=reads_shoppers)
+    codes = bundle.items.table.codes
+    choices = level_choices(
+        bundle.unfitted(name),
+        asked.spread(asked.distinct),
+        [codes[rows] for rows in searches.positives],
+    )
+    fold = np.array([fold_of_query(query, FOLDS) for query in searches.queries], dtype=np.int64)
+    return fit_levels(choices, fold, FOLDS, head_weight=bundle.channels.generative.head_weight)

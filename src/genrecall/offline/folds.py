@@ -1,0 +1,74 @@
+"""A generative channel of which each fold of queries has its own, whose weights never saw it.
+
+Shapes: `n` requests, `B` beams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.channels.base import Ranking, Request
+from genrecall.channels.generative import GenerativeChannel
+from genrecall.data.splits import fold_of_query
+from genrecall.decode.base import Beams
+from genrecall.index.live import LiveItems
+
+Answer = TypeVar("Answer")
+
+
+class FoldedChannel:
+    """Answers each request by the channel of its query's fold; a `Channel`.
+
+    Args:
+        channels: of each fold, over the same items; a single one answers all.
+    """
+
+    def __init__(self, channels: Sequence[GenerativeChannel]) -> None:
+        self.channels = channels
+
+    @property
+    def name(self) -> str:
+        """Name in metrics and logs."""
+        return self.channels[0].name
+
+    @property
+    def items(self) -> LiveItems:
+        """What can be answered with, as the generator sees it."""
+        return self.channels[0].items
+
+    def folds(self, requests: Sequence[Request]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Which of the requests each fold answers, int64; folds without any are left out."""
+        number = np.array(
+            [fold_of_query(request.query, len(self.channels)) for request in requests],
+            dtype=np.int64,
+        )
+        for fold in np.unique(number).tolist():
+            yield fold, np.flatnonzero(number == fold)
+
+    def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
+        """See `Channel.rank`."""
+        return self._ask(requests, lambda channel, part: channel.rank(part, k))
+
+    def generate(self, requests: Sequence[Request], beam: int) -> Beams:
+        """See `GenerativeChannel.generate`."""
+        found = self._ask(requests, lambda channel, part: list(channel.generate(part, beam)))
+        leaves = np.full((len(requests), beam), -1, dtype=np.int64)
+        logprob = np.full((len(requests), beam), -np.inf, dtype=np.float32)
+        for place, beams in enumerate(found):
+            leaves[place], logprob[place] = beams.leaves, beams.logprob
+        return Beams(leaves, logprob)
+
+    def _ask(
+        self,
+        requests: Sequence[Request],
+        ask: Callable[[GenerativeChannel, Sequence[Request]], Sequence[Answer]],
+    ) -> list[Answer]:
+        answers: dict[int, Answer] = {}
+        for fold, places in self.folds(requests):
+            part = [requests[place] for place in places.tolist()]
+            answers.update(zip(places.tolist(), ask(self.channels[fold], part), strict=True))
+        return [answers[place] for place in range(len(requests))]

@@ -1,0 +1,186 @@
+"""Fitting how much heads and look-ahead weigh at each level, from searches with relevant items.
+
+At each level the next code of a relevant item's SID is read as the choice among the codes that may
+follow its prefix: what is maximised is the mean log-softmax of these codes, as for the weights of a
+fusion (`funnel/weights.py`). It has one maximum at each level. Few searches say little: fitted
+weights and the usual ones are mixed as `n : 20`, `n` being the number of searches.
+
+Shapes: `M` searches, `G` prefixes of all searches together, `n` possible next codes of all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from genrecall.channels.base import Request
+from genrecall.channels.generative import GenerativeChannel, ReadRequests
+from genrecall.foundation.ragged import ragged_offsets, ragged_owners
+from genrecall.foundation.sid import LEVELS
+from genrecall.funnel.fusion import Candidates
+from genrecall.funnel.weights import likeliest_weights
+from genrecall.generator.compact.generator import CompactGenerator, NextCodes
+from genrecall.generator.compact.weights import (
+    BOTH,
+    HEADS,
+    LOOK_AHEAD,
+    WAYS,
+    Fitted,
+    Levels,
+    LevelWeights,
+)
+
+_PRIOR: Final = 20.0  # searches that the usual weights are worth
+_MOST_TARGETS: Final = 4  # of a search: a query with hundreds of judged items is one query
+
+
+@dataclass(frozen=True, eq=False)
+class LevelChoices:
+    """The choices at one level that relevant items make.
+
+    Attributes:
+        search: which search each prefix is of, int64 `[G]`.
+        candidates: the possible next codes of every prefix, by its number; parts are what heads
+            and look-ahead say.
+        chosen: codes of the relevant items behind each prefix, `[G]`.
+    """
+
+    search: NDArray[np.int64]
+    candidates: Candidates
+    chosen: Sequence[NDArray[np.int64]]
+
+
+def level_choices(
+    channel: GenerativeChannel, requests: Sequence[Request], sids: Sequence[NDArray[np.int32]]
+) -> list[LevelChoices]:
+    """What heads and look-ahead say along the SIDs of relevant items, for each level.
+
+    Args:
+        channel: of a `compact` generator.
+        requests: of `M` searches.
+        sids: codes of the relevant items of each, the most relevant first, int32 `[·, 3]`.
+    """
+    assert isinstance(channel.generator, CompactGenerator)
+    found: list[list[_Followed]] = [[] for _ in range(LEVELS)]
+    first = 0
+    for read in channel.read(requests):
+        part = sids[first : first + len(read)]
+        for level, followed in enumerate(_follow(channel.generator, read, part)):
+            found[level].append(followed._replace(search=followed.search + first))
+        first += len(read)
+    return [_join(of_level) for of_level in found]
+
+
+def fit_levels(
+    choices: Sequence[LevelChoices], fold: NDArray[np.int64], folds: int, *, head_weight: float
+) -> dict[str, Fitted]:
+    """Weights for each way of decoding, on all searches and on those without each fold.
+
+    Args:
+        choices: of each level.
+        fold: of each search, int64 `[M]`.
+        folds: how many there are.
+        head_weight: of the heads where nothing is known.
+    """
+    every = np.ones(len(fold), dtype=np.bool_)
+    return {
+        way: Fitted(
+            _fit(choices, every, way, head_weight),
+            tuple(_fit(choices, fold != number, way, head_weight) for number in range(folds)),
+        )
+        for way in WAYS
+    }
+
+
+def _fit(
+    choices: Sequence[LevelChoices], kept: NDArray[np.bool_], way: str, head_weight: float
+) -> LevelWeights:
+    """Weights from the searches that are kept."""
+    usual = LevelWeights.usual(way, head_weight=head_weight)
+    parts = {BOTH: (0, 1), HEADS: (0,), LOOK_AHEAD: (1,)}[way]
+    n = int(kept.sum())
+    table = np.array(usual)  # (2, levels)
+    for level, of_level in enumerate(choices):
+        fitted = _fit_level(of_level, kept, parts)
+        if fitted.any():
+            before = table[list(parts), level]
+            table[list(parts), level] = (n * fitted + _PRIOR * before) / (n + _PRIOR)
+    heads, look_ahead = table.tolist()
+    return LevelWeights(_three(heads), _three(look_ahead))
+
+
+def _fit_level(
+    choices: LevelChoices, kept: NDArray[np.bool_], parts: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Likeliest weights of some parts; zeros where nothing is chosen."""
+    groups = np.flatnonzero(kept[choices.search])
+    number = np.full(len(choices.search), -1)
+    number[groups] = np.arange(len(groups))
+    candidates = choices.candidates
+    inside = number[candidates.search] >= 0
+    some = Candidates(
+        search=number[candidates.search[inside]],
+        rows=candidates.rows[inside],
+        parts=candidates.parts[list(parts)][:, inside],
+        has=candidates.has[list(parts)][:, inside],
+    )
+    names = [(HEADS, LOOK_AHEAD)[part] for part in parts]
+    return likeliest_weights(some, [choices.chosen[group] for group in groups.tolist()], names)
+
+
+class _Followed(NamedTuple):
+    """One level of some requests: see `LevelChoices`."""
+
+    search: NDArray[np.int64]  # (G,)
+    codes: NextCodes
+    chosen: list[NDArray[np.int64]]
+
+
+def _follow(
+    generator: CompactGenerator, read: ReadRequests, sids: Sequence[NDArray[np.int32]]
+) -> Iterator[_Followed]:
+    """Go along the SIDs of the relevant items of requests that were read, level by level."""
+    # A query without a known word generates nothing.
+    known = np.any(read.reading.queries, axis=1).tolist()
+    kept = [codes[: _MOST_TARGETS * know] for codes, know in zip(sids, known, strict=True)]
+    counts, wanted = [len(codes) for codes in kept], np.concatenate(kept)
+    row = ragged_owners(counts)  # which prefix each relevant item's SID continues
+    search, state = np.arange(len(read)), read.reading.state
+    for level in range(LEVELS):
+        code = wanted[:, level].astype(np.int64)
+        size = generator.space.sizes[level]
+        longer = np.unique(row * size + code)
+        prefix, grown = np.divmod(longer, size)
+        ends = np.searchsorted(prefix, np.arange(len(search) + 1))
+        chosen = [grown[first:end] for first, end in pairwise(ends.tolist())]
+        yield _Followed(search, generator.next_codes(state), chosen)
+        if level < LEVELS - 1:
+            state, _ = generator.advance(state, torch.from_numpy(prefix), torch.from_numpy(grown))
+            search, row = search[prefix], np.searchsorted(longer, row * size + code)
+
+
+def _join(parts: Sequence[_Followed]) -> LevelChoices:
+    """One level of all requests."""
+    before = ragged_offsets([len(part.search) for part in parts])
+    groups = [part.codes.prefix + first for part, first in zip(parts, before[:-1], strict=True)]
+    said = [np.stack([part.codes.heads, part.codes.look_ahead]) for part in parts]
+    together = np.concatenate([np.empty((2, 0), dtype=np.float32), *said], axis=1)
+    candidates = Candidates(
+        search=np.concatenate([np.empty(0, dtype=np.int64), *groups]),
+        rows=np.concatenate([np.empty(0), *(part.codes.code for part in parts)]).astype(np.int32),
+        parts=together,
+        has=np.ones(together.shape, dtype=np.bool_),
+    )
+    search = np.concatenate([np.empty(0, dtype=np.int64), *(part.search for part in parts)])
+    return LevelChoices(search, candidates, [codes for part in parts for codes in part.chosen])
+
+
+def _three(values: Sequence[float]) -> Levels:
+    first, second, third = values
+    return first, second, third
