@@ -202,6 +202,19 @@ def test_recall_answers_a_file_of_queries(bundle, genrecall, tmp_path):
     assert list(answers["1"]) == [hit["item_id"] for hit in single]
 
 
+def test_only_line_feeds_end_a_query_of_a_file(bundle, genrecall, tmp_path):
+    queries = tmp_path / "queries.txt"
+    lines = ["\ufeffred\u2028cordless drill", "blue\x0ctable\x85lamp", "red\x1cdrill"]
+    queries.write_bytes("\r\n".join(lines).encode())
+    genrecall("recall", bundle, "--queries", queries, "--run", tmp_path / "a.trec", "-k", 4)
+    answers = read_run(tmp_path / "a.trec")
+    assert list(answers) == ["1", "2", "3"]
+    for search, query in {"1": "red cordless drill", "2": "blue table lamp"}.items():
+        genrecall("recall", bundle, query, "-k", 4, "--json", tmp_path / "a.json")
+        single = read_json(tmp_path / "a.json")["items"]
+        assert list(answers[search]) == [hit["item_id"] for hit in single]
+
+
 def test_evaluate_prints_and_writes_the_figures(bundle, genrecall, tmp_path, capsys):
     told = genrecall("evaluate", bundle, "--json", tmp_path / "m.json")
     assert "Validation split" in told

@@ -6,10 +6,16 @@ import csv
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 from genrecall.data.lines import Dialect, Row, is_utf8, unreadable
 from genrecall.data.rejects import Reject
 from genrecall.foundation.errors import DataError
+
+
+_LONGEST: Final = 2**24
+"""Characters of a cell. Without a limit, a quote that is never closed would have the rest of a file
+in memory; by default `csv` refuses descriptions of 131,072 characters."""
 
 
 class Lines:
@@ -66,6 +72,7 @@ def read_header(file: Path, lines: Lines, dialect: Dialect, breaks: list[Reject]
 
 
 def _reader(lines: Lines, dialect: Dialect) -> Iterator[list[str]]:
+    csv.field_size_limit(_LONGEST)  # of the process; no reader has one of its own
     # Lenient, it would read '"5"x' as '5x' without a word.
     return csv.reader(lines, strict=True, delimiter=dialect.separator)
 
