@@ -64,7 +64,12 @@ def test_a_missing_variable_is_named(tmp_path, monkeypatch):
     monkeypatch.delenv("SHOP", raising=False)
     message = message_of(tmp_path, "data: {items: {file: '${SHOP}/items.csv'}}")
     assert "the environment variable SHOP is not set" in message
-    assert "${SHOP:-default}" in message
+    assert "${SHOP:-default}; $${SHOP} where this is meant literally" in message
+
+
+def test_a_variable_may_be_meant_literally(tmp_path):
+    config = load_config(written(tmp_path, "data: {items: {file: 'a$${SHOP}.csv'}}"))
+    assert config.data.items.file == tmp_path / "a${SHOP}.csv"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import re
 import textwrap
@@ -14,6 +14,7 @@ from typing import Any, Final
 import yaml
 from pydantic import ValidationError
 
+from genrecall.config import literal
 from genrecall.data.columns import GuessedColumns, guess_columns
 from genrecall.data.config import DataConfig, SplitConfig, TableSource
 from genrecall.data.validate import (
@@ -220,7 +221,7 @@ def _table(schema: TableSchema, file: Path, config: Path, found: Template) -> st
     head = _TABLE.format(
         name=schema.name,
         what=_WHAT[schema.name],
-        file=json.dumps(os.path.relpath(file, config.parent), ensure_ascii=False),
+        file=_in_quotes(os.path.relpath(file, config.parent)),
     )
     return head + _columns(schema, guess, found.missing[schema.name])
 
@@ -258,7 +259,7 @@ def _columns(schema: TableSchema, guess: GuessedColumns, missing: list[str]) -> 
 
 
 def _line(text: str, comment: str) -> str:
-    return f"{text:<28}# {comment}" if comment else text
+    return f"{text:<27} # {comment}" if comment else text
 
 
 def _quoted(name: str) -> str:
@@ -268,4 +269,14 @@ def _quoted(name: str) -> str:
     sku "Product Name: long" "no"
     """
     plain = re.fullmatch(r"\w+", name) and yaml.safe_load(name) == name
-    return name if plain else json.dumps(name, ensure_ascii=False)
+    return name if plain else _in_quotes(name)
+
+
+def _in_quotes(text: str) -> str:
+    r"""A text of any characters on one line, as a config reads it back.
+
+    >>> print(_in_quotes("a\tb"), _in_quotes("${c}"))
+    "a\tb" "$${c}"
+    """
+    quoted = yaml.dump(literal(text), default_style='"', allow_unicode=True, width=math.inf)
+    return str(quoted).rstrip("\n")
