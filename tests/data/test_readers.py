@@ -196,9 +196,8 @@ def test_files_that_cannot_be_read_at_all(tmp_path):
         read(write(tmp_path / "quote.csv", '"a,b\n1,2\n'))
     with pytest.raises(DataError, match=r"header line is not UTF-8"):
         read(write(tmp_path / "latin.csv", b"caf\xe9,b\n1,2\n"))
-    for encoding in ("utf-16", "utf-16-le"):
-        with pytest.raises(DataError, match=r"header line is not UTF-8"):
-            read(write(tmp_path / "utf16.csv", "a,b\n1,2\n".encode(encoding)))
+    with pytest.raises(DataError, match=r"header line is not UTF-8\. Set .*{encoding: …}"):
+        read(write(tmp_path / "utf16.csv", "a,b\n1,2\n".encode("utf-16-le")))
     with pytest.raises(DataError, match=r"2 columns named 'a'"):
         read(write(tmp_path / "twice.csv", "a,b,a\n1,2,3\n"))
     with pytest.raises(DataError, match=r"cannot be read as parquet"):

@@ -17,10 +17,10 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from genrecall.data.cells import Column
 from genrecall.data.config import TableSource
+from genrecall.data.convert import Column, shorten
 from genrecall.data.csv_records import Lines, read_header, read_records
-from genrecall.data.lines import Dialect, Row, decoded_lines, is_utf8, unreadable
+from genrecall.data.lines import Dialect, Row, decoded_lines, is_text, unreadable
 from genrecall.data.rejects import Reject
 from genrecall.foundation.errors import DataError, unknown_name
 
@@ -54,7 +54,7 @@ class Chunk(NamedTuple):
     rejects: list[Reject]
 
 
-_OURS: Final = Dialect()
+_OTHER_SEPARATORS: Final = ";\t|,"
 
 
 def read_chunks(
@@ -62,7 +62,7 @@ def read_chunks(
     *,
     wanted: Collection[str],
     needed: Collection[str],
-    dialect: Dialect = _OURS,
+    dialect: Dialect | None = None,
 ) -> Iterator[Chunk]:
     """Read a table's columns chunk by chunk.
 
@@ -70,7 +70,7 @@ def read_chunks(
         source: the file.
         wanted: their names of the columns to read.
         needed: those of `wanted` that the file must have.
-        dialect: how its text is written.
+        dialect: how its text is written; None: as the source says.
 
     Raises:
         DataError: the file is missing or damaged as a whole, or lacks a needed column. A JSONL file
@@ -82,12 +82,16 @@ def read_chunks(
             return
         read = {"csv": _read_csv, "jsonl": _read_jsonl}[source.kind]
         breaks: list[Reject] = []
-        yield from read(source.file, dialect, wanted, needed, breaks)
+        yield from read(source.file, dialect or _dialect_of(source), wanted, needed, breaks)
         if breaks:
             yield Chunk([], {name: [] for name in wanted}, str, breaks)
 
 
-def column_names(source: TableSource, *, dialect: Dialect = _OURS) -> list[str]:
+def _dialect_of(source: TableSource) -> Dialect:
+    return Dialect(encoding=source.dialect.encoding, separator=source.separator)
+
+
+def column_names(source: TableSource, *, dialect: Dialect | None = None) -> list[str]:
     """Names of a file's columns in its order; of a JSONL file the keys of its first rows.
 
     Raises:
@@ -96,6 +100,7 @@ def column_names(source: TableSource, *, dialect: Dialect = _OURS) -> list[str]:
     with _explained(source):
         if source.kind == "parquet":
             return list(pl.read_parquet_schema(source.file))
+        dialect = dialect or _dialect_of(source)
         breaks: list[Reject] = []
         lines = decoded_lines(source.file, dialect, breaks)
         if source.kind == "csv":
@@ -113,7 +118,7 @@ def _explained(source: TableSource) -> Iterator[None]:
         raise DataError(f"{source.file} does not exist. Correct `file` in the config.")
     try:
         yield
-    except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError, _PANIC) as error:
+    except (OSError, EOFError, UnicodeError, zlib.error, pl.exceptions.PolarsError, _PANIC) as error:
         raise DataError(
             f"{source.file} cannot be read as {source.kind}: {error}. Get or write the file again; "
             "in a config, check its `format`."
@@ -162,8 +167,8 @@ def _json_rows(lines: Iterable[str], dialect: Dialect, known: set[str]) -> Itera
     for line, raw in enumerate(lines, start=1):
         if raw.isspace():
             continue
-        if not is_utf8(raw):
-            yield unreadable(line, "line is not UTF-8", "", raw)
+        if not is_text(raw):
+            yield unreadable(line, dialect.undecodable, "", raw)
             continue
         try:
             values = dialect.parse(raw)
@@ -189,6 +194,12 @@ def _read_csv(
 ) -> Iterator[Chunk]:
     lines = Lines(decoded_lines(file, dialect, breaks))
     header = read_header(file, lines, dialect, breaks)
+    if other := _other_separator(header, needed):
+        raise DataError(
+            f"{file} has one column, {shorten(header[0])}, since its fields are not separated by "
+            f"{dialect.separator!r} but, it seems, by {other!r}: set the table's "
+            f"`dialect: {{separator: {json.dumps(other)}}}`. `genrecall init` sees this by itself."
+        )
     _check_needed(file, needed, header)
     for name in wanted:
         if header.count(name) > 1:
@@ -197,6 +208,13 @@ def _read_csv(
             )
     at = {name: header.index(name) for name in wanted if name in header}
     yield from _in_chunks(read_records(lines, dialect, at, width=len(header)), wanted)
+
+
+def _other_separator(header: Sequence[str], needed: Collection[str]) -> str | None:
+    """What seems to separate the columns, if the whole header is one, and is not the one needed."""
+    if len(header) != 1 or all(name in header for name in needed):
+        return None
+    return next((sign for sign in _OTHER_SEPARATORS if sign in header[0]), None)
 
 
 # --- Parquet -------------------------------------------------------------------------------------

@@ -16,10 +16,11 @@ from typing import Final
 
 import polars as pl
 
-from genrecall.data.cells import Column
 from genrecall.data.config import TableSource
+from genrecall.data.convert import Column
 from genrecall.data.lines import Dialect
 from genrecall.data.readers import Chunk, column_names, read_chunks
+from genrecall.data.reading import CellReader
 from genrecall.data.rejects import Reject, reject_line
 from genrecall.data.validate import (
     ITEMS_SCHEMA,
@@ -81,6 +82,7 @@ class Tables:
     _first: dict[tuple[str, str], Reject] = field(default_factory=dict)
     _waiting: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     _seen: dict[str, set[str]] = field(default_factory=dict)
+    _reader: CellReader = field(default_factory=CellReader)
 
     # --- in ---
 
@@ -172,11 +174,11 @@ class Tables:
     def check(self, file: Path, chunk: Chunk, schema: TableSchema) -> pl.DataFrame:
         """Convert rows to the types of a schema; what does not fit becomes rejects.
 
-        Cells are converted as those of a shop's own tables are: see `data/cells.py`.
+        Cells are converted as those of a shop's own tables are: see `data/reading.py`.
         """
         mapping = {name: name for name in chunk.columns}
         seen = self._seen.setdefault(schema.name, set())
-        frame, rejects = check_chunk(chunk, schema, mapping, seen)
+        frame, rejects = check_chunk(chunk, schema, mapping, seen, self._reader)
         self.reject(file, *rejects)
         return frame
 

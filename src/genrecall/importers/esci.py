@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from genrecall.data.cells import Column
+from genrecall.data.convert import Column
 from genrecall.importers import Option
 from genrecall.importers.base import Tables, pick
 

@@ -29,7 +29,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from genrecall.data import cells
+from genrecall.data.category_cells import CategoryFormat
+from genrecall.data.numbers import NumberFormat
+from genrecall.data.times import time
+from genrecall.data.words import FlagFormat
 from genrecall.foundation.errors import FilterError, unknown_name
 
 Mask = NDArray[np.bool_]
@@ -237,7 +240,7 @@ def _number(value: object) -> float:
 
 
 def _path(value: object) -> tuple[str, ...]:
-    path = cells.category(value) if isinstance(value, str) else None
+    path = _CATEGORY.cell(value) if isinstance(value, str) else None
     if path is None:
         raise ValueError(f"{value!r} is not a category; give a name or a path like 'Tools > Saws'")
     return tuple(path)
@@ -249,11 +252,12 @@ def _under(path: tuple[str, ...], start: tuple[str, ...]) -> bool:
 
 _EXPRESSION: Final = re.compile(r"\s*([^<>=!]*[^<>=!\s])\s*(<=|>=|!=|=|<(?!=)|>(?!=))\s*(.*\S)\s*")
 _OPERATORS: Final = {"=": "is", "!=": "not", ">=": "gte", ">": "gt", "<=": "lte", "<": "lt"}
+_CATEGORY: Final = CategoryFormat()
 _READERS: Final[Mapping[str, Callable[[object], object]]] = {
-    "price": cells.number,
-    "score": cells.number,
-    "available": cells.flag,
-    "updated_at": cells.time,
+    "price": NumberFormat().cell,
+    "score": NumberFormat().cell,
+    "available": FlagFormat().cell,
+    "updated_at": time,
 }
 
 
@@ -288,7 +292,7 @@ def _parse(expression: str) -> tuple[str, str, object]:
         )
     name, sign, text = match.groups()
     try:
-        return name, _OPERATORS[sign], _READERS.get(name, cells.text)(text)
+        return name, _OPERATORS[sign], _READERS.get(name, str)(text)
     except ValueError as error:
         raise FilterError(f"filter {expression!r}: {text!r} {error}.") from None
 
