@@ -58,7 +58,9 @@ def test_a_sign_that_is_rare_belongs_to_names():
 
 def test_several_paths_in_one_cell_are_told():
     (note,) = notes_of(["A > B, A > C", "Bits, Screws > Long", "A > B"])
-    assert note.startswith("1 categories hold ',', such as 'A > B, A > C', and are read as one path")
+    assert note.startswith(
+        "1 categories hold ',', such as 'A > B, A > C', and are read as one path"
+    )
     assert note.endswith("set `dialect: {path_separator: ','}`")
     assert notes_of(["A, A > B", "C"], ">", ",") == [
         "1 items stand in several categories; of each the deepest path counts, the first of equals"

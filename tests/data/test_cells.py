@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from genrecall.data import cells
 from genrecall.data.category_cells import CategoryFormat
-from genrecall.data.convert import build, read_cells, shorten
+from genrecall.data.convert import build, shorten
 from genrecall.data.dialect import TableDialect
 from genrecall.data.reading import CellReader
 from genrecall.text.clean import clean

@@ -39,7 +39,22 @@ def test_what_is_left_of_a_text(text, expected):
     assert clean(text) == expected
 
 
-parts = ["<b>", "</b>", "<", ">", "b", "&", "amp;", "lt;", "&lt;", "&#38;", "\u00ad", "\u200d", "ي", " "]
+parts = [
+    "<b>",
+    "</b>",
+    "<",
+    ">",
+    "b",
+    "&",
+    "amp;",
+    "lt;",
+    "&lt;",
+    "&#38;",
+    "\u00ad",
+    "\u200d",
+    "ي",
+    " ",
+]
 
 
 @given(st.lists(st.sampled_from(parts), max_size=12).map("".join) | st.text(max_size=20))

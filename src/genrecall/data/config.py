@@ -44,8 +44,8 @@ class TableSource(Section):
 
     first_row_of: str | None = Field(None, min_length=1)
     """Their column: of rows that follow one another with the same value in it, only the first is
-    read. For exports in which further variants and pictures of a product are rows of their own, such
-    as Shopify's with `Handle`. None: every row is read."""
+    read. For exports in which variants and pictures of a product are rows of their own, such as
+    Shopify's with `Handle`. None: every row is read."""
 
     columns: dict[str, str | dict[str, str] | None] = Field(default_factory=dict)
     """Our column: their column. A column that has our name already needs no entry; null keeps it

@@ -12,7 +12,6 @@ from genrecall.data.lines import Dialect, Row, is_text, unreadable
 from genrecall.data.rejects import Reject
 from genrecall.foundation.errors import DataError
 
-
 _LONGEST: Final = 2**24
 """Characters of a cell. Without a limit, a quote that is never closed would have the rest of a file
 in memory; by default `csv` refuses descriptions of 131,072 characters."""
@@ -68,8 +67,9 @@ def read_header(file: Path, lines: Lines, dialect: Dialect, breaks: list[Reject]
     names = "".join(header)
     if not is_text(names) or "\0" in names:  # UTF-16, read byte by byte, is full of zeros
         raise DataError(
-            f"{file}, line 1: the header line is not {dialect.encoding or 'UTF-8'}. Set the table's "
-            "`dialect: {encoding: …}`, such as cp1252 (Windows) or utf-16, or save it as UTF-8."
+            f"{file}, line 1: the header line is not {dialect.encoding or 'UTF-8'}. Set the "
+            "table's `dialect: {encoding: …}`, such as cp1252 (Windows) or utf-16, or save it as "
+            "UTF-8."
         )
     return header
 

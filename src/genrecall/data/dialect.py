@@ -39,13 +39,13 @@ class TableDialect(Section):
 
     times: str | None = None
     """How times are written: `iso` (ISO 8601); `s`, `ms`, `us` or `ns`, whole numbers of seconds to
-    nanoseconds since 1970; `ordinal`, any whole numbers that grow with time; or a pattern of Python's
-    strptime, such as `%d.%m.%Y %H:%M`. UTC where no zone is given. None: decided over all of a
-    column; one that mixes them is refused."""
+    nanoseconds since 1970; `ordinal`, any whole numbers that grow with time; or a pattern of
+    Python's strptime, such as `%d.%m.%Y %H:%M`. UTC where no zone is given. None: decided over all
+    of a column; one that mixes them is refused."""
 
     flags: dict[str, bool] = Field(default_factory=dict)
-    """What words mean, beside true and false, yes and no, 1 and 0: `{ja: true, nein: false}`. Letter
-    case, blanks, hyphens and underscores do not count."""
+    """What words mean, beside true and false, yes and no, 1 and 0: `{ja: true, nein: false}`.
+    Letter case, blanks, hyphens and underscores do not count."""
 
     empty: tuple[str, ...] = ()
     """Words that stand for a missing value, such as `NULL`, `n/a` or `-`. Letter case does not
@@ -93,8 +93,9 @@ class TableDialect(Section):
             read = None
         if read is None or read.date() != moment.date():
             raise ValueError(
-                f"{times!r} does not say how times are written. Give one of {', '.join(_ORDINARY)}, "
-                "or a pattern with year, month and day such as `%d.%m.%Y %H:%M`."
+                f"{times!r} does not say how times are written. Give one of "
+                f"{', '.join(_ORDINARY)}, or a pattern with year, month and day such as "
+                "`%d.%m.%Y %H:%M`."
             )
         return times
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import gzip
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from io import BufferedReader, TextIOWrapper
 from pathlib import Path
@@ -73,8 +74,9 @@ def decoded_lines(file: Path, dialect: Dialect, breaks: list[Reject]) -> Iterato
     with gzip.open(file) if zipped else file.open("rb") as stream:
         try:
             encoding = dialect.encoding or _marked(stream.peek(4))
-            for number, line in enumerate(_decoded(stream, encoding, dialect.fallback), start=1):
-                yield line.removeprefix(_BOM) if number == 1 else line
+            with closing(_decoded(stream, encoding, dialect.fallback)) as lines:
+                for number, line in enumerate(lines, start=1):
+                    yield line.removeprefix(_BOM) if number == 1 else line
         except (EOFError, zlib.error, gzip.BadGzipFile, UnicodeError) as error:
             if not dialect.keep_before_break:
                 raise
@@ -88,13 +90,14 @@ def _marked(start: bytes) -> str:
 
 def _decoded(
     stream: BufferedReader | gzip.GzipFile, encoding: str, fallback: str | None
-) -> Iterator[str]:
+) -> Generator[str, None, None]:
     if "\n".encode(encoding)[-2:] != b"\n":  # of several bytes, of which one may look like the end
-        lines = TextIOWrapper(stream, encoding, errors="surrogatepass", newline="\n")
+        texts = TextIOWrapper(stream, encoding, errors="surrogatepass", newline="\n")
         try:
-            yield from lines
+            while text := texts.readline():  # `yield from` would close the stream
+                yield text
         finally:
-            lines.detach()  # the stream is not its own to close
+            texts.detach()  # the stream is not its own to close
         return
     for line in stream:
         try:

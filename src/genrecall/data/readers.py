@@ -87,6 +87,49 @@ def read_chunks(
             yield Chunk([], {name: [] for name in wanted}, str, breaks)
 
 
+def pick(chunk: Chunk, kept: Sequence[int]) -> Chunk:
+    """Some rows of a chunk, by position; its rejects are left out."""
+    return Chunk(
+        lines=[chunk.lines[row] for row in kept],
+        columns={name: _picked(column, kept) for name, column in chunk.columns.items()},
+        raw=lambda row: chunk.raw(kept[row]),
+        rejects=[],
+    )
+
+
+def _picked(column: Column, kept: Sequence[int]) -> Column:
+    if isinstance(column, pl.Series):
+        return column.gather(pl.Series(kept, dtype=pl.UInt32))
+    return [column[row] for row in kept]
+
+
+class FirstRows:
+    """Leaves out rows that go on with the one before, over all chunks of a table.
+
+    Args:
+        column: rows that follow one another with the same value here belong together.
+
+    Attributes:
+        left_out: how many rows were left out so far.
+    """
+
+    def __init__(self, column: str) -> None:
+        self._column = column
+        self._last: object = None
+        self.left_out = 0
+
+    def of(self, chunk: Chunk) -> Chunk:
+        """The first rows of a chunk; a row without a value stays."""
+        column = chunk.columns[self._column]
+        kept = []
+        for row, value in enumerate(column.to_list() if isinstance(column, pl.Series) else column):
+            if value is None or value != self._last:
+                kept.append(row)
+            self._last = value
+        self.left_out += len(column) - len(kept)
+        return pick(chunk, kept)._replace(rejects=chunk.rejects)
+
+
 def _dialect_of(source: TableSource) -> Dialect:
     return Dialect(encoding=source.dialect.encoding, separator=source.separator)
 
@@ -118,7 +161,14 @@ def _explained(source: TableSource) -> Iterator[None]:
         raise DataError(f"{source.file} does not exist. Correct `file` in the config.")
     try:
         yield
-    except (OSError, EOFError, UnicodeError, zlib.error, pl.exceptions.PolarsError, _PANIC) as error:
+    except (
+        OSError,
+        EOFError,
+        UnicodeError,
+        zlib.error,
+        pl.exceptions.PolarsError,
+        _PANIC,
+    ) as error:
         raise DataError(
             f"{source.file} cannot be read as {source.kind}: {error}. Get or write the file again; "
             "in a config, check its `format`."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -44,11 +45,11 @@ class Form(NamedTuple):
     """One of the ways in which the times of a column are written.
 
     Attributes:
-        count: how many are written so.
+        rows: how many are written so.
         example: the first of them.
     """
 
-    count: int
+    rows: int
     example: str
 
 
@@ -134,16 +135,16 @@ class TimeColumn:
             DataError: the column mixes several ways of writing times.
         """
         if len(self.forms) > 1:
-            found = sorted(self.forms.items(), key=lambda item: -item[1].count)
+            found = sorted(self.forms.items(), key=lambda item: -item[1].rows)
             listed = "; ".join(
-                f"{FORMS[name]}, such as {form.example} ({form.count:,} rows)"
+                f"{FORMS[name]}, such as {form.example} ({form.rows:,} rows)"
                 for name, form in found
             )
             usual = found[0][0] if found[0][0] != DIGITS else "%Y%m%d"
             raise DataError(
-                f"{what} mixes times of {len(found)} kinds: {listed}. Write all of them one way, or "
-                f"say under `dialect` which one holds, such as `times: {usual!r}`: then any whole "
-                "number is read as that, and what cannot be is rejected."
+                f"{what} mixes times of {len(found)} kinds: {listed}. Write all of them one way, "
+                f"or say under `dialect` which one holds, such as `times: {usual!r}`: then any "
+                "whole number is read as that, and what cannot be is rejected."
             )
         form = next(iter(self.forms), None)
         if form == DIGITS:
@@ -179,7 +180,7 @@ class TimeColumn:
     def _count(self, name: str, count: int, example: str) -> None:
         if count:
             before = self.forms.get(name, Form(0, example))
-            self.forms[name] = Form(before.count + count, before.example)
+            self.forms[name] = Form(before.rows + count, before.example)
 
     def _by_pattern(self, value: object) -> int | None:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -187,10 +188,8 @@ class TimeColumn:
         if isinstance(value, str):
             if not value.strip():
                 return None
-            try:
+            with suppress(ValueError):
                 value = datetime.strptime(value.strip(), self._pattern)
-            except ValueError:
-                pass
         if isinstance(value, datetime | date):
             return seconds(value)
         raise ValueError(f"is no time like {self._pattern}")
@@ -246,13 +245,12 @@ def _forms_of(numbers: pl.Series) -> list[tuple[str, int, int]]:
     """Each form among whole numbers, how many there are, and the first."""
     number = pl.col("number")
     first, last = _PLAUSIBLE
-    form = pl.when(_is_date()).then(pl.lit(DIGITS))
+    form = pl.when(_is_date()).then(pl.lit(DIGITS)).otherwise(pl.lit(ORDINAL))
     for name, scale in UNITS.items():
-        form = form.when(number.is_between(first * scale, last * scale, closed="left")).then(
-            pl.lit(name)
-        )
+        within = number.is_between(first * scale, last * scale, closed="left")
+        form = pl.when(within).then(pl.lit(name)).otherwise(form)
     frame = pl.DataFrame({"number": numbers}).drop_nulls()
-    forms = frame.with_columns(form.otherwise(pl.lit(ORDINAL)).alias("form"))
+    forms = frame.with_columns(form.alias("form"))
     return (
         forms.group_by("form", maintain_order=True)
         .agg(pl.len(), pl.first("number").alias("first"))

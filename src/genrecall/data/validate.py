@@ -17,8 +17,8 @@ import polars as pl
 from genrecall.data import cells
 from genrecall.data.config import TableSource
 from genrecall.data.convert import build, shorten
+from genrecall.data.readers import Chunk, FirstRows, read_chunks
 from genrecall.data.reading import CellReader
-from genrecall.data.readers import Chunk, read_chunks
 from genrecall.data.rejects import Reject, check_share
 from genrecall.data.tables import ITEMS, JUDGMENTS, SEARCH_LOG, SEQUENCES, USERS
 from genrecall.foundation.errors import ConfigError, DataError, unknown_name
@@ -60,6 +60,7 @@ JUDGMENTS_SCHEMA: Final = TableSchema("judgments", JUDGMENTS, ("query", "item_id
 SEQUENCES_SCHEMA: Final = TableSchema(
     "sequences", SEQUENCES, ("user_id", "items"), unique="user_id"
 )
+
 
 class TableRead(NamedTuple):
     """A table as read.
@@ -105,10 +106,13 @@ def read_table(source: TableSource, schema: TableSchema, *, max_rejects: float) 
     reader = CellReader(source.dialect)
     frames = [pl.DataFrame(schema=dict(schema.columns))]
     rejects: list[Reject] = []
-    chunks = read_chunks(
-        source, wanted=list(dict.fromkeys(theirs)), needed=_needed(source, schema, mapping)
-    )
-    for chunk in chunks:
+    needed = _needed(source, schema, mapping)
+    firsts = None
+    if source.first_row_of is not None:
+        theirs, needed = [*theirs, source.first_row_of], [*needed, source.first_row_of]
+        firsts = FirstRows(source.first_row_of)
+    for read_chunk in read_chunks(source, wanted=list(dict.fromkeys(theirs)), needed=needed):
+        chunk = read_chunk if firsts is None else firsts.of(read_chunk)
         frame, rejected = check_chunk(chunk, schema, mapping, seen, reader)
         frames.append(frame)
         rejects += chunk.rejects + rejected
@@ -118,8 +122,14 @@ def read_table(source: TableSource, schema: TableSchema, *, max_rejects: float) 
         reader.settle(pl.concat(frames, rechunk=True), where=str(source.file)),
         sorted(rejects),
         {name: column.unit for name, column in reader.times.items() if column.unit},
-        reader.category.notes(),
     )
+    notes = reader.category.notes()
+    if firsts is not None and firsts.left_out:
+        notes.append(
+            f"{firsts.left_out:,} rows go on with the row before them, by the column "
+            f"{source.first_row_of!r}, and are not read"
+        )
+    read = read._replace(notes=notes)
     check_share(
         read.rejects, table=schema.name, file=source.file, rows=read.rows, allowed=max_rejects
     )

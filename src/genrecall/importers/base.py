@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -17,9 +17,8 @@ from typing import Final
 import polars as pl
 
 from genrecall.data.config import TableSource
-from genrecall.data.convert import Column
 from genrecall.data.lines import Dialect
-from genrecall.data.readers import Chunk, column_names, read_chunks
+from genrecall.data.readers import Chunk, column_names, pick, read_chunks
 from genrecall.data.reading import CellReader
 from genrecall.data.rejects import Reject, reject_line
 from genrecall.data.validate import (
@@ -277,19 +276,3 @@ class Tables:
                 self.folder / f"{table}.parquet", row_group_size=PART_ROWS
             )
             shutil.rmtree(parts)
-
-
-def pick(chunk: Chunk, kept: Sequence[int]) -> Chunk:
-    """Some rows of a chunk, by position; its rejects are left out."""
-    return Chunk(
-        lines=[chunk.lines[row] for row in kept],
-        columns={name: _picked(column, kept) for name, column in chunk.columns.items()},
-        raw=lambda row: chunk.raw(kept[row]),
-        rejects=[],
-    )
-
-
-def _picked(column: Column, kept: Sequence[int]) -> Column:
-    if isinstance(column, pl.Series):
-        return column.gather(pl.Series(kept, dtype=pl.UInt32))
-    return [column[row] for row in kept]
