@@ -108,7 +108,7 @@ def test_an_empty_table_is_refused(tmp_path):
     (tmp_path / "items.jsonl").write_text("")
     with pytest.raises(DataError, match=r"no usable row of `items` \(0 rows in all\)"):
         read(tmp_path / "items.jsonl")
-    (tmp_path / "broken.jsonl").write_text("[\n")
+    (tmp_path / "broken.jsonl").write_text("[1\n")
     with pytest.raises(DataError, match=r"1 of 1 rows.*\n  line 1: line is not JSON"):
         read(tmp_path / "broken.jsonl", max_rejects=0.2)
     (tmp_path / "users.jsonl").write_text('{"user_id": ""}\n')

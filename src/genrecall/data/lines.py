@@ -91,7 +91,8 @@ def _marked(start: bytes) -> str:
 def _decoded(
     stream: BufferedReader | gzip.GzipFile, encoding: str, fallback: str | None
 ) -> Generator[str, None, None]:
-    if "\n".encode(encoding)[-2:] != b"\n":  # of several bytes, of which one may look like the end
+    # Where a character takes several bytes, one of them may look like the end of a line.
+    if len("\n\n".encode(encoding)) - len("\n".encode(encoding)) > 1:
         texts = TextIOWrapper(stream, encoding, errors="surrogatepass", newline="\n")
         try:
             while text := texts.readline():  # `yield from` would close the stream

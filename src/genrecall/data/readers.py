@@ -20,6 +20,7 @@ import polars as pl
 from genrecall.data.config import TableSource
 from genrecall.data.convert import Column, shorten
 from genrecall.data.csv_records import Lines, read_header, read_records
+from genrecall.data.json_documents import numbered_objects
 from genrecall.data.lines import Dialect, Row, decoded_lines, is_text, unreadable
 from genrecall.data.rejects import Reject
 from genrecall.foundation.errors import DataError, unknown_name
@@ -31,7 +32,7 @@ _SLICE: Final = 16 * CHUNK
 """Rows of a Parquet file in memory at a time: few enough for memory, many enough for speed."""
 
 _PEEKED: Final = 100
-"""Lines of a JSONL file whose keys are taken for its columns."""
+"""Rows of a JSONL file whose keys are taken for its columns."""
 
 _PANIC: Final = pl.exceptions.PanicException
 """Some damage to a Parquet file ends in this instead of a `PolarsError`. It is no `Exception`."""
@@ -148,7 +149,7 @@ def column_names(source: TableSource, *, dialect: Dialect | None = None) -> list
         lines = decoded_lines(source.file, dialect, breaks)
         if source.kind == "csv":
             return read_header(source.file, Lines(lines), dialect, breaks)
-        rows = _json_rows(islice(lines, _PEEKED), dialect, set())
+        rows = islice(_json_rows(lines, dialect, set()), _PEEKED)
         return list(
             dict.fromkeys(key for row in rows if isinstance(row, Row) for key in row.values)
         )
@@ -213,8 +214,11 @@ def _read_jsonl(
 
 
 def _json_rows(lines: Iterable[str], dialect: Dialect, known: set[str]) -> Iterator[Row | Reject]:
-    """Read one object a line, adding every key that occurs to `known`."""
-    for line, raw in enumerate(lines, start=1):
+    """Read one object a line, or those of one document, adding every key to `known`.
+
+    Of a hit that was exported from OpenSearch, its document counts, and beside it its `_id`.
+    """
+    for line, raw in numbered_objects(lines):
         if raw.isspace():
             continue
         if not is_text(raw):
@@ -228,6 +232,8 @@ def _json_rows(lines: Iterable[str], dialect: Dialect, known: set[str]) -> Itera
         if not isinstance(values, dict):
             yield unreadable(line, "line is not a JSON object", "", raw)
             continue
+        if isinstance(source := values.get("_source"), dict):
+            values = {"_id": values.get("_id")} | source
         known.update(values)
         yield Row(line, raw.rstrip("\r\n"), values)
 

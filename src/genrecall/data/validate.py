@@ -20,6 +20,7 @@ from genrecall.data.convert import build, shorten
 from genrecall.data.readers import Chunk, FirstRows, read_chunks
 from genrecall.data.reading import CellReader
 from genrecall.data.rejects import Reject, check_share
+from genrecall.data.remedies import remedies
 from genrecall.data.tables import ITEMS, JUDGMENTS, SEARCH_LOG, SEQUENCES, USERS
 from genrecall.foundation.errors import ConfigError, DataError, unknown_name
 
@@ -129,10 +130,16 @@ def read_table(source: TableSource, schema: TableSchema, *, max_rejects: float) 
             f"{firsts.left_out:,} rows go on with the row before them, by the column "
             f"{source.first_row_of!r}, and are not read"
         )
-    read = read._replace(notes=notes)
+    helps = remedies(read.rejects)
     check_share(
-        read.rejects, table=schema.name, file=source.file, rows=read.rows, allowed=max_rejects
+        read.rejects,
+        table=schema.name,
+        file=source.file,
+        rows=read.rows,
+        allowed=max_rejects,
+        remedies=helps,
     )
+    read = read._replace(notes=[*notes, *helps])
     if read.frame.height == 0:
         raise DataError(
             f"{source.file} holds no usable row of `{schema.name}` ({read.rows:,} rows in all). "
