@@ -64,7 +64,12 @@ def test_a_missing_variable_is_named(tmp_path, monkeypatch):
     monkeypatch.delenv("SHOP", raising=False)
     message = message_of(tmp_path, "data: {items: {file: '${SHOP}/items.csv'}}")
     assert "the environment variable SHOP is not set" in message
-    assert "${SHOP:-default}" in message
+    assert "${SHOP:-default}; $${SHOP} where this is meant literally" in message
+
+
+def test_a_variable_may_be_meant_literally(tmp_path):
+    config = load_config(written(tmp_path, "data: {items: {file: 'a$${SHOP}.csv'}}"))
+    assert config.data.items.file == tmp_path / "a${SHOP}.csv"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +104,8 @@ def test_a_missing_config_is_explained(tmp_path):
         # A section that may be left out knows its settings, too.
         (
             {"data": {**MINIMAL["data"], "searches": {"file": "s.csv", "colums": {}}}},
-            "unknown setting 'colums'; known: columns, file, format. Did you mean 'columns'?",
+            "unknown setting 'colums'; known: columns, dialect, file, first_row_of, "
+            "format. Did you mean 'columns'?",
         ),
         ({"embed": {"steps": 0}}, "embed.steps: Input should be greater than or equal to 1"),
         ({"embed": {"steps": 0}}, "(given: 0)"),

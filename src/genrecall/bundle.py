@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 KIND: Final = BUNDLE
 
+_OF_THE_STAGES: Final = ("supervised", "arms", "weights")
+"""What is read of the stage outputs, whatever the items are."""
+
 
 @dataclass(frozen=True, eq=False)
 class OpenBundle:
@@ -84,6 +87,7 @@ class OpenBundle:
         sids = self._models.sids(self.stages["quantize"])
         grown = replace(self, items=add_items(self.items, items, encoder=self.encoder, sids=sids))
         grown._models.follow(self._models, grown.items)
+        grown.__dict__.update({name: getattr(self, name) for name in _OF_THE_STAGES})
         grown.items.prepare()
         return grown
 
@@ -92,7 +96,7 @@ class OpenBundle:
         """The generator's training stages in order; the last one serves."""
         return (*self.supervised, ALIGN) if self.arms else self.supervised
 
-    @property
+    @cached_property
     def supervised(self) -> tuple[str, ...]:
         """Those of them that are supervised."""
         return trained_stages(self.stages["generator"])
@@ -102,7 +106,7 @@ class OpenBundle:
         """Whether the generator that serves reads who searches."""
         return self.supervised[-1] == USER_QUERY_TO_SID
 
-    @property
+    @cached_property
     def arms(self) -> Mapping[str, str]:
         """What was aligned: the folder of each arm by its name, the one that serves first."""
         try:
@@ -161,10 +165,9 @@ class OpenBundle:
             return {}
 
     def _known(self, name: str | None) -> str:
-        known = [*self.trained, *self.arms]
         if name is None:
             return self.trained[-1]
-        if name not in known:
+        if name not in self.supervised and name not in (known := [*self.trained, *self.arms]):
             raise RequestError(unknown_name("training stage or arm", str(name), known))
         return name
 

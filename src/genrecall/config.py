@@ -28,7 +28,7 @@ from genrecall.quantize.config import QuantizeConfig
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-_VARIABLE: Final = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+_VARIABLE: Final = re.compile(r"(\$?)\$\{(\w+)(?::-([^}]*))?\}")
 
 
 class Config(Section):
@@ -105,8 +105,17 @@ def parse_config(values: Mapping[str, Any], *, folder: Path, name: str) -> Confi
         raise ConfigError(f"{name} cannot be used:\n{problems}") from error
 
 
+def literal(text: str) -> str:
+    """Write a text so that a config reads it as it stands, whatever variables it seems to name.
+
+    >>> literal("${SHOP}.csv")
+    '$${SHOP}.csv'
+    """
+    return _VARIABLE.sub(lambda match: f"${match[0]}", text)
+
+
 def _expand(value: Any, path: Path) -> Any:
-    """Replace `${VAR:-default}` in every text."""
+    """Replace `${VAR:-default}` in every text; `$${` stands for `${`."""
     if isinstance(value, dict):
         return {key: _expand(inner, path) for key, inner in value.items()}
     if isinstance(value, list):
@@ -115,11 +124,14 @@ def _expand(value: Any, path: Path) -> Any:
         return value
 
     def replace(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1]) or match[2]
+        escaped, name, default = match.groups()
+        if escaped:
+            return match[0][1:]
+        found = os.environ.get(name) or default
         if found is None:
             raise ConfigError(
-                f"{path}: the environment variable {match[1]} is not set. Set it, or write "
-                f"${{{match[1]}:-default}}."
+                f"{path}: the environment variable {name} is not set. Set it, or write "
+                f"${{{name}:-default}}; $${{{name}}} where this is meant literally."
             )
         return found
 

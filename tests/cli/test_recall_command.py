@@ -130,7 +130,8 @@ def test_recall_answers_a_file_of_queries_as_json(bundle, genrecall, tmp_path):
     assert told == f"wrote {tmp_path / 'a.trec'}\nwrote {tmp_path / 'a.json'}\n"
     first, second = read_json(tmp_path / "a.json")["answers"]
     assert (first["search_id"], first["query"]) == ("1", "red cordless drill")
-    (run,) = read_run(tmp_path / "a.trec").values()
+    run, nothing = read_run(tmp_path / "a.trec").values()
+    assert nothing == {}
     assert [item["item_id"] for item in first["items"]] == list(run)
     assert set(first["items"][0]["fields"]) == {"brand"}
     assert (second["search_id"], second["items"]) == ("2", [])
@@ -165,3 +166,16 @@ def test_recall_refuses_what_it_cannot_answer(bundle, error, tmp_path):
     assert "line 2 is empty" in error(
         "recall", bundle, "--queries", missing, "--run", tmp_path / "r"
     )
+
+
+def test_only_line_feeds_end_a_query_of_a_file(bundle, genrecall, tmp_path):
+    queries = tmp_path / "queries.txt"
+    lines = ["\ufeffred\u2028cordless drill", "blue\x0ctable\x85lamp", "red\x1cdrill"]
+    queries.write_bytes("\r\n".join(lines).encode())
+    genrecall("recall", bundle, "--queries", queries, "--run", tmp_path / "a.trec", "-k", 4)
+    answers = read_run(tmp_path / "a.trec")
+    assert list(answers) == ["1", "2", "3"]
+    for search, query in {"1": "red cordless drill", "2": "blue table lamp"}.items():
+        genrecall("recall", bundle, query, "-k", 4, "--json", tmp_path / "a.json")
+        single = read_json(tmp_path / "a.json")["items"]
+        assert list(answers[search]) == [hit["item_id"] for hit in single]

@@ -5,12 +5,15 @@ import re
 
 import polars as pl
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from tiny_shop import write_jsonl
 
 from genrecall.cli.template import write_template
 from genrecall.config import load_config
-from genrecall.data.columns import SYNONYMS, match_columns
+from genrecall.data.columns import match_columns
 from genrecall.data.stage import validate
+from genrecall.data.synonyms import SYNONYMS
 from genrecall.data.validate import ITEMS_SCHEMA, JUDGMENTS_SCHEMA, SEARCHES_SCHEMA, USERS_SCHEMA
 from genrecall.embed.config import EmbedConfig
 from genrecall.foundation.errors import ArtifactError, ConfigError
@@ -176,8 +179,32 @@ def test_our_own_name_goes_first():
     }
 
 
+BETWEEN_WORDS = st.text(
+    st.characters(codec="utf-8", categories=["P", "S", "Z", "Cc", "Cf"]), min_size=1, max_size=9
+)
+
+
+@settings(max_examples=60)
+@given(BETWEEN_WORDS)
+@example("_")
+@example(": ")
+@example("\x85\u2028")
+@example("${_}")
+@example("$${_}")
+def test_every_name_of_a_column_is_written_as_it_is_read_back(tmp_path_factory, between):
+    """As one that is ours, beside a comment, and in the comment about the others."""
+    folder = tmp_path_factory.mktemp("names")
+    category = f"category{between}hierarchy".replace("x", "_")
+    row = {"id": "a", "name": "Drill", category: "Tools", f"shelf{between}": 1}
+    items = write_jsonl(folder / "items.jsonl", [row])
+    template = write_template(folder / "c.yaml", items=items)
+    assert template.unused == {"items": [f"shelf{between}"]}
+    columns = load_config(folder / "c.yaml").data.items.columns
+    assert columns == {"item_id": "id", "title": "name", "category": category}
+
+
 def test_a_path_with_signs_of_yaml_is_quoted(tmp_path):
-    items = write_jsonl(tmp_path / "a: b #1.jsonl", [{"id": "a", "name": "Drill"}])
+    items = write_jsonl(tmp_path / "a: ${b} #1.jsonl", [{"id": "a", "name": "Drill"}])
     write_template(tmp_path / "c.yaml", items=items)
     assert load_config(tmp_path / "c.yaml").data.items.file == items
 

@@ -9,6 +9,7 @@ from genrecall.data import validate
 from genrecall.data.config import TableSource
 from genrecall.data.tables import ITEMS
 from genrecall.foundation.errors import ConfigError, DataError
+from genrecall.text.clean import clean
 
 
 def write_jsonl(path, rows):
@@ -107,7 +108,7 @@ def test_an_empty_table_is_refused(tmp_path):
     (tmp_path / "items.jsonl").write_text("")
     with pytest.raises(DataError, match=r"no usable row of `items` \(0 rows in all\)"):
         read(tmp_path / "items.jsonl")
-    (tmp_path / "broken.jsonl").write_text("[\n")
+    (tmp_path / "broken.jsonl").write_text("[1\n")
     with pytest.raises(DataError, match=r"1 of 1 rows.*\n  line 1: line is not JSON"):
         read(tmp_path / "broken.jsonl", max_rejects=0.2)
     (tmp_path / "users.jsonl").write_text('{"user_id": ""}\n')
@@ -154,13 +155,13 @@ def test_a_log_that_is_split_by_time_needs_times(tmp_path):
     assert table.frame["timestamp"].to_list() == [1_714_557_600]
 
 
-texts = st.text(min_size=1, max_size=6).filter(str.strip)
+texts = st.text(min_size=1, max_size=6).filter(str.strip).filter(lambda text: clean(text) == text)
 items = st.fixed_dictionaries(
     {
         "item_id": texts,
         "title": texts,
         "category": st.none() | st.lists(texts.map(str.strip), min_size=1, max_size=3),
-        "brand": st.none() | st.text(max_size=3),
+        "brand": st.none() | st.just("") | texts,
         "attributes": st.none()
         | st.lists(
             st.fixed_dictionaries({"key": texts, "value": st.lists(texts, min_size=1)}),
@@ -172,7 +173,7 @@ items = st.fixed_dictionaries(
         "score": st.none() | st.floats(0, 1e9),
         "available": st.none() | st.booleans(),
         "group_id": st.none() | texts,
-        "updated_at": st.none() | st.integers(-(2**63), 2**63 - 1),
+        "updated_at": st.none() | st.integers(631_152_000, 4_102_444_799),
     }
 )
 

@@ -233,7 +233,7 @@ def test_lines_that_are_not_utf8_fall_back_to_the_publishers_encoding(tmp_path):
 def test_a_file_in_another_encoding_is_named(tmp_path):
     tables = tables_in(tmp_path / "t")
     file = tmp_path / "t/a.csv"
-    file.write_bytes("a\n1\n".encode("utf-16"))
+    file.write_bytes("a\n1\n".encode("utf-16-le"))
     with pytest.raises(DataError, match=r"a.csv, line 1: the header line is not UTF-8"):
         read_all(tables, file)
 

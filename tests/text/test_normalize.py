@@ -32,6 +32,13 @@ SAME = [
     ["ガラス", "ｶﾞﾗｽ", "カ\u3099ラス"],
     ["한국어", "\u1112\u1161\u11ab\u1100\u116e\u11a8\u110b\u1165"],
     ["أحمد", "احمد"],
+    # what nobody sees
+    ["Akkuschrauber", "Akku\u00adschrauber", "Akku&shy;schrauber", "Akku\u200bschrauber"],
+    ["Akkuschrauber", "\ufeffAkku\u2060schrauber\u200e", "Akku\u200cschrauber"],
+    ["می‌خواهم", "می خواهم"],
+    ["क्ष", "क्\u200dष", "क्\u200cष"],
+    ["ผ้า ฝ้าย", "ผ้า\u200bฝ้าย"],
+    ["מקדחה", "\u200fמקדחה\u200f"],
 ]
 
 
@@ -52,7 +59,9 @@ def test_spellings_of_one_thing_become_one(spellings):
         ("12V/18V charger 24/7", "12 v 18 v charger 24/7"),
         ("10-32 x 1/2 screw #8", "10 32 x 1/2 screw 8"),
         ("T-shirt L'Oréal", "t shirt l oreal"),
-        ("&lt;b&gt;5&quot; pipe&lt;/b&gt;", "b 5 in pipe b"),
+        ("&lt;b&gt;5&quot; pipe&lt;/b&gt;", "5 in pipe"),
+        ("Akku<wbr>schrauber<br>18&nbsp;V", "akkuschrauber 18 v"),
+        ("drill <5 mm", "drill 5 mm"),
         ("a_b.c, v1.2.", "a b c v1.2"),
         ("日本語 テスト 5g 中文", "日本語 テスト 5 g 中文"),
         ("ガラスのコップ", "ガラスのコップ"),

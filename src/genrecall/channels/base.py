@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.data.cells import shorten
+from genrecall.data.convert import shorten
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import ITEMS
 from genrecall.decode.base import Beams

@@ -8,7 +8,7 @@ from typing import Any
 
 from genrecall.channels.answer import Answer, Hit
 from genrecall.channels.base import Page, Ranking, Request, check_lengths
-from genrecall.data.cells import shorten
+from genrecall.data.convert import shorten
 from genrecall.data.shoppers import Shopper
 from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import Sid

@@ -202,11 +202,13 @@ def _describe_beams(beams: Sequence[Beam]) -> list[str]:
 
 def _read_queries(path: Path) -> list[str]:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        # Line feeds alone end a query: `splitlines` also cuts at form feeds, U+0085 and U+2028.
+        text = path.read_bytes().decode("utf-8-sig").removesuffix("\n")
+        lines = [line.removesuffix("\r") for line in text.split("\n")]
     except (OSError, UnicodeDecodeError) as error:
         raise RequestError(f"{path} cannot be read as UTF-8 text ({error}).") from error
     empty = [number for number, line in enumerate(lines, start=1) if not line.strip()]
-    if empty or not lines:
-        where = f"line {empty[0]} is empty" if empty else "it has no line"
+    if empty:
+        where = f"line {empty[0]} is empty" if text else "it has no line"
         raise RequestError(f"{path} needs one query a line, and {where}.")
     return lines

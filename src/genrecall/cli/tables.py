@@ -93,7 +93,10 @@ def init(
         judgments=judgments,
         positive_from=positive_from,
     )
+    print(*template.describe(), sep="\n", end="\n" if template.describe() else "")
     wrote(out)
+    for note in template.notes:
+        print(f"note: {note}")
     for table, names in template.missing.items():
         for name in names:
             print(f"note: no column of {table} looks like {name}; name it in {out}, where ??? is")

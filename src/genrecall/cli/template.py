@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import re
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 from pydantic import ValidationError
 
-from genrecall.data.columns import GuessedColumns, guess_columns
-from genrecall.data.config import DataConfig, SplitConfig, TableSource
+from genrecall.config import literal
+from genrecall.data.columns import GuessedColumns
+from genrecall.data.config import DataConfig, SplitConfig
+from genrecall.data.guess import Guess, guess_table
 from genrecall.data.validate import (
     ITEMS_SCHEMA,
     JUDGMENTS_SCHEMA,
@@ -38,6 +40,9 @@ _TABLE: Final = """\
   {name}:{what}
     file: {file}
     # format: jsonl               # parquet, csv or jsonl; by default from the file's ending
+"""
+
+_COLUMNS: Final = """\
     columns:                      # our column: yours; an equal name needs no line
 """
 
@@ -117,15 +122,31 @@ class Template:
         columns: by table their column behind each of ours that was found.
         missing: by table our columns that are needed and were not found.
         unused: by table their columns that are none of ours.
+        dialect: by table how it is written, where that is not the default.
+        shop: by table the shop system that exported it, where it is known by its columns.
+        notes: what is to be decided or known.
     """
 
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
     missing: dict[str, list[str]] = field(default_factory=dict)
     unused: dict[str, list[str]] = field(default_factory=dict)
+    dialect: dict[str, dict[str, Any]] = field(default_factory=dict)
+    shop: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON."""
-        return {"columns": self.columns, "missing": self.missing, "unused": self.unused}
+        return asdict(self)
+
+    def describe(self) -> list[str]:
+        """Say what was seen of how the tables are written."""
+        lines = []
+        for table, dialect in self.dialect.items():
+            shop = f"an export of {self.shop[table]}; " if table in self.shop else ""
+            seen = ", ".join(f"{name} {_in_yaml(value)}" for name, value in dialect.items())
+            if shop or seen:
+                lines.append(f"  {table}: {shop}{seen}".rstrip("; "))
+        return lines
 
 
 def write_template(
@@ -206,23 +227,42 @@ def write_template(
 def _table(schema: TableSchema, file: Path, config: Path, found: Template) -> str:
     """The section of one table; what was guessed goes into `found`."""
     try:
-        source = TableSource(file=file)
+        guess = guess_table(file, schema)
     except ValidationError as error:
         problem = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise ConfigError(f"--{schema.name}: {problem}") from None
-    guess = guess_columns(source, schema)
+    columns = guess.columns
     needed = list(schema.required)
-    if schema is SEARCHES_SCHEMA and not guess.theirs.keys() & {"clicks", "purchases"}:
+    if schema is SEARCHES_SCHEMA and not columns.theirs.keys() & {"clicks", "purchases"}:
         needed.append("clicks")  # a log without a relevant item teaches nothing
-    found.columns[schema.name] = dict(guess.theirs)
-    found.missing[schema.name] = [name for name in needed if name not in guess.theirs]
-    found.unused[schema.name] = list(guess.unused)
+    found.columns[schema.name] = dict(columns.theirs)
+    found.missing[schema.name] = [name for name in needed if name not in columns.theirs]
+    found.unused[schema.name] = list(columns.unused)
+    found.dialect[schema.name] = guess.dialect
+    found.notes += [f"{schema.name}: {note}" for note in guess.notes]
+    if guess.shop is not None:
+        found.shop[schema.name] = guess.shop
     head = _TABLE.format(
         name=schema.name,
         what=_WHAT[schema.name],
-        file=json.dumps(os.path.relpath(file, config.parent), ensure_ascii=False),
+        file=_in_quotes(os.path.relpath(file, config.parent)),
     )
-    return head + _columns(schema, guess, found.missing[schema.name])
+    return head + _dialect(guess) + _columns(schema, columns, found.missing[schema.name])
+
+
+def _dialect(guess: Guess) -> str:
+    """What was seen of how the file is written, with what shows it."""
+    lines = []
+    if guess.first_row_of is not None:
+        setting = f"first_row_of: {_quoted(guess.first_row_of)}"
+        lines.append(_line(setting, "its later rows are variants and pictures", indent=4))
+    if guess.dialect:
+        lines.append(_line("dialect:", f"seen in its first {guess.rows:,} rows", indent=4))
+        lines += [
+            _line(f"{name}: {_in_yaml(value)}", guess.why[name])
+            for name, value in guess.dialect.items()
+        ]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _standing_table(schema: TableSchema) -> str:
@@ -240,7 +280,7 @@ def _columns(schema: TableSchema, guess: GuessedColumns, missing: list[str]) -> 
             theirs = guess.theirs[ours]
             lines.append(_line(f"{ours}: {_quoted(theirs)}", "guessed" if theirs != ours else ""))
         elif ours in missing:
-            lines.append(f"# {ours}: ???  which column?")
+            lines.append(_line(f"# {ours}: ???  which column?", ""))
         elif ours in (examples := _EXAMPLES.get(schema.name, {})):
             example, what = examples[ours]
             lines.append(_line(f"# {ours}: {example}", what))
@@ -248,17 +288,35 @@ def _columns(schema: TableSchema, guess: GuessedColumns, missing: list[str]) -> 
         unused = "unused columns of the file: " + ", ".join(map(_quoted, guess.unused))
         lines += textwrap.wrap(
             unused,
-            width=90,
-            initial_indent="# ",
-            subsequent_indent="#   ",
+            width=96,
+            initial_indent="      # ",
+            subsequent_indent="      #   ",
             break_long_words=False,
             break_on_hyphens=False,
         )
-    return "".join(f"      {line}\n" for line in lines)
+    return _COLUMNS + "".join(f"{line}\n" for line in lines)
 
 
-def _line(text: str, comment: str) -> str:
-    return f"{text:<28}# {comment}" if comment else text
+def _line(text: str, comment: str, *, indent: int = 6) -> str:
+    """A line with its comment where those of its neighbours stand, or behind a longer text."""
+    indented = " " * indent + text
+    return f"{indented:<33} # {comment}" if comment else indented
+
+
+def _in_yaml(value: object) -> str:
+    """A setting on one line.
+
+    >>> print(_in_yaml({"ja": True}), _in_yaml(["€", "n/a"]), _in_yaml(";"))
+    {"ja": true} ["€", "n/a"] ";"
+    """
+    if isinstance(value, dict):
+        inner = ", ".join(f"{_in_quotes(key)}: {_in_yaml(flag)}" for key, flag in value.items())
+        return f"{{{inner}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_in_yaml, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _quoted(str(value))
 
 
 def _quoted(name: str) -> str:
@@ -268,4 +326,14 @@ def _quoted(name: str) -> str:
     sku "Product Name: long" "no"
     """
     plain = re.fullmatch(r"\w+", name) and yaml.safe_load(name) == name
-    return name if plain else json.dumps(name, ensure_ascii=False)
+    return name if plain else _in_quotes(name)
+
+
+def _in_quotes(text: str) -> str:
+    r"""A text of any characters on one line, as a config reads it back.
+
+    >>> print(_in_quotes("a\tb"), _in_quotes("${c}"))
+    "a\tb" "$${c}"
+    """
+    quoted = yaml.dump(literal(text), default_style='"', allow_unicode=True, width=math.inf)
+    return str(quoted).rstrip("\n")

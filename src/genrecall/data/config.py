@@ -8,6 +8,7 @@ from typing import Final, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from genrecall.data.category_queries import LEVELS
+from genrecall.data.dialect import TableDialect
 from genrecall.foundation.artifact import Json
 from genrecall.foundation.settings import InputFile, Section
 
@@ -17,8 +18,10 @@ _ENDINGS: Final[dict[str, Format]] = {
     ".parquet": "parquet",
     ".pq": "parquet",
     ".csv": "csv",
+    ".tsv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "jsonl",
 }
 
 _RELEVANT_ITEMS: Final = ("searches", "judgments", "sequences")
@@ -30,10 +33,19 @@ class TableSource(Section):
 
     file: InputFile
     """The table's file. CSV and JSONL may be gzipped, which is seen by their first bytes. CSV has a
-    header line, commas, and quotes doubled inside quotes; text is UTF-8."""
+    header line, and quotes doubled inside quotes."""
 
     format: Format | None = None
-    """`parquet`, `csv` or `jsonl` (one JSON object a line); None: by the ending of the file."""
+    """`parquet`, `csv` or `jsonl` (one JSON object a line, or all of them in one JSON array or
+    answer of OpenSearch); None: by the ending of the file."""
+
+    dialect: TableDialect = TableDialect()
+    """How its text, numbers, times and words are written."""
+
+    first_row_of: str | None = Field(None, min_length=1)
+    """Their column: of rows that follow one another with the same value in it, only the first is
+    read. For exports in which variants and pictures of a product are rows of their own, such as
+    Shopify's with `Handle`. None: every row is read."""
 
     columns: dict[str, str | dict[str, str] | None] = Field(default_factory=dict)
     """Our column: their column. A column that has our name already needs no entry; null keeps it
@@ -66,6 +78,11 @@ class TableSource(Section):
     def _ending(self) -> str:
         name = self.file.name.lower().removesuffix(".gz")
         return Path(name).suffix
+
+    @property
+    def separator(self) -> str:
+        """Between the fields of CSV."""
+        return self.dialect.separator or ("\t" if self._ending == ".tsv" else ",")
 
     @property
     def kind(self) -> Format:

@@ -6,10 +6,15 @@ import csv
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
-from genrecall.data.lines import Dialect, Row, is_utf8, unreadable
+from genrecall.data.lines import Dialect, Row, is_text, unreadable
 from genrecall.data.rejects import Reject
 from genrecall.foundation.errors import DataError
+
+_LONGEST: Final = 2**24
+"""Characters of a cell. Without a limit, a quote that is never closed would have the rest of a file
+in memory; by default `csv` refuses descriptions of 131,072 characters."""
 
 
 class Lines:
@@ -56,16 +61,21 @@ def read_header(file: Path, lines: Lines, dialect: Dialect, breaks: list[Reject]
         raise DataError(f"{file} is empty: not even a header line names its columns.") from None
     except csv.Error as error:
         raise DataError(
-            f"{file}, line 1: the header line cannot be read ({error}). It must name the columns, "
-            "separated by commas."
+            f"{file}, line 1: the header line cannot be read ({error}). It must name the columns; "
+            "between them stands `separator` of the table's `dialect`, by default a comma."
         ) from None
     names = "".join(header)
-    if not is_utf8(names) or "\0" in names:  # UTF-16, read byte by byte, is full of zeros
-        raise DataError(f"{file}, line 1: the header line is not UTF-8. Save the file as UTF-8.")
+    if not is_text(names) or "\0" in names:  # UTF-16, read byte by byte, is full of zeros
+        raise DataError(
+            f"{file}, line 1: the header line is not {dialect.encoding or 'UTF-8'}. Set the "
+            "table's `dialect: {encoding: …}`, such as cp1252 (Windows) or utf-16, or save it as "
+            "UTF-8."
+        )
     return header
 
 
 def _reader(lines: Lines, dialect: Dialect) -> Iterator[list[str]]:
+    csv.field_size_limit(_LONGEST)  # of the process; no reader has one of its own
     # Lenient, it would read '"5"x' as '5x' without a word.
     return csv.reader(lines, strict=True, delimiter=dialect.separator)
 
@@ -92,8 +102,8 @@ def read_records(
         raw = "".join(lines.taken)
         if raw.isspace():
             continue
-        if not is_utf8(raw):
-            yield unreadable(lines.line, "line is not UTF-8", "", raw)
+        if not is_text(raw):
+            yield unreadable(lines.line, dialect.undecodable, "", raw)
         elif len(fields) != width:
             given = f"{len(fields)} instead of {width}"
             yield unreadable(lines.line, "line has the wrong number of fields", given, raw)

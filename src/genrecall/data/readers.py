@@ -17,10 +17,11 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from genrecall.data.cells import Column
 from genrecall.data.config import TableSource
+from genrecall.data.convert import Column, shorten
 from genrecall.data.csv_records import Lines, read_header, read_records
-from genrecall.data.lines import Dialect, Row, decoded_lines, is_utf8, unreadable
+from genrecall.data.json_documents import numbered_objects
+from genrecall.data.lines import Dialect, Row, decoded_lines, is_text, unreadable
 from genrecall.data.rejects import Reject
 from genrecall.foundation.errors import DataError, unknown_name
 
@@ -31,7 +32,7 @@ _SLICE: Final = 16 * CHUNK
 """Rows of a Parquet file in memory at a time: few enough for memory, many enough for speed."""
 
 _PEEKED: Final = 100
-"""Lines of a JSONL file whose keys are taken for its columns."""
+"""Rows of a JSONL file whose keys are taken for its columns."""
 
 _PANIC: Final = pl.exceptions.PanicException
 """Some damage to a Parquet file ends in this instead of a `PolarsError`. It is no `Exception`."""
@@ -54,7 +55,7 @@ class Chunk(NamedTuple):
     rejects: list[Reject]
 
 
-_OURS: Final = Dialect()
+_OTHER_SEPARATORS: Final = ";\t|,"
 
 
 def read_chunks(
@@ -62,7 +63,7 @@ def read_chunks(
     *,
     wanted: Collection[str],
     needed: Collection[str],
-    dialect: Dialect = _OURS,
+    dialect: Dialect | None = None,
 ) -> Iterator[Chunk]:
     """Read a table's columns chunk by chunk.
 
@@ -70,7 +71,7 @@ def read_chunks(
         source: the file.
         wanted: their names of the columns to read.
         needed: those of `wanted` that the file must have.
-        dialect: how its text is written.
+        dialect: how its text is written; None: as the source says.
 
     Raises:
         DataError: the file is missing or damaged as a whole, or lacks a needed column. A JSONL file
@@ -82,12 +83,59 @@ def read_chunks(
             return
         read = {"csv": _read_csv, "jsonl": _read_jsonl}[source.kind]
         breaks: list[Reject] = []
-        yield from read(source.file, dialect, wanted, needed, breaks)
+        yield from read(source.file, dialect or _dialect_of(source), wanted, needed, breaks)
         if breaks:
             yield Chunk([], {name: [] for name in wanted}, str, breaks)
 
 
-def column_names(source: TableSource, *, dialect: Dialect = _OURS) -> list[str]:
+def pick(chunk: Chunk, kept: Sequence[int]) -> Chunk:
+    """Some rows of a chunk, by position; its rejects are left out."""
+    return Chunk(
+        lines=[chunk.lines[row] for row in kept],
+        columns={name: _picked(column, kept) for name, column in chunk.columns.items()},
+        raw=lambda row: chunk.raw(kept[row]),
+        rejects=[],
+    )
+
+
+def _picked(column: Column, kept: Sequence[int]) -> Column:
+    if isinstance(column, pl.Series):
+        return column.gather(pl.Series(kept, dtype=pl.UInt32))
+    return [column[row] for row in kept]
+
+
+class FirstRows:
+    """Leaves out rows that go on with the one before, over all chunks of a table.
+
+    Args:
+        column: rows that follow one another with the same value here belong together.
+
+    Attributes:
+        left_out: how many rows were left out so far.
+    """
+
+    def __init__(self, column: str) -> None:
+        self._column = column
+        self._last: object = None
+        self.left_out = 0
+
+    def of(self, chunk: Chunk) -> Chunk:
+        """The first rows of a chunk; a row without a value stays."""
+        column = chunk.columns[self._column]
+        kept = []
+        for row, value in enumerate(column.to_list() if isinstance(column, pl.Series) else column):
+            if value is None or value != self._last:
+                kept.append(row)
+            self._last = value
+        self.left_out += len(column) - len(kept)
+        return pick(chunk, kept)._replace(rejects=chunk.rejects)
+
+
+def _dialect_of(source: TableSource) -> Dialect:
+    return Dialect(encoding=source.dialect.encoding, separator=source.separator)
+
+
+def column_names(source: TableSource, *, dialect: Dialect | None = None) -> list[str]:
     """Names of a file's columns in its order; of a JSONL file the keys of its first rows.
 
     Raises:
@@ -96,11 +144,12 @@ def column_names(source: TableSource, *, dialect: Dialect = _OURS) -> list[str]:
     with _explained(source):
         if source.kind == "parquet":
             return list(pl.read_parquet_schema(source.file))
+        dialect = dialect or _dialect_of(source)
         breaks: list[Reject] = []
         lines = decoded_lines(source.file, dialect, breaks)
         if source.kind == "csv":
             return read_header(source.file, Lines(lines), dialect, breaks)
-        rows = _json_rows(islice(lines, _PEEKED), dialect, set())
+        rows = islice(_json_rows(lines, dialect, set()), _PEEKED)
         return list(
             dict.fromkeys(key for row in rows if isinstance(row, Row) for key in row.values)
         )
@@ -113,7 +162,14 @@ def _explained(source: TableSource) -> Iterator[None]:
         raise DataError(f"{source.file} does not exist. Correct `file` in the config.")
     try:
         yield
-    except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError, _PANIC) as error:
+    except (
+        OSError,
+        EOFError,
+        UnicodeError,
+        zlib.error,
+        pl.exceptions.PolarsError,
+        _PANIC,
+    ) as error:
         raise DataError(
             f"{source.file} cannot be read as {source.kind}: {error}. Get or write the file again; "
             "in a config, check its `format`."
@@ -158,12 +214,15 @@ def _read_jsonl(
 
 
 def _json_rows(lines: Iterable[str], dialect: Dialect, known: set[str]) -> Iterator[Row | Reject]:
-    """Read one object a line, adding every key that occurs to `known`."""
-    for line, raw in enumerate(lines, start=1):
+    """Read one object a line, or those of one document, adding every key to `known`.
+
+    Of a hit that was exported from OpenSearch, its document counts, and beside it its `_id`.
+    """
+    for line, raw in numbered_objects(lines):
         if raw.isspace():
             continue
-        if not is_utf8(raw):
-            yield unreadable(line, "line is not UTF-8", "", raw)
+        if not is_text(raw):
+            yield unreadable(line, dialect.undecodable, "", raw)
             continue
         try:
             values = dialect.parse(raw)
@@ -173,6 +232,8 @@ def _json_rows(lines: Iterable[str], dialect: Dialect, known: set[str]) -> Itera
         if not isinstance(values, dict):
             yield unreadable(line, "line is not a JSON object", "", raw)
             continue
+        if isinstance(source := values.get("_source"), dict):
+            values = {"_id": values.get("_id")} | source
         known.update(values)
         yield Row(line, raw.rstrip("\r\n"), values)
 
@@ -189,6 +250,12 @@ def _read_csv(
 ) -> Iterator[Chunk]:
     lines = Lines(decoded_lines(file, dialect, breaks))
     header = read_header(file, lines, dialect, breaks)
+    if other := _other_separator(header, needed):
+        raise DataError(
+            f"{file} has one column, {shorten(header[0])}, since its fields are not separated by "
+            f"{dialect.separator!r} but, it seems, by {other!r}: set the table's "
+            f"`dialect: {{separator: {json.dumps(other)}}}`. `genrecall init` sees this by itself."
+        )
     _check_needed(file, needed, header)
     for name in wanted:
         if header.count(name) > 1:
@@ -197,6 +264,13 @@ def _read_csv(
             )
     at = {name: header.index(name) for name in wanted if name in header}
     yield from _in_chunks(read_records(lines, dialect, at, width=len(header)), wanted)
+
+
+def _other_separator(header: Sequence[str], needed: Collection[str]) -> str | None:
+    """What seems to separate the columns, if the whole header is one, and is not the one needed."""
+    if len(header) != 1 or all(name in header for name in needed):
+        return None
+    return next((sign for sign in _OTHER_SEPARATORS if sign in header[0]), None)
 
 
 # --- Parquet -------------------------------------------------------------------------------------

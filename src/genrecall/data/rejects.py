@@ -43,9 +43,15 @@ def count_causes(rejects: Sequence[Reject]) -> dict[str, int]:
 
 
 def check_share(
-    rejects: Sequence[Reject], *, table: str, file: Path, rows: int, allowed: float
+    rejects: Sequence[Reject],
+    *,
+    table: str,
+    file: Path,
+    rows: int,
+    allowed: float,
+    remedies: Sequence[str] = (),
 ) -> None:
-    """Refuse a table of which too much is unreadable.
+    """Refuse a table of which too much is unreadable; `remedies` say what would help.
 
     Raises:
         DataError: more than the share `allowed` of the `rows` was rejected.
@@ -60,10 +66,12 @@ def check_share(
         f"\n  {reject}  ({counts[cause]:,} such rows)"
         for cause, reject in list(first.items())[:_SHOWN]
     )
+    helps = "".join(f"\n  {remedy}" for remedy in remedies)
     raise DataError(
         f"{file}: {len(rejects):,} of {rows:,} rows of `{table}` cannot be used; "
         f"max_rejects allows {allowed:.0%}. The first causes:{causes}\n"
-        "Correct the file or its `columns`, or raise `max_rejects`."
+        + (f"What would help:{helps}\n" if helps else "")
+        + "Correct the file or its `columns`, or raise `max_rejects`."
     )
 
 

@@ -7,12 +7,14 @@ from typing import Any, get_args
 
 import polars as pl
 
+from genrecall.data.catalog_summary import describe_catalog, summarize_catalog
 from genrecall.data.config import DataConfig
 from genrecall.data.rejects import count_causes
 from genrecall.data.searches import (
     BuiltSearches,
 )
 from genrecall.data.tables import SplitName
+from genrecall.data.times import FORMS, ORDINAL
 from genrecall.data.validate import (
     TableRead,
 )
@@ -25,6 +27,11 @@ Summary = Mapping[str, Any]
 - `split`, where searches were split by query or time: `by`; and `taught_later`, how many of the
   validation and test searches come before training searches, those of the same shopper where
   shoppers are known; `of` so many.
+- `catalog`: what is known of the items, see `summarize_catalog`.
+- `times`: for each column of times what it is written in, `first` and `last`.
+- `unavailable_positives`: relevant items of all searches that are not available today, and `of` how
+  many; no channel answers with them.
+- `notes`: what should be known about how cells were read, and what would help with rejects.
 - `unknown_items`: `impressions`, `positives`, and `examples` of ids that the catalog lacks.
 - `category_path_queries`, of sequences only: `levels` of the path that make a query, and how many
   choices `without_category` gave no search.
@@ -40,6 +47,8 @@ def describe(summary: Summary) -> list[str]:
             causes = ", ".join(f"{cause} ({n:,})" for cause, n in table["causes"].items())
             text += f"; {table['rejected']:,} rejected: {causes}"
         lines.append(text)
+    lines += describe_catalog(summary["catalog"])
+    lines += [f"  {name}: {_span(column)}" for name, column in summary["times"].items()]
     searches, without = summary["searches"], summary["without_positives"]
     if any(searches.values()):
         splits = ", ".join(f"{n:,} {name}" for name, n in searches.items())
@@ -68,7 +77,13 @@ def describe(summary: Summary) -> list[str]:
             f"  not in the catalog: {unknown['positives']:,} relevant items and "
             f"{unknown['impressions']:,} impressions, such as {', '.join(unknown['examples'])}"
         )
-    return lines
+    gone = summary["unavailable_positives"]
+    if gone["count"]:
+        lines.append(
+            f"  not available today: {gone['count']:,} of {gone['of']:,} relevant items, which no "
+            "channel answers with"
+        )
+    return lines + [f"note: {note}" for note in summary["notes"]]
 
 
 def summarize(
@@ -84,16 +99,26 @@ def summarize(
         }
         for name, read in reads.items()
     }
+    items = reads["items"].frame
     lonely = searches.frame.filter(pl.col("positives").list.len() == 0)
-    summary = {
+    summary: dict[str, Any] = {
         "tables": tables,
         "searches": _count_splits(searches.frame),
         "without_positives": _count_splits(lonely),
         "unknown_items": searches.unknown._asdict(),
+        "catalog": summarize_catalog(items),
+        "times": {
+            f"{name}.{column}": {"unit": unit} | _range(read.frame[column], unit)
+            for name, read in reads.items()
+            for column, unit in read.times.items()
+        },
+        "unavailable_positives": _unavailable(searches.frame, items),
+        "notes": [f"{name}: {note}" for name, read in reads.items() for note in read.notes],
     }
     if searches.split_by is not None:
         later, known = _taught_later(searches.frame)
         summary["split"] = {"by": searches.split_by, "taught_later": later, "of": known}
+    summary["notes"] += _incomparable(summary["times"])
     if config.sequences:
         summary["category_path_queries"] = {
             "levels": config.sequences.query_levels,
@@ -134,6 +159,42 @@ def _taught_later(searches: pl.DataFrame) -> tuple[int, int]:
         > pl.col("time")
     )
     return int(to.to_series().sum()), measured.height
+
+
+def _range(times: pl.Series, unit: str) -> dict[str, Any]:
+    """First and last time, as dates unless they are ordinals."""
+    known = times.drop_nulls()
+    if known.is_empty():
+        return {"first": None, "last": None}
+    if unit == FORMS[ORDINAL]:
+        return {"first": known.min(), "last": known.max()}
+    days = pl.from_epoch(pl.Series([known.min(), known.max()])).dt.strftime("%Y-%m-%d")
+    return {"first": days[0], "last": days[1]}
+
+
+def _span(column: Mapping[str, Any]) -> str:
+    return f"{column['unit']}, {column['first']} to {column['last']}"
+
+
+def _incomparable(times: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say that a log and a catalog count time in different ways."""
+    ordinal = {
+        name: column["unit"] == FORMS[ORDINAL]
+        for name, column in times.items()
+        if name in ("items.updated_at", "searches.timestamp")
+    }
+    if len(set(ordinal.values())) < 2:
+        return []
+    return [
+        "items.updated_at and searches.timestamp do not compare, since one of them holds ordinals: "
+        "which items are new cannot be told. Write both one way, or set `updated_at: null`"
+    ]
+
+
+def _unavailable(searches: pl.DataFrame, items: pl.DataFrame) -> dict[str, int]:
+    rows = searches["positives"].explode().drop_nulls()
+    available = items["available"].gather(rows)
+    return {"count": int((~available).sum()), "of": len(rows)}
 
 
 def _count_splits(frame: pl.DataFrame) -> dict[str, int]:

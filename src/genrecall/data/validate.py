@@ -6,17 +6,21 @@ an unknown one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import polars as pl
 
 from genrecall.data import cells
 from genrecall.data.config import TableSource
-from genrecall.data.readers import Chunk, read_chunks
+from genrecall.data.convert import build, shorten
+from genrecall.data.readers import Chunk, FirstRows, read_chunks
+from genrecall.data.reading import CellReader
 from genrecall.data.rejects import Reject, check_share
+from genrecall.data.remedies import remedies
 from genrecall.data.tables import ITEMS, JUDGMENTS, SEARCH_LOG, SEQUENCES, USERS
 from genrecall.foundation.errors import ConfigError, DataError, unknown_name
 
@@ -58,16 +62,6 @@ SEQUENCES_SCHEMA: Final = TableSchema(
     "sequences", SEQUENCES, ("user_id", "items"), unique="user_id"
 )
 
-_KINDS: Final = {
-    pl.String(): cells.TEXT,
-    pl.Float64(): cells.NUMBER,
-    pl.Int64(): cells.TIME,
-    pl.Boolean(): cells.FLAG,
-    cells.TEXTS.dtype: cells.TEXTS,
-    cells.TEXT_LISTS.dtype: cells.TEXT_LISTS,
-    cells.ATTRIBUTES.dtype: cells.ATTRIBUTES,
-}
-
 
 class TableRead(NamedTuple):
     """A table as read.
@@ -77,12 +71,16 @@ class TableRead(NamedTuple):
         file: where it came from.
         frame: the kept rows in file order, columns and types of the schema.
         rejects: the other rows.
+        times: what each column of times is written in, in words.
+        notes: what should be known about how cells were read.
     """
 
     schema: TableSchema
     file: Path
     frame: pl.DataFrame
     rejects: list[Reject]
+    times: Mapping[str, str] = MappingProxyType({})
+    notes: Sequence[str] = ()
 
     @property
     def rows(self) -> int:
@@ -106,19 +104,42 @@ def read_table(source: TableSource, schema: TableSchema, *, max_rejects: float) 
     mapping = _resolve(source, schema)
     theirs = [name for source_names in mapping.values() for name in _names(source_names)]
     seen: set[str] = set()
+    reader = CellReader(source.dialect)
     frames = [pl.DataFrame(schema=dict(schema.columns))]
     rejects: list[Reject] = []
-    chunks = read_chunks(
-        source, wanted=list(dict.fromkeys(theirs)), needed=_needed(source, schema, mapping)
-    )
-    for chunk in chunks:
-        frame, rejected = check_chunk(chunk, schema, mapping, seen)
+    needed = _needed(source, schema, mapping)
+    firsts = None
+    if source.first_row_of is not None:
+        theirs, needed = [*theirs, source.first_row_of], [*needed, source.first_row_of]
+        firsts = FirstRows(source.first_row_of)
+    for read_chunk in read_chunks(source, wanted=list(dict.fromkeys(theirs)), needed=needed):
+        chunk = read_chunk if firsts is None else firsts.of(read_chunk)
+        frame, rejected = check_chunk(chunk, schema, mapping, seen, reader)
         frames.append(frame)
         rejects += chunk.rejects + rejected
-    read = TableRead(schema, source.file, pl.concat(frames, rechunk=True), sorted(rejects))
-    check_share(
-        read.rejects, table=schema.name, file=source.file, rows=read.rows, allowed=max_rejects
+    read = TableRead(
+        schema,
+        source.file,
+        reader.settle(pl.concat(frames, rechunk=True), where=str(source.file)),
+        sorted(rejects),
+        {name: column.unit for name, column in reader.times.items() if column.unit},
     )
+    notes = reader.category.notes()
+    if firsts is not None and firsts.left_out:
+        notes.append(
+            f"{firsts.left_out:,} rows go on with the row before them, by the column "
+            f"{source.first_row_of!r}, and are not read"
+        )
+    helps = remedies(read.rejects)
+    check_share(
+        read.rejects,
+        table=schema.name,
+        file=source.file,
+        rows=read.rows,
+        allowed=max_rejects,
+        remedies=helps,
+    )
+    read = read._replace(notes=[*notes, *helps])
     if read.frame.height == 0:
         raise DataError(
             f"{source.file} holds no usable row of `{schema.name}` ({read.rows:,} rows in all). "
@@ -173,11 +194,11 @@ class _Causes:
 
     def add_where(self, wrong: pl.Series, cause: str, values: pl.Series | None = None) -> None:
         for row in wrong.fill_null(False).arg_true().to_list():
-            self.add(row, cause, "" if values is None else cells.shorten(values[row]))
+            self.add(row, cause, "" if values is None else shorten(values[row]))
 
 
 def check_chunk(
-    chunk: Chunk, schema: TableSchema, mapping: _Mapping, seen: set[str]
+    chunk: Chunk, schema: TableSchema, mapping: _Mapping, seen: set[str], reader: CellReader
 ) -> tuple[pl.DataFrame, list[Reject]]:
     """Convert a chunk into kept rows and rejects.
 
@@ -186,11 +207,21 @@ def check_chunk(
         schema: what they must look like.
         mapping: the chunk's column behind each of ours; one that is missing is all null.
         seen: the unique values so far, added to.
+        reader: how cells are read.
     """
     causes = _Causes()
     columns: dict[str, pl.Series] = {}
     for name, dtype in schema.columns.items():
-        columns[name] = _column(chunk, name, dtype, mapping.get(name), causes)
+        theirs = mapping.get(name)
+        if theirs is None:
+            columns[name] = pl.Series([None] * len(chunk.lines), dtype=dtype)
+        elif isinstance(theirs, str):
+            read = reader.read(name, dtype, chunk.columns[theirs])
+            columns[name] = read.values
+            for row, (cause, given_value) in read.failed.items():
+                causes.add(row, f"{name} {cause}", given_value)
+        else:
+            columns[name] = _gathered(chunk, theirs, causes, reader)
     if schema.numbered and schema.unique is not None:
         numbers = pl.Series([f"line{line}" for line in chunk.lines], dtype=pl.String)
         given = columns[schema.unique]
@@ -213,32 +244,20 @@ def check_chunk(
     return pl.DataFrame(columns).filter(kept), rejects
 
 
-def _column(
-    chunk: Chunk, name: str, dtype: pl.DataType, theirs: _Theirs | None, causes: _Causes
+def _gathered(
+    chunk: Chunk, theirs: Mapping[str, str], causes: _Causes, reader: CellReader
 ) -> pl.Series:
-    if theirs is None:
-        return pl.Series([None] * len(chunk.lines), dtype=dtype)
-    if not isinstance(theirs, str):
-        return _gathered(chunk, theirs, causes)
-    kind = cells.CATEGORY if name == "category" else _KINDS[dtype]
-    converted = cells.convert(chunk.columns[theirs], kind)
-    for row, (cause, given) in converted.failed.items():
-        causes.add(row, f"{name} {cause}", given)
-    return converted.values
-
-
-def _gathered(chunk: Chunk, theirs: Mapping[str, str], causes: _Causes) -> pl.Series:
     """Attributes from several columns, one for each key."""
     parts: dict[str, list[list[str] | None]] = {}
     for key, column in theirs.items():
-        parts[key], failed = cells.read_cells(chunk.columns[column], cells.attribute_values)
+        parts[key], failed = reader.read_attribute(chunk.columns[column])
         for row, (cause, given) in failed.items():
             causes.add(row, f"attribute {key} {cause}", given)
     rows = [
         cells.named_values({key: values[row] for key, values in parts.items()})
         for row in range(len(chunk.lines))
     ]
-    return cells.build(rows, cells.ATTRIBUTES.dtype)
+    return build(rows, cells.ATTRIBUTES_TYPE)
 
 
 def _check_unique(name: str, values: pl.Series, seen: set[str], causes: _Causes) -> None:
@@ -246,5 +265,5 @@ def _check_unique(name: str, values: pl.Series, seen: set[str], causes: _Causes)
         if row in causes.of_row:
             continue
         if value in seen:
-            causes.add(row, f"{name} occurs twice", cells.shorten(value))
+            causes.add(row, f"{name} occurs twice", shorten(value))
         seen.add(value)

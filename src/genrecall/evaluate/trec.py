@@ -177,7 +177,7 @@ def _check_unique(search_ids: Sequence[str]) -> None:
 
 def _lines(path: Path, form: str) -> Iterator[tuple[int, list[str]]]:
     """Numbered lines with as many fields as `form`."""
-    with path.open(encoding="utf-8") as stream:
+    with path.open(encoding="utf-8", newline="\n") as stream:
         for number, line in enumerate(stream, start=1):
             fields = line.split()
             if len(fields) != len(form.split()):

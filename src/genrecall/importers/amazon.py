@@ -30,7 +30,8 @@ from typing import Final
 import polars as pl
 
 from genrecall.data.category_queries import category_query
-from genrecall.data.cells import Column, parse_json, shorten
+from genrecall.data.cells import parse_json
+from genrecall.data.convert import Column, shorten
 from genrecall.data.lines import Dialect
 from genrecall.data.readers import Chunk
 from genrecall.data.validate import TableSchema

@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from genrecall.data.cells import Column
 from genrecall.data.config import TableSource
 from genrecall.data.lines import Dialect
-from genrecall.data.readers import Chunk, column_names, read_chunks
+from genrecall.data.readers import Chunk, column_names, pick, read_chunks
+from genrecall.data.reading import CellReader
 from genrecall.data.rejects import Reject, reject_line
 from genrecall.data.validate import (
     ITEMS_SCHEMA,
@@ -81,6 +81,7 @@ class Tables:
     _first: dict[tuple[str, str], Reject] = field(default_factory=dict)
     _waiting: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     _seen: dict[str, set[str]] = field(default_factory=dict)
+    _reader: CellReader = field(default_factory=CellReader)
 
     # --- in ---
 
@@ -172,11 +173,11 @@ class Tables:
     def check(self, file: Path, chunk: Chunk, schema: TableSchema) -> pl.DataFrame:
         """Convert rows to the types of a schema; what does not fit becomes rejects.
 
-        Cells are converted as those of a shop's own tables are: see `data/cells.py`.
+        Cells are converted as those of a shop's own tables are: see `data/reading.py`.
         """
         mapping = {name: name for name in chunk.columns}
         seen = self._seen.setdefault(schema.name, set())
-        frame, rejects = check_chunk(chunk, schema, mapping, seen)
+        frame, rejects = check_chunk(chunk, schema, mapping, seen, self._reader)
         self.reject(file, *rejects)
         return frame
 
@@ -275,19 +276,3 @@ class Tables:
                 self.folder / f"{table}.parquet", row_group_size=PART_ROWS
             )
             shutil.rmtree(parts)
-
-
-def pick(chunk: Chunk, kept: Sequence[int]) -> Chunk:
-    """Some rows of a chunk, by position; its rejects are left out."""
-    return Chunk(
-        lines=[chunk.lines[row] for row in kept],
-        columns={name: _picked(column, kept) for name, column in chunk.columns.items()},
-        raw=lambda row: chunk.raw(kept[row]),
-        rejects=[],
-    )
-
-
-def _picked(column: Column, kept: Sequence[int]) -> Column:
-    if isinstance(column, pl.Series):
-        return column.gather(pl.Series(kept, dtype=pl.UInt32))
-    return [column[row] for row in kept]

@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from genrecall.data.cells import Column, shorten
+from genrecall.data.convert import Column, shorten
 from genrecall.data.lines import Dialect
 from genrecall.data.validate import TableSchema
 from genrecall.importers.base import Tables

@@ -13,9 +13,10 @@ from typing import Final
 
 import polars as pl
 
-from genrecall.data.cells import Column
+from genrecall.data.convert import Column
+from genrecall.data.readers import pick
 from genrecall.importers import Option
-from genrecall.importers.base import Tables, pick
+from genrecall.importers.base import Tables
 
 LAYOUT: Final = """\
   the folder shopping_queries_dataset of https://github.com/amazon-science/esci-data

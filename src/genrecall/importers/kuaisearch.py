@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from genrecall.data.cells import Column
+from genrecall.data.convert import Column
 from genrecall.data.readers import Chunk
 from genrecall.importers.base import Tables
 

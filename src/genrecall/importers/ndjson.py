@@ -11,12 +11,15 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from gzip import BadGzipFile, GzipFile
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
 import polars as pl
 
 from genrecall.data.cells import parse_json
+from genrecall.data.json_documents import is_document, numbered_objects
+from genrecall.data.lines import Dialect, decoded_lines
 from genrecall.data.readers import Chunk
 from genrecall.data.rejects import Reject
 
@@ -25,6 +28,9 @@ BLOCK: Final = 4 << 20
 
 _FEW: Final = 256
 """Lines below which a block that Polars cannot take is not halved further."""
+
+_OBJECTS: Final = 4_096
+"""Objects of one document that are parsed at a time."""
 
 _READ: Final = 1 << 20
 _GZIP: Final = b"\x1f\x8b"
@@ -60,7 +66,7 @@ def read_json_chunks(
     A file that breaks off gives the rows before the break and one reject.
 
     Args:
-        file: one JSON object a line.
+        file: one JSON object a line, or one document that holds them, see `json_documents.py`.
         schema: columns to read and their types, by the first line of a block; a column that a line
             lacks is null.
         block: bytes of text that are parsed at a time.
@@ -69,7 +75,8 @@ def read_json_chunks(
         OSError: the file cannot be opened.
     """
     breaks: list[Reject] = []
-    for lines in _read_lines(file, breaks, block):
+    document = is_document(file)
+    for lines in _read_objects(file, breaks) if document else _read_lines(file, breaks, block):
         yield from _parse(lines, schema(lines.texts[0]))
     if breaks:
         yield Chunk([], {name: [] for name in schema(b"")}, str, breaks)
@@ -125,6 +132,15 @@ def _parse_line(text: bytes) -> dict[str, Any] | tuple[str, str]:
     except ValueError as error:
         return "line is not JSON", str(error)
     return value if isinstance(value, dict) else ("line is not a JSON object", "")
+
+
+def _read_objects(file: Path, breaks: list[Reject]) -> Iterator[Lines]:
+    """Objects of one document in blocks; `breaks` gets a reject where the file breaks off."""
+    lines = decoded_lines(file, Dialect(keep_before_break=True), breaks)
+    objects = numbered_objects(lines)
+    while block := list(islice(objects, _OBJECTS)):
+        texts = [text.strip().encode("utf-8", "surrogateescape") for _, text in block]
+        yield Lines([number for number, _ in block], texts)
 
 
 def _read_lines(file: Path, breaks: list[Reject], block: int) -> Iterator[Lines]:

@@ -25,7 +25,8 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from genrecall.data.cells import parse_json, shorten
+from genrecall.data.cells import parse_json
+from genrecall.data.convert import shorten
 from genrecall.data.readers import Chunk
 from genrecall.data.rejects import Reject
 from genrecall.importers.ndjson import Schema

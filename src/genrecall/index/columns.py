@@ -24,8 +24,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from genrecall.data import cells
+from genrecall.data.category_cells import CategoryFormat
+from genrecall.data.convert import shorten
 from genrecall.data.tables import Catalog
+from genrecall.data.times import time
 
 Mask = NDArray[np.bool_]
 
@@ -38,6 +40,7 @@ BOUNDS: Final[Mapping[str, Callable[[NDArray[np.float64], float], Mask]]] = {
     "lte": operator.le,
     "lt": operator.lt,
 }
+_CATEGORY: Final = CategoryFormat()
 _LOOKED_THROUGH: Final = 5_000  # distinct values, the most frequent ones, for one to suggest
 
 
@@ -71,11 +74,9 @@ class _Coded:
     """
 
     def __init__(self, values: pl.Series) -> None:
-        number: dict[str | None, int] = {None: 0}
-        self._codes = np.array(
-            [number.setdefault(value, len(number)) for value in values.to_list()], dtype=np.int32
-        )
-        self._number: dict[str | None, int] = number
+        self._number: dict[str | None, int] = {None: 0}
+        codes = [self._number.setdefault(value, len(self._number)) for value in values.to_list()]
+        self._codes = np.array(codes, dtype=np.int32)
 
     def any_of(self, texts: Iterable[str]) -> Mask:
         """Which of the values are one of some texts, to the letter."""
@@ -195,7 +196,7 @@ class Flags:
         meets = np.zeros(len(self._values), dtype=np.bool_)
         for value in values:
             if not isinstance(value, bool):
-                raise ValueError(f"{cells.shorten(value)} is not true or false")
+                raise ValueError(f"{shorten(value)} is not true or false")
             meets |= self._values == value
         return meets
 
@@ -298,7 +299,7 @@ class Attribute:
         if np.isnan(self._numbers).all():
             raise ValueError(
                 "bounds are for numbers, and its values are texts such as "
-                f"{cells.shorten(self._values.counted()[0])}; give values instead"
+                f"{shorten(self._values.counted()[0])}; give values instead"
             )
         return self._items(_within(self._numbers, bounds, number))
 
@@ -332,7 +333,7 @@ def attribute_columns(attributes: pl.Series) -> dict[str, Attribute]:
 def number(value: object) -> float:
     """A number as it is compared."""
     if not _is_number(value) or value != value:
-        raise ValueError(f"{cells.shorten(value)} is not a number")
+        raise ValueError(f"{shorten(value)} is not a number")
     try:
         return float(value)  # type: ignore[arg-type]
     except OverflowError:
@@ -343,9 +344,9 @@ def seconds(value: object) -> float:
     """A time as it is compared: a number as it stands, a date in seconds since 1970."""
     if isinstance(value, str | datetime.date):
         try:
-            told = cells.time(value)
+            told = time(value)
         except ValueError as error:
-            raise ValueError(f"{cells.shorten(value)} {error}") from None
+            raise ValueError(f"{shorten(value)} {error}") from None
         if told is not None:
             return float(told)
     return number(value)
@@ -376,7 +377,7 @@ def _no_numbers(bounds: Bounds) -> ValueError:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{cells.shorten(value)} is not text; give it in quotes")
+        raise ValueError(f"{shorten(value)} is not text; give it in quotes")
     return value
 
 
@@ -386,10 +387,10 @@ def _attribute_text(value: object) -> str:
 
 
 def _path(value: object) -> tuple[str, ...]:
-    path = cells.category(value) if isinstance(value, str) else None
+    path = _CATEGORY.cell(value) if isinstance(value, str) else None
     if path is None:
         raise ValueError(
-            f"{cells.shorten(value)} is not a category; give a name or a path like 'Tools > Saws'"
+            f"{shorten(value)} is not a category; give a name or a path like 'Tools > Saws'"
         )
     return tuple(path)
 

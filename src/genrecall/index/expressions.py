@@ -6,17 +6,21 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from genrecall.data import cells
+from genrecall.data.convert import shorten
+from genrecall.data.numbers import NumberFormat
+from genrecall.data.times import time
+from genrecall.data.words import FlagFormat
 from genrecall.foundation.errors import FilterError
 from genrecall.index.columns import BOUNDS
 
 _OPERATOR: Final = re.compile(r"<=|>=|!=|[=<>]")
 _OPERATORS: Final = {"=": "is", "!=": "not", ">=": "gte", ">": "gt", "<=": "lte", "<": "lt"}
+_number: Final = NumberFormat().cell
 _READERS: Final[Mapping[str, Callable[[object], object]]] = {
-    "price": cells.number,
-    "score": cells.number,
-    "available": cells.flag,
-    "updated_at": cells.time,
+    "price": _number,
+    "score": _number,
+    "available": FlagFormat().cell,
+    "updated_at": time,
 }
 
 
@@ -48,17 +52,17 @@ def _parse(expression: str) -> tuple[str, str, object]:
     text = expression[sign.end() :].strip() if sign else ""
     if sign is None or not name or not text or "!" in name:
         raise FilterError(
-            f"{cells.shorten(expression)} is not a filter; write a field, one of = != >= > <= <, "
+            f"{shorten(expression)} is not a filter; write a field, one of = != >= > <= <, "
             "and a value, such as 'price<=50' or 'category=Tools > Drills'."
         )
     kind = _OPERATORS[sign[0]]
     # Only numbers have bounds; what an attribute holds, the catalog knows.
-    read = _READERS.get(name, cells.number if kind in BOUNDS else cells.text)
+    read = _READERS.get(name, _number if kind in BOUNDS else str)
     try:
         return name, kind, read(text)
     except ValueError as error:
-        shown = cells.shorten(text)
-        raise FilterError(f"filter {cells.shorten(expression)}: {shown} {error}.") from None
+        shown = shorten(text)
+        raise FilterError(f"filter {shorten(expression)}: {shown} {error}.") from None
 
 
 def _add_up(name: str, conditions: Mapping[str, list[object]]) -> object:

@@ -27,7 +27,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from genrecall.data.cells import shorten
+from genrecall.data.convert import shorten
 from genrecall.data.tables import Catalog
 from genrecall.foundation.arguments import plain, values_of
 from genrecall.foundation.errors import FilterError, unknown_name

@@ -141,14 +141,14 @@ def _health_examples(bundle: OpenBundle) -> dict[str, Any]:
 def _training(log_file: Path) -> list[dict[str, Any]]:
     if not log_file.is_file():
         return []
-    with log_file.open(encoding="utf-8") as lines:
+    with log_file.open(encoding="utf-8", newline="\n") as lines:
         return read_curves(lines)
 
 
 def _alignment(log_file: Path, bundle: OpenBundle) -> list[dict[str, Any]]:
     if not log_file.is_file():
         return []
-    with log_file.open(encoding="utf-8") as lines:
+    with log_file.open(encoding="utf-8", newline="\n") as lines:
         return read_alignment(lines, list(bundle.arms))
 
 

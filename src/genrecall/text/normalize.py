@@ -6,11 +6,12 @@ The rules are for product text, where `3/4"`, `3/4 in.` and `¾ inch` are one si
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Final, Literal
+
+from genrecall.text.clean import clean, drop_unseen
 
 Stemmer = Literal["plural", "none"]
 """`plural` takes English plural endings off words; `none` leaves words as they stand."""
@@ -84,7 +85,7 @@ def normalize(text: str) -> str:
     >>> normalize("15'x15' tarp") == normalize("15 ft. x 15 ft. tarp")
     True
     """
-    text = _fold(html.unescape(text)).replace("&", " and ")
+    text = _fold(drop_unseen(clean(text))).replace("&", " and ")
     for mark, unit in _MARKS:
         text = mark.sub(unit, text)
     text = _POSSESSIVE.sub("", _THOUSANDS.sub("", text))

@@ -1,0 +1,66 @@
+"""What was read of the items, so that what was read wrong is seen before it matters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from genrecall.data.convert import shorten
+
+
+def summarize_catalog(items: pl.DataFrame) -> dict[str, Any]:
+    """Count what is known of the items.
+
+    Args:
+        items: columns and types of `ITEMS`, at least one row.
+
+    Returns:
+        `categories` and their `levels`, items `without_category`; items that are `unavailable`;
+        `price` {lowest, median, highest, missing} or None where none has one; the `first` item as
+        it was read.
+    """
+    paths = items["category"].drop_nulls()
+    prices = items["price"].drop_nulls()
+    first = {name: value for name, value in items.row(0, named=True).items() if value is not None}
+    return {
+        "categories": paths.n_unique(),
+        "levels": paths.list.len().max() or 0,
+        "without_category": items.height - len(paths),
+        "unavailable": int((~items["available"]).sum()),
+        "price": None
+        if prices.is_empty()
+        else {
+            "lowest": prices.min(),
+            "median": prices.median(),
+            "highest": prices.max(),
+            "missing": items.height - len(prices),
+        },
+        "first": first,
+    }
+
+
+def describe_catalog(catalog: Mapping[str, Any]) -> list[str]:
+    """Say it in a few lines."""
+    lines = [f"  first item: {', '.join(_shown(*field) for field in catalog['first'].items())}"]
+    if catalog["categories"]:
+        text = f"  categories: {catalog['categories']:,} of up to {catalog['levels']} levels"
+        lines.append(f"{text}; {catalog['without_category']:,} items without one")
+    if price := catalog["price"]:
+        lines.append(
+            f"  prices: {price['lowest']:,.2f} to {price['highest']:,.2f}, median "
+            f"{price['median']:,.2f}; {price['missing']:,} items without one"
+        )
+    if catalog["unavailable"]:
+        lines.append(f"  not available: {catalog['unavailable']:,} items, which are never answered")
+    return lines
+
+
+def _shown(name: str, value: Any) -> str:
+    """A column's value as it was read."""
+    if name == "category":
+        return f"category {shorten(' > '.join(value))}"
+    if name == "attributes":
+        return " ".join(f"{entry['key']} {shorten('|'.join(entry['value']))}" for entry in value)
+    return f"{name} {shorten(value)}"

@@ -1,0 +1,161 @@
+r"""Category cells: one path, root first, however shops write it.
+
+`A > B`, with the separator of the table's dialect; a list of levels, also as JSON or as pandas
+writes it into CSV; several paths, of which the deepest counts. What looks like a path with another
+separator is read as one name, and counted, so that nobody is left with a wrong path unawares.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from genrecall.data.cells import list_in_text, text
+from genrecall.text.clean import clean
+
+OTHERS: Final = (">", "»", "›", "→", "::", "|", ";", " / ", "/", "\\")
+"""What stands between the levels of a path elsewhere, the surest first."""
+
+_SOME: Final = 0.2
+"""Share of the cells that must hold a sign that is frequent within names, to be worth a word."""
+
+_IN_NAMES: Final = ("/", "\\", ";")
+
+
+class CategoryFormat:
+    """Reads category cells.
+
+    Args:
+        level_separator: between levels; behind a backslash it belongs to a name.
+        path_separator: between several paths of one cell; None where a cell is one path.
+    """
+
+    def __init__(self, level_separator: str = ">", path_separator: str | None = None) -> None:
+        self.level_separator, self.path_separator = level_separator, path_separator
+        self._level = _unescaped(level_separator)
+        self._path = None if path_separator is None else _unescaped(path_separator)
+
+    def cell(self, value: object) -> list[str] | None:
+        r"""Read a category path, root first; None when nothing is known.
+
+        >>> CategoryFormat().cell(r"Tools > Bits \> 5 mm")
+        ['Tools', 'Bits > 5 mm']
+        >>> CategoryFormat("/", ",").cell("Default/Tools,Default/Tools/Saws")
+        ['Default', 'Tools', 'Saws']
+        >>> CategoryFormat().cell(["Tools", None])
+        ['Tools']
+        """
+        return max(self.paths(value), key=len, default=None)
+
+    def paths(self, value: object) -> list[list[str]]:
+        """Read all paths of a cell, in its order."""
+        if isinstance(value, str):
+            paths = self._paths_in_text(value)
+        elif isinstance(value, list):
+            paths = self._paths_in_list(value)
+        else:
+            raise ValueError("is not a category path")
+        return [path for path in paths if path]
+
+    def is_path(self, text: str) -> bool:
+        """Whether a text has levels."""
+        return self._level.search(text) is not None
+
+    def _paths_in_text(self, value: str) -> list[list[str]]:
+        if value.lstrip().startswith("["):
+            try:
+                return self._paths_in_list(list_in_text(value))
+            except ValueError:
+                pass  # a name in brackets
+        value = clean(value)
+        if self._path is None or self.path_separator is None:
+            return [self._levels(value)]
+        return [
+            self._levels(part.replace(f"\\{self.path_separator}", self.path_separator))
+            for part in self._path.split(value)
+        ]
+
+    def _levels(self, value: str) -> list[str]:
+        escaped = f"\\{self.level_separator}"
+        parts = [part.strip() for part in self._level.split(value)]
+        return [part.replace(escaped, self.level_separator) for part in parts if part]
+
+    def _paths_in_list(self, value: Sequence[object]) -> list[list[str]]:
+        """A list of levels, or of paths: where every entry is a list, or text with a separator."""
+        if value and all(isinstance(entry, list) for entry in value):
+            return [_names(entry) for entry in value if isinstance(entry, list)]
+        between = f" {self.level_separator.strip()} "
+        if value and all(isinstance(entry, str) and between in clean(entry) for entry in value):
+            return [self._levels(clean(str(entry))) for entry in value]
+        return [_names(value)]
+
+
+class CategoryColumn:
+    """Reads a column of category cells, and counts those that may mean something else."""
+
+    def __init__(self, form: CategoryFormat) -> None:
+        self._form = form
+        self._cells = 0
+        self._several = 0
+        self._doubtful: Counter[str] = Counter()
+        self._example: dict[str, str] = {}
+
+    def cell(self, value: object) -> list[str] | None:
+        """Read a category path, as its form does."""
+        paths = self._form.paths(value)
+        self._cells += bool(paths)
+        self._several += len(paths) > 1
+        if len(paths) == 1 and isinstance(value, str):
+            self._doubt(clean(value), levels=len(paths[0]))
+        return max(paths, key=len, default=None)
+
+    def _doubt(self, value: str, *, levels: int) -> None:
+        """Count a text that may have other separators than those of the dialect."""
+        if levels > 1:
+            pieces = value.split(",")
+            found = "," if len(pieces) > 1 and all(map(self._form.is_path, pieces)) else None
+        elif value.lstrip().startswith("["):
+            found = None
+        else:
+            found = next((sign for sign in OTHERS if sign in value), None)
+        if found is not None:
+            self._doubtful[found] += 1
+            self._example.setdefault(found, value)
+
+    def notes(self) -> list[str]:
+        """What should be known about the cells read so far."""
+        notes = []
+        if self._several:
+            notes.append(
+                f"{self._several:,} items stand in several categories; of each the deepest path "
+                "counts, the first of equals"
+            )
+        for sign, count in sorted(self._doubtful.items()):
+            if sign in _IN_NAMES and count < _SOME * self._cells:
+                continue
+            read, ask, setting = "one name", "it stands between levels", "level_separator"
+            if sign == ",":
+                read, ask, setting = "one path", "it stands between paths", "path_separator"
+            notes.append(
+                f"{count:,} categories hold {sign!r}, such as {self._example[sign]!r}, and are "
+                f"read as {read}; if {ask}, set `dialect: {{{setting}: {sign!r}}}`"
+            )
+        return notes
+
+
+def _unescaped(separator: str) -> re.Pattern[str]:
+    """Where a separator stands, but for those behind a backslash."""
+    return re.compile(rf"(?<!\\){re.escape(separator)}")
+
+
+def _names(levels: Sequence[object]) -> list[str]:
+    """Names of the levels, cut at the first that is not known."""
+    path = []
+    for level in levels:
+        name = "" if level is None else clean(text(level)).strip()
+        if not name:
+            break
+        path.append(name)
+    return path

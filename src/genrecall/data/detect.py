@@ -1,0 +1,274 @@
+"""How values of a sample are written: guesses for `genrecall init`, remedies for an error.
+
+Each function looks at texts of one column and gives the settings of `dialect` that would read them,
+leaving out what is the default already.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from genrecall.data.category_cells import OTHERS, CategoryFormat
+from genrecall.data.times import whole
+from genrecall.data.vocabulary import EMPTY, FLAGS, MONEY
+from genrecall.data.words import FlagFormat, plain_word
+from genrecall.text.clean import clean
+
+
+def empty_words(texts: Iterable[str]) -> list[str]:
+    """Words that stand for a missing value, as they are written, each once.
+
+    >>> empty_words(["NULL", "12", "-", "null"])
+    ['NULL', '-']
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        word = text.strip()
+        if word.lower() in EMPTY:
+            found.setdefault(word.lower(), word)
+    return list(found.values())
+
+
+# --- numbers -------------------------------------------------------------------------------------
+
+_AMOUNT: Final = re.compile(
+    r"\s*(?P<before>[^\d\s,.'’+-]*\.?)\s*[+-]?(?P<number>\d[\d.,'’ \u00a0\u2009\u202f]*|[.,]\d+)"
+    r"(?P<dash>[-–—]{0,2})(?P<after>[^\d]*)",
+    re.ASCII,
+)
+_SIGNS: Final = re.compile(r"[^\d]")
+
+
+class Numbers(NamedTuple):
+    """How numbers are written; see `dialect.TableDialect`.
+
+    Attributes:
+        decimal: before decimal places.
+        thousands: between thousands; None where there is none.
+        currency: signs and names beside them.
+        example: one that shows it.
+    """
+
+    decimal: str
+    thousands: str | None
+    currency: tuple[str, ...]
+    example: str
+
+
+def number_format(texts: Iterable[str]) -> Numbers | None:
+    """How numbers are written; None where no text is a number.
+
+    One text alone may be read in two ways: `1.299` is 1299 only where others show that the point
+    stands between thousands.
+
+    >>> number_format(["1.299", "1.299,00 €"])
+    Numbers(decimal=',', thousands='.', currency=('€',), example='1.299,00 €')
+    """
+    decimals: Counter[str] = Counter()
+    thousands: Counter[str] = Counter()
+    doubtful: Counter[str] = Counter()
+    currency: dict[str, None] = {}
+    example: tuple[int, str] = (0, "")
+    for text in texts:
+        amount = _AMOUNT.fullmatch(text)
+        names = () if amount is None else _money(amount["before"], amount["after"])
+        if amount is None or names is None:
+            continue
+        currency.update(dict.fromkeys(names))
+        number = re.sub("[\u00a0\u2009\u202f]", " ", amount["number"]).strip().replace("’", "'")
+        signs = _SIGNS.findall(number)
+        example = max(example, (len(set(signs)) + len(names) + 1, text.strip()), key=lambda e: e[0])
+        if not signs:
+            continue
+        if len(set(signs)) > 1:
+            thousands[signs[0]] += 1
+            decimals[signs[-1]] += 1
+        elif signs[0] in " '" or len(signs) > 1:
+            thousands[signs[0]] += 1
+        elif re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", number):
+            doubtful[signs[0]] += 1
+        else:
+            decimals[signs[0]] += 1
+    if not example[1]:
+        return None
+    decimal, group = _roles(decimals, thousands, doubtful)
+    return Numbers(decimal, group, tuple(currency), example[1])
+
+
+def _roles(
+    decimals: Counter[str], thousands: Counter[str], doubtful: Counter[str]
+) -> tuple[str, str | None]:
+    """The sign before decimal places, and the one between thousands."""
+    votes = Counter({sign: decimals[sign] for sign in ".," if decimals[sign]})
+    votes.update({{".": ",", ",": "."}[sign]: thousands[sign] for sign in ".," if thousands[sign]})
+    # Where all are like `1.299`, they have decimal places; where all are like `1,299`, thousands.
+    decimal = votes.most_common(1)[0][0] if votes else "."
+    groups = Counter(
+        {sign: count for sign, count in (thousands + doubtful).items() if sign != decimal}
+    )
+    return decimal, groups.most_common(1)[0][0] if groups else None
+
+
+def _money(before: str, after: str) -> tuple[str, ...] | None:
+    """What stands beside a number, if it is money; None where it is something else."""
+    names = [name for name in (before.strip(), after.strip()) if name]
+    known = [name for name in names if _is_money(name)]
+    return tuple(known) if known == names else None
+
+
+def _is_money(name: str) -> bool:
+    return name.lower() in MONEY or all(unicodedata.category(char) == "Sc" for char in name)
+
+
+# --- times ---------------------------------------------------------------------------------------
+
+_DATE: Final = re.compile(
+    r"(\d{1,4})([./-])(\d{1,2})\2(\d{2,4})"
+    r"(?:(,? |T)(\d{1,2}):(\d{2})(:\d{2})?( ?[AaPp][Mm])?)?"
+)
+_DIGITS: Final = {12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+
+
+class Times(NamedTuple):
+    """How times are written.
+
+    Attributes:
+        pattern: of Python's strptime.
+        example: the first of them.
+        doubt: another pattern that would do, if no value tells day and month apart.
+    """
+
+    pattern: str
+    example: str
+    doubt: str | None = None
+
+
+def time_pattern(texts: Iterable[str]) -> Times | None:
+    """How times are written that are neither ISO 8601 nor whole numbers of a unit.
+
+    >>> time_pattern(["03.04.2024 10:00", "16.02.2024 9:30"])
+    Times(pattern='%d.%m.%Y %H:%M', example='03.04.2024 10:00', doubt=None)
+    """
+    given = [text.strip() for text in texts if text.strip()]
+    found: Counter[str] = Counter()
+    for text in given:
+        found.update(_patterns(text))
+    best = [
+        (pattern, count) for pattern, count in found.most_common() if count == max(found.values())
+    ]
+    if not best or 2 * best[0][1] < len(given):
+        return None
+    pattern = best[0][0]
+    example = next(text for text in given if pattern in _patterns(text))
+    return Times(pattern, example, best[1][0] if len(best) > 1 else None)
+
+
+def _patterns(text: str) -> list[str]:
+    """Patterns that read a text as a time, the day before the month first."""
+    match = _DATE.fullmatch(text)
+    if match is None:
+        pattern = _DIGITS.get(len(text))
+        return [pattern] if pattern and whole(text) is not None and _reads(pattern, text) else []
+    first, sign, _, last, between, hour, _, second, half = match.groups()
+    if len(first) == 4:
+        if sign == "-":
+            return []  # ISO 8601
+        dates = [f"%Y{sign}%m{sign}%d"]
+    else:
+        year = "%Y" if len(last) == 4 else "%y"
+        dates = [f"%d{sign}%m{sign}{year}", f"%m{sign}%d{sign}{year}"]
+    clock = ""
+    if hour is not None:
+        clock = between + ("%I" if half else "%H") + ":%M" + (":%S" if second else "")
+        clock += (half[:-2] + "%p") if half else ""
+    return [date + clock for date in dates if _reads(date + clock, text)]
+
+
+def _reads(pattern: str, text: str) -> bool:
+    try:
+        return 1970 <= datetime.strptime(text, pattern).year < 2100
+    except ValueError:
+        return False
+
+
+# --- words, lists, categories --------------------------------------------------------------------
+
+
+def flag_words(texts: Iterable[str]) -> tuple[dict[str, bool], list[str]]:
+    """Words for yes and no that need a setting, and words of which nobody can tell.
+
+    >>> flag_words(["ja", "Nein", "1", "vielleicht", ""])
+    ({'ja': True, 'Nein': False}, ['vielleicht'])
+    """
+    known: dict[str, bool] = {}
+    unknown: list[str] = []
+    seen = set()
+    plain = FlagFormat()
+    for text in texts:
+        word = plain_word(text)
+        if word in seen:
+            continue
+        seen.add(word)
+        try:
+            plain.cell(text)
+        except ValueError:
+            if word in FLAGS:
+                known[text.strip()] = FLAGS[word]
+            else:
+                unknown.append(text.strip())
+    return known, unknown
+
+
+def list_separator(texts: Iterable[str]) -> str | None:
+    """What stands between the ids of lists, if it is none of what is read in any case."""
+    given = [text for text in texts if text.strip() and not text.lstrip().startswith("[")]
+    if any("|" in text for text in given):
+        return None
+    for sign in (",", ";", " "):
+        parts = [part.strip() for text in given for part in text.split(sign)]
+        if len(parts) > len(given) and not any(re.search(r"[\s,;]", part) for part in parts):
+            return sign
+    return None
+
+
+_LEVEL_SHARES: Final[Mapping[str, float]] = {"|": 0.2, " / ": 0.2, "/": 0.5, "\\": 0.5, ";": 0.5}
+"""Share of the categories that hold a sign, if it parts levels; of others a few will do."""
+
+_A_FEW: Final = 0.05
+
+
+def category_separators(texts: Sequence[str]) -> tuple[str | None, str | None]:
+    """What stands between levels, and what between several paths of one cell.
+
+    >>> category_separators(["A > B, A > C", "A > D"]), category_separators(["A/B", "A/C"])
+    (('>', ','), ('/', None))
+    """
+    given = [clean(text) for text in texts if text.strip() and not text.lstrip().startswith("[")]
+    for level in OTHERS:
+        held = sum(level in text for text in given)
+        if held and held >= _LEVEL_SHARES.get(level, _A_FEW) * len(given):
+            break
+    else:
+        return None, None
+    for sign in ",|;":
+        if sign != level and _parts_paths(given, level, sign):
+            return level, sign
+    return level, None
+
+
+def _parts_paths(texts: Sequence[str], level: str, sign: str) -> bool:
+    """Whether a sign parts paths: both sides of it are paths, or roots that others have, too."""
+    several = [text for text in texts if re.search(rf"(?<!\\){re.escape(sign)}", text)]
+    one = CategoryFormat(level)
+    roots = {path[0] for text in texts if sign not in text for path in one.paths(text)}
+    fitting = 0
+    for text in several:
+        paths = CategoryFormat(level, sign).paths(text)
+        own = {path[0] for path in paths if len(path) > 1}
+        fitting += bool(own) and all(len(path) > 1 or path[0] in roots | own for path in paths)
+    return bool(several) and fitting >= 0.8 * len(several)

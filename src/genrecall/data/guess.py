@@ -1,0 +1,179 @@
+"""All that can be guessed of a table before it is read: its columns, and how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from genrecall.data import detect
+from genrecall.data.cells import TEXTS_TYPE
+from genrecall.data.columns import GuessedColumns, match_columns
+from genrecall.data.config import TableSource
+from genrecall.data.convert import shorten
+from genrecall.data.presets import find_preset, preset_columns
+from genrecall.data.readers import column_names, read_chunks
+from genrecall.data.sniff import encoding_of, separator_of
+from genrecall.data.validate import ITEMS_SCHEMA, TableSchema
+from genrecall.data.words import without
+
+_SAMPLE: Final = 20_000
+"""Rows that are looked at."""
+
+_NEVER_EMPTY: Final = frozenset({"item_id", "title", "query", "user_id", "search_id", "group_id"})
+"""Columns in which a word like `None` is a name or a text."""
+
+
+@dataclass
+class Guess:
+    """What a file seems to be.
+
+    Attributes:
+        columns: which of its columns are ours.
+        rows: how many of them were looked at.
+        shop: the shop system that exported it, if it is known by its columns.
+        first_row_of: as in the config.
+        dialect: settings that differ from the default.
+        why: what shows a setting, by its name.
+        notes: what the user has to decide or know.
+    """
+
+    columns: GuessedColumns
+    rows: int = 0
+    shop: str | None = None
+    first_row_of: str | None = None
+    dialect: dict[str, Any] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def set(self, name: str, value: object, why: str = "") -> None:
+        """Note a setting of the dialect; the first that says it holds."""
+        if name not in self.dialect:
+            self.dialect[name] = value
+            self.why[name] = why
+
+
+def guess_table(file: Path, schema: TableSchema) -> Guess:
+    """Look at the beginning of a file.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    source = TableSource(file=file)
+    guess = Guess(GuessedColumns({}, ()))
+    if source.kind != "parquet":
+        if encoding := encoding_of(file):
+            guess.set("encoding", encoding, "its text is not UTF-8")
+        if source.kind == "csv" and (sign := separator_of(file, encoding)) != source.separator:
+            guess.set("separator", sign)
+    source = TableSource.model_validate({"file": file, "dialect": guess.dialect})
+    names = column_names(source)
+    theirs: dict[str, str] = {}
+    preset = find_preset(names) if schema is ITEMS_SCHEMA else None
+    if preset is not None:
+        theirs = preset_columns(preset, names)
+        guess.shop, guess.first_row_of = preset.name, preset.first_row_of
+        guess.notes += [preset.note] if preset.note else []
+        for name, value in preset.dialect.items():
+            guess.set(name, value, f"as {preset.name} writes them")
+    theirs = match_columns(names, schema, theirs)
+    unused = [name for name in names if name not in theirs.values()]
+    guess.columns = GuessedColumns(theirs, unused)
+    _look(guess, _sample(source, theirs, guess), schema)
+    return guess
+
+
+def _sample(
+    source: TableSource, theirs: Mapping[str, str], guess: Guess
+) -> dict[str, list[object]]:
+    """The first values of each of our columns."""
+    values: dict[str, list[object]] = {ours: [] for ours in theirs}
+    for chunk in read_chunks(source, wanted=list(theirs.values()), needed=()):
+        for ours, column in values.items():
+            column.extend(chunk.columns[theirs[ours]])
+        guess.rows += len(chunk.lines)
+        if guess.rows >= _SAMPLE:
+            break
+    return values
+
+
+def _look(guess: Guess, sample: Mapping[str, Sequence[object]], schema: TableSchema) -> None:
+    """Find out from a sample how cells are written."""
+    empty = detect.empty_words(
+        value
+        for name, values in sample.items()
+        if name not in _NEVER_EMPTY
+        for value in values
+        if isinstance(value, str)
+    )
+    if empty:
+        guess.set("empty", empty)
+    texts = {
+        name: [value for value in without(values, empty) if isinstance(value, str)]
+        for name, values in sample.items()
+    }
+    of_type: dict[pl.DataType, list[str]] = {}
+    for name, values in texts.items():
+        if name != "category" and any(map(str.strip, values)):
+            of_type.setdefault(schema.columns[name], []).extend(values)
+    looks: Mapping[pl.DataType, Callable[[Guess, list[str]], None]] = {
+        pl.Float64(): _numbers,
+        pl.Int64(): _times,
+        pl.Boolean(): _flags,
+        TEXTS_TYPE: _lists,
+    }
+    for dtype, look in looks.items():
+        if dtype in of_type:
+            look(guess, of_type[dtype])
+    if any(map(str.strip, texts.get("category", []))):
+        level, path = detect.category_separators(texts["category"])
+        if level not in (None, ">"):
+            guess.set("level_separator", level, "between levels of a category")
+        if path is not None:
+            guess.set("path_separator", path, "between several categories")
+
+
+def _numbers(guess: Guess, texts: list[str]) -> None:
+    found = detect.number_format(texts)
+    if found is None:
+        return
+    example = f"such as {shorten(found.example)}"
+    if found.decimal != ".":
+        guess.set("decimal", found.decimal, example)
+    if found.thousands is not None:
+        guess.set("thousands", found.thousands, example)
+    if found.currency:
+        guess.set("currency", list(found.currency), example)
+
+
+def _times(guess: Guess, texts: list[str]) -> None:
+    found = detect.time_pattern(texts)
+    if found is None:
+        return
+    guess.set("times", found.pattern, f"such as {shorten(found.example)}")
+    if found.doubt is not None:
+        guess.notes.append(
+            f"no time tells day and month apart, such as {shorten(found.example)}: they are read "
+            f"by {found.pattern}, and could be {found.doubt}"
+        )
+
+
+def _flags(guess: Guess, texts: list[str]) -> None:
+    known, unknown = detect.flag_words(texts)
+    if known:
+        guess.set("flags", known, "true: can be bought")
+    if unknown:
+        shown = ", ".join(map(shorten, unknown[:5]))
+        guess.notes.append(
+            f"whether {shown} means true or false is not known: say it under `flags` of `dialect`, "
+            f"such as `flags: {{{unknown[0]!r}: false}}`"
+        )
+
+
+def _lists(guess: Guess, texts: list[str]) -> None:
+    sign = detect.list_separator(texts)
+    if sign is not None:
+        guess.set("list_separator", sign, "between the ids of a list")

@@ -1,0 +1,116 @@
+"""Exports of widespread shop systems, known by the names of their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+
+@dataclass(frozen=True)
+class Preset:
+    """An export of products.
+
+    Attributes:
+        name: of the shop system.
+        signs: names of columns that it has, and hardly any other has together.
+        columns: their columns that may be ours, the best first.
+        dialect: how it is written, as far as that is always so.
+        first_row_of: as in the config.
+        note: what to know about it.
+    """
+
+    name: str
+    signs: frozenset[str]
+    columns: Mapping[str, tuple[str, ...]]
+    dialect: Mapping[str, Any] = field(default_factory=dict)
+    first_row_of: str | None = None
+    note: str = ""
+
+
+PRESETS: Final = (
+    Preset(
+        "Shopify",
+        frozenset({"Handle", "Title", "Vendor", "Variant Price"}),
+        {
+            "item_id": ("Handle",),
+            "title": ("Title",),
+            "category": ("Product Category", "Type"),
+            "brand": ("Vendor",),
+            "price": ("Variant Price",),
+            "available": ("Status", "Published"),
+        },
+        first_row_of="Handle",
+        note=(
+            "an item is a product, known by its handle, with the price of its first variant; if "
+            "your log knows products by another column, map `item_id` to it"
+        ),
+    ),
+    Preset(
+        "WooCommerce",
+        frozenset({"ID", "SKU", "Name", "Regular price", "Categories"}),
+        {
+            "item_id": ("ID",),
+            "title": ("Name",),
+            "category": ("Categories",),
+            "brand": ("Brands", "Brand"),
+            "price": ("Regular price",),
+            "available": ("In stock?",),
+            "group_id": ("Parent",),
+        },
+        {"path_separator": ","},
+        note="items are known by their ID; if your log holds SKUs, map `item_id` to SKU",
+    ),
+    Preset(
+        "Magento",
+        frozenset({"sku", "attribute_set_code", "product_type", "categories"}),
+        {
+            "item_id": ("sku",),
+            "title": ("name",),
+            "category": ("categories",),
+            "price": ("price",),
+            "available": ("is_in_stock", "product_online"),
+        },
+        {"level_separator": "/", "path_separator": ","},
+    ),
+    Preset(
+        "Google Merchant",
+        frozenset({"id", "title", "link", "price", "availability"}),
+        {
+            "item_id": ("id",),
+            "title": ("title",),
+            "category": ("product_type", "google_product_category"),
+            "brand": ("brand",),
+            "price": ("price",),
+            "available": ("availability",),
+            "group_id": ("item_group_id",),
+        },
+    ),
+)
+
+
+def find_preset(names: Sequence[str]) -> Preset | None:
+    """Find the shop system whose columns these are; a blank may stand for an underscore.
+
+    >>> found = find_preset(["id", "title", "link", "price", "availability", "image link"])
+    >>> found.name
+    'Google Merchant'
+    """
+    known = {_plain(name) for name in names}
+    return next((preset for preset in PRESETS if set(map(_plain, preset.signs)) <= known), None)
+
+
+def preset_columns(preset: Preset, names: Sequence[str]) -> dict[str, str]:
+    """Their column behind each of ours, of those that are there."""
+    theirs = {_plain(name): name for name in reversed(names)}
+    found = {}
+    for ours, candidates in preset.columns.items():
+        hit = next((theirs[_plain(name)] for name in candidates if _plain(name) in theirs), None)
+        if hit is not None:
+            found[ours] = hit
+    return found
+
+
+def _plain(name: str) -> str:
+    """A name with blanks for its underscores: Google's are written both ways."""
+    return name.strip().replace("_", " ")

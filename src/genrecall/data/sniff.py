@@ -1,0 +1,71 @@
+"""The encoding and the separator of a text file, guessed from its beginning."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from genrecall.data.lines import Dialect, decoded_lines
+
+_READ: Final = 16 * 2**20
+"""Bytes that are looked through for the encoding."""
+
+_RECORDS: Final = 200
+"""Records that are looked at for the separator."""
+
+_SEPARATORS: Final = ",;\t|"
+
+_WINDOWS: Final = ("cp1252", "cp1250")
+"""Of Western and of Central Europe; the first of equals."""
+
+_IN_TEXT: Final = frozenset("€£„“”‘’‚–—…®°²³½¼«»·×™©§±ºª")
+
+
+def encoding_of(file: Path) -> str | None:
+    """Guess the encoding of a text; None for UTF-8, and where a byte order mark tells.
+
+    A text in Windows-1250 has letters where one in Windows-1252 would have signs, and the other way
+    round; where both have letters, it is taken for the latter.
+    """
+    with file.open("rb") as stream:
+        zipped = stream.read(2) == b"\x1f\x8b"
+    with gzip.open(file) if zipped else file.open("rb") as stream:
+        start = stream.read(_READ)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return None
+    if b"\0" in start:
+        return "utf-16-le" if start[1::2].count(0) >= start[::2].count(0) else "utf-16-be"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return max(_WINDOWS, key=lambda name: _likeness(start, name))
+    return None
+
+
+def _likeness(text: bytes, encoding: str) -> int:
+    """How many characters beyond ASCII would be usual in words and prices."""
+    others = bytes(byte for byte in text if byte >= 0x80).decode(encoding, "replace")
+    return sum(char.isalpha() or char in _IN_TEXT for char in others)
+
+
+def separator_of(file: Path, encoding: str | None) -> str:
+    """Guess what separates the fields of CSV: what gives most records as many as the header has."""
+    lines = list(islice(decoded_lines(file, Dialect(encoding=encoding), []), 4 * _RECORDS))
+    return max(_SEPARATORS, key=lambda sign: _evenness(lines, sign))
+
+
+def _evenness(lines: Iterable[str], separator: str) -> tuple[int, int]:
+    """How many records have the fields of the header, and how many fields these are."""
+    try:
+        records = list(islice(csv.reader(lines, delimiter=separator), _RECORDS))
+    except csv.Error:
+        return 0, 0
+    if not records or len(records[0]) < 2:
+        return 0, 0
+    width = len(records[0])
+    return sum(len(record) == width for record in records), width

@@ -1,0 +1,54 @@
+"""Words of a table's dialect: those that mean yes or no, and those that mean nothing is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Final
+
+import polars as pl
+
+from genrecall.data.convert import Column
+
+_FLAGS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def plain_word(text: str) -> str:
+    """A word without letter case, and with one blank for whatever parts it.
+
+    >>> plain_word(" In_Stock ") == plain_word("in-stock") == "in stock"
+    True
+    """
+    return re.sub(r"[\s_-]+", " ", text.casefold()).strip()
+
+
+class FlagFormat:
+    """Reads true and false, yes and no, 1 and 0, and what a dialect names."""
+
+    def __init__(self, words: Mapping[str, bool] | None = None) -> None:
+        self._known = _FLAGS | {plain_word(word): flag for word, flag in (words or {}).items()}
+
+    def cell(self, value: object) -> bool | None:
+        """Read a flag; None for blank text."""
+        if isinstance(value, str) and not value.strip():
+            return None
+        known = self._known.get(plain_word(value)) if isinstance(value, str) else value
+        if known in (0, 1):
+            return bool(known)
+        raise ValueError("is neither true nor false")
+
+
+def without(column: Column, words: Collection[str]) -> Column:
+    """The column with null where it has one of the words, whatever their letter case."""
+    empty = {word.strip().lower() for word in words}
+    if not empty:
+        return column
+    if not isinstance(column, pl.Series):
+        return [
+            None if isinstance(value, str) and value.strip().lower() in empty else value
+            for value in column
+        ]
+    if column.dtype != pl.String:
+        return column
+    found = pl.first().str.strip_chars().str.to_lowercase().is_in(list(empty))
+    return column.to_frame().select(pl.when(~found).then(pl.first())).to_series()

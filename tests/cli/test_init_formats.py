@@ -1,0 +1,157 @@
+"""`init` and `validate` on files as shops and their systems export them."""
+
+import pytest
+
+from genrecall.cli.template import write_template
+from genrecall.config import load_config
+from genrecall.data.validate import ITEMS_SCHEMA, SEARCHES_SCHEMA, read_table
+
+GERMAN_ITEMS = """\
+Artikelnummer;Bezeichnung;Warengruppe;Hersteller;Preis;Verfügbar;Geändert am
+1;"M&uuml;ller Bohrer <b>Set</b>";"Werkzeug &gt; Bohrer";Müller;1.299;ja;16.02.2024
+2;Säge „Fuchs“;Werkzeug > Sägen;-;1.299,00 €;nein;03.04.2024
+3;Schlauch;Garten > Schläuche;n/a;12,50 €;auf Lager;01.01.2024
+"""
+GERMAN_SEARCHES = """\
+Suchbegriff;Zeitpunkt;Angeklickt
+säge;16.02.2024 10:15;1,2
+schlauch;17.02.2024 8:00;3
+"""
+
+
+def written(path, text, encoding="utf-8"):
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def init(folder, **tables):
+    """The template, the config that it wrote, and what is read by that."""
+    template = write_template(folder / "c.yaml", **tables)
+    data = load_config(folder / "c.yaml").data
+    schemas = {"items": ITEMS_SCHEMA, "searches": SEARCHES_SCHEMA}
+    reads = {
+        name: read_table(source, schemas[name], max_rejects=0)
+        for name, source in data.sources.items()
+    }
+    return template, data, reads
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_german_export(tmp_path, encoding):
+    template, data, reads = init(
+        tmp_path,
+        items=written(tmp_path / "artikel.csv", GERMAN_ITEMS, encoding),
+        searches=written(tmp_path / "suchen.csv", GERMAN_SEARCHES, encoding),
+    )
+    items = reads["items"].frame
+    assert items["title"].to_list() == [
+        "Müller Bohrer Set",
+        "Säge „Fuchs“",
+        "Schlauch",
+    ]
+    assert items["category"].to_list() == [
+        ["Werkzeug", "Bohrer"],
+        ["Werkzeug", "Sägen"],
+        ["Garten", "Schläuche"],
+    ]
+    assert items["price"].to_list() == [1299.0, 1299.0, 12.5]
+    assert items["available"].to_list() == [True, False, True]
+    assert items["brand"].to_list() == ["Müller", None, None]
+    assert items["updated_at"].to_list() == [1_708_041_600, 1_712_102_400, 1_704_067_200]
+    searches = reads["searches"].frame
+    assert searches["query"].to_list() == ["säge", "schlauch"]
+    assert searches["clicks"].to_list() == [["1", "2"], ["3"]]
+    assert searches["timestamp"].to_list() == [1_708_078_500, 1_708_156_800]
+    dialect = template.dialect["items"]
+    assert dialect.get("encoding") == {"cp1252": "cp1252", "utf-16-le": "utf-16-le"}.get(encoding)
+    assert dialect["separator"] == ";"
+    assert dialect["empty"] == ["-", "n/a"]
+    assert dialect["flags"] == {"ja": True, "nein": False, "auf Lager": True}
+    text = (tmp_path / "c.yaml").read_text("utf-8")
+    assert "    dialect:                      # seen in its first 3 rows\n" in text
+    assert "      decimal: \",\"                # such as '1.299,00 €'\n" in text
+    assert data.split.by == "time"
+
+
+def test_a_polish_export(tmp_path):
+    text = (
+        "Kod produktu;Nazwa;Kategoria;Cena\n"
+        "1;Wiertarka używana świetna;Narzędzia / Wiertarki;1 299,00 zł\n"
+    )
+    template, _, reads = init(tmp_path, items=written(tmp_path / "a.csv", text, "cp1250"))
+    assert template.dialect["items"] == {
+        "encoding": "cp1250",
+        "separator": ";",
+        "decimal": ",",
+        "thousands": " ",
+        "currency": ["zł"],
+        "level_separator": " / ",
+    }
+    (row,) = reads["items"].frame.to_dicts()
+    assert (row["title"], row["price"]) == ("Wiertarka używana świetna", 1299.0)
+    assert row["category"] == ["Narzędzia", "Wiertarki"]
+
+
+SHOPIFY = """\
+Handle,Title,Vendor,Product Category,Type,Published,Variant SKU,Variant Price,Image Src,Status
+saw,Hand Saw,Acme,Tools > Saws,Saw,TRUE,S1,12.50,a.png,active
+saw,,,,,,S2,14.50,b.png,
+saw,,,,,,,,c.png,
+lamp,Lamp,Acme,Home > Lamps,Lamp,FALSE,L1,30.00,d.png,draft
+"""
+WOO = """\
+ID,Type,SKU,Name,Published,"In stock?",Regular price,Sale price,Categories,Parent
+7,simple,A1,"Hoodie, warm",1,1,45,,"Clothing, Clothing > Hoodies",
+8,simple,A2,Cap,1,backorder,18,16,"Clothing > Accessories, Sale",
+"""
+MAGENTO = """\
+sku,attribute_set_code,product_type,categories,name,price,is_in_stock,updated_at
+24-MB01,Bag,simple,"Default/Gear,Default/Gear/Bags",Joust Bag,34.0,1,"2/16/24, 10:00 AM"
+24-MB04,Bag,simple,"Default/Gear,Default/Gear/Bags",Strive Bag,32.0,0,"2/3/24, 1:05 PM"
+"""
+GOOGLE = """\
+id\ttitle\tlink\tprice\tavailability\tproduct_type\titem_group_id
+1\tSaw\thttp://x/1\t1,299.00 USD\tin_stock\tTools > Saws, Sale > Saws\tg
+2\tLamp\thttp://x/2\t30.00 USD\tout_of_stock\tHome > Lamps\tg
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "shop", "expected"),
+    [
+        ("a.csv", SHOPIFY, "Shopify",
+         [("saw", "Hand Saw", ["Tools", "Saws"], 12.5, True, None),
+          ("lamp", "Lamp", ["Home", "Lamps"], 30.0, False, None)]),
+        ("a.csv", WOO, "WooCommerce",
+         [("7", "Hoodie, warm", ["Clothing", "Hoodies"], 45.0, True, None),
+          ("8", "Cap", ["Clothing", "Accessories"], 18.0, True, None)]),
+        ("a.csv", MAGENTO, "Magento",
+         [("24-MB01", "Joust Bag", ["Default", "Gear", "Bags"], 34.0, True, None),
+          ("24-MB04", "Strive Bag", ["Default", "Gear", "Bags"], 32.0, False, None)]),
+        ("a.tsv", GOOGLE, "Google Merchant",
+         [("1", "Saw", ["Tools", "Saws"], 1299.0, True, "g"),
+          ("2", "Lamp", ["Home", "Lamps"], 30.0, False, "g")]),
+    ],
+)  # fmt: skip
+def test_exports_of_shop_systems(tmp_path, name, text, shop, expected):
+    template, _, reads = init(tmp_path, items=written(tmp_path / name, text))
+    assert template.shop == {"items": shop}
+    assert f"  items: an export of {shop}" in "\n".join(template.describe())
+    columns = ["item_id", "title", "category", "price", "available", "group_id"]
+    assert reads["items"].frame.select(columns).rows() == expected
+    if shop == "Shopify":
+        assert reads["items"].notes == [
+            "2 rows go on with the row before them, by the column 'Handle', and are not read"
+        ]
+
+
+def test_what_only_the_user_can_tell_is_asked(tmp_path):
+    text = "id,name,in stock,listed at\n1,Saw,ja,03/04/2024\n2,Lamp,evtl.,05/06/2024\n"
+    template = write_template(tmp_path / "c.yaml", items=written(tmp_path / "a.csv", text))
+    assert template.notes == [
+        "items: no time tells day and month apart, such as '03/04/2024': they are read by "
+        "%d/%m/%Y, and could be %m/%d/%Y",
+        "items: whether 'evtl.' means true or false is not known: say it under `flags` of "
+        "`dialect`, such as `flags: {'evtl.': false}`",
+    ]
+    assert load_config(tmp_path / "c.yaml").data.items.dialect.flags == {"ja": True}

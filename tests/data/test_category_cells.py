@@ -1,0 +1,67 @@
+import pytest
+
+from genrecall.data.category_cells import CategoryColumn, CategoryFormat
+
+
+@pytest.mark.parametrize(
+    ("separators", "value", "expected"),
+    [
+        # as shops write them
+        ((">", ","), "Kleidung, Kleidung > Hoodies, Sale > Winter", ["Kleidung", "Hoodies"]),
+        ((">", ","), r"Garten > Schläuche\, Rohre", ["Garten", "Schläuche, Rohre"]),
+        (("/", ","), "Default Category/Gear,Default Category/Gear/Bags",
+         ["Default Category", "Gear", "Bags"]),
+        (("|", None), "Home|Light|Lamps", ["Home", "Light", "Lamps"]),
+        ((">", "|"), "Home > Light|Sale", ["Home", "Light"]),
+        ((" / ", None), "Technik / Audio/Video / Kabel", ["Technik", "Audio/Video", "Kabel"]),
+        (("»", None), "Start » Lampen»LED", ["Start", "Lampen", "LED"]),
+        (("::", None), "A::B", ["A", "B"]),
+        ((">", None), "Werkzeug &gt; Bohrer &amp; S&auml;gen", ["Werkzeug", "Bohrer & Sägen"]),
+        ((">", None), "<b>Werkzeug</b> > Boh\u00adrer", ["Werkzeug", "Bohrer"]),
+        # lists of levels, and of paths
+        ((">", None), '["Tools", "Saws"]', ["Tools", "Saws"]),
+        ((">", None), "['Tools', 'Saws']", ["Tools", "Saws"]),
+        ((">", None), "['Tools' 'Saws']", ["Tools", "Saws"]),
+        ((">", None), "['Men\\'s', None]", ["Men's"]),
+        ((">", None), '["Home > Light", "Home > Light > Lamps"]', ["Home", "Light", "Lamps"]),
+        ((">", None), ["Home > Light"], ["Home", "Light"]),
+        ((">", None), [["Home", "Light"], ["Sale"]], ["Home", "Light"]),
+        ((">", None), ["Home &amp; Garden", "Bits > 5 mm"], ["Home & Garden", "Bits > 5 mm"]),
+        ((">", None), "[Sale] Shoes", ["[Sale] Shoes"]),
+        ((">", None), "[]", None),
+    ],
+)  # fmt: skip
+def test_forms_of_category_cells(separators, value, expected):
+    assert CategoryFormat(*separators).cell(value) == expected
+
+
+def notes_of(values, *separators):
+    column = CategoryColumn(CategoryFormat(*separators))
+    for value in values:
+        column.cell(value)
+    return column.notes()
+
+
+@pytest.mark.parametrize("sign", ["»", "›", "→", "::", "|", " / ", "/", ";"])
+def test_what_looks_like_a_path_with_another_separator_is_told(sign):
+    (note,) = notes_of([f"Home{sign}Lamps", f"Home{sign}Chairs"])
+    assert note == (
+        f"2 categories hold {sign!r}, such as 'Home{sign}Lamps', and are read as one name; if it "
+        f"stands between levels, set `dialect: {{level_separator: {sign!r}}}`"
+    )
+    assert notes_of([f"Home{sign}Lamps"], sign) == []
+
+
+def test_a_sign_that_is_rare_belongs_to_names():
+    assert notes_of(["Audio/Video > Cables", "Audio/Video", *["Home > Light"] * 9]) == []
+
+
+def test_several_paths_in_one_cell_are_told():
+    (note,) = notes_of(["A > B, A > C", "Bits, Screws > Long", "A > B"])
+    assert note.startswith(
+        "1 categories hold ',', such as 'A > B, A > C', and are read as one path"
+    )
+    assert note.endswith("set `dialect: {path_separator: ','}`")
+    assert notes_of(["A, A > B", "C"], ">", ",") == [
+        "1 items stand in several categories; of each the deepest path counts, the first of equals"
+    ]

@@ -1,0 +1,162 @@
+import pytest
+
+from genrecall.data import detect
+from genrecall.data.columns import match_columns
+from genrecall.data.validate import ITEMS_SCHEMA, SEARCHES_SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("texts", "decimal", "thousands", "currency"),
+    [
+        (["1.299", "1.299,00"], ",", ".", ()),
+        (["1.299", "12,5"], ",", ".", ()),
+        (["12,50 €", "3,00 €"], ",", None, ("€",)),
+        (["1.234.567", "12"], ",", ".", ()),
+        (["1,299.00", "999"], ".", ",", ()),
+        (["$1,299", "$5"], ".", ",", ("$",)),
+        (["15.00 USD"], ".", None, ("USD",)),
+        (["CHF 1'299.–", "CHF 5.50"], ".", "'", ("CHF",)),
+        (["1\u202f299,00\u00a0zł"], ",", " ", ("zł",)),
+        (["1.299", "2.499"], ".", None, ()),
+        (["0.125", "1.299"], ".", None, ()),
+        (["3", "12"], ".", None, ()),
+        (["12,50", "auf Anfrage"], ",", None, ()),
+    ],
+)
+def test_how_numbers_are_written(texts, decimal, thousands, currency):
+    found = detect.number_format(texts)
+    assert (found.decimal, found.thousands, found.currency) == (decimal, thousands, currency)
+    turned = detect.number_format(texts[::-1])
+    assert (turned.decimal, turned.thousands) == (decimal, thousands)
+
+
+def test_what_is_no_number_tells_nothing():
+    assert detect.number_format(["auf Anfrage", "M8x20"]) is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "pattern", "doubt"),
+    [
+        (["16.02.2024", "03.04.2024"], "%d.%m.%Y", None),
+        (["03.04.24 10:00", "16.02.24 9:05"], "%d.%m.%y %H:%M", None),
+        (["02/16/2024 1:05:00 PM"], "%m/%d/%Y %I:%M:%S %p", None),
+        (["2/16/24, 1:05 PM"], "%m/%d/%y, %I:%M %p", None),
+        (["16-02-2024"], "%d-%m-%Y", None),
+        (["2024/02/16"], "%Y/%m/%d", None),
+        (["20240216103000"], "%Y%m%d%H%M%S", None),
+        (["03/04/2024", "05/06/2024"], "%d/%m/%Y", "%m/%d/%Y"),
+    ],
+)
+def test_how_times_are_written(texts, pattern, doubt):
+    assert detect.time_pattern(texts) == (pattern, texts[0], doubt)
+
+
+@pytest.mark.parametrize(
+    "text", ["2024-02-16", "2024-02-16T10:00:00Z", "1708077600", "5", "gestern"]
+)
+def test_other_times_need_no_pattern(text):
+    assert detect.time_pattern([text]) is None
+
+
+def test_words_for_yes_and_no():
+    words = [
+        "ja",
+        "Nein",
+        "in_stock",
+        "OUT OF STOCK",
+        "backorder",
+        "auf Lager",
+        "yes",
+        "0",
+        "evtl.",
+    ]
+    known, unknown = detect.flag_words(words)
+    assert known == {
+        "ja": True,
+        "Nein": False,
+        "in_stock": True,
+        "OUT OF STOCK": False,
+        "backorder": True,
+        "auf Lager": True,
+    }
+    assert unknown == ["evtl."]
+
+
+@pytest.mark.parametrize(
+    ("texts", "sign"),
+    [
+        (["1,2", "3"], ","),
+        (["1, 2", "3, 4"], ","),
+        (["1;2"], ";"),
+        (["1 2 3"], " "),
+        (["1|2"], None),
+        (["[1, 2]"], None),
+        (["1", "2"], None),
+    ],
+)
+def test_what_stands_between_ids(texts, sign):
+    assert detect.list_separator(texts) == sign
+
+
+@pytest.mark.parametrize(
+    ("texts", "separators"),
+    [
+        (["A > B", "C"], (">", None)),
+        (["A &gt; B"], (">", None)),
+        (["A > B, A > C", "D"], (">", ",")),
+        (["Sale, Hemden > Kurz", "Sale"], (">", ",")),
+        (["Schuhe, Taschen > Leder", "Schuhe, Taschen > Stoff"], (">", None)),
+        (["A/B,A/B/C", "A/D"], ("/", ",")),
+        (["A/B", "A/C"], ("/", None)),
+        (["Audio/Video > TV", "B > C"], (">", None)),
+        (["Audio/Video", "Garten", "Küche"], (None, None)),
+        (["A|B|C"], ("|", None)),
+        (["A > B|A > C"], (">", "|")),
+        (["A » B"], ("»", None)),
+        (["A / B/C / D"], (" / ", None)),
+        (['["A", "B"]'], (None, None)),
+        (["Lampen"], (None, None)),
+    ],
+)
+def test_what_stands_between_categories(texts, separators):
+    assert detect.category_separators(texts) == separators
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ("Artikelnummer Bezeichnung Warengruppe Hersteller Preis Verfügbar", "de"),
+        ("Référence Désignation Catégorie Marque Prix-TTC Disponibilité", "fr"),
+        ("Referencia Nombre Categoría Marca Precio Disponible", "es"),
+        ("Codice Nome Categoria Marca Prezzo Disponibilità", "it"),
+        ("Artikelnummer Naam Categorie Merk Prijs Op_voorraad", "nl"),
+        ("Kod_produktu Nazwa Kategoria Marka Cena Dostępność", "pl"),
+    ],
+)
+def test_columns_of_items_in_six_languages(names, found):
+    ours = ["item_id", "title", "category", "brand", "price", "available"]
+    assert match_columns(names.split(), ITEMS_SCHEMA) == dict(
+        zip(ours, names.split(), strict=True)
+    ), found
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "Zeitpunkt Kundennummer Suchbegriff Angeklickt Gekauft",
+        "Horodatage Client Requête Cliqués Achetés",
+        "Fecha Usuario Búsqueda Clics Compras",
+        "Data Utente Ricerca Cliccati Acquistati",
+        "Tijdstip Klant Zoekterm Geklikt Gekocht",
+        "Czas Użytkownik Zapytanie Kliknięte Kupione",
+    ],
+)
+def test_columns_of_a_log_in_six_languages(names):
+    ours = ["timestamp", "user_id", "query", "clicks", "purchases"]
+    found = dict(zip(ours, names.split(), strict=True))
+    assert match_columns(names.split(), SEARCHES_SCHEMA) == found
+
+
+def test_the_regular_price_goes_before_that_of_an_offer():
+    names = ["id", "name", "Sale price", "Regular price"]
+    assert match_columns(names, ITEMS_SCHEMA)["price"] == "Regular price"

@@ -1,0 +1,142 @@
+"""What `validate` shows of the tables, and what it advises."""
+
+import json
+
+import pytest
+
+from genrecall.data.config import DataConfig
+from genrecall.data.rejects import Reject
+from genrecall.data.remedies import remedies
+from genrecall.data.stage import validate
+from genrecall.data.summary import describe
+from genrecall.foundation.errors import DataError
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+ITEMS = [
+    {"item_id": "a", "title": "Saw", "category": ["Tools", "Saws"], "price": 10, "available": True,
+     "attributes": {"color": ["red", "blue"]}, "updated_at": "2024-02-01"},
+    {"item_id": "b", "title": "Lamp", "category": "Home|Lamps", "price": 30, "available": False},
+    {"item_id": "c", "title": "Hose", "price": 20, "updated_at": "2024-02-03"},
+]  # fmt: skip
+
+
+def check(folder, items=ITEMS, searches=None):
+    data = {"items": {"file": write(folder / "items.jsonl", items)}}
+    if searches:
+        data["searches"] = {"file": write(folder / "searches.jsonl", searches)}
+    return validate(DataConfig.model_validate(data))
+
+
+def test_what_will_matter_later_is_counted(tmp_path):
+    searches = [
+        {"query": "saw", "timestamp": 1_708_077_600_000, "clicks": ["a", "b"]},
+        {"query": "lamp", "timestamp": 1_708_164_000_000, "clicks": ["b"], "purchases": ["c"]},
+    ]
+    summary = check(tmp_path, searches=searches)
+    assert summary["catalog"] == {
+        "categories": 2,
+        "levels": 2,
+        "without_category": 1,
+        "unavailable": 1,
+        "price": {"lowest": 10.0, "median": 20.0, "highest": 30.0, "missing": 0},
+        "first": {
+            "item_id": "a",
+            "title": "Saw",
+            "category": ["Tools", "Saws"],
+            "attributes": [{"key": "color", "value": ["red", "blue"]}],
+            "price": 10.0,
+            "available": True,
+            "updated_at": 1_706_745_600,
+        },
+    }
+    assert summary["times"] == {
+        "items.updated_at": {"unit": "ISO 8601", "first": "2024-02-01", "last": "2024-02-03"},
+        "searches.timestamp": {
+            "unit": "milliseconds since 1970",
+            "first": "2024-02-16",
+            "last": "2024-02-17",
+        },
+    }
+    assert summary["unavailable_positives"] == {"count": 2, "of": 4}
+    lines = describe(summary)
+    for line in (
+        "  first item: item_id 'a', title 'Saw', category 'Tools > Saws', color 'red|blue', "
+        "price 10.0, available True, updated_at 1706745600",
+        "  categories: 2 of up to 2 levels; 1 items without one",
+        "  prices: 10.00 to 30.00, median 20.00; 0 items without one",
+        "  not available: 1 items, which are never answered",
+        "  searches.timestamp: milliseconds since 1970, 2024-02-16 to 2024-02-17",
+        "  not available today: 2 of 4 relevant items, which no channel answers with",
+        "note: items: 1 categories hold '|', such as 'Home|Lamps', and are read as one name; if it "
+        "stands between levels, set `dialect: {level_separator: '|'}`",
+    ):
+        assert line in lines
+    assert json.loads(json.dumps(summary)) == summary
+
+
+def test_a_log_of_ordinals_and_dated_items_do_not_compare(tmp_path):
+    searches = [{"query": "saw", "timestamp": n, "clicks": ["a"]} for n in range(3)]
+    summary = check(tmp_path, searches=searches)
+    assert summary["times"]["searches.timestamp"] == {"unit": "ordinals", "first": 0, "last": 2}
+    assert any("items.updated_at and searches.timestamp do not compare" in note
+               for note in summary["notes"])  # fmt: skip
+
+
+def test_nothing_is_said_of_what_a_catalog_lacks(tmp_path):
+    summary = check(tmp_path, [{"item_id": 1, "title": "Saw"}])
+    assert summary["catalog"]["price"] is None
+    assert summary["times"] == {}
+    assert describe(summary) == [
+        "  items: 1 of 1 rows",
+        "  first item: item_id '1', title 'Saw'",
+        "  searches: none; everything is learned from the titles",
+    ]
+
+
+def test_times_that_are_mixed_stop_the_table(tmp_path):
+    rows = [{"item_id": 1, "title": "x", "updated_at": "2024-02-01"},
+            {"item_id": 2, "title": "y", "updated_at": 20240101}]  # fmt: skip
+    with pytest.raises(DataError, match=r"items\.jsonl: the column of updated_at mixes times of 2"):
+        check(tmp_path, rows)
+
+
+@pytest.mark.parametrize(
+    ("cause", "given", "remedy"),
+    [
+        ("price is not a number", ["'1.299,00 €'", "'n/a'"],
+         'set `dialect: {empty: ["n/a"], decimal: ",", thousands: ".", currency: ["€"]}`'),
+        ("price is not a number", ["'on request'"], None),
+        ("timestamp is neither a whole number nor an ISO 8601 time", ["'16.02.2024'"],
+         'set `dialect: {times: "%d.%m.%Y"}`'),
+        ("available is neither true nor false", ["'ja'", "'evtl.'", "'-'"],
+         'set `dialect: {flags: {"ja": true, "evtl.": …}, empty: ["-"]}`'),
+        ("line is not UTF-8", [""],
+         "set `dialect: {encoding: …}`, such as cp1252 (Windows); `genrecall init` sees which"),
+        ("title is empty", [""], None),
+    ],
+)  # fmt: skip
+def test_what_would_help_is_told(cause, given, remedy):
+    rejects = [Reject(line, cause, value, "") for line, value in enumerate(given)]
+    assert remedies(rejects) == ([] if remedy is None else [f"{cause}: {remedy}"])
+
+
+def test_a_refused_table_tells_what_would_help(tmp_path):
+    rows = [{"item_id": n, "title": "x", "price": "12,50"} for n in range(3)]
+    with pytest.raises(DataError) as refused:
+        check(tmp_path, rows)
+    assert 'What would help:\n  price is not a number: set `dialect: {decimal: ","}`\n' in str(
+        refused.value
+    )
+
+
+def test_a_wrong_separator_is_told_instead_of_missing_columns(tmp_path):
+    for sign, name in ((";", '";"'), ("\t", r'"\\t"')):
+        path = tmp_path / "items.csv"
+        path.write_text(f"item_id{sign}title\n1{sign}Saw\n", "utf-8")
+        with pytest.raises(DataError, match=rf"set the table's `dialect: {{separator: {name}}}`"):
+            validate(DataConfig.model_validate({"items": {"file": path}}))
