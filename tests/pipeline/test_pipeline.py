@@ -170,17 +170,12 @@ def test_equal_runs_are_equal_byte_by_byte_but_for_what_the_machine_took(shop, t
     runs = [tmp_path / "first", tmp_path / "second"]
     results = [run(load_config(shop_file), Outputs(out), log=KeptLog()) for out in runs]
     first, second = (contents(out) for out in runs)
-    differ = {name for name in first if first[name] != second.get(name)}
-    assert first.keys() == second.keys()
+    differ = {name for name in first | second if first.get(name) != second.get(name)}
     assert differ == {"machine.json", "report.html"}
     for out, result in zip(runs, results, strict=True):
-        kept = json.loads((out / "machine.json").read_text("utf-8"))
-        assert result.metrics["latency_ms"] == kept["latency_ms"]
-        assert kept["latency_ms"]["p50"]["n"] == 5
-        assert "latency_ms" not in json.loads((out / "metrics.json").read_text("utf-8"))
-        assert f"{kept['latency_ms']['p50']['value']:.1f}\xa0ms" in (
-            (out / "report.html").read_text("utf-8")
-        )
+        latency = json.loads((out / "machine.json").read_text("utf-8"))["latency_ms"]
+        assert result.metrics["latency_ms"] == latency
+        assert f"{latency['p50']['value']:.1f}\xa0ms" in (out / "report.html").read_text("utf-8")
 
 
 def test_what_the_machine_took_is_told_only_with_the_figures_of_that_run(shop):
