@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 import yaml
 from exported_shop import products, write_exports
+from german_shop import write_german_exports
 from tiny_shop import SETTINGS
 
 from genrecall.cli.app import main
@@ -123,6 +124,7 @@ def walk(tmp_path_factory):
     """Do everything that the page shows, in its order; what was printed by the command."""
     folder = tmp_path_factory.mktemp("page")
     write_exports(folder)
+    write_german_exports(folder)
     write_other_exports(folder)
     write_publishers(folder)
     with pytest.MonkeyPatch.context() as patch:
@@ -140,12 +142,13 @@ def perform():
         if language == "sh":
             for command in text.splitlines():
                 if command.startswith("genrecall run"):
-                    shorten_training(Path("genrecall.yaml"))
+                    shorten_training(Path(command.split()[2]))
                 yield command, call(command), shown
         elif language == "diff":
             apply_diff(text, Path("genrecall.yaml"))
-        elif language == "yaml" and '"products.csv"' in text:
-            yield "genrecall.yaml", Path("genrecall.yaml").read_text("utf-8"), text
+        elif language == "yaml" and (named := re.search('file: "(.*)"', text)):
+            config = {"products.csv": "genrecall.yaml", "produkte.csv": "laden.yaml"}[named[1]]
+            yield config, Path(config).read_text("utf-8"), text
         elif language == "python":
             exec(compile(text, PAGE.name, "exec"), {})
 
@@ -166,6 +169,21 @@ def test_everything_runs(walk):
     assert len(walk) > len(IMPORTERS)
     for name in IMPORTERS:
         assert any(command.startswith(f"genrecall import {name} ") for command, _, _ in walk)
+
+
+def test_a_german_export_needs_five_commands(walk):
+    section = PAGE.read_text("utf-8").split("\n## A German export, in five commands\n")[1]
+    shown = re.findall(r"^```sh\n(.*?)^```$", section.split("\n## ")[0], re.M | re.S)
+    commands = "".join(shown).splitlines()
+    assert len(commands) == 5
+    assert set(commands) <= {command for command, _, _ in walk}
+    first_lines = Path("produkte.csv").read_bytes().decode("cp1252").splitlines()[:4]
+    assert "```csv\n" + "\n".join(first_lines) + "\n```" in section
+    (recalled,) = [
+        printed for command, printed, _ in walk if command.startswith("genrecall recall runs/laden")
+    ]
+    assert recalled.count("Akkuschrauber") == 3
+    assert "&" not in recalled
 
 
 def test_what_does_not_depend_on_training_is_printed_as_shown(walk):

@@ -176,6 +176,8 @@ def test_search_id_twice_is_refused():
     [
         ("q Q0 item 1 0.5", r"run:1 has 5 fields.*search_id Q0 item_id rank score tag"),
         ("q Q0 item 1 high tag", r"run:1 has 'high' where a number is needed"),
+        ("q Q0 item 1 12_50 tag", r"run:1 has '12_50' where a number is needed"),
+        ("q Q0 item 1 \u0661 tag", r"run:1 has '\u0661' where a number is needed"),
         ("q Q0 a 1 2.0 t\nq Q0 a 2 1.0 t", r"run:2 names item 'a' of this search again"),
     ],
 )

@@ -131,20 +131,6 @@ def test_one_file_may_hold_both_indices(tmp_path, export):
     assert only(done)["purchases"] == only(done)["clicks"] == ["12"]
 
 
-@pytest.mark.parametrize("indent", [None, 2])
-@pytest.mark.parametrize("answer", [True, False])
-def test_answers_of_search_and_arrays_need_not_be_cut_up(tmp_path, answer, indent):
-    queries, events = [query(), query("q2", "hat")], [event(), event(query_id="q2", item="13")]
-    expected = Import("ubi", write_log(tmp_path / "bare", queries, events))
-    for name, documents in {"ubi_queries": queries, "ubi_events": events}.items():
-        hits = as_hits(name, documents)
-        whole = {"took": 1, "hits": {"total": {"value": 2}, "hits": hits}} if answer else documents
-        write(tmp_path / f"log/{name}.json", json.dumps(whole, indent=indent))
-    done = Import("ubi", tmp_path / "log")
-    assert done.table("searches") == expected.table("searches")
-    assert done.rejects == []
-
-
 def test_hits_and_bare_documents_on_the_lines_of_one_file(tmp_path):
     documents = [query(), *as_hits("any", [event()]), event("purchase")]
     for n, rows in enumerate((documents, documents[::-1])):

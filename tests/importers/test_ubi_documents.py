@@ -1,7 +1,8 @@
 import json
 
 import pytest
-from ubi_log import DAY, event, only, query, with_object, without
+from imported import Import, write
+from ubi_log import DAY, event, only, query, with_object, without, write_log
 
 from genrecall.foundation.errors import ConfigError
 from genrecall.importers import ubi
@@ -288,3 +289,20 @@ def test_the_shopper_is_the_client_else_the_user(imported):
 def test_a_log_without_shoppers_gives_no_table_of_them(imported):
     done = imported([query(client_id=None)], [event(client_id=None)])
     assert set(done.done.rows) == {"searches"}
+
+
+# --- ways of exporting ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("answer", [True, False])
+def test_answers_of_search_and_arrays_need_not_be_cut_up(tmp_path, answer, indent):
+    queries, events = [query(), query("q2", "hat")], [event(), event(query_id="q2", item="13")]
+    expected = Import("ubi", write_log(tmp_path / "bare", queries, events))
+    for name, documents in {"ubi_queries": queries, "ubi_events": events}.items():
+        hits = [{"_index": name, "_source": document} for document in documents]
+        whole = {"took": 1, "hits": {"total": {"value": 2}, "hits": hits}} if answer else documents
+        write(tmp_path / f"log/{name}.json", json.dumps(whole, indent=indent))
+    done = Import("ubi", tmp_path / "log")
+    assert done.table("searches") == expected.table("searches")
+    assert done.rejects == []

@@ -51,13 +51,13 @@ class Numbers(NamedTuple):
         decimal: before decimal places.
         thousands: between thousands; None where there is none.
         currency: signs and names beside them.
-        example: one that shows it.
+        examples: what shows each of these, by its name.
     """
 
     decimal: str
     thousands: str | None
     currency: tuple[str, ...]
-    example: str
+    examples: Mapping[str, str]
 
 
 def number_format(texts: Iterable[str]) -> Numbers | None:
@@ -66,23 +66,24 @@ def number_format(texts: Iterable[str]) -> Numbers | None:
     One text alone may be read in two ways: `1.299` is 1299 only where others show that the point
     stands between thousands.
 
-    >>> number_format(["1.299", "1.299,00 €"])
-    Numbers(decimal=',', thousands='.', currency=('€',), example='1.299,00 €')
+    >>> number_format(["1.299", "1.299,00 €"])[:3]
+    (',', '.', ('€',))
     """
     decimals: Counter[str] = Counter()
     thousands: Counter[str] = Counter()
     doubtful: Counter[str] = Counter()
-    currency: dict[str, None] = {}
-    example: tuple[int, str] = (0, "")
+    currency: dict[str, str] = {}
+    example: dict[str, str] = {}
     for text in texts:
         amount = _AMOUNT.fullmatch(text)
-        names = () if amount is None else _money(amount["before"], amount["after"])
+        names = None if amount is None else _money(amount["before"], amount["after"])
         if amount is None or names is None:
             continue
-        currency.update(dict.fromkeys(names))
+        for name in names:
+            currency.setdefault(name, text.strip())
         number = re.sub("[\u00a0\u2009\u202f]", " ", amount["number"]).strip().replace("’", "'")
         signs = _SIGNS.findall(number)
-        example = max(example, (len(set(signs)) + len(names) + 1, text.strip()), key=lambda e: e[0])
+        example.setdefault("".join(signs), text.strip())
         if not signs:
             continue
         if len(set(signs)) > 1:
@@ -94,10 +95,17 @@ def number_format(texts: Iterable[str]) -> Numbers | None:
             doubtful[signs[0]] += 1
         else:
             decimals[signs[0]] += 1
-    if not example[1]:
+    if not example:
         return None
     decimal, group = _roles(decimals, thousands, doubtful)
-    return Numbers(decimal, group, tuple(currency), example[1])
+    examples = {
+        "decimal": next((text for signs, text in example.items() if signs.endswith(decimal)), ""),
+        "thousands": next(
+            (text for signs, text in example.items() if group and group in signs), ""
+        ),
+        "currency": next(iter(currency.values()), ""),
+    }
+    return Numbers(decimal, group, tuple(currency), examples)
 
 
 def _roles(

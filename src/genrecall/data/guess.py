@@ -140,13 +140,14 @@ def _numbers(guess: Guess, texts: list[str]) -> None:
     found = detect.number_format(texts)
     if found is None:
         return
-    example = f"such as {shorten(found.example)}"
-    if found.decimal != ".":
-        guess.set("decimal", found.decimal, example)
-    if found.thousands is not None:
-        guess.set("thousands", found.thousands, example)
-    if found.currency:
-        guess.set("currency", list(found.currency), example)
+    for name, value, plain in (
+        ("decimal", found.decimal, "."),
+        ("thousands", found.thousands, None),
+        ("currency", list(found.currency), []),
+    ):
+        if value != plain:
+            example = found.examples[name]
+            guess.set(name, value, f"such as {shorten(example)}" if example else "")
 
 
 def _times(guess: Guess, texts: list[str]) -> None:
@@ -164,7 +165,7 @@ def _times(guess: Guess, texts: list[str]) -> None:
 def _flags(guess: Guess, texts: list[str]) -> None:
     known, unknown = detect.flag_words(texts)
     if known:
-        guess.set("flags", known, "true: can be bought")
+        guess.set("flags", known)
     if unknown:
         shown = ", ".join(map(shorten, unknown[:5]))
         guess.notes.append(

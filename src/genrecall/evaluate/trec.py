@@ -190,6 +190,8 @@ def _lines(path: Path, form: str) -> Iterator[tuple[int, list[str]]]:
 
 def _number(text: str, path: Path, number: int) -> float:
     try:
+        if "_" in text or not text.isascii():  # Python's own numbers, and other scripts' digits
+            raise ValueError
         return float(text)
     except ValueError as error:
         raise DataError(f"{path}:{number} has {text!r} where a number is needed.") from error
