@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--shop-users", type=positive, default=10_000, help="shoppers (10000)")
     parser.add_argument("--page", type=positive, default=5, help="items shown to a search (5)")
     parser.add_argument("--personal", type=float, default=0.3, help="of the ranker (0.3)")
+    parser.add_argument("--steps", type=positive, default=400, help="of every cell (400)")
     parser.add_argument("--validation", type=positive, default=10_000, help="searches (10000)")
     parser.add_argument("--test", type=positive, default=20_000, help="searches measured (20000)")
     parser.add_argument("--ranked", type=positive, default=1000, help="with their items (1000)")
@@ -68,8 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     size = Size(
         given.items, given.searches, given.shop_users, given.page, given.personal, given.quick
     )
-    quick = {"steps": 2, "searches": 8, "group": 8, "validate_every": 1}
-    plan = Plan(quick if given.quick else {}, given.validation, given.test, given.ranked)
+    base: dict[str, Any] = {"steps": given.steps}
+    if given.quick:
+        base = {"steps": 2, "searches": 8, "group": 8, "validate_every": 1}
+    plan = Plan(base, given.validation, given.test, given.ranked)
     policies = tuple(choose_cells(given.policies, {name: name for name in POLICIES}))
     shoppers = tuple(choose_cells(given.shoppers, {name: name for name in SHOPPERS}))
     tables = choose_cells(given.tables, {name: name for name in TABLES})
@@ -118,7 +121,17 @@ def _counts(text: str) -> tuple[int, ...]:
 
 
 def _settings(given: argparse.Namespace) -> dict[str, Any]:
-    names = ("seeds", "items", "searches", "page", "personal", "validation", "test", "ranked")
+    names = (
+        "seeds",
+        "steps",
+        "items",
+        "searches",
+        "page",
+        "personal",
+        "validation",
+        "test",
+        "ranked",
+    )
     return {"version": __version__, "threads": 1} | {name: getattr(given, name) for name in names}
 
 

@@ -24,7 +24,7 @@ class Cell:
 
     def config(self, base: Mapping[str, Any]) -> AlignConfig:
         """The settings in full; those of `base` win."""
-        return AlignConfig.model_validate({"steps": 400} | dict(self.settings) | dict(base))
+        return AlignConfig.model_validate(dict(self.settings) | dict(base))
 
 
 EQUAL_TIME: Final[Mapping[Arm, Mapping[str, Any]]] = {"more_sft": {"anchor_searches": 800}}
@@ -81,13 +81,9 @@ SEARCH: Final = tuple(
 )
 """As many tries for every arm."""
 
-_LONG: Final = {"steps": 1000, "validate_every": 200}
-"""As many steps as in the paper. Groups go on learning from them; cross entropy is at its end
-before, and keeps its best weights."""
-
 
 def _final(name: Arm) -> Mapping[str, Any]:
-    return {**_LONG, **_arm(name), **CHOSEN.get(name, {})}
+    return {**_arm(name), **CHOSEN.get(name, {})}
 
 
 PAPER: Final = (
