@@ -51,7 +51,7 @@ def run(
 ) -> None:
     """Run all stages that are not up to date.
 
-    The stages are data, embed, quantize, generator, align and evaluate.
+    The stages are data, embed, quantize, generator, align, calibrate and evaluate.
     """
     from genrecall.config import load_config
     from genrecall.pipeline.outputs import Outputs
