@@ -34,7 +34,9 @@ from genrecall.generator.load import (
     ALIGN_FILE,
     ALIGNED,
     CALIBRATE,
+    COMPACT,
     USER_QUERY_TO_SID,
+    generator_family,
     load_generator,
     load_weights,
     trained_stages,
@@ -153,8 +155,7 @@ class OpenBundle:
     @property
     def ways(self) -> tuple[str, ...]:
         """Ways in which the generator decodes: a `compact` one has parts that may do so alone."""
-        serves = self._generator(self.trained[-1])
-        return WAYS if isinstance(serves, CompactGenerator) else (BOTH,)
+        return WAYS if generator_family(self.stages["generator"]) == COMPACT else (BOTH,)
 
     @cached_property
     def weights(self) -> Mapping[str, Mapping[str, Fitted]]:

@@ -27,7 +27,7 @@ from genrecall.pipeline.stages import STAGES
 NAMES = tuple(stage.name for stage in STAGES)
 READING = tuple(name for name in NAMES if name != "align")
 """The stages that read others: where nothing is aligned, `align` reads none."""
-CONTROLS = {"two_views", "bm25+dense+two_views", "anonymous"}
+CONTROLS = {"two_views", "bm25+dense+two_views", "look_ahead", "heads", "anonymous"}
 CHANNELS = {"generative", "bm25", "dense", "bm25+dense", "bm25+dense+generative"} | CONTROLS
 
 
@@ -92,7 +92,7 @@ def test_metrics_have_the_keys_of_the_contract(finished):
         assert {"recall@10", "recall@100", "recall@1000", "hit@10"} <= set(figures)
         assert set(figures["recall@10"]) == {"value", "ci", "n"}
     for table in ("hit@beam", "hit_micro@beam", "candidates@beam"):
-        assert set(metrics[table]) == {*TRAINED, "anonymous"}
+        assert set(metrics[table]) == {*TRAINED, "look_ahead", "heads", "anonymous"}
         assert set(metrics[table]["query_to_sid"]) == {"1", "10"}
     assert {"sids", "items_per_sid", "category_purity", "entropy"} <= set(metrics["quantize"])
     assert set(metrics["paired"]) == {
@@ -140,8 +140,9 @@ def test_log_holds_events_as_json_lines(shop):
         ({"quantize": {"items_per_sid": 4}}, READING[2:]),
         ({"generator": {"width": 24}}, READING[3:]),
         ({"generator": {"align": {"steps": 1}}}, NAMES[4:]),
-        ({"channels": {"generative": {"order": "beam"}}}, NAMES[5:]),
-        ({"evaluate": {"beam": 9}}, NAMES[5:]),
+        ({"channels": {"generative": {"fit_weights": False}}}, NAMES[5:]),
+        ({"channels": {"generative": {"order": "beam"}}}, NAMES[6:]),
+        ({"evaluate": {"beam": 9}}, NAMES[6:]),
     ],
 )
 def test_a_changed_setting_runs_its_stage_and_those_after_it(shop, settings, ran):
@@ -290,7 +291,7 @@ def test_a_killed_run_goes_on_where_it_was(shop, tmp_path):
     assert list((shop / "run/stages").glob(".generator-*"))
 
     log = KeptLog()
-    assert again(shop, log=log).ran == ("generator", "evaluate")
+    assert again(shop, log=log).ran == ("generator", "calibrate", "evaluate")
     assert any("query_to_sid: resumes at step" in line for line in log.said)
     assert contents(shop / "run/bundle") == contents(whole / "run/bundle")
     assert not list((shop / "run/stages").glob(".*")), "what the killed run left is swept up"

@@ -23,7 +23,7 @@ from genrecall.pipeline.stages import STAGES, Stage
 from genrecall.pipeline.walk import Walk
 
 BY_NAME = {stage.name: stage for stage in STAGES}
-SERVED = ("embed", "quantize", "generator", "align")
+SERVED = ("embed", "quantize", "generator", "align", "calibrate")
 """Stages that are served whole."""
 PARTS = ("titles", "categories", "training", "shoppers", "pages")
 
@@ -60,7 +60,7 @@ def test_one_entry_makes_a_stage(shop):
     result = run(config, outputs, log=SilentLog(), stages=WITH_COUNTS)
     assert result.ran == ("counts",)
     bundle = open_artifact(outputs.bundle, kind="bundle")
-    assert sorted(bundle.parts) == ["align", "counts", "data", "embed", "generator", "quantize"]
+    assert sorted(bundle.parts) == sorted([*SERVED, "counts", "data"])
     assert list(bundle.part("counts").files) == ["counts.json"]
     assert "red cordless drill" in bundle.part("counts").read_json("counts.json")
     assert read_bundle(bundle).generative().recall("red cordless drill", k=3)
@@ -73,7 +73,9 @@ def test_one_entry_makes_a_stage(shop):
     assert again(changed, last="counts") == ("counts",)
     assert again(config, last="counts") == ("counts",)
     assert again(config, first="counts", last="counts") == ("counts",)
-    with pytest.raises(ConfigError, match="unknown stage 'count'; known: align, counts, data"):
+    with pytest.raises(
+        ConfigError, match="unknown stage 'count'; known: align, calibrate, counts, data"
+    ):
         again(config, first="count")
 
 
@@ -109,7 +111,12 @@ class Done:
             {"data.titles", "data.training", "embed", "quantize"},
         ),
         ("align", {}, set()),
-        ("evaluate", {}, {"data", "embed", "quantize", "generator", "align"}),
+        (
+            "calibrate",
+            {},
+            {"data.titles", "data.pages", "embed", "quantize", "generator", "align"},
+        ),
+        ("evaluate", {}, {"data", "embed", "quantize", "generator", "align", "calibrate"}),
     ],
 )
 def test_inputs_change_with_what_is_read_and_with_nothing_else(tmp_path, name, settings, reads):
@@ -157,7 +164,7 @@ def test_the_seed_counts_where_chance_takes_part(tmp_path, name):
     config = load_config(write_shop(tmp_path))
     other = config.model_copy(update={"seed": 1})
     stage = BY_NAME[name]
-    assert (stage.content(config) == stage.content(other)) == (name == "data")
+    assert (stage.content(config) == stage.content(other)) == (name in ("data", "calibrate"))
 
 
 def test_a_language_model_in_a_directory_counts_by_its_bytes(tmp_path, pretrained):

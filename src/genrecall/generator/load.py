@@ -19,6 +19,9 @@ from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import ITEM, QUERY
 from genrecall.index.live import LiveItems
 
+COMPACT: Final = "compact"
+"""The family whose heads and look-ahead may decode alone."""
+
 ITEM_TO_SID: Final = "item_to_sid"
 QUERY_TO_SID: Final = "query_to_sid"
 USER_QUERY_TO_SID: Final = "user_query_to_sid"
@@ -59,6 +62,11 @@ OWN_VECTORS: Final = "own_vectors.npy"
 def trained_stages(artifact: Artifact) -> tuple[str, ...]:
     """The supervised stages that a generator artifact holds, in order."""
     return tuple(artifact.read_json(STAGES_FILE)["stages"])
+
+
+def generator_family(artifact: Artifact) -> str:
+    """Which family a generator artifact is of."""
+    return str(artifact.read_json(STAGES_FILE)["family"])
 
 
 def load_weights(artifact: Artifact) -> dict[str, dict[str, Fitted]]:

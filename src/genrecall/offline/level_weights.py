@@ -104,15 +104,19 @@ def _fit(
     """Weights from the searches that are kept."""
     usual = LevelWeights.usual(way, head_weight=head_weight)
     parts = {BOTH: (0, 1), HEADS: (0,), LOOK_AHEAD: (1,)}[way]
-    n = int(kept.sum())
     table = np.array(usual)  # (2, levels)
     for level, of_level in enumerate(choices):
-        fitted = _fit_level(of_level, kept, parts)
-        if fitted.any():
-            before = table[list(parts), level]
-            table[list(parts), level] = (n * fitted + _PRIOR * before) / (n + _PRIOR)
+        n = _searches(of_level, kept)
+        fitted, before = _fit_level(of_level, kept, parts), table[list(parts), level]
+        table[list(parts), level] = (n * fitted + _PRIOR * before) / (n + _PRIOR)
     heads, look_ahead = table.tolist()
     return LevelWeights(_three(heads), _three(look_ahead))
+
+
+def _searches(choices: LevelChoices, kept: NDArray[np.bool_]) -> int:
+    """How many of the kept searches chose something."""
+    chose = np.array([len(codes) > 0 for codes in choices.chosen], dtype=np.bool_)
+    return len(np.unique(choices.search[chose & kept[choices.search]]))
 
 
 def _fit_level(
