@@ -151,7 +151,7 @@ class Bootstrap:
         """Mean over searches of a share, float `[M]` in [0, 1].
 
         >>> Bootstrap(11).share(np.ones(11))  # the exact binomial interval
-        Estimate(value=1.0, lo=0.7150868...
+        Estimate(value=1.0, lo=0.7150858...
         """
         return self.mean(values, bounds=SHARE)
 
