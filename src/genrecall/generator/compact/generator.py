@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genrecall.embed.encoder import Encoder
+from genrecall.foundation.blocks import blocks
 from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.steady import rows_of
 from genrecall.generator.base import Reading
@@ -171,15 +172,26 @@ class CompactGenerator:
         return hidden, moved * known
 
     def _logprobs(self, state: CompactState) -> Tensor:
+        """Of the next codes, `[R, K_level]`; without gradients no more of it is held than that."""
+        n, width = len(state.node), self.space.sizes[state.level]
+        parts = list(blocks(n, width))
+        if len(parts) < 2 or torch.is_grad_enabled():
+            return self._score(state, slice(None))
+        scores = torch.empty(n, width)
+        for rows in parts:
+            scores[rows] = self._score(state, rows)
+        return scores
+
+    def _score(self, state: CompactState, rows: slice) -> Tensor:
         features = child_features(
             self.look_ahead.trie,
             state.level,
-            state.node,
+            state.node[rows],
             features=state.features[state.level],
-            prompt=state.prompt,
+            prompt=state.prompt[rows],
         )
         return self.model.logprobs(
-            state.level, state.hidden, features, head_weight=self.serving.head_weight
+            state.level, state.hidden[rows], features, head_weight=self.serving.head_weight
         )
 
 
