@@ -79,7 +79,25 @@ def test_no_text_gives_no_vector(encoder):
 
 
 def test_batches_do_not_change_vectors(encoder):
-    np.testing.assert_allclose(encoder.encode(TITLES, batch=7), encoder.encode(TITLES), atol=1e-6)
+    alone = np.concatenate([encoder.encode([title]) for title in TITLES])
+    np.testing.assert_allclose(encoder.encode(TITLES), alone, atol=1e-6)
+
+
+def test_long_encodings_are_made_block_by_block(encoder, monkeypatch):
+    texts, sizes, forward = [*TITLES, "☂"], [], TwoTower.forward
+    whole = encoder.encode(texts)
+
+    def counted(model, ids, offsets):
+        sizes.append(len(offsets))
+        return forward(model, ids, offsets)
+
+    monkeypatch.setattr(TwoTower, "forward", counted)
+    monkeypatch.setattr("genrecall.foundation.blocks._ROWS", 7)
+    bags = encoder.tokenizer.bags(texts)
+    for vectors in (encoder.encode(texts), encoder.encode_bags(bags)):
+        np.testing.assert_allclose(vectors, whole, atol=1e-6)
+        assert not vectors[-1].any()
+    assert max(sizes) == 7
 
 
 def test_it_finds_an_item_by_its_title_words(encoder):

@@ -10,6 +10,7 @@ from trained import TEXTS, load_trained
 
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.sid import SidSpace, SidTable
+from genrecall.generator.compact.model import CompactModel
 from genrecall.generator.prompts import Prompt
 
 PROMPTS = [Prompt(text) for text in TEXTS]
@@ -85,3 +86,19 @@ def test_its_vectors_of_the_items_are_those_of_their_titles(trained):
     encoded = trained.generator.read(titles).queries
     np.testing.assert_allclose(encoded, trained.views, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(trained.views, axis=1), 1.0, atol=1e-5)
+
+
+def test_many_prefixes_are_scored_block_by_block(trained, monkeypatch):
+    prompts = [Prompt(text) for text in TEXTS]
+    whole, largest, logprobs = trained.search(prompts, beam=9), [], CompactModel.logprobs
+
+    def counted(model, level, hidden, features, **given):
+        largest.append(features.numel())
+        return logprobs(model, level, hidden, features, **given)
+
+    monkeypatch.setattr(CompactModel, "logprobs", counted)
+    monkeypatch.setattr("genrecall.foundation.blocks._NUMBERS", 100)
+    parts = trained.search(prompts, beam=9)
+    np.testing.assert_array_equal(parts.leaves, whole.leaves)
+    np.testing.assert_allclose(parts.logprob, whole.logprob, atol=1e-5)
+    assert max(largest) <= max(100, *trained.generator.space.sizes)

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from genrecall.embed.pretrained import SETTINGS as PRETRAINED
 from genrecall.embed.pretrained import PretrainedEncoder
 from genrecall.foundation.artifact import Artifact
+from genrecall.foundation.blocks import blocks
 from genrecall.foundation.files import write_json
 from genrecall.foundation.progress import RunLog
 from genrecall.foundation.ragged import Bags
@@ -132,12 +133,11 @@ class TextEncoder:
         """Vector size `D`."""
         return int(self.model.project.out_features)
 
-    def encode(self, texts: Sequence[str], *, batch: int = 8192) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of queries or titles; see `Encoder.encode`."""
-        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
-        for start in range(0, len(texts), batch):
-            bags = self.tokenizer.bags(texts[start : start + batch])
-            vectors[start : start + batch] = self.encode_bags(bags)
+        vectors = np.empty((len(texts), self.dim), dtype=np.float32)
+        for rows in blocks(len(texts)):
+            vectors[rows] = self.encode_bags(self.tokenizer.bags(texts[rows]))
         return vectors
 
     def encode_cut(
@@ -154,9 +154,14 @@ class TextEncoder:
 
     def encode_bags(self, bags: Bags) -> NDArray[np.float32]:
         """Unit vectors of texts that were cut into features before."""
-        with torch.inference_mode():
-            vectors: NDArray[np.float32] = self.model(*bag_tensors(bags)).numpy()
-        vectors[np.diff(bags.offsets) == 0] = 0.0
+        counts = np.diff(bags.offsets)
+        vectors = np.empty((len(counts), self.dim), dtype=np.float32)
+        for rows in blocks(len(counts)):
+            first, end = bags.offsets[rows.start], bags.offsets[rows.stop]
+            block = Bags(bags.ids[first:end], bags.offsets[rows.start : rows.stop + 1] - first)
+            with torch.inference_mode():
+                vectors[rows] = self.model(*bag_tensors(block)).numpy()
+        vectors[counts == 0] = 0.0
         return vectors
 
 

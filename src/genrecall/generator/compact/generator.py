@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genrecall.embed.encoder import Encoder
+from genrecall.foundation.blocks import blocks
 from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.steady import rows_of
 from genrecall.generator.base import Reading
@@ -146,7 +147,7 @@ class CompactGenerator:
         """What heads and look-ahead say of each code that may come next."""
         with torch.inference_mode():
             heads = self.model.head[state.level](state.hidden)
-            features = self._features(state)
+            features = self._features(state, slice(None))
         prefix, code = np.nonzero((features > EMPTY).numpy())
         return NextCodes(prefix, code, heads.numpy()[prefix, code], features.numpy()[prefix, code])
 
@@ -214,23 +215,34 @@ class CompactGenerator:
         return hidden, moved * known
 
     def _logprobs(self, state: CompactState) -> Tensor:
+        """Of the next codes, `[R, K_level]`; without gradients no more of it is held than that."""
+        n, width = len(state.node), self.space.sizes[state.level]
+        parts = list(blocks(n, width))
+        if len(parts) < 2 or torch.is_grad_enabled():
+            return self._score(state, slice(None))
+        scores = torch.empty(n, width)
+        for rows in parts:
+            scores[rows] = self._score(state, rows)
+        return scores
+
+    def _score(self, state: CompactState, rows: slice) -> Tensor:
         weights = self.serving.weights
         return self.model.logprobs(
             state.level,
-            state.hidden,
-            self._features(state),
+            state.hidden[rows],
+            self._features(state, rows),
             head_weight=weights.heads[state.level],
             look_ahead_weight=weights.look_ahead[state.level],
         )
 
-    def _features(self, state: CompactState) -> Tensor:
+    def _features(self, state: CompactState, rows: slice) -> Tensor:
         """Look-ahead of the next codes, `EMPTY` where no SID follows: `[R, K_l]`."""
         return child_features(
             self.look_ahead.trie,
             state.level,
-            state.node,
+            state.node[rows],
             features=state.features[state.level],
-            prompt=state.prompt,
+            prompt=state.prompt[rows],
         )
 
 
