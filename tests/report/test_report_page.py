@@ -1,4 +1,5 @@
 import copy
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -8,8 +9,11 @@ import plotly.graph_objects
 import pytest
 import typer
 from report_data import EVIL, measured, unmeasured_data
+from rich.console import Console
 
 from genrecall.cli.app import app
+from genrecall.evaluate.names import channel_order
+from genrecall.evaluate.table import WIDTH, print_metrics
 from genrecall.report.page import render_report
 
 VOID = {"meta", "br", "img", "link", "input", "hr", "wbr"}
@@ -17,6 +21,7 @@ SECTIONS = [
     "beams",
     "budget",
     "overlap",
+    "compared",
     "slices",
     "codebook",
     "map",
@@ -171,11 +176,14 @@ def test_figures_are_those_of_the_metrics(read):
     assert alone["share"] == metrics["only_generative@1000"]
 
 
-def test_headlines_say_what_was_found(read):
-    text = words(read.text.replace("\xa0", " "))
-    assert "Adding the generative channel to BM25 + dense shows no clear change" in text
-    assert "of the relevant items stand behind 10 beams" in text
-    assert "5.0 ms for a request of 100 items at the median" in text
+def test_the_verdict_comes_first_and_every_card_names_its_rival(read):
+    text = words(read.text)
+    verdict = text.index(
+        "It does not pay here, because adding it to BM25 and dense brings no clear"
+    )
+    assert verdict < text.index("The generative channel answers a search by")
+    for rival in ("BM25 and dense", "dense, the best single one", "exact search with the same"):
+        assert f"Against {rival}" in text, rival
 
 
 def test_a_small_shop_is_told_what_its_size_does(read):
@@ -188,7 +196,7 @@ def test_a_small_shop_is_told_what_its_size_does(read):
     assert "The shop has" not in text
     assert "This shop has only" not in text
 
-    alone = "are among the 1,000 of the generative channel and of no other"
+    alone = "are among its 1,000 and among nobody else’s"
     assert alone in text
     metrics["quantize"] = metrics["quantize"] | {"items": 1000}
     assert alone not in words(Reader(render_report(metrics, data)).text)
@@ -205,17 +213,43 @@ def test_what_level_1_means_depends_on_the_categories(read):
 
 
 @pytest.mark.parametrize(
-    ("value", "ci", "said"),
+    ("value", "ci", "tone", "said"),
     [
-        (0.01, [0.002, 0.017], "+0.010 Adding the generative channel to BM25 + dense raises"),
-        (-0.01, [-0.02, -0.001], "−0.010 Adding the generative channel to BM25 + dense lowers"),
+        (0.01, [0.002, 0.017], "up", "+0.010"),
+        (-0.01, [-0.02, -0.001], "down", "−0.010"),
+        (-0.01, [-0.02, 0.001], "", "−0.010"),
     ],
 )
-def test_a_gain_and_a_loss_are_told_apart(value, ci, said):
+def test_a_gain_and_a_loss_look_like_it(value, ci, tone, said):
     metrics, data = measured()
     paired = metrics["paired"]["bm25+dense+generative - bm25+dense"]
     paired["recall@100"] = {"value": value, "ci": ci, "n": 4}
-    assert said in words(Reader(render_report(metrics, data)).text)
+    page = render_report(metrics, data)
+    assert f'<div class="verdict {tone or "open"}">' in page
+    assert f'<strong class="{tone}">{said}</strong>' in page
+
+
+def test_channels_have_the_order_and_the_names_of_the_terminal(page):
+    metrics, _ = measured()
+    out = io.StringIO()
+    print_metrics(metrics, console=Console(file=out, width=WIDTH, color_system=None))
+    table = out.getvalue()[out.getvalue().index("Channels and their fusions") :].split("\n\n")[0]
+    names = [line.split()[0] for line in table.splitlines()[3:]]
+    whole = [name if name[0] != "+" else f"bm25+dense{name}" for name in names]
+    shown = page[page.index("<caption>Channels and their fusions") :].split("</table>")[0]
+    found = re.findall(r'<th scope="row">(.*?)</th>', shown)
+    assert found == whole[: len(found)] == list(channel_order(metrics["channels"]))
+
+
+def test_controls_find_nothing_of_their_own(page):
+    heads = page[page.index("by who finds them") :].split("</thead>")[0]
+    assert re.findall(r'<th scope="col">(\w+)</th>', heads) == ["bm25", "dense", "generative"]
+
+
+def test_no_two_lines_of_a_chart_look_alike(read):
+    for name in ("hit", "budget"):
+        lines = [trace["line"] for trace in read.figures[name]["data"] if "dash" in trace["line"]]
+        assert len({line["color"] for line in lines}) == len(lines) > 2, name
 
 
 def test_commands_of_the_page_exist(page):
