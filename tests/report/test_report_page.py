@@ -8,7 +8,7 @@ from itertools import pairwise
 import plotly.graph_objects
 import pytest
 import typer
-from report_data import EVIL, measured, unmeasured_data
+from report_data import COSTS, EVIL, QUERIES, measured, unmeasured_data
 from rich.console import Console
 
 from genrecall.cli.app import app
@@ -23,9 +23,13 @@ SECTIONS = [
     "overlap",
     "compared",
     "slices",
+    "parts",
+    "contest",
+    "search",
     "codebook",
     "map",
     "training",
+    "costs",
     "queries",
     "glossary",
     "next",
@@ -55,7 +59,9 @@ class Reader(HTMLParser):
 
     def handle_data(self, data):
         if self.open and self.open[-1] == "script":
-            if self.last.get("type") == "application/json":
+            if self.last.get("id") == "queries-data":
+                self.queries = json.loads(data)
+            elif self.last.get("type") == "application/json":
                 self.figures[self.last["id"].removeprefix("figure-")] = json.loads(data)
         elif not self.open or self.open[-1] != "style":
             self.text += data
@@ -79,7 +85,7 @@ def without_dash_colors(value):
 
 @pytest.fixture(scope="module")
 def page():
-    return render_report(*measured())
+    return render_report(*measured(), COSTS)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +151,7 @@ def test_nothing_is_loaded(page, read):
 def test_foreign_text_stays_text(read):
     assert words(read.text).count(words(EVIL)) >= 3
     assert "img" not in read.tags
-    assert read.tags.count("script") == len(read.figures) + 2
+    assert read.tags.count("script") == len(read.figures) + 3  # queries, Plotly, ours
     for trace in read.figures["map"]["data"]:
         for shown in [trace["name"], *trace["text"]]:
             assert set(re.findall("<[^>]*>", shown)) <= {"<b>", "</b>", "<br>"}
@@ -246,6 +252,33 @@ def test_controls_find_nothing_of_their_own(page):
     assert re.findall(r'<th scope="col">(\w+)</th>', heads) == ["bm25", "dense", "generative"]
 
 
+def test_queries_won_and_lost_stand_with_both_answers(page, read):
+    text = words(read.text)
+    assert "1 won, 1 lost, 7 with as many relevant items in both" in text
+    assert "recall@10 0.00 → 1.00 · 1 relevant item · 2 searches" in text
+    section = page[page.index('id="contest"') : page.index('id="search"')]
+    assert section.count('<li class="own">') == 2  # what only the answer with it has
+    assert section.count("<h4>bm25+dense</h4>") == section.count("generative</h4>") == 2
+
+
+def test_a_loss_in_a_part_looks_like_it(page):
+    part = page[page.index('id="parts"') : page.index('id="contest"')]
+    assert '<td class="figure down">−0.250 [−0.500, −0.125]</td>' in part
+
+
+def test_all_measured_queries_can_be_searched(read):
+    assert read.queries == QUERIES["rows"]
+    assert "All 3 measured queries" in words(read.text)
+
+
+def test_costs_are_told_with_where_they_are_from(page, read):
+    text = words(read.text.replace("\xa0", " "))
+    assert "5.0 ms for a request of 100 items at the median" in text
+    assert "takes 12.3 MiB on disk" in text
+    row = page[page.index('<th scope="row">generator</th><td>') :].split("</tr>")[0]
+    assert re.findall(r"<td.*?>(.*?)</td>", row) == ["61.5", "812", "query_to_sid 5,123"]
+
+
 def test_no_two_lines_of_a_chart_look_alike(read):
     for name in ("hit", "budget"):
         lines = [trace["line"] for trace in read.figures[name]["data"] if "dash" in trace["line"]]
@@ -310,4 +343,4 @@ def test_the_page_is_a_function_of_what_is_stored(page):
     metrics, data = (
         json.loads(json.dumps(copy.deepcopy(value), sort_keys=True)) for value in measured()
     )
-    assert render_report(metrics, data) == page
+    assert render_report(metrics, data, COSTS) == page

@@ -23,11 +23,12 @@ from genrecall.evaluate.compared import (
 from genrecall.evaluate.names import CONTROLS_TOLD, GENERATIVE, K, Metrics, channel_order
 from genrecall.report import charts, phrases
 from genrecall.report.alignment_charts import gain_charts, training_charts
+from genrecall.report.costs import Costs
 from genrecall.report.plotting import Chart
 from genrecall.report.verdict import cards, verdict
 
 ReportData = dict[str, Any]
-"""What the page shows beside `metrics.json`; the stage's `report.json`:
+"""What the page shows beside `metrics.json`, as in `report.json`:
 
 - `version`, `seed`; `inputs`: hash of all that the figures were made from
 - `shop`: `items`, `available`, `categories`, `searches` {split: {all, usable}}
@@ -40,6 +41,8 @@ ReportData = dict[str, Any]
 and only where searches were measured:
 
 - `beams`, `cut`, `budgets`, `overlap`: see `curves`
+- `contest`: queries won and lost, both answers side by side; `queries`: all to be searched;
+  `parts`: searches by category and length of the query; see `offline.queries`
 - `examples`: `rule`, `good`, `bad` [query, recall, beams, items, missed relevant items]
 """
 
@@ -57,10 +60,14 @@ _SECTIONS: Final = (
     Section("overlap", "Who finds what"),
     Section("compared", "With and without"),
     Section("slices", "Frequent, rare and new"),
+    Section("parts", "By category and length of the query"),
+    Section("contest", "Queries won and lost"),
+    Section("search", "Look up a query"),
     Section("alignment", "Alignment: before and after"),
     Section("codebook", "Health of the codebook"),
     Section("map", "Map of the clusters"),
     Section("training", "Training"),
+    Section("costs", "What it costs"),
     Section("queries", "Queries, good and bad"),
     Section("glossary", "Glossary"),
     Section("next", "What next"),
@@ -71,12 +78,13 @@ _ARM_MEASURES: Final = (*COMPARED, "buy@10", "exposure_recall@10", "recall@100",
 _ARM_SLICE_MEASURES: Final = (*COMPARED, "recall@100")
 
 
-def render_report(metrics: Metrics, data: ReportData) -> str:
+def render_report(metrics: Metrics, data: ReportData, costs: Costs | None = None) -> str:
     """Make the page; equal arguments make equal pages.
 
     Args:
         metrics: as in `metrics.json`.
         data: see `ReportData`; parts that are not there are left out of the page.
+        costs: of the run; None where nothing tells them.
     """
     made = _charts(metrics, data)
     arms = data.get("alignment", [])
@@ -88,6 +96,10 @@ def render_report(metrics: Metrics, data: ReportData) -> str:
         "overlap": "overlap" in data,
         "compared": bool(_comparisons(metrics)),
         "slices": "slices" in made,
+        "parts": bool(data.get("parts")),
+        "contest": "contest" in data,
+        "search": "queries" in data,
+        "costs": costs is not None or "latency_ms" in metrics,
         "alignment": bool(arms or metrics.get("align")),
         "training": bool(data["training"]),
         "queries": bool(data.get("examples", {}).get("good")),
@@ -112,6 +124,7 @@ def render_report(metrics: Metrics, data: ReportData) -> str:
         compared_measures=MEASURES,
         alignment=_alignment(metrics, *of_arms) if shown["alignment"] else None,
         health_examples=phrases.health_examples(data["health_examples"]),
+        costs=costs,
         k=K,
         plotly=get_plotlyjs(),
     )
