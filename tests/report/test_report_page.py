@@ -224,6 +224,7 @@ def test_what_level_1_means_depends_on_the_categories(read):
         (0.01, [0.002, 0.017], "up", "+0.010"),
         (-0.01, [-0.02, -0.001], "down", "−0.010"),
         (-0.01, [-0.02, 0.001], "", "−0.010"),
+        (0.01, [-0.02, 0.02], "", "+0.010"),
     ],
 )
 def test_a_gain_and_a_loss_look_like_it(value, ci, tone, said):
@@ -232,7 +233,8 @@ def test_a_gain_and_a_loss_look_like_it(value, ci, tone, said):
     paired["recall@100"] = {"value": value, "ci": ci, "n": 4}
     page = render_report(metrics, data)
     assert f'<div class="verdict {tone or "open"}">' in page
-    assert f'<strong class="{tone}">{said}</strong>' in page
+    looks = "down" if value < 0 else tone  # what the number is, be it clear or not
+    assert f'<strong class="{looks}">{said}</strong>' in page
 
 
 def test_channels_have_the_order_and_the_names_of_the_terminal(page):

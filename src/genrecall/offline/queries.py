@@ -6,7 +6,7 @@ Shapes: `M` searches, `n` distinct requests.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -250,7 +250,7 @@ def _most_frequent(values: Any) -> Any:
     return Counter(values).most_common(1)[0][0]
 
 
-def contest_of(asked: Asked) -> Mapping[str, Any]:
+def contest_of(asked: Asked) -> dict[str, Any]:
     """All of the above by its name in the page's data, what is empty left out."""
     found = {"contest": won_and_lost(asked), "queries": query_list(asked), "parts": parts(asked)}
     return {name: value for name, value in found.items() if value}

@@ -89,7 +89,8 @@ def _gather(
         seed=config.seed,
         log=log,
     )
-    return described | evaluated.read_json(EVIDENCE)
+    measured: ReportData = evaluated.read_json(EVIDENCE)
+    return described | measured
 
 
 def _of_machine(outputs: Outputs, evaluated: Artifact) -> Metrics:

@@ -38,7 +38,7 @@ class Card(NamedTuple):
         number: what stands out.
         text: what it means.
         against: whom the generative channel is compared with.
-        tone: whether the difference is clear.
+        tone: of the number: a clear gain; or a loss, be it clear or not, as the text says.
     """
 
     number: str
@@ -151,8 +151,8 @@ def _added(metrics: Metrics) -> Card | None:
     if pair is None:
         return None
     figure = metrics["paired"][f"{pair['with']} - {pair['without']}"][MEASURE]
-    text = f"{MEASURE}, {_interval(figure)}, when it is added; {_meant(figure)}"
-    return Card(signed(figure["value"]), text, said(pair["without"]), clear(figure))
+    text = f"{MEASURE} {_interval(figure)}, when it is added; {_meant(figure)}"
+    return Card(signed(figure["value"]), text, said(pair["without"]), _looks(figure))
 
 
 def _single_card(metrics: Metrics) -> Card | None:
@@ -160,9 +160,9 @@ def _single_card(metrics: Metrics) -> Card | None:
     if alone is None:
         return None
     rival, figure = alone
-    text = f"{MEASURE}, {_interval(figure)}, when it answers alone; {_meant(figure)}"
+    text = f"{MEASURE} {_interval(figure)}, when it answers alone; {_meant(figure)}"
     return Card(
-        signed(figure["value"]), text, f"{channel(rival)}, the best single one", clear(figure)
+        signed(figure["value"]), text, f"{channel(rival)}, the best single one", _looks(figure)
     )
 
 
@@ -181,8 +181,13 @@ def _less(metrics: Metrics, key: str, control: str, against: str) -> Card | None
     if MEASURE not in figures:
         return None
     figure = figures[MEASURE]
-    text = f"{MEASURE}, {_interval(figure)}, when it answers alone; {_meant(figure)}"
-    return Card(signed(figure["value"]), text, against, clear(figure))
+    text = f"{MEASURE} {_interval(figure)}, when it answers alone; {_meant(figure)}"
+    return Card(signed(figure["value"]), text, against, _looks(figure))
+
+
+def _looks(figure: Figure) -> Tone:
+    """A negative number looks like one."""
+    return clear(figure) or ("down" if figure["value"] < 0 else "")
 
 
 def _meant(figure: Figure) -> str:

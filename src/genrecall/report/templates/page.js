@@ -56,12 +56,12 @@
 // A table of the page as CSV, made here: nothing is loaded.
 (() => {
   const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const texts = (row) => [...row.cells].map((cell) => cell.textContent.replace(/\s+/g, " ").trim());
+  // A table may hold more than it shows.
   const csv = (table) =>
-    [...table.rows]
-      .map((row) =>
-        [...row.cells].map((cell) => quoted(cell.textContent.replace(/\s+/g, " ").trim())).join(","),
-      )
-      .join("\r\n") + "\r\n";
+    [...[...table.tHead.rows].map(texts), ...(table.whole ?? [...table.tBodies[0].rows].map(texts))]
+      .map((line) => line.map((value) => quoted(String(value))).join(",") + "\r\n")
+      .join("");
 
   for (const table of document.querySelectorAll(".scroll table")) {
     const name = table.closest(".scroll").getAttribute("aria-label").replace(/^Table: /, "");
@@ -101,6 +101,7 @@
     const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
     const found = rows.filter((_, place) => words.every((word) => texts[place].includes(word)));
     if (column !== null) found.sort((a, b) => compare(a[column], b[column]));
+    document.getElementById("hits").whole = found;
     body.replaceChildren(
       ...found.slice(0, most).map((row) => {
         const line = document.createElement("tr");
