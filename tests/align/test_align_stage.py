@@ -222,7 +222,6 @@ def test_it_is_handed_no_test_search(tmp_path):
         config,
         {s.name: outputs.open_stage(s.name) for s in STAGES[:4]},
         log=SilentLog(),
-        log_file=outputs.log,
     )
     assert set(inputs.data.searches.frame["split"]) == {"train", "validation"}
 

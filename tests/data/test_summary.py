@@ -140,3 +140,13 @@ def test_a_wrong_separator_is_told_instead_of_missing_columns(tmp_path):
         path.write_text(f"item_id{sign}title\n1{sign}Saw\n", "utf-8")
         with pytest.raises(DataError, match=rf"set the table's `dialect: {{separator: {name}}}`"):
             validate(DataConfig.model_validate({"items": {"file": path}}))
+
+
+def test_a_catalog_most_of_whose_titles_have_no_word_is_told(tmp_path):
+    summary = check(tmp_path, [{"item_id": n, "title": "!?" if n else "Saw"} for n in range(5)])
+    assert summary["notes"] == [
+        "items: 80 % of the titles looked at have no word, such as '!?': no search finds them by "
+        "text, and their SIDs say nothing. Map `title` to the column that holds the name"
+    ]
+    half = [{"item_id": n, "title": "!?" if n % 2 else "Saw"} for n in range(4)]
+    assert check(tmp_path, half)["notes"] == []

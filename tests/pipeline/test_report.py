@@ -10,23 +10,26 @@ from genrecall.config import load_config
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.progress import FileLog
 from genrecall.generator.load import STAGES
+from genrecall.pipeline import publish
 from genrecall.pipeline.evaluate import evaluate_bundle
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
 from genrecall.quantize.load import load_table
+from genrecall.report.costs import read_costs
 from genrecall.report.page import render_report
 
 
 @pytest.fixture(scope="module")
 def stored(shop_run):
     """Metrics and report data of a run."""
-    stage = shop_run.open_stage("evaluate")
-    return stage.read_json("metrics.json"), stage.read_json("report.json")
+    metrics = shop_run.open_stage("evaluate").read_json("metrics.json")
+    return metrics, json.loads(shop_run.report_data.read_text("utf-8"))
 
 
 def test_a_run_writes_the_page_of_what_it_stored(shop_run, stored):
     assert shop_run.report == shop_run.folder / "report.html"
-    assert shop_run.report.read_text("utf-8") == render_report(*stored)
+    costs = read_costs(shop_run.log, shop_run.bundle)
+    assert shop_run.report.read_text("utf-8") == render_report(*stored, costs)
 
 
 def test_the_shop_is_counted(stored):
@@ -113,7 +116,7 @@ def test_a_shop_without_a_log_has_a_page_with_its_training(tmp_path):
     assert "nothing was measured" in page
     assert 'id="map-title"' in page
     assert 'id="queries"' not in page
-    data = json.loads((outputs.stage("evaluate") / "report.json").read_text("utf-8"))
+    data = json.loads(outputs.report_data.read_text("utf-8"))
     trainings = {curve["stage"]: curve for curve in data["training"]}
     assert list(trainings) == ["two-tower encoder", "rq-vae", "item_to_sid", "query_to_sid"]
     steps, batch = config.generator.query_to_sid.steps, config.generator.query_to_sid.batch
@@ -121,3 +124,30 @@ def test_a_shop_without_a_log_has_a_page_with_its_training(tmp_path):
     losses = {loss["name"]: loss["values"] for loss in trainings["query_to_sid"]["losses"]}
     assert set(losses) == {"loss", "match"}
     assert all(loss > 0 for loss in losses["loss"])
+
+
+def test_the_bundle_stands_whatever_drawing_meets(tmp_path, monkeypatch):
+    """And the next run draws what this one could not, without measuring anything again."""
+    config = load_config(write_shop(tmp_path))
+    outputs = Outputs(tmp_path / "run")
+    with monkeypatch.context() as broken:
+
+        def fail(*_, **__):
+            raise MemoryError
+
+        broken.setattr(publish, "describe", fail)
+        with pytest.raises(MemoryError):
+            run(config, outputs, log=FileLog(outputs.log, stream=io.StringIO()))
+    open_artifact(outputs.bundle, kind="bundle")
+    assert json.loads(outputs.metrics.read_text("utf-8"))["searches"]
+    assert not outputs.report.exists()
+    assert run(config, outputs, log=FileLog(outputs.log, stream=io.StringIO())).ran == ()
+    assert 'id="map-title"' in outputs.report.read_text("utf-8")
+
+
+def test_what_takes_long_is_announced(tmp_path):
+    said = io.StringIO()
+    outputs = Outputs(tmp_path / "run")
+    run(load_config(write_shop(tmp_path)), outputs, log=FileLog(outputs.log, stream=said))
+    for line in ("  read: 100%", "  figures and their intervals", "  for the page: a map of"):
+        assert line in said.getvalue(), line

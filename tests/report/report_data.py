@@ -4,6 +4,7 @@ import numpy as np
 
 from genrecall.evaluate.inputs import EvaluationInputs
 from genrecall.evaluate.metrics import build_metrics
+from genrecall.report.costs import Costs, Made, Training
 from genrecall.report.curves import beam_curves, budget_curves, cut_curve, overlap
 
 EVIL = "<script>alert('evil')</script><img src=x onerror=alert(1)> & \"quoted\""
@@ -75,6 +76,67 @@ def cluster(number, items=2):
     }
 
 
+def answered_item(title, *, relevant, shared):
+    return {"title": title, "sid": [0, 0, 1], "relevant": relevant, "shared": shared}
+
+
+def contested(query, before, after):
+    return {
+        "query": query,
+        "searches": 2,
+        "relevant": 1,
+        "recall": {"with": after, "without": before},
+        "answers": {
+            "without": [answered_item("Both", relevant=False, shared=True)],
+            "with": [
+                answered_item("Both", relevant=False, shared=True),
+                answered_item(EVIL, relevant=True, shared=False),
+            ],
+        },
+    }
+
+
+CONTEST = {
+    "with": "bm25+dense+generative",
+    "without": "bm25+dense",
+    "at": 10,
+    "won": 1,
+    "lost": 1,
+    "equal": 7,
+    "queries": {
+        "won": [contested(f"won {EVIL}", 0.0, 1.0)],
+        "lost": [contested("lost", 1.0, 0.5)],
+    },
+}
+QUERIES = {
+    "channels": ["generative", "bm25+dense", "bm25+dense+generative"],
+    "of": 3,
+    "rows": [
+        [f"lamp {EVIL}", "Light > Lamps", 4, 0.5, 0.25, 0.75],
+        ["drill", "Tools", 2, 1.0, 0.5, 1.0],
+        ["saw", "Tools", 1, 0.0, 0.125, 0.25],
+    ],
+}
+PARTS = [
+    {
+        "kind": "category",
+        "channels": ["generative"],
+        "parts": [
+            {
+                "name": EVIL,
+                "searches": 3,
+                "figures": {"generative": {"value": 0.5, "ci": [0.25, 0.75], "n": 3}},
+                "paired": {"value": -0.25, "ci": [-0.5, -0.125], "n": 3},
+            }
+        ],
+    }
+]
+COSTS = Costs(
+    12.34,
+    (Made("generator", 61.5, 812, (Training("query_to_sid", 4096, 5123.4),)),),
+)
+
+
 def example(query, *, good):
     item = {"item_id": "item-1", "title": EVIL, "sid": [0, 0, 1]}
     other = item | {"title": "Lamp", "relevant": False}
@@ -136,6 +198,9 @@ def measured():
         "cut": cut_curve(given, behind, [1, 3]),
         "budgets": budget_curves(given),
         "overlap": overlap(given),
+        "contest": CONTEST,
+        "queries": QUERIES,
+        "parts": PARTS,
         "examples": {
             "rule": "Drawn by lot.",
             "good": [example(f"lamp {EVIL}", good=True)],

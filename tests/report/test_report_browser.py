@@ -68,7 +68,23 @@ FRAME = """<!DOCTYPE html>
   button.click();
   await pause(300);
   const toggled = { before, after: lines(), pressed: button.getAttribute("aria-pressed") };
-  const result = { found, toggled, told: frame.contentWindow.told };
+  const page = frame.contentDocument, hits = page.getElementById("hits");
+  const box = page.getElementById("find"), view = frame.contentWindow;
+  const texts = () => [...hits.tBodies[0].rows].map((row) => row.cells[0].textContent);
+  const searched = { all: texts() };
+  box.value = "TOOLS s";
+  box.dispatchEvent(new view.Event("input"));
+  searched.some = texts();
+  searched.told = page.getElementById("found").textContent;
+  box.value = "tools";
+  hits.querySelector('[data-column="4"]').click();
+  searched.sorted = texts();
+  const saved = [];
+  view.URL.createObjectURL = (blob) => (saved.push(blob), "#");
+  view.HTMLAnchorElement.prototype.click = () => {};  // nothing is to be written here
+  for (const button of page.querySelectorAll(".csv")) button.click();
+  const files = await Promise.all(saved.map((blob) => blob.text()));
+  const result = { found, toggled, searched, files, told: frame.contentWindow.told };
   document.getElementById("result").textContent = JSON.stringify(result);
   frame.remove();
   document.getElementById("work").remove();
@@ -125,3 +141,25 @@ def test_a_legend_entry_hides_its_series(opened):
     toggled = opened["toggled"]
     assert toggled["pressed"] == "false"
     assert 0 < toggled["after"] < toggled["before"]
+
+
+def test_queries_are_found_by_their_words_and_their_category(opened):
+    searched = opened["searched"]
+    assert [query.split()[0] for query in searched["all"]] == ["lamp", "drill", "saw"]
+    assert searched["some"] == ["drill", "saw"]  # an s in "Tools", too
+    assert searched["told"] == "2 found"
+    assert searched["sorted"] == ["saw", "drill"]  # by recall of the second channel
+
+
+def test_every_table_can_be_saved(opened):
+    files = [file.removeprefix("\ufeff").split("\r\n") for file in opened["files"]]
+    assert len(files) > 5
+    (channels,) = [file for file in files if file[0].startswith("channel,recall@10")]
+    assert [line.split(",")[0] for line in channels[1:5]] == [
+        "bm25",
+        "dense",
+        "generative",
+        "two_views",
+    ]
+    (queries,) = [file for file in files if file[0].startswith("query,category")]
+    assert queries[1:] == ["saw,Tools,1,0,0.125,0.25", "drill,Tools,2,1,0.5,1", ""]

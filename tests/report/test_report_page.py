@@ -1,4 +1,5 @@
 import copy
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -7,9 +8,12 @@ from itertools import pairwise
 import plotly.graph_objects
 import pytest
 import typer
-from report_data import EVIL, measured, unmeasured_data
+from report_data import COSTS, EVIL, QUERIES, measured, unmeasured_data
+from rich.console import Console
 
 from genrecall.cli.app import app
+from genrecall.evaluate.names import channel_order
+from genrecall.evaluate.table import WIDTH, print_metrics
 from genrecall.report.page import render_report
 
 VOID = {"meta", "br", "img", "link", "input", "hr", "wbr"}
@@ -17,10 +21,15 @@ SECTIONS = [
     "beams",
     "budget",
     "overlap",
+    "compared",
     "slices",
+    "parts",
+    "contest",
+    "search",
     "codebook",
     "map",
     "training",
+    "costs",
     "queries",
     "glossary",
     "next",
@@ -50,7 +59,9 @@ class Reader(HTMLParser):
 
     def handle_data(self, data):
         if self.open and self.open[-1] == "script":
-            if self.last.get("type") == "application/json":
+            if self.last.get("id") == "queries-data":
+                self.queries = json.loads(data)
+            elif self.last.get("type") == "application/json":
                 self.figures[self.last["id"].removeprefix("figure-")] = json.loads(data)
         elif not self.open or self.open[-1] != "style":
             self.text += data
@@ -74,7 +85,7 @@ def without_dash_colors(value):
 
 @pytest.fixture(scope="module")
 def page():
-    return render_report(*measured())
+    return render_report(*measured(), COSTS)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +151,7 @@ def test_nothing_is_loaded(page, read):
 def test_foreign_text_stays_text(read):
     assert words(read.text).count(words(EVIL)) >= 3
     assert "img" not in read.tags
-    assert read.tags.count("script") == len(read.figures) + 2
+    assert read.tags.count("script") == len(read.figures) + 3  # queries, Plotly, ours
     for trace in read.figures["map"]["data"]:
         for shown in [trace["name"], *trace["text"]]:
             assert set(re.findall("<[^>]*>", shown)) <= {"<b>", "</b>", "<br>"}
@@ -171,11 +182,14 @@ def test_figures_are_those_of_the_metrics(read):
     assert alone["share"] == metrics["only_generative@1000"]
 
 
-def test_headlines_say_what_was_found(read):
-    text = words(read.text.replace("\xa0", " "))
-    assert "Adding the generative channel to BM25 + dense shows no clear change" in text
-    assert "of the relevant items stand behind 10 beams" in text
-    assert "5.0 ms for a request of 100 items at the median" in text
+def test_the_verdict_comes_first_and_every_card_names_its_rival(read):
+    text = words(read.text)
+    verdict = text.index(
+        "It does not pay here, because adding it to BM25 and dense brings no clear"
+    )
+    assert verdict < text.index("The generative channel answers a search by")
+    for rival in ("BM25 and dense", "dense, the best single one", "exact search with the same"):
+        assert f"Against {rival}" in text, rival
 
 
 def test_a_small_shop_is_told_what_its_size_does(read):
@@ -188,7 +202,7 @@ def test_a_small_shop_is_told_what_its_size_does(read):
     assert "The shop has" not in text
     assert "This shop has only" not in text
 
-    alone = "are among the 1,000 of the generative channel and of no other"
+    alone = "are among its 1,000 and among nobody else’s"
     assert alone in text
     metrics["quantize"] = metrics["quantize"] | {"items": 1000}
     assert alone not in words(Reader(render_report(metrics, data)).text)
@@ -205,17 +219,72 @@ def test_what_level_1_means_depends_on_the_categories(read):
 
 
 @pytest.mark.parametrize(
-    ("value", "ci", "said"),
+    ("value", "ci", "tone", "said"),
     [
-        (0.01, [0.002, 0.017], "+0.010 Adding the generative channel to BM25 + dense raises"),
-        (-0.01, [-0.02, -0.001], "−0.010 Adding the generative channel to BM25 + dense lowers"),
+        (0.01, [0.002, 0.017], "up", "+0.010"),
+        (-0.01, [-0.02, -0.001], "down", "−0.010"),
+        (-0.01, [-0.02, 0.001], "", "−0.010"),
+        (0.01, [-0.02, 0.02], "", "+0.010"),
     ],
 )
-def test_a_gain_and_a_loss_are_told_apart(value, ci, said):
+def test_a_gain_and_a_loss_look_like_it(value, ci, tone, said):
     metrics, data = measured()
     paired = metrics["paired"]["bm25+dense+generative - bm25+dense"]
     paired["recall@100"] = {"value": value, "ci": ci, "n": 4}
-    assert said in words(Reader(render_report(metrics, data)).text)
+    page = render_report(metrics, data)
+    assert f'<div class="verdict {tone or "open"}">' in page
+    looks = "down" if value < 0 else tone  # what the number is, be it clear or not
+    assert f'<strong class="{looks}">{said}</strong>' in page
+
+
+def test_channels_have_the_order_and_the_names_of_the_terminal(page):
+    metrics, _ = measured()
+    out = io.StringIO()
+    print_metrics(metrics, console=Console(file=out, width=WIDTH, color_system=None))
+    table = out.getvalue()[out.getvalue().index("Channels and their fusions") :].split("\n\n")[0]
+    names = [line.split()[0] for line in table.splitlines()[3:]]
+    whole = [name if name[0] != "+" else f"bm25+dense{name}" for name in names]
+    shown = page[page.index("<caption>Channels and their fusions") :].split("</table>")[0]
+    found = re.findall(r'<th scope="row">(.*?)</th>', shown)
+    assert found == whole[: len(found)] == list(channel_order(metrics["channels"]))
+
+
+def test_controls_find_nothing_of_their_own(page):
+    heads = page[page.index("by who finds them") :].split("</thead>")[0]
+    assert re.findall(r'<th scope="col">(\w+)</th>', heads) == ["bm25", "dense", "generative"]
+
+
+def test_queries_won_and_lost_stand_with_both_answers(page, read):
+    text = words(read.text)
+    assert "1 won, 1 lost, 7 with as many relevant items in both" in text
+    assert "recall@10 0.00 → 1.00 · 1 relevant item · 2 searches" in text
+    section = page[page.index('id="contest"') : page.index('id="search"')]
+    assert section.count('<li class="own">') == 2  # what only the answer with it has
+    assert section.count("<h4>bm25+dense</h4>") == section.count("generative</h4>") == 2
+
+
+def test_a_loss_in_a_part_looks_like_it(page):
+    part = page[page.index('id="parts"') : page.index('id="contest"')]
+    assert '<td class="figure down">−0.250 [−0.500, −0.125]</td>' in part
+
+
+def test_all_measured_queries_can_be_searched(read):
+    assert read.queries == QUERIES["rows"]
+    assert "All 3 measured queries" in words(read.text)
+
+
+def test_costs_are_told_with_where_they_are_from(page, read):
+    text = words(read.text.replace("\xa0", " "))
+    assert "5.0 ms for a request of 100 items at the median" in text
+    assert "takes 12.3 MiB on disk" in text
+    row = page[page.index('<th scope="row">generator</th><td>') :].split("</tr>")[0]
+    assert re.findall(r"<td.*?>(.*?)</td>", row) == ["61.5", "812", "query_to_sid 5,123"]
+
+
+def test_no_two_lines_of_a_chart_look_alike(read):
+    for name in ("hit", "budget"):
+        lines = [trace["line"] for trace in read.figures[name]["data"] if "dash" in trace["line"]]
+        assert len({line["color"] for line in lines}) == len(lines) > 2, name
 
 
 def test_commands_of_the_page_exist(page):
@@ -276,4 +345,4 @@ def test_the_page_is_a_function_of_what_is_stored(page):
     metrics, data = (
         json.loads(json.dumps(copy.deepcopy(value), sort_keys=True)) for value in measured()
     )
-    assert render_report(metrics, data) == page
+    assert render_report(metrics, data, COSTS) == page

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from genrecall.data.convert import shorten
+from genrecall.text.normalize import read_words
+
+_LOOKED_AT: Final = 1000  # titles
 
 
 def summarize_catalog(items: pl.DataFrame) -> dict[str, Any]:
@@ -39,6 +42,24 @@ def summarize_catalog(items: pl.DataFrame) -> dict[str, Any]:
         },
         "first": first,
     }
+
+
+def unreadable_titles(items: pl.DataFrame) -> list[str]:
+    """A note where most titles have no word that anything could be found by; some are looked at.
+
+    Args:
+        items: columns and types of `ITEMS`.
+    """
+    titles = items["title"].gather_every(max(items.height // _LOOKED_AT, 1)).to_list()
+    without = [title for title in titles if not read_words(title, "none")]
+    if 2 * len(without) <= len(titles):
+        return []
+    share = 100 * len(without) // len(titles)
+    return [
+        f"items: {share} % of the titles looked at have no word, such as {shorten(without[0])}: "
+        "no search finds them by text, and their SIDs say nothing. Map `title` to the column that "
+        "holds the name"
+    ]
 
 
 def describe_catalog(catalog: Mapping[str, Any]) -> list[str]:

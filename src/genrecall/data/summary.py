@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import polars as pl
 
-from genrecall.data.catalog_summary import describe_catalog, summarize_catalog
+from genrecall.data.catalog_summary import describe_catalog, summarize_catalog, unreadable_titles
 from genrecall.data.config import DataConfig
 from genrecall.data.rejects import count_causes
 from genrecall.data.searches import (
@@ -118,6 +118,7 @@ def summarize(
     if searches.split_by is not None:
         later, known = _taught_later(searches.frame)
         summary["split"] = {"by": searches.split_by, "taught_later": later, "of": known}
+    summary["notes"] += unreadable_titles(items)
     summary["notes"] += _incomparable(summary["times"])
     if config.sequences:
         summary["category_path_queries"] = {

@@ -27,15 +27,14 @@ from genrecall.evaluate.inputs import EvaluationInputs, check_inputs, unit_group
 from genrecall.evaluate.measures import only_here
 from genrecall.evaluate.names import (
     ANONYMOUS,
-    CONTROLS,
     GENERATIVE,
     HEADS,
-    JOIN,
     LOOK_AHEAD,
     POPULARITY,
     TWO_VIEWS,
     K,
     Metrics,
+    single_channels,
 )
 
 OF_MACHINE: Final = ("latency_ms",)
@@ -74,6 +73,8 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
       and each one where that is left out or replaced by one other channel
     - `headline`: the two fusions whose difference matters most, `with` the generative channel and
       `without` it: of the fusions without it and its controls the one with the highest recalls
+    - `paired_alone`: the same for the generative channel less each other single channel, controls
+      and the baseline not counted
     - `paired_shopper`: the same for the generative channel less its control and the baseline that
       know nothing of the shopper
     - `paired_controls`: the same for the generative channel less each part of it alone, and less
@@ -171,8 +172,10 @@ def _generative(
             "beams": bootstrap.mean(inputs.beam_widths.astype(np.float64)).to_json(),
             "filled": bootstrap.share(filled.astype(np.float64)).to_json(),
         }
-    others = [name for name in channels if name not in (GENERATIVE, *CONTROLS) and JOIN not in name]
+    others = [name for name in single_channels(channels) if name != GENERATIVE]
     if others:
+        pairs = [(GENERATIVE, name) for name in others]
+        figures["paired_alone"] = paired_figures(channels, pairs, bootstrap)
         ranks = [channels[name].ranks for name in others]
         only = only_here(channels[GENERATIVE].ranks, ranks, K)
         figures[f"only_{GENERATIVE}@{K}"] = bootstrap.share(only).to_json()

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
 from genrecall.evaluate.alignment import COMPARED, STAGE_3, arm_order, collapsed_arms
+from genrecall.evaluate.compared import (
+    BEAMS,
+    MEASURES,
+    Comparison,
+    beside_controls,
+    beside_shopperless,
+)
 from genrecall.evaluate.names import (
-    ANONYMOUS,
+    CONTROLS_TOLD,
     GENERATIVE,
     HEADS,
     JOIN,
     LOOK_AHEAD,
-    POPULARITY,
-    TWO_VIEWS,
     K,
     Metrics,
+    base_of,
+    channel_order,
     stage_order,
 )
 from genrecall.evaluate.slices import SLICES
@@ -37,15 +44,7 @@ _RECALLS: Final = ("recall@10", "recall@100", f"recall@{K}")
 _ORDERS: Final = ("ndcg@10", "mrr", "hit@10")
 _PAIRED: Final = (*_RECALLS, "ndcg@10")
 _OTHER_KIND: Final = f"other_category@{K}"
-_CONTROLS: Final = {
-    TWO_VIEWS: "exact search over the generator's vectors, a control without SIDs",
-    HEADS: "the generator decoded by its learned heads alone, a control",
-    LOOK_AHEAD: "the generator decoded by its look-ahead alone, a control",
-}
 _SLICE_MEASURES: Final = ("recall@100", "hit@10")
-_SHOPPER_BEAMS: Final = ("1", "10")
-_SHOPPER_MEASURES: Final = ("recall@10", "recall@100")
-_UNTOLD: Final = ("item_to_sid", "user_query_to_sid")  # read no query, or shoppers too
 _SIZES: Final = ("mean", "weighted", "p50", "p99", "max")
 _SLICE_ORDER: Final = (*SLICES, "new_items", "known_items", "cold_items")
 
@@ -159,7 +158,7 @@ def _channel_table(metrics: Metrics) -> Table | None:
     if not channels:
         return None
     table = make_table("Channels and their fusions", [*_RECALLS, "items", "empty", "other kind"])
-    for name in _in_order(channels):
+    for name in channel_order(channels):
         figures = channels[name]
         other = figures.get(_OTHER_KIND)
         table.add_row(
@@ -169,7 +168,7 @@ def _channel_table(metrics: Metrics) -> Table | None:
             percent(figures["zero_results"]["value"]),
             percent(other["value"]) if other else "",
         )
-    notes = [f"{name}: {what}" for name, what in _CONTROLS.items() if name in channels]
+    notes = [f"{name}: {what}" for name, what in CONTROLS_TOLD.items() if name in channels]
     notes.append("empty: searches without any item" + _told_kind(channels))
     if only := metrics.get(f"only_{GENERATIVE}@{K}"):
         notes.append(f"Relevant items that only {GENERATIVE} has among its {K:,}: {share(only)}")
@@ -188,7 +187,7 @@ def _order_table(metrics: Metrics) -> Table | None:
     if not channels:
         return None
     table = make_table("The order of the first items", _ORDERS)
-    for name in _in_order(channels):
+    for name in channel_order(channels):
         cells = (share(channels[name][measure]) for measure in _ORDERS)
         table.add_row(_label(name, channels), *cells)
     return table
@@ -216,20 +215,8 @@ def _paired_table(metrics: Metrics) -> Table | None:
 
 def _parts_table(metrics: Metrics) -> Table | None:
     """What heads, look-ahead and SIDs are worth: the generative channel less its controls."""
-    paired = metrics.get("paired_controls")
-    if not paired:
-        return None
-    columns = [*(f"hit@beam {width}" for width in _SHOPPER_BEAMS), *_SHOPPER_MEASURES]
-    table = make_table(f"{GENERATIVE.capitalize()} beside its controls", columns)
-    beams = {
-        pair.split(" - ")[1]: hits for pair, hits in metrics.get("paired_hit@beam", {}).items()
-    }
-    for pair, answers in paired.items():
-        control = pair.split(" - ")[1]
-        hits = beams.get(control, {})
-        cells = [change(hits[width]) if width in hits else "" for width in _SHOPPER_BEAMS]
-        table.add_row(f"to {control}", *cells, *(change(answers[m]) for m in _SHOPPER_MEASURES))
-    return with_notes(table, _told_weights(metrics))
+    compared = beside_controls(metrics)
+    return with_notes(_comparison(compared), _told_weights(metrics)) if compared else None
 
 
 def _told_weights(metrics: Metrics) -> list[str]:
@@ -247,24 +234,17 @@ def _told_weights(metrics: Metrics) -> list[str]:
 
 def _shopper_table(metrics: Metrics) -> Table | None:
     """What profile and history change: the SIDs of few beams, and the answer."""
-    if not metrics.get("paired_shopper"):
-        return None
-    columns = [*(f"hit@beam {width}" for width in _SHOPPER_BEAMS), *_SHOPPER_MEASURES]
-    personalised = f"{GENERATIVE} - {ANONYMOUS}" in metrics["paired_shopper"]
-    title = (
-        "What knowing the shopper adds"
-        if personalised
-        else f"{GENERATIVE.capitalize()} beside popularity"
-    )
-    table = make_table(title, columns)
-    compared = {names.split(" - ")[1]: hits for names, hits in metrics["paired_hit@beam"].items()}
-    for without in stage_order(compared):
-        hits = compared[without]
-        answers = metrics["paired_shopper"].get(f"{GENERATIVE} - {without}")
-        cells = [change(hits[width]) if width in hits else "" for width in _SHOPPER_BEAMS]
-        cells += [change(answers[m]) if answers else "" for m in _SHOPPER_MEASURES]
-        if without not in (*_UNTOLD, *_CONTROLS) and (personalised or without == POPULARITY):
-            table.add_row(f"to {without}", *cells)
+    compared = beside_shopperless(metrics)
+    return _comparison(compared) if compared else None
+
+
+def _comparison(compared: Comparison) -> Table:
+    columns = [*(f"hit@beam {width}" for width in BEAMS), *MEASURES]
+    table = make_table(compared.title, columns)
+    for row in compared.rows:
+        cells = [change(row.hits[width]) if width in row.hits else "" for width in BEAMS]
+        cells += [change(row.answers[m]) if row.answers else "" for m in MEASURES]
+        table.add_row(f"to {row.less}", *cells)
     return table
 
 
@@ -323,30 +303,12 @@ def _compared(metrics: Metrics) -> Mapping[str, str]:
     """The channels that slices are shown for, by a short name: a fusion without and with."""
     if pair := metrics.get("headline"):
         return {_folded(pair["without"]): pair["without"], f"with {GENERATIVE}": pair["with"]}
-    return {name: name for name in _in_order(metrics["channels"])[:2]}
-
-
-def _in_order(channels: Iterable[str]) -> list[str]:
-    """Single channels first, then each fusion, with what is added to it behind it.
-
-    >>> _in_order(["a+b+generative", "a+b+c", "b", "a+b", "a"])
-    ['a', 'b', 'a+b', 'a+b+generative', 'a+b+c']
-    """
-    return sorted(channels, key=lambda name: (JOIN in name, *_base(name)))
-
-
-def _base(name: str) -> tuple[int, str, str]:
-    """A fusion without the generative channel or its control, and what was taken away."""
-    channels = name.split(JOIN)
-    if len(channels) == 1:
-        return 0, name, ""
-    kept = [channel for channel in channels if channel not in (GENERATIVE, TWO_VIEWS)]
-    return len(kept), JOIN.join(kept), JOIN.join(sorted(set(channels) - set(kept)))
+    return {name: name for name in channel_order(metrics["channels"])[:2]}
 
 
 def _label(name: str, channels: Collection[str]) -> str:
     """A fusion behind the one that it adds to is named by what it adds."""
-    _, kept, added = _base(name)
+    _, kept, added = base_of(name)
     return f"  +{added}" if added and JOIN in kept and kept in channels else name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from typing import Any, Final, Protocol, TextIO
 
 MEASURED: Final = "measured"
 """Event of one point of a training curve: `stage`, `done`, `total`, and means since the last."""
+
+MADE: Final = "made"
+"""Event of a stage that has run: `stage`, `seconds`, and `peak_mib` of the process so far."""
 
 _POINTS: Final = 100  # of a curve
 
@@ -39,6 +43,12 @@ def say(text: str, stream: TextIO | None = None) -> None:
     """
     if not _quiet:
         print(text, file=stream or sys.stderr, flush=True)
+
+
+def peak_mib() -> int:
+    """The most memory that this process has held so far."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
 
 
 class RunLog(Protocol):

@@ -1,4 +1,4 @@
-"""Gathers what report.html shows beside the metrics: the shop, its clusters, curves and examples.
+"""What report.html shows of an evaluation beside the metrics: curves, examples, single queries.
 
 What comes out is plain JSON of bounded size and is kept with the metrics, so that the page can be
 made again without a model. Shapes: `N` items, `S` SIDs, `M` searches, `Q` distinct requests.
@@ -10,33 +10,27 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall import __version__
 from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Ranking
-from genrecall.data.tables import Rows, Searches
+from genrecall.data.tables import Rows
 from genrecall.decode.base import Beams
 from genrecall.evaluate.inputs import EvaluationInputs
 from genrecall.evaluate.measures import recall, target_ranks
+from genrecall.foundation.progress import RunLog
 from genrecall.foundation.sid import Sid
 from genrecall.generator.prompts import Prompt
 from genrecall.offline.generated import GeneratedAnswers
+from genrecall.offline.queries import Asked, contest_of
 from genrecall.offline.requests import DistinctRequests
-from genrecall.quantize.health.examples import EXAMPLES, with_titles
-from genrecall.quantize.load import HEALTH
-from genrecall.report.alignment import read_alignment
 from genrecall.report.clusters import Clusters, shorten
-from genrecall.report.codebook import describe_codebook
 from genrecall.report.curves import beam_curves, budget_curves, cut_curve, overlap, steps
 from genrecall.report.examples import RULE, choose
 from genrecall.report.page import ReportData
-from genrecall.report.projection import draw_sample, project
-from genrecall.report.training import read_curves
 
 SHOWN_BEAMS: Final = 8
 SHOWN_ITEMS: Final = 10
@@ -70,97 +64,31 @@ class Evidence:
         return self.generated.generate(self.requests.distinct, self.generated.widest)
 
 
-def gather(
-    bundle: OpenBundle,
-    searches: Searches,
-    *,
-    evidence: Evidence | None,
-    inputs: str,
-    log_file: Path,
-    seed: int,
-) -> ReportData:
-    """Gather everything that the page shows beside the metrics.
+def gather(evidence: Evidence, bundle: OpenBundle, *, seed: int, log: RunLog) -> ReportData:
+    """What was measured beside the metrics, for the page.
 
     Args:
-        bundle: the channels.
-        searches: of all splits, to be counted.
-        evidence: of an evaluation; None where nothing was measured.
-        inputs: hash of all that the figures were made from.
-        log_file: `log.jsonl` of the run; may be missing.
-        seed: of the map and the choice of examples.
+        evidence: of an evaluation.
+        bundle: whose channels have answered.
+        seed: of the choice of examples.
+        log: where to report; each part may take a while.
     """
     items = bundle.items
-    clusters = Clusters(items.catalog, items.table, items.vectors, live=items.available)
+    log.say("  for the page: curves of beams and items")
     data: ReportData = {
-        "version": __version__,
-        "inputs": inputs,
-        "seed": seed,
-        "shop": _shop(bundle, searches),
-        "health": bundle.stages["quantize"].read_json(HEALTH),
-        "health_examples": _health_examples(bundle),
-        "codebook": describe_codebook(items.table),
-        "map": _map(clusters, seed=seed),
-        "training": _training(log_file),
+        "beams": beam_curves(evidence.inputs, evidence.stages),
+        "budgets": budget_curves(evidence.inputs),
+        "overlap": overlap(evidence.inputs),
     }
-    if aligned := _alignment(log_file, bundle):
-        data["alignment"] = aligned
-    if evidence is not None:
-        data["beams"] = beam_curves(evidence.inputs, evidence.stages)
-        if not bundle.channels.generative.fold_variants:  # which variant stays depends on the beams
-            data["cut"] = _cut(evidence)
-        data["budgets"] = budget_curves(evidence.inputs)
-        data["overlap"] = overlap(evidence.inputs)
-        data["examples"] = _examples(clusters, evidence, seed=seed)
-    return data
-
-
-def _shop(bundle: OpenBundle, searches: Searches) -> dict[str, Any]:
-    catalog, live = bundle.items.catalog, bundle.items.available
-    usable = searches.frame["positives"].list.len() > 0
-    counts = {}
-    for split in ("train", "validation", "test"):
-        of_split = searches.frame["split"] == split
-        counts[split] = {"all": int(of_split.sum()), "usable": int((of_split & usable).sum())}
-    return {
-        "items": len(catalog),
-        "available": len(catalog) if live is None else int(live.sum()),
-        "categories": len({path for path in catalog.categories if path}),
-        "searches": counts,
-    }
-
-
-def _health_examples(bundle: OpenBundle) -> dict[str, Any]:
-    titles = [shorten(title) for title in bundle.items.catalog.titles]
-    examples = with_titles(bundle.stages["quantize"].read_json(EXAMPLES), titles)
-    return {
-        name: [one | {"sid": list(Sid.parse(one["sid"]))} for one in found]
-        for name, found in examples.items()
-    }
-
-
-def _training(log_file: Path) -> list[dict[str, Any]]:
-    if not log_file.is_file():
-        return []
-    with log_file.open(encoding="utf-8", newline="\n") as lines:
-        return read_curves(lines)
-
-
-def _alignment(log_file: Path, bundle: OpenBundle) -> list[dict[str, Any]]:
-    if not log_file.is_file():
-        return []
-    with log_file.open(encoding="utf-8", newline="\n") as lines:
-        return read_alignment(lines, list(bundle.arms))
-
-
-def _map(clusters: Clusters, *, seed: int) -> dict[str, Any]:
-    sids = draw_sample(len(clusters), seed=seed)
-    places = project(clusters.means[sids], seed=seed)
-    return {
-        "x": [round(x, 2) for x in places[:, 0].tolist()],
-        "y": [round(y, 2) for y in places[:, 1].tolist()],
-        "clusters": [clusters.describe(sid) for sid in sids.tolist()],
-        "of": len(clusters),
-    }
+    if not bundle.channels.generative.fold_variants:  # which variant stays depends on the beams
+        log.say("  for the page: answers of more and more beams")
+        data["cut"] = _cut(evidence)
+    log.say("  for the page: queries")
+    clusters = Clusters(items.catalog, items.table, items.vectors, live=items.available)
+    data["examples"] = _examples(clusters, evidence, seed=seed)
+    codes = items.table.codes
+    asked = Asked(evidence.inputs, evidence.requests, items.catalog, codes, seed)
+    return data | contest_of(asked)
 
 
 def _cut(evidence: Evidence) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from genrecall.channels.base import Ranking, Request
 from genrecall.channels.generative import GenerativeChannel, ReadRequests
 from genrecall.decode.base import Beams
+from genrecall.foundation.progress import Progress, RunLog, SilentLog
 from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.generator.prompts import Prompt
 from genrecall.offline.folds import FoldedChannel
@@ -96,6 +97,7 @@ class GeneratedAnswers(Control):
         widths: which requests are searched at which number of beams, beside what their answer
             needs.
         controls: the same channel with other weights of its parts, by name.
+        log: where to report how far it is.
 
     Attributes:
         channel: the one that has answered.
@@ -112,6 +114,8 @@ class GeneratedAnswers(Control):
         k: int,
         widths: Mapping[int, Sequence[Request]],
         controls: Mapping[str, FoldedChannel] | None = None,
+        *,
+        log: RunLog | None = None,
     ) -> None:
         self.channel = channel
         self.widest = max(widths)
@@ -125,6 +129,7 @@ class GeneratedAnswers(Control):
         self._prompts: dict[int, Prompt] = {}
         self._queries = np.empty((len(distinct), channel.items.views.shape[1]), dtype=np.float32)
         requests = list(distinct.values())
+        progress = Progress(log or SilentLog(), "read", total=len(requests), unit="requests")
         for fold, rows in channel.folds(requests):
             first = 0
             for read in channel.channels[fold].read([requests[row] for row in rows.tolist()]):
@@ -136,6 +141,8 @@ class GeneratedAnswers(Control):
                 for name, control in (controls or {}).items():
                     other = control.channels[fold]
                     others[name].add(other, _reread(other, read), at, k)
+                progress.update(len(read))
+        progress.finish()
 
     def __len__(self) -> int:
         return len(self._place)

@@ -119,14 +119,14 @@ def evaluate(
     check_searches(len(measured), split)
     log.say(f"  {len(measured):,} {split} searches with a relevant item")
     questions = make_questions(shop, split, chosen.rows, shoppers=bundle.reads_shoppers)
-    start = time.monotonic()
-    generated = _generate(bundle, questions, plan)
-    log.say(f"  read: {len(generated):,} requests in {time.monotonic() - start:.1f} s")
+    generated = _generate(bundle, questions, plan, log)
     answering = contestants(bundle, searches, questions, generated, beam=plan.config.beam)
     rankings = {contestant.name: _rank(contestant, log) for contestant in answering}
     keys = query_keys(measured.queries)
     units = bootstrap_units(shop, measured)
+    log.say("  weights of the fusions")
     weights = _fuse(rankings, measured.positives, units=units, plan=plan)
+    log.say("  SIDs after each training stage")
     stages = _sids_of_stages(bundle, questions, generated, plan)
     controls = {c.name: sids for c in answering if (sids := c.sids()) is not None}
     personalised = questions.personalised
@@ -167,6 +167,7 @@ def evaluate(
         seed=plan.seed,
         log=log,
     )
+    log.say("  figures and their intervals")
     metrics = build_metrics(inputs) | aligned
     return Offline(metrics, weights, measured, rankings, evidence)
 
@@ -198,7 +199,9 @@ def _widest(config: EvaluateConfig) -> int:
     return max(config.beam, config.curve_beam)
 
 
-def _generate(bundle: OpenBundle, questions: Questions, plan: Plan) -> GeneratedAnswers:
+def _generate(
+    bundle: OpenBundle, questions: Questions, plan: Plan, log: RunLog
+) -> GeneratedAnswers:
     """Let the last training stage read every distinct request."""
     config = plan.config
     widths = {_widest(config): questions.personalised.distinct}
@@ -206,7 +209,7 @@ def _generate(bundle: OpenBundle, questions: Questions, plan: Plan) -> Generated
         anonymous = questions.anonymous.distinct
         widths[config.beam] = [*widths.get(config.beam, []), *anonymous]
     controls = {way: plan.channel(bundle, way=way) for way in bundle.ways if way != BOTH}
-    return GeneratedAnswers(plan.channel(bundle), K, widths, controls)
+    return GeneratedAnswers(plan.channel(bundle), K, widths, controls, log=log)
 
 
 def _rank(contestant: Contestant, log: RunLog) -> list[Ranking]:

@@ -1,9 +1,11 @@
-"""Stage `evaluate`: figures of the validation split, and what the report shows."""
+"""Stage `evaluate`: figures of the validation split, and what the report shows of them.
+
+Nothing of it only draws: what does comes when the bundle is written.
+"""
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
+from typing import Final
 
 from genrecall.bundle import OpenBundle
 from genrecall.config import Config
@@ -16,6 +18,10 @@ from genrecall.offline.chosen import choose_searches
 from genrecall.offline.evidence import gather
 from genrecall.offline.measure import Plan, evaluate, unmeasured
 from genrecall.offline.trec_files import write_trec
+from genrecall.report.page import ReportData
+
+EVIDENCE: Final = "evidence.json"
+"""What the page shows of the evaluation beside the metrics."""
 
 
 def run(
@@ -25,7 +31,6 @@ def run(
     work: Work,
     *,
     health: Json,
-    log_file: Path,
 ) -> Artifact:
     """Measure on the validation split what a run has made, and gather evidence for its report.
 
@@ -35,7 +40,6 @@ def run(
         data: the searches, and who made them.
         work: where to write and to report.
         health: figures of the SIDs.
-        log_file: events of the run, for the curves of training.
     """
     log = work.log
     nothing = choose_searches(
@@ -53,20 +57,13 @@ def run(
             health=health,
             log=log,
         )
-    start = time.monotonic()
-    report = gather(
-        bundle,
-        data.searches,
-        evidence=offline.evidence,
-        inputs=work.inputs,
-        log_file=log_file,
-        seed=work.seed,
-    )
-    log.say(f"  report: {time.monotonic() - start:.1f} s")
+    shown: ReportData = {}
+    if offline.evidence is not None:
+        shown = gather(offline.evidence, bundle, seed=work.seed, log=log)
     metrics, of_machine = tell_apart(offline.metrics)
     with writing(work.out, kind="evaluate", inputs=work.inputs) as folder:
         write_json(folder / "metrics.json", metrics)
-        write_json(folder / "report.json", report)
+        write_json(folder / EVIDENCE, shown)
         write_json(folder / "fusion.json", offline.weights)
         write_trec(offline, data.catalog, folder / "trec")
     if work.machine is not None:

@@ -16,10 +16,12 @@ from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ArtifactError, ConfigError, unknown_name
 from genrecall.foundation.progress import FileLog
 from genrecall.learning.threads import set_threads
+from genrecall.offline.described import describe
 from genrecall.offline.evidence import gather
 from genrecall.offline.measure import Plan, evaluate
 from genrecall.pipeline.outputs import Outputs
-from genrecall.report.page import render_report
+from genrecall.report.costs import read_costs
+from genrecall.report.page import ReportData, render_report
 
 _Measurable = Literal["validation", "test"]
 
@@ -85,13 +87,17 @@ def evaluate_bundle(
         log=log,
     )
     if page is not None:
-        gathered = gather(
+        described = describe(
             loaded,
             shop.searches,
-            evidence=offline.evidence,
             inputs=opened.digest,
             log_file=outputs.log,
             seed=config.seed,
+            log=log,
         )
-        page.write(render_report(offline.metrics, gathered))
+        measured: ReportData = {}
+        if offline.evidence is not None:
+            measured = gather(offline.evidence, loaded, seed=config.seed, log=log)
+        costs = read_costs(outputs.log, bundle)
+        page.write(render_report(offline.metrics, described | measured, costs))
     return offline.metrics

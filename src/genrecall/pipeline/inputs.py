@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 from polars.exceptions import ColumnNotFoundError
@@ -65,10 +64,6 @@ class StageInputs:
         config: of the run.
         artifacts: what the stages before have made, by name.
         log: where long encodings report to.
-        log_file: events of the run.
-
-    Attributes:
-        log_file: events of the run; they decide no figure.
     """
 
     def __init__(
@@ -78,9 +73,7 @@ class StageInputs:
         artifacts: Mapping[str, Artifact],
         *,
         log: RunLog,
-        log_file: Path,
     ) -> None:
-        self.log_file = log_file
         self._declared, self._config = declared, config
         self._artifacts, self._log = artifacts, log
 

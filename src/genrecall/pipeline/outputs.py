@@ -48,6 +48,11 @@ class Outputs:
         return self.folder / "report.html"
 
     @property
+    def report_data(self) -> Path:
+        """What the page shows beside the figures, so that it can be made again without a model."""
+        return self.folder / "report.json"
+
+    @property
     def log(self) -> Path:
         """Events of all runs into this folder, one JSON object a line."""
         return self.folder / "log.jsonl"

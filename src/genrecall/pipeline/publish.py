@@ -6,27 +6,44 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from genrecall import __version__
+from genrecall.bundle import assemble
 from genrecall.config import Config
+from genrecall.data.load import load_shop
 from genrecall.evaluate.names import Metrics
 from genrecall.foundation.artifact import BUNDLE, Artifact, content_hash, writing
 from genrecall.foundation.files import write_json, write_text
+from genrecall.foundation.progress import RunLog
+from genrecall.offline.described import describe
+from genrecall.offline.stage import EVIDENCE
 from genrecall.pipeline.outputs import Outputs, find_artifact
 from genrecall.pipeline.stages import STAGES, Stage
-from genrecall.report.page import render_report
+from genrecall.report.costs import read_costs
+from genrecall.report.page import ReportData, render_report
 
 
 def publish(
-    outputs: Outputs, config: Config, stages: Sequence[Stage], artifacts: Mapping[str, Artifact]
+    outputs: Outputs,
+    config: Config,
+    stages: Sequence[Stage],
+    artifacts: Mapping[str, Artifact],
+    *,
+    log: RunLog,
+    anew: bool,
 ) -> Metrics:
-    """Write the bundle, the figures, the page and the rejects where their readers look.
+    """Write the bundle, the figures, the rejects and the page where their readers look.
+
+    The page comes last: whatever drawing it meets, the bundle stands.
 
     Args:
         outputs: where to.
         config: what the stages were made with.
         stages: of the pipeline.
         artifacts: what each of them has made, by name.
+        log: where to report.
+        anew: whether a stage has run, so that what the page shows is gathered again.
 
     Returns:
         The figures of the validation split, those of the machine among them.
@@ -49,19 +66,46 @@ def publish(
             copy_served(artifacts, folder, stages=stages)
     write_json(outputs.metrics, metrics)
     shown = metrics | _of_machine(outputs, evaluated)
-    write_text(outputs.report, render_report(shown, evaluated.read_json("report.json")))
     _copy_rejects(artifacts["data"].path / "rejects", outputs.rejects)
+    data = {} if anew else _read(outputs.report_data, evaluated)
+    if not data:
+        data = _gather(outputs, config, artifacts, log)
+        write_json(outputs.report_data, data)
+    costs = read_costs(outputs.log, outputs.bundle)
+    write_text(outputs.report, render_report(shown, data, costs))
     return shown
+
+
+def _gather(
+    outputs: Outputs, config: Config, artifacts: Mapping[str, Artifact], log: RunLog
+) -> ReportData:
+    """What the page shows: what was measured, and what is drawn of the bundle."""
+    evaluated = artifacts["evaluate"]
+    described = describe(
+        assemble(artifacts, channels=config.channels),
+        load_shop(artifacts["data"]).searches,
+        inputs=evaluated.inputs,
+        log_file=outputs.log,
+        seed=config.seed,
+        log=log,
+    )
+    measured: ReportData = evaluated.read_json(EVIDENCE)
+    return described | measured
 
 
 def _of_machine(outputs: Outputs, evaluated: Artifact) -> Metrics:
     """What was measured on the machine while the stage was made; nothing if that is not there."""
+    told = _read(outputs.machine, evaluated)
+    return {name: figures for name, figures in told.items() if name != "inputs"}
+
+
+def _read(path: Path, evaluated: Artifact) -> dict[str, Any]:
+    """A file beside an evaluation that names its inputs; nothing where it is of another one."""
     try:
-        told: Metrics = json.loads(outputs.machine.read_text("utf-8"))
-        inputs = told.pop("inputs")
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        told: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return told if told["inputs"] == evaluated.inputs else {}
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return told if inputs == evaluated.inputs else {}
 
 
 def _copy_rejects(rejects: Path, target: Path) -> None:

@@ -8,6 +8,7 @@ hash has changed. What the stages are stands in `stages.py`.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from genrecall.config import Config
 from genrecall.evaluate.names import Metrics
 from genrecall.foundation.errors import ArtifactError, ConfigError, unknown_name
 from genrecall.foundation.interrupt import Interrupted, interruptible
-from genrecall.foundation.progress import FileLog, RunLog
+from genrecall.foundation.progress import MADE, FileLog, RunLog, peak_mib
 from genrecall.foundation.settings import BundleKind
 from genrecall.learning.threads import set_threads
 from genrecall.pipeline.launch import joined
@@ -90,12 +91,21 @@ def run(
             for stage in chosen:
                 if _is_up_to_date(stage, walk, first=first, forced=stage in forced):
                     continue
+                start = time.monotonic()
                 with _swept(stage, outputs):
                     make(walk, stage)
+                walk.log.event(
+                    MADE,
+                    stage=stage.name,
+                    seconds=round(time.monotonic() - start, 1),
+                    peak_mib=peak_mib(),
+                )
                 ran.append(stage.name)
             metrics = None
             if chosen[-1] is stages[-1]:
-                metrics = publish(outputs, config, stages, walk.artifacts)
+                metrics = publish(
+                    outputs, config, stages, walk.artifacts, log=walk.log, anew=bool(ran)
+                )
     return RunResult(outputs, metrics, tuple(ran))
 
 

@@ -215,7 +215,6 @@ def _evaluate(inputs: StageInputs, work: Work) -> Artifact:
         inputs.data,
         work,
         health=inputs.stage("quantize").read_json(HEALTH),
-        log_file=inputs.log_file,
     )
 
 

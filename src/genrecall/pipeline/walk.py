@@ -52,9 +52,7 @@ class Walk:
             UndeclaredReadError: it takes what its entry does not declare.
         """
         declared = stage.declared(self._config)
-        inputs = StageInputs(
-            declared, self._config, self.artifacts, log=self.log, log_file=self.outputs.log
-        )
+        inputs = StageInputs(declared, self._config, self.artifacts, log=self.log)
         work = Work(
             out=self.outputs.stage(stage.name),
             inputs=self.hash_inputs(stage),

@@ -10,7 +10,14 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from genrecall.evaluate.names import GENERATIVE, JOIN, POPULARITY, TWO_VIEWS, Metrics
+from genrecall.evaluate.names import (
+    GENERATIVE,
+    JOIN,
+    POPULARITY,
+    TWO_VIEWS,
+    Metrics,
+    channel_order,
+)
 from genrecall.report import phrases
 from genrecall.report.plotting import (
     DOTS,
@@ -29,13 +36,20 @@ from genrecall.report.plotting import (
 
 _COLORS: Final = tuple(f"--c{number}" for number in range(1, 9))
 _GREY: Final = "--muted"
-_COLOR_OF: Final = {
-    GENERATIVE: "--c1",
-    "dense": "--c2",
-    "bm25": "--c3",
-    POPULARITY: "--c7",
-    TWO_VIEWS: _GREY,
+_EARLIER: Final = ("--c2", "--c4", "--c5", "--c6")  # training stages before the last
+_LINES: Final = {
+    GENERATIVE: ("--c1", "solid"),
+    "bm25": ("--c3", "solid"),
+    "dense": ("--c2", "solid"),
+    POPULARITY: ("--c7", "solid"),
+    "bm25+dense": ("--c5", "dash"),
+    "bm25+dense+generative": ("--c4", "dash"),
+    "bm25+dense+popularity": ("--c8", "dash"),
+    "bm25+dense+popularity+generative": ("--c6", "dash"),
+    TWO_VIEWS: (_GREY, "dot"),
 }
+"""Color and dash of what the first charts compare: no two have one color. What else was measured
+stands in the tables."""
 _GROUPS: Final = 7  # categories with a color of their own on the map
 
 
@@ -76,14 +90,14 @@ def candidates_chart(curves: Sequence[Json]) -> Chart:
 def budget_chart(budgets: Json) -> Chart:
     """Recall of channels and fusions by the number of items."""
     parts: Parts = []
-    for name in sorted(budgets, key=lambda name: (name.count(JOIN), name)):
+    for name in channel_order(name for name in budgets if name in _LINES):
         series, curve = _channel(name), budgets[name]
         parts.append((series, figure_line(series, curve["items"], curve["recall"], unit="items")))
     layout = make_layout(
         make_axis("items", log=True, upto=TICKS[-1]),
         make_axis("recall", rangemode="tozero", tickformat=".2f"),
     )
-    label = "Line chart: recall of every channel and fusion by the number of items."
+    label = "Line chart: recall of channels and fusions by the number of items."
     return make_chart("budget", label, parts, layout)
 
 
@@ -211,25 +225,20 @@ def training_chart(curve: Json, number: int) -> Chart:
         }
         parts.append((series, [line]))
     layout = make_layout(make_axis("examples"), make_axis("loss", rangemode="tozero"))
-    label = f"Line chart: losses of {phrases.stage(curve['stage'])} by examples seen."
+    label = f"Line chart: losses of {curve['stage']} by examples seen."
     return make_chart(f"training-{number}", label, parts, layout)
 
 
 def _stages(curves: Sequence[Json]) -> list[Series]:
     """The last stage, which serves, in the first color."""
-    last = len(curves) - 1
-    return [
-        Series(phrases.stage(curve["stage"]), _COLORS[0] if place == last else _GREY)
-        for place, curve in enumerate(curves)
-    ]
+    *earlier, last = (curve["stage"] for curve in curves)
+    colored = zip(earlier, _EARLIER, strict=False)
+    return [*(Series(stage, color, "dot") for stage, color in colored), Series(last, _COLORS[0])]
 
 
 def _channel(name: str) -> Series:
-    if TWO_VIEWS in name.split(JOIN):
-        return Series(phrases.channel(name), _GREY, "dashdot" if JOIN in name else "dot")
-    fused = "--c4" if GENERATIVE in name.split(JOIN) else "--c5"
-    color = _COLOR_OF.get(name, fused if JOIN in name else "--c6")
-    return Series(phrases.channel(name), color, "dash" if JOIN in name else "solid")
+    color, dash = _LINES.get(name, (_GREY, "dash" if JOIN in name else "solid"))
+    return Series(name, color, dash)
 
 
 def _items_line(series: Series, curve: Json) -> dict[str, Any]:

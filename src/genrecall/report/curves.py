@@ -23,7 +23,7 @@ from genrecall.evaluate.measures import (
     recall,
     target_ranks,
 )
-from genrecall.evaluate.names import CONTROLS, JOIN, POPULARITY, K
+from genrecall.evaluate.names import K, single_channels
 
 _STEPS: Final = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, K)
 """Widths and budgets at which curves are drawn: even on a logarithmic axis."""
@@ -115,7 +115,8 @@ def budget_curves(inputs: EvaluationInputs) -> dict[str, Any]:
 def overlap(inputs: EvaluationInputs) -> dict[str, Any]:
     """Share of the relevant items that exactly these channels have among their first `K`.
 
-    Fusions and controls have no items of their own and do not count. The shares sum to 1.
+    Fusions have no items of their own; controls and the baseline are no channels to serve, and what
+    they find would be taken from the channel that they resemble. The shares sum to 1.
 
     Returns:
         `channels` [names], `sets` [{`channels` [names], `share` figure}], the largest first; no
@@ -123,9 +124,8 @@ def overlap(inputs: EvaluationInputs) -> dict[str, Any]:
     """
     bootstrap = _bootstrap(inputs)
     ranks = {
-        name: target_ranks(lists, inputs.positives)
-        for name, lists in inputs.channels.items()
-        if JOIN not in name and (name == POPULARITY or name not in CONTROLS)
+        name: target_ranks(inputs.channels[name], inputs.positives)
+        for name in single_channels(inputs.channels)
     }
     shares = {names: bootstrap.share(share) for names, share in found_by(ranks, K).items()}
     return {

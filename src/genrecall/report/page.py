@@ -13,13 +13,22 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from genrecall.evaluate.alignment import COMPARED, STAGE_3, arm_order, collapsed_arms
-from genrecall.evaluate.names import GENERATIVE, TWO_VIEWS, K, Metrics
+from genrecall.evaluate.compared import (
+    BEAMS,
+    MEASURES,
+    Comparison,
+    beside_controls,
+    beside_shopperless,
+)
+from genrecall.evaluate.names import CONTROLS_TOLD, GENERATIVE, K, Metrics, channel_order
 from genrecall.report import charts, phrases
 from genrecall.report.alignment_charts import gain_charts, training_charts
+from genrecall.report.costs import Costs
 from genrecall.report.plotting import Chart
+from genrecall.report.verdict import cards, verdict
 
 ReportData = dict[str, Any]
-"""What the page shows beside `metrics.json`; the stage's `report.json`:
+"""What the page shows beside `metrics.json`, as in `report.json`:
 
 - `version`, `seed`; `inputs`: hash of all that the figures were made from
 - `shop`: `items`, `available`, `categories`, `searches` {split: {all, usable}}
@@ -32,6 +41,8 @@ ReportData = dict[str, Any]
 and only where searches were measured:
 
 - `beams`, `cut`, `budgets`, `overlap`: see `curves`
+- `contest`: queries won and lost, both answers side by side; `queries`: all to be searched;
+  `parts`: searches by category and length of the query; see `offline.queries`
 - `examples`: `rule`, `good`, `bad` [query, recall, beams, items, missed relevant items]
 """
 
@@ -47,11 +58,16 @@ _SECTIONS: Final = (
     Section("beams", "Beams: what the generator finds"),
     Section("budget", "Recall by number of items"),
     Section("overlap", "Who finds what"),
+    Section("compared", "With and without"),
     Section("slices", "Frequent, rare and new"),
+    Section("parts", "By category and length of the query"),
+    Section("contest", "Queries won and lost"),
+    Section("search", "Look up a query"),
     Section("alignment", "Alignment: before and after"),
     Section("codebook", "Health of the codebook"),
     Section("map", "Map of the clusters"),
     Section("training", "Training"),
+    Section("costs", "What it costs"),
     Section("queries", "Queries, good and bad"),
     Section("glossary", "Glossary"),
     Section("next", "What next"),
@@ -62,12 +78,13 @@ _ARM_MEASURES: Final = (*COMPARED, "buy@10", "exposure_recall@10", "recall@100",
 _ARM_SLICE_MEASURES: Final = (*COMPARED, "recall@100")
 
 
-def render_report(metrics: Metrics, data: ReportData) -> str:
+def render_report(metrics: Metrics, data: ReportData, costs: Costs | None = None) -> str:
     """Make the page; equal arguments make equal pages.
 
     Args:
         metrics: as in `metrics.json`.
         data: see `ReportData`; parts that are not there are left out of the page.
+        costs: of the run; None where nothing tells them.
     """
     made = _charts(metrics, data)
     arms = data.get("alignment", [])
@@ -77,7 +94,12 @@ def render_report(metrics: Metrics, data: ReportData) -> str:
         "beams": "hit" in made,
         "budget": "budget" in made,
         "overlap": "overlap" in data,
+        "compared": bool(_comparisons(metrics)),
         "slices": "slices" in made,
+        "parts": bool(data.get("parts")),
+        "contest": "contest" in data,
+        "search": "queries" in data,
+        "costs": costs is not None or "latency_ms" in metrics,
         "alignment": bool(arms or metrics.get("align")),
         "training": bool(data["training"]),
         "queries": bool(data.get("examples", {}).get("good")),
@@ -88,16 +110,21 @@ def render_report(metrics: Metrics, data: ReportData) -> str:
         data=data,
         charts=made,
         sections=[section for section in _SECTIONS if shown.get(section.name, True)],
-        headlines=phrases.headlines(metrics),
-        channels=sorted(metrics["channels"], key=lambda name: (name.count("+"), name)),
+        verdict=verdict(metrics),
+        cards=cards(metrics),
+        channels=channel_order(metrics["channels"]),
+        told={name: text for name, text in CONTROLS_TOLD.items() if name in metrics["channels"]},
+        comparisons=_comparisons(metrics),
         stages=phrases.stages(metrics),
         slices=phrases.slices(metrics),
         slice_channels=_slice_channels(metrics),
         slice_measure=_SLICE_MEASURE,
-        control=TWO_VIEWS,
         generative=GENERATIVE,
+        beam_widths=BEAMS,
+        compared_measures=MEASURES,
         alignment=_alignment(metrics, *of_arms) if shown["alignment"] else None,
         health_examples=phrases.health_examples(data["health_examples"]),
+        costs=costs,
         k=K,
         plotly=get_plotlyjs(),
     )
@@ -139,11 +166,19 @@ def _alignment(
     }
 
 
+def _comparisons(metrics: Metrics) -> list[Comparison]:
+    found = (beside_shopperless(metrics), beside_controls(metrics))
+    return [comparison for comparison in found if comparison is not None]
+
+
 def _slice_channels(metrics: Metrics) -> list[str]:
     """The generative channel, and the fusion of the others without and with it."""
-    compared = phrases.added(metrics) or ()
-    chosen = [name for name in (GENERATIVE, *reversed(compared)) if name in metrics["channels"]]
-    return chosen or list(metrics["channels"])[:3]
+    pair = metrics.get("headline")
+    return (
+        [GENERATIVE, pair["without"], pair["with"]]
+        if pair
+        else channel_order(metrics["channels"])[:3]
+    )
 
 
 def _environment() -> Environment:
@@ -158,14 +193,13 @@ def _environment() -> Environment:
         "arm": phrases.arm,
         "change": phrases.change,
         "changed": phrases.changed,
-        "channel": phrases.channel,
+        "clear": phrases.clear,
         "count": phrases.count,
         "ends": phrases.ends,
         "percent": phrases.percent,
         "share": phrases.share,
         "sid": phrases.sid,
         "slice_name": phrases.slice_name,
-        "stage": phrases.stage,
         "told": phrases.told,
     }
     environment.filters.update(filters)

@@ -1,48 +1,16 @@
-"""How the report says names and numbers, and its headlines."""
+"""How the report says names and numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from genrecall.evaluate.alignment import STAGE_3
-from genrecall.evaluate.names import (
-    ANONYMOUS,
-    CONTROLS,
-    GENERATIVE,
-    HEADS,
-    JOIN,
-    LOOK_AHEAD,
-    POPULARITY,
-    TWO_VIEWS,
-    K,
-    Metrics,
-    stage_order,
-)
+from genrecall.evaluate.names import Metrics, stage_order
 
 Figure = Mapping[str, Any]
 """`{"value": x, "ci": [lo, hi], "n": searches}`."""
 
-_CHANNELS: Final = {
-    "bm25": "BM25",
-    TWO_VIEWS: "two views (control)",
-    LOOK_AHEAD: "look-ahead alone (control)",
-    HEADS: "heads alone (control)",
-    ANONYMOUS: "anonymous (control)",
-    POPULARITY: "popularity (baseline)",
-}
-_STAGES: Final = {
-    "two-tower encoder": "Text encoder",
-    "rq-vae": "Quantizer",
-    "item_to_sid": "item → SID",
-    "query_to_sid": "query → SID",
-    "user_query_to_sid": "shopper and query → SID",
-    "align": "alignment",
-    LOOK_AHEAD: "look-ahead alone (control)",
-    HEADS: "heads alone (control)",
-    ANONYMOUS: "anonymous (control)",
-    POPULARITY: "popularity (baseline)",
-}
 _ARMS: Final = {
     STAGE_3: "stage 3",
     "more_sft": "cross entropy alone",
@@ -65,18 +33,6 @@ _SLICES: Final = {
     "known_items": "items chosen in training",
     "cold_items": "items never shown or chosen in training",
 }
-
-
-class Headline(NamedTuple):
-    """One finding.
-
-    Attributes:
-        number: what stands out.
-        text: what it means.
-    """
-
-    number: str
-    text: str
 
 
 class Cell(NamedTuple):
@@ -122,17 +78,12 @@ def health_examples(examples: Mapping[str, Sequence[Any]]) -> list[tuple[str, Se
 
 
 def channel(name: str) -> str:
-    """Say the name of a channel or fusion.
+    """Say the name of a channel in a sentence; tables and charts have it as `metrics.json` has it.
 
-    >>> channel("bm25+dense+generative")
-    'BM25 + dense + generative'
+    >>> channel("bm25"), channel("dense")
+    ('BM25', 'dense')
     """
-    return " + ".join(_CHANNELS.get(part, part) for part in name.split(JOIN))
-
-
-def stage(name: str) -> str:
-    """Say the name of a training stage."""
-    return _STAGES.get(name, name)
+    return "BM25" if name == "bm25" else name
 
 
 def slice_name(name: str) -> str:
@@ -180,7 +131,7 @@ def change(figure: Figure) -> str:
     >>> change({"value": 0.01, "ci": [-0.002, 0.02], "n": 4})
     '+0.010 [−0.002, +0.020]'
     """
-    value, lo, hi = (_signed(x) for x in (figure["value"], *figure["ci"]))
+    value, lo, hi = (signed(x) for x in (figure["value"], *figure["ci"]))
     return f"{value} [{lo}, {hi}]"
 
 
@@ -207,9 +158,27 @@ def changed(figure: Figure, measure: str) -> Cell:
     if not figure["n"]:
         return _NOTHING
     counts = measure.startswith("candidates")
-    value, lo, hi = (_signed(x, 1 if counts else 3) for x in (figure["value"], *figure["ci"]))
-    clear = "up" if figure["ci"][0] > 0 else "down" if figure["ci"][1] < 0 else ""
-    return Cell(value, f"[{lo} {hi}]", "" if counts else clear)
+    value, lo, hi = (signed(x, 1 if counts else 3) for x in (figure["value"], *figure["ci"]))
+    return Cell(value, f"[{lo} {hi}]", "" if counts else clear(figure))
+
+
+def signed(value: float, decimals: int = 3) -> str:
+    """A difference with its sign, which tells its side of zero even where it rounds to it.
+
+    >>> signed(0.0123), signed(-0.0001)
+    ('+0.012', '−0.000')
+    """
+    return f"{value:+.{decimals}f}".replace("-", "−")
+
+
+def clear(figure: Figure) -> Literal["up", "down", ""]:
+    """Whether a difference is clearly above or below zero: its interval does not hold it.
+
+    >>> clear({"value": 0.01, "ci": [0.002, 0.02]}), clear({"value": 0.01, "ci": [0.0, 0.02]})
+    ('up', '')
+    """
+    lo, hi = figure["ci"]
+    return "up" if lo > 0 else "down" if hi < 0 else ""
 
 
 def percent(value: float) -> str:
@@ -228,86 +197,6 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def headlines(metrics: Metrics) -> list[Headline]:
-    """What a reader should know first, at most four findings."""
-    found = [
-        _gain(metrics),
-        _beams(metrics),
-        _alone(metrics),
-        _latency(metrics),
-        _clusters(metrics),
-    ]
-    return [headline for headline in found if headline is not None][:4]
-
-
-def added(metrics: Metrics) -> tuple[str, str] | None:
-    """The strongest fusion without the generative channel, and before it the same with it."""
-    compared = metrics.get("headline")
-    return None if compared is None else (compared["with"], compared["without"])
-
-
-def _gain(metrics: Metrics) -> Headline | None:
-    compared = added(metrics)
-    if compared is None:
-        return None
-    figure = metrics["paired"][f"{compared[0]} - {compared[1]}"]["recall@100"]
-    lo, hi = figure["ci"]
-    adding = f"Adding the {GENERATIVE} channel to {channel(compared[1])}"
-    interval = f"[{_signed(lo)}, {_signed(hi)}]"
-    if lo > 0:
-        text = f"{adding} raises recall@100 by this much {interval}."
-    elif hi < 0:
-        text = f"{adding} lowers recall@100 by this much {interval}."
-    else:
-        text = f"{adding} shows no clear change of recall@100: its interval {interval} holds zero."
-    return Headline(_signed(figure["value"]), text)
-
-
-def _beams(metrics: Metrics) -> Headline | None:
-    trained = [name for name in stages(metrics) if name not in CONTROLS]
-    if not trained:
-        return None
-    last = trained[-1]
-    widths = metrics["hit@beam"][last]
-    width = max(widths, key=int)
-    items = metrics["candidates@beam"][last][width]["value"]
-    beams = "1 beam" if width == "1" else f"{width} beams"
-    text = f"of the relevant items stand behind {beams}, with {count(items)} items on average."
-    return Headline(percent(widths[width]["value"]), text)
-
-
-def _alone(metrics: Metrics) -> Headline | None:
-    figure = metrics.get(f"only_{GENERATIVE}@{K}")
-    if figure is None or metrics.get("quantize", {}).get("items", K + 1) <= K:
-        return None  # in a small shop every channel may have all items among its first
-    lo, hi = (f"{100 * end:.1f}" for end in figure["ci"])
-    return Headline(
-        percent(figure["value"]),
-        f"of the relevant items [{lo}–{hi}\xa0%] are among the {K:,} of the {GENERATIVE} channel "
-        "and of no other.",
-    )
-
-
-def _latency(metrics: Metrics) -> Headline | None:
-    latency = metrics.get("latency_ms")
-    if latency is None:
-        return None
-    asked = f" of {latency['k']:,} items" if "k" in latency else ""
-    return Headline(
-        f"{latency['p50']['value']:.1f}\xa0ms",
-        f"for a request{asked} at the median, on one thread; 99 of 100 take at most "
-        f"{latency['p99']['value']:.1f}\xa0ms.",
-    )
-
-
-def _clusters(metrics: Metrics) -> Headline | None:
-    quantize = metrics.get("quantize", {})
-    if "items_per_sid" not in quantize:
-        return None
-    mean = quantize["items_per_sid"]["mean"]
-    return Headline(count(quantize["sids"]), f"SIDs name clusters of {mean:.1f} items on average.")
-
-
 def _parts(slices: Mapping[str, Any], every: Any) -> list[str]:
     return _in_order([name for name, part in slices.items() if part != every], _SLICES)
 
@@ -316,7 +205,3 @@ def _in_order(names: Iterable[str], order: Iterable[str]) -> list[str]:
     """Known names in their order, then the others by name."""
     known = list(order)
     return sorted(names, key=lambda name: (known.index(name) if name in known else 99, name))
-
-
-def _signed(value: float, decimals: int = 3) -> str:
-    return f"{value:+.{decimals}f}".replace("-", "−")
