@@ -172,7 +172,8 @@ def test_equal_runs_are_equal_byte_by_byte_but_for_what_the_machine_took(shop, t
     results = [run(load_config(shop_file), Outputs(out), log=KeptLog()) for out in runs]
     first, second = (contents(out) for out in runs)
     differ = {name for name in first | second if first.get(name) != second.get(name)}
-    assert differ == {"machine.json", "report.html"}
+    # The page shows two or three digits of a latency, which may be the same.
+    assert {"machine.json"} <= differ <= {"machine.json", "report.html"}
     for out, result in zip(runs, results, strict=True):
         latency = json.loads((out / "machine.json").read_text("utf-8"))["latency_ms"]
         assert result.metrics["latency_ms"] == latency
