@@ -311,7 +311,7 @@ def test_a_name_stays_text():
     data["alignment"] = read_alignment(log_lines(("eg_grpo_k2", evil)), ("eg_grpo_k2", evil))
     page = Reader(render_report(named, data))
     assert "img" not in page.tags
-    assert page.tags.count("script") == len(page.figures) + 2
+    assert page.tags.count("script") == len(page.figures) + 3
     assert words(evil) in words(page.text)
     for name, figure in page.figures.items():
         if name.startswith("align-"):
