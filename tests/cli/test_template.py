@@ -12,6 +12,7 @@ from tiny_shop import write_jsonl
 from genrecall.cli.template import write_template
 from genrecall.config import load_config
 from genrecall.data.columns import match_columns
+from genrecall.data.config import SplitConfig
 from genrecall.data.stage import validate
 from genrecall.data.synonyms import SYNONYMS
 from genrecall.data.validate import ITEMS_SCHEMA, JUDGMENTS_SCHEMA, SEARCHES_SCHEMA, USERS_SCHEMA
@@ -142,6 +143,18 @@ def test_what_cannot_be_guessed_is_asked_for(tmp_path):
     config = load_config(tmp_path / "c.yaml")
     assert config.data.items.columns == {"title": "name"}
     assert config.data.split.by == "query"  # nothing tells the time
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_what_is_written_splits_as_the_default_does(tmp_path, timed):
+    items = write_jsonl(tmp_path / "items.jsonl", [{"item_id": "a1", "title": "Drill"}])
+    rows = [{name: row[name] for name in row if timed or name != "ts"} for row in SEARCHES]
+    searches = write_jsonl(tmp_path / "searches.jsonl", rows)
+    write_template(tmp_path / "c.yaml", items=items, searches=searches)
+    data = load_config(tmp_path / "c.yaml").data
+    assert data.split.by == ("time" if timed else "query")
+    by_default = data.model_copy(update={"split": SplitConfig()})
+    assert validate(by_default) == validate(data)
 
 
 def test_shoppers_and_the_relevance_of_a_good_answer_are_written(tmp_path, tables):

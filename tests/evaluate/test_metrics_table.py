@@ -6,9 +6,10 @@ from rich.console import Console
 
 from genrecall.evaluate.inputs import EvaluationInputs
 from genrecall.evaluate.metrics import build_metrics
-from genrecall.evaluate.names import CONTROLS, STAGES
+from genrecall.evaluate.names import CONTROLS, HEADS, LOOK_AHEAD, STAGES
 from genrecall.evaluate.slices import SLICES
 from genrecall.evaluate.table import WIDTH, print_metrics
+from genrecall.generator.compact.weights import BOTH, WAYS
 from genrecall.generator.load import ALIGN
 from genrecall.generator.load import STAGES as TRAINED
 
@@ -162,6 +163,10 @@ def test_stages_stand_as_they_are_trained_and_controls_after_them():
 def test_the_stages_are_those_of_the_generator():
     assert (*TRAINED, ALIGN) == STAGES
     assert not set(STAGES) & set(CONTROLS)
+
+
+def test_the_controls_are_the_ways_in_which_a_generator_decodes():
+    assert {HEADS, LOOK_AHEAD} == set(WAYS) - {BOTH} < set(CONTROLS)
 
 
 def test_slices_compare_the_fusion_without_and_with_the_generative_channel():

@@ -28,29 +28,32 @@ FOLDS: Final = 5
 _MOST_SEARCHES: Final = 2000  # a handful of weights is known well enough from these
 
 
-def run(bundle: OpenBundle, data: ShopData, work: Work, *, fit: bool) -> Artifact:
+def skip(work: Work) -> Artifact:
+    """Fit nothing."""
+    return _publish({}, work)
+
+
+def run(bundle: OpenBundle, data: ShopData, work: Work) -> Artifact:
     """Fit weights of all trained generators, and publish them at `work.out`.
 
     Args:
-        bundle: what was trained, over all items, whether they are available or not.
+        bundle: what was trained, of family `compact`, over all items, available or not.
         data: validation searches, and what their shoppers did before.
         work: where to write and to report.
-        fit: whether to fit any.
     """
-    fitted = {}
-    if fit and len(bundle.ways) > 1:
-        names = (*bundle.supervised, *bundle.arms)
-        fitted = {name: _fit(bundle, data, name) for name in names}
-        for name, ways in fitted.items():
-            work.log.say(f"  {name}: {describe(ways)}")
+    fitted = {name: _fit(bundle, data, name) for name in (*bundle.supervised, *bundle.arms)}
+    for name, ways in fitted.items():
+        work.log.say(f"  {name}: {describe(ways)}")
+    return _publish(fitted, work)
+
+
+def _publish(fitted: Mapping[str, Mapping[str, Fitted]], work: Work) -> Artifact:
+    weights = {
+        name: {way: of_way.to_json() for way, of_way in ways.items()}
+        for name, ways in fitted.items()
+    }
     with writing(work.out, kind=CALIBRATE, inputs=work.inputs) as folder:
-        write_json(
-            folder / WEIGHTS_FILE,
-            {
-                name: {way: of_way.to_json() for way, of_way in ways.items()}
-                for name, ways in fitted.items()
-            },
-        )
+        write_json(folder / WEIGHTS_FILE, weights)
     return open_artifact(work.out, kind=CALIBRATE)
 
 

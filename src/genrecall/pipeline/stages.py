@@ -32,7 +32,13 @@ from genrecall.foundation.settings import Section
 from genrecall.foundation.work import Work
 from genrecall.generator.base import Generator
 from genrecall.generator.config import TRAINED_BY_SEVERAL
-from genrecall.generator.load import USER_QUERY_TO_SID, load_generator, trained_stages
+from genrecall.generator.load import (
+    COMPACT,
+    USER_QUERY_TO_SID,
+    generator_family,
+    load_generator,
+    trained_stages,
+)
 from genrecall.index.live import LiveItems
 from genrecall.learning.processes import launched
 from genrecall.offline import calibrate
@@ -200,12 +206,14 @@ def _check_processes(config: Config) -> None:
 
 def _calibrate(inputs: StageInputs, work: Work) -> Artifact:
     generative = inputs.config.channels.generative
+    if not generative.fit_weights or generator_family(inputs.stage("generator")) != COMPACT:
+        return calibrate.skip(work)
     encoder, vectors = inputs.embedded()
     # Whether an item is sold out today changes nothing that is fitted.
     items = LiveItems(inputs.data.catalog.completed(), inputs.table(), vectors)
     usual = GenerativeConfig(head_weight=generative.head_weight)
     bundle = OpenBundle(items, encoder, inputs.stages, ChannelsConfig(generative=usual))
-    return calibrate.run(bundle, inputs.data, work, fit=generative.fit_weights)
+    return calibrate.run(bundle, inputs.data, work)
 
 
 def _evaluate(inputs: StageInputs, work: Work) -> Artifact:
