@@ -42,6 +42,7 @@ from genrecall.evaluate.names import BEAM_WIDTHS, GENERATIVE, JOIN, RECALL_AT, K
 from genrecall.foundation.errors import DataError
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.weights import cross_fitted_fusion
+from genrecall.offline.folds import FoldedChannel
 from genrecall.offline.generated import answer_searches
 from genrecall.offline.requests import DistinctRequests
 from genrecall.pipeline.outputs import Outputs
@@ -209,7 +210,7 @@ def measure(
         seed: of the folds of the fusion.
     """
     requests = DistinctRequests([Request(query) for query in measured.searches.queries])
-    generated = answer_searches(parts.generative(), requests, K, max(BEAM_WIDTHS))
+    generated = answer_searches(FoldedChannel(parts.of_folds()), requests, K, max(BEAM_WIDTHS))
     # BM25 has many ties, and the dense channel some where titles are alike.
     answers = {
         channel.name: requests.ask(channel, 2 * K) for channel in (parts.lexical(), parts.dense())

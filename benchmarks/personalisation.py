@@ -48,6 +48,7 @@ from genrecall.evaluate.measures import IntArray, recall_at
 from genrecall.evaluate.names import BEAM_WIDTHS, K
 from genrecall.foundation.errors import DataError
 from genrecall.generator.load import QUERY_TO_SID, USER_QUERY_TO_SID
+from genrecall.offline.folds import FoldedChannel
 from genrecall.offline.generated import answer_searches
 from genrecall.offline.requests import DistinctRequests
 from genrecall.pipeline.demo import SHOPPERS, make_demo
@@ -231,7 +232,9 @@ def cut(shopper: Shopper, known: Known) -> Shopper:
 
 def generated(parts: OpenBundle, measured: Measured) -> dict[str, Measures]:
     """What the generator finds, by how much of the shopper it reads."""
-    served, stage_2 = parts.generative(USER_QUERY_TO_SID), parts.generative(QUERY_TO_SID)
+    served, stage_2 = (
+        FoldedChannel(parts.of_folds(stage)) for stage in (USER_QUERY_TO_SID, QUERY_TO_SID)
+    )
     channels = {STAGE_2: (stage_2, KNOWN[NOTHING])} | {row: (served, KNOWN[row]) for row in KNOWN}
     found = {}
     for row, (channel, known) in channels.items():

@@ -35,6 +35,7 @@ from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.generator.compact.weights import HEADS, LevelWeights
 from genrecall.generator.config import GeneratorConfig
 from genrecall.index.live import LiveItems
+from genrecall.offline.folds import FoldedChannel
 from genrecall.offline.generated import answer_searches
 from genrecall.offline.measure import sample_searches
 from genrecall.offline.requests import DistinctRequests
@@ -174,7 +175,7 @@ def _by_heads(generator: Generator[Any]) -> CompactGenerator:
 
 def _measure(channel: GenerativeChannel, searches: Searches) -> Decoded:
     requests = DistinctRequests([Request(query) for query in searches.queries])
-    answers = answer_searches(channel, requests, max(RECALL_AT), BEAMS)
+    answers = answer_searches(FoldedChannel([channel]), requests, max(RECALL_AT), BEAMS)
     items, relevant = channel.items, searches.positives
     targets = [items.table.sid_of_item[rows] for rows in relevant]
     curve = beam_curve(answers.sids, targets, items.postings.sizes)

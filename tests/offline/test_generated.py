@@ -113,7 +113,7 @@ def test_an_evaluation_reads_each_distinct_request_once(bundle, shop_run, reads,
 def test_searches_are_answered_as_the_channel_answers_them(bundle):
     channel = bundle.generative()
     asked = [Request(query) for query in ("red drill", "blue lamp", "red drill", "xyzzy")]
-    answers = answer_searches(channel, DistinctRequests(asked), 20, 10)
+    answers = answer_searches(FoldedChannel([channel]), DistinctRequests(asked), 20, 10)
     for ranking, alone in zip(answers.rankings, channel.rank(asked, 20), strict=True):
         np.testing.assert_array_equal(ranking.rows, alone.rows)
     np.testing.assert_array_equal(answers.sids, channel.generate(asked, 10).leaves)

@@ -189,7 +189,7 @@ class Answers(NamedTuple):
 
 
 def answer_searches(
-    channel: GenerativeChannel, requests: DistinctRequests, k: int, beam: int
+    channel: FoldedChannel, requests: DistinctRequests, k: int, beam: int
 ) -> Answers:
     """Items and SIDs of searches, from one reading of each distinct request.
 
@@ -199,7 +199,7 @@ def answer_searches(
         k: items of an answer at most.
         beam: SIDs of a search at most.
     """
-    generated = GeneratedAnswers(FoldedChannel([channel]), k, {beam: requests.distinct})
+    generated = GeneratedAnswers(channel, k, {beam: requests.distinct})
     sids = generated.generate(requests.distinct, beam).leaves
     return Answers(requests.ask(generated, k), sids[requests.place])
 
