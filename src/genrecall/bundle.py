@@ -140,8 +140,11 @@ class OpenBundle:
         """The same for each fold of queries, with weights that were fitted on the other folds.
 
         Where nothing was fitted it is a single channel.
+
+        Raises:
+            RequestError: there is no such stage or arm.
         """
-        name = name or self.trained[-1]
+        name = self._known(name)
         fitted = self._fitted(name, way)
         return (
             [self.unfitted(name, way=way)] if fitted is None else self._channels(name, fitted.folds)

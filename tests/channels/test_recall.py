@@ -286,6 +286,8 @@ class TestBundle:
             RequestError, match="unknown training stage or arm 'query'; known: item_to_sid"
         ):
             bundle.generative("query")
+        with pytest.raises(RequestError, match="unknown training stage or arm 'query'"):
+            bundle.of_folds("query")
 
     def test_the_encoder_gives_vectors(self, bundle):
         vectors = bundle.encoder.encode(["red drill", "☂☂☂"])

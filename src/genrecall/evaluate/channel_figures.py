@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -43,8 +44,9 @@ class Answered:
     sizes: Floats
     categories: CategoryCounts | None
 
-    def measures(self) -> dict[str, Floats]:
-        """The measures of each search by name, float64 `[M]`."""
+    @cached_property
+    def measures(self) -> Mapping[str, Floats]:
+        """The measures of each search by name, float64 `[M]`: made once for tables and slices."""
         found = {f"recall@{k}": recall(self.ranks, k) for k in RECALL_AT}
         found |= {f"hit@{k}": hit(self.ranks, k) for k in HIT_AT}
         found |= {f"ndcg@{k}": ndcg(self.ranks, k) for k in NDCG_AT}
@@ -85,7 +87,7 @@ def channel_figures(
     chosen = slice(None) if mask is None else mask
     table = {
         name: {
-            **channel.measures(),
+            **channel.measures,
             "candidates": channel.sizes,
             "zero_results": (channel.sizes == 0).astype(np.float64),
         }
@@ -139,7 +141,7 @@ def paired_figures(
     channels: Mapping[str, Answered], pairs: Sequence[tuple[str, str]], bootstrap: Bootstrap
 ) -> Metrics:
     """Differences of the first of each pair less the second, by measure."""
-    measures = {name: channels[name].measures() for pair in pairs for name in pair}
+    measures = {name: channels[name].measures for pair in pairs for name in pair}
     return estimates(differences(measures, pairs), bootstrap.mean, paired=True)
 
 

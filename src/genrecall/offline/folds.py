@@ -56,11 +56,7 @@ class FoldedChannel:
     def generate(self, requests: Sequence[Request], beam: int) -> Beams:
         """See `GenerativeChannel.generate`."""
         found = self._ask(requests, lambda channel, part: list(channel.generate(part, beam)))
-        leaves = np.full((len(requests), beam), -1, dtype=np.int64)
-        logprob = np.full((len(requests), beam), -np.inf, dtype=np.float32)
-        for place, beams in enumerate(found):
-            leaves[place], logprob[place] = beams.leaves, beams.logprob
-        return Beams(leaves, logprob)
+        return Beams.join([Beams(of.leaves[None], of.logprob[None]) for of in found], beam)
 
     def _ask(
         self,
