@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from command import read_json
 from tiny_shop import items
 
@@ -179,3 +180,13 @@ def test_only_line_feeds_end_a_query_of_a_file(bundle, genrecall, tmp_path):
         genrecall("recall", bundle, query, "-k", 4, "--json", tmp_path / "a.json")
         single = read_json(tmp_path / "a.json")["items"]
         assert list(answers[search]) == [hit["item_id"] for hit in single]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_query_is_answered_with_the_threads_that_are_named(bundle, genrecall, threads):
+    before = torch.get_num_threads()
+    try:
+        genrecall("recall", bundle, "drill", "--threads", threads)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)

@@ -77,7 +77,13 @@ def recall(
             write_result(json_file, answered.to_dict())
         return
     answer = answers.answer(
-        bundle, query or "", page, user=user, filters=filters or [], explain=explain
+        bundle,
+        query or "",
+        page,
+        user=user,
+        filters=filters or [],
+        explain=explain,
+        threads=threads,
     )
     print("\n".join(answers.describe(answer)))
     write_result(json_file, answer.to_dict())
