@@ -108,6 +108,8 @@ class TestPage:
     def test_hits_are_equal_and_hashable_whatever_they_show(self, channel):
         (hit,) = channel.recall("drill", k=1, fields=["category"])
         assert len({hit, channel.recall("drill", k=1, fields=["category"])[0]}) == 1
+        same = [Request("drill", filters={"brand": ["Acme"]}) for _ in range(2)]
+        assert len({*same, Request("drill", filters={"brand": ["Bolt"]})}) == 2
 
     @pytest.mark.parametrize(
         ("given", "message"),
