@@ -76,7 +76,10 @@ class Paired(NamedTuple):
 
 def paired_fusions(metrics: Metrics) -> list[Paired]:
     """Those that the generative channel is added to, the strongest rival first."""
-    told = [Paired(*pair.split(" - "), figures) for pair, figures in metrics["paired"].items()]
+    told = []
+    for pair, figures in metrics["paired"].items():
+        fusion, _, less = pair.partition(" - ")
+        told.append(Paired(fusion, less, figures))
     headline = metrics.get("headline", {}).get("with")
     return sorted(told, key=lambda pair: pair.fusion != headline)
 
