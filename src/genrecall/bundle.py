@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,7 @@ from genrecall.channels.generative import GenerativeChannel
 from genrecall.data.load import load_catalog
 from genrecall.embed.encoder import Encoder
 from genrecall.embed.load import load_embedded
+from genrecall.foundation.arguments import whole_number
 from genrecall.foundation.artifact import BUNDLE, Artifact, open_artifact
 from genrecall.foundation.errors import ArtifactError, RequestError, unknown_name
 from genrecall.foundation.settings import unusable
@@ -262,6 +264,7 @@ def load(path: str | Path, *, threads: int | None = 1) -> GenerativeChannel:
 
     Raises:
         ArtifactError: the bundle is missing, damaged or of another schema; the file is named.
+        RequestError: no path, or no number of threads.
     """
     return open_bundle(path, threads=threads).generative()
 
@@ -277,9 +280,14 @@ def open_bundle(path: str | Path, *, threads: int | None = 1) -> OpenBundle:
 
     Raises:
         ArtifactError: the bundle is missing, damaged or of another schema; the file is named.
+        RequestError: no path, or no number of threads.
     """
+    if not isinstance(path, str | PathLike):
+        raise RequestError(f"path={path!r} is no path; give the folder of a bundle.")
     if threads is not None:
-        torch.set_num_threads(threads)
+        if whole_number("threads", threads, least=1) < 1:
+            raise RequestError(f"threads={threads} compute nothing; give threads of at least 1.")
+        torch.set_num_threads(int(threads))
     opened = read_bundle(open_artifact(Path(path), kind=KIND))
     opened.items.prepare()
     return opened

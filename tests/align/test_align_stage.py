@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -20,10 +21,13 @@ from genrecall.align import stage as align_stage
 from genrecall.bundle import open_bundle
 from genrecall.channels.base import Request
 from genrecall.config import load_config
+from genrecall.data.load import load_shop
 from genrecall.data.tables import Catalog
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import SilentLog
 from genrecall.generator.load import ALIGN
+from genrecall.offline import alignment
+from genrecall.offline.folds import FoldedChannel
 from genrecall.pipeline.evaluate import evaluate_bundle
 from genrecall.pipeline.inputs import StageInputs
 from genrecall.pipeline.outputs import Outputs
@@ -73,6 +77,25 @@ def test_what_is_aligned_serves(aligned):
     (went,) = (a for a in bundle.stages[ALIGN].read_json("align.json") if a["where"] == "aligned")
     assert (beams[0] != beams[1]) == (went["best_step"] > 0)
     assert len(after.answer(request, 20).hits) == 20
+
+
+@pytest.mark.parametrize(("category_paths", "unit"), [(False, "query"), (True, "user_id")])
+def test_intervals_are_over_the_units_of_the_evaluation(aligned, monkeypatch, category_paths, unit):
+    """Category-path queries are few: there shoppers are drawn, as for all other figures."""
+    monkeypatch.setattr(alignment, "alignment_metrics", lambda _, *, groups, **__: groups)
+    bundle = open_bundle(aligned.bundle)
+    shop = replace(load_shop(aligned.open_stage("data")), category_paths=category_paths)
+    groups = alignment.measure_alignment(
+        bundle,
+        shop,
+        "validation",
+        open_arm=lambda name: FoldedChannel([bundle.generative(name)]),
+        most=1000,
+        seed=0,
+    )
+    told = alignment.only_available(shop.searches, bundle.items.available).told("validation")
+    assert len(groups) == len(told)
+    assert len(set(groups)) == told.frame[unit].n_unique()
 
 
 def test_arms_stand_side_by_side_in_the_figures(aligned):

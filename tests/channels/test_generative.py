@@ -325,7 +325,7 @@ class TestBundle:
         assert genrecall.load(tmp_path / "elsewhere").recall("lamp") == channel.recall("lamp")
 
     def test_no_bundle_is_told(self, tmp_path):
-        with pytest.raises(ArtifactError, match=r"nowhere is not a GenRecall bundle: it has no"):
+        with pytest.raises(ArtifactError, match=r"nowhere is not a GenRecall bundle: it does not"):
             genrecall.load(tmp_path / "nowhere")
 
     def test_a_stage_is_no_bundle(self, shop_run):

@@ -108,6 +108,8 @@ class TestPage:
     def test_hits_are_equal_and_hashable_whatever_they_show(self, channel):
         (hit,) = channel.recall("drill", k=1, fields=["category"])
         assert len({hit, channel.recall("drill", k=1, fields=["category"])[0]}) == 1
+        same = [Request("drill", filters={"brand": ["Acme"]}) for _ in range(2)]
+        assert len({*same, Request("drill", filters={"brand": ["Bolt"]})}) == 2
 
     @pytest.mark.parametrize(
         ("given", "message"),
@@ -296,6 +298,29 @@ class TestBundle:
         np.testing.assert_allclose(
             bundle.encoder.encode_items(titles), bundle.items.vectors[:3], rtol=1e-5, atol=1e-6
         )
+
+    @pytest.mark.parametrize("given", ["red drill", None, 5, [None], ["red drill", 5]])
+    def test_the_encoder_takes_lists_of_texts(self, bundle, given):
+        for encode in (bundle.encoder.encode, bundle.encoder.encode_items):
+            with pytest.raises(RequestError, match=r"such as \['"):
+                encode(given)
+        np.testing.assert_array_equal(
+            bundle.encoder.encode(np.array(["red drill"])), bundle.encoder.encode(["red drill"])
+        )
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ({"path": None}, "path=None is no path; give the folder of a bundle"),
+            ({"path": 5}, "path=5 is no path"),
+            ({"threads": "2"}, "threads='2' is not a whole number; give threads of at least 1"),
+            ({"threads": 0}, "threads=0 compute nothing; give threads of at least 1"),
+        ],
+    )
+    def test_what_opens_no_bundle(self, shop_run, given, message):
+        for door in (genrecall.load, genrecall.open_bundle):
+            with pytest.raises(RequestError, match=message):
+                door(**({"path": shop_run.bundle} | given))
 
 
 def test_the_public_names_are_there():

@@ -83,7 +83,7 @@ def test_recall_shows_a_page_and_fields(bundle, genrecall):
         item = by_id[line.split()[2]]
         path = " > ".join(item["category"])
         assert line.endswith(f"{item['title']}  price: {item['price']:.1f}  category: {path}")
-    assert told.endswith("--field price --field category --explain\n")
+    assert told.endswith("--field price --field category --offset 2 --explain\n")
     assert "scores 0." in genrecall("recall", bundle, "drill", "--min-score", 5)
 
 
@@ -97,6 +97,16 @@ def test_recall_for_a_shopper_of_the_run(finished, bundle, genrecall, error):
     assert "does not know the shopper 'nobody'" in error(
         "recall", bundle, "drill", "--user", "nobody"
     )
+
+
+def test_the_next_command_explains_the_same_answer(finished, bundle, genrecall):
+    user = Shoppers.load(finished / "run/stages/data").choices["user_id"][0]
+    asked = ["-k", 3, "--user", user, "--offset", 2, "--min-score", 0.0]
+    told = genrecall("recall", bundle, "drill", *asked)
+    _, _, command = told.splitlines()[-1].partition("genrecall ")
+    assert command.split()[3:] == [*map(str, asked), "--explain"]
+    explained = genrecall(*command.split())
+    assert explained[explained.index("items for") :].splitlines() == told.splitlines()[:-1]
 
 
 def found(told):
@@ -128,7 +138,11 @@ def test_recall_answers_a_file_of_queries_as_json(bundle, genrecall, tmp_path):
         *("recall", bundle, "--queries", queries, "-k", 2, "--field", "brand"),
         *("--json", tmp_path / "a.json", "--run", tmp_path / "a.trec"),
     )
-    assert told == f"wrote {tmp_path / 'a.trec'}\nwrote {tmp_path / 'a.json'}\n"
+    assert told == (
+        f"wrote {tmp_path / 'a.trec'}\nwrote {tmp_path / 'a.json'}\n"
+        "note: 1 of 2 queries without an item, such as that of line 2: no word of '☂' is known; "
+        "try others\n"
+    )
     first, second = read_json(tmp_path / "a.json")["answers"]
     assert (first["search_id"], first["query"]) == ("1", "red cordless drill")
     run, nothing = read_run(tmp_path / "a.trec").values()
@@ -143,6 +157,20 @@ def test_recall_answers_a_file_of_queries_as_json(bundle, genrecall, tmp_path):
         del item["fields"]
         item["score"] = pytest.approx(item["score"])
     assert single == first["items"]
+
+
+def test_a_file_of_queries_is_told_why_it_has_no_answers(bundle, genrecall, tmp_path):
+    queries = tmp_path / "queries.txt"
+    queries.write_text("drill\n☂\nlamp\n", "utf-8")
+    asked = ["recall", bundle, "--queries", queries, "--run", tmp_path / "a.trec"]
+    told = genrecall(*asked, "--filter", "brand=acmme", "-q")
+    assert told.splitlines() == [
+        "note: 2 of 3 queries without an item, such as that of line 1: no item has brand 'acmme'; "
+        "did you mean 'Acme'?",
+        "note: 1 of 3 queries without an item, such as that of line 2: no word of '☂' is known; "
+        "try others",
+    ]
+    assert "line 1: the page starts behind" in genrecall(*asked, "--offset", 5000)
 
 
 def test_recall_refuses_what_it_cannot_answer(bundle, error, tmp_path):
@@ -167,6 +195,11 @@ def test_recall_refuses_what_it_cannot_answer(bundle, error, tmp_path):
     assert "line 2 is empty" in error(
         "recall", bundle, "--queries", missing, "--run", tmp_path / "r"
     )
+    missing.write_text(f"drill\n{'x' * 2000}\n", "utf-8")
+    assert "line 2 of " in (
+        told := error("recall", bundle, "--queries", missing, "--run", tmp_path / "r")
+    )
+    assert "has 2,000 characters; a query has at most 1,000" in told
 
 
 def test_only_line_feeds_end_a_query_of_a_file(bundle, genrecall, tmp_path):

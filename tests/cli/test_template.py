@@ -145,10 +145,15 @@ def test_what_cannot_be_guessed_is_asked_for(tmp_path):
     assert config.data.split.by == "query"  # nothing tells the time
 
 
-@pytest.mark.parametrize("timed", [True, False])
-def test_what_is_written_splits_as_the_default_does(tmp_path, timed):
+@pytest.mark.parametrize("times", ["all", "none", "empty", "NULL"])
+def test_what_is_written_splits_as_the_default_does(tmp_path, times):
+    timed = times == "all"
     items = write_jsonl(tmp_path / "items.jsonl", [{"item_id": "a1", "title": "Drill"}])
-    rows = [{name: row[name] for name in row if timed or name != "ts"} for row in SEARCHES]
+    rows = [
+        {name: row[name] for name in row if times != "none" or name != "ts"} for row in SEARCHES
+    ]
+    if times in ("empty", "NULL"):
+        rows = [row | {"ts": "" if times == "empty" else times} for row in rows]
     searches = write_jsonl(tmp_path / "searches.jsonl", rows)
     write_template(tmp_path / "c.yaml", items=items, searches=searches)
     data = load_config(tmp_path / "c.yaml").data

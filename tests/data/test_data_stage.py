@@ -276,6 +276,10 @@ def test_a_log_with_times_is_split_by_time_by_default_and_any_other_by_query(sho
     assert logged(shop, [*timed, rows[0]]).split.by is None
     summary = stage.validate(logged(shop, [*timed, rows[0]]))
     assert summary["tables"]["searches"]["causes"] == {"timestamp is missing": 1}
+    assert summary["notes"][-1] == (
+        "searches: timestamp is missing: set `split: {by: query}` to read searches without a time, "
+        "too"
+    )
     assert summary == stage.validate(config(shop, split={"by": "time"}))
 
 

@@ -93,6 +93,10 @@ def test_a_missing_file_is_named(published):
 
 def test_a_folder_without_manifest_is_no_artifact(tmp_path):
     with pytest.raises(ArtifactError, match=r"is not a GenRecall bundle: it has no manifest.json"):
+        open_artifact(tmp_path, kind="bundle")
+    with pytest.raises(
+        ArtifactError, match=r"nowhere is not a GenRecall bundle: it does not exist"
+    ):
         open_artifact(tmp_path / "nowhere", kind="bundle")
 
 
@@ -104,7 +108,18 @@ def test_a_folder_a_little_too_high_or_too_low_is_told_the_right_one(tmp_path, g
     folder = publish(tmp_path / "run" / "bundle")
     with pytest.raises(ArtifactError) as told:
         open_artifact(tmp_path / given, kind="bundle")
-    assert str(told.value).endswith(f"it has no manifest.json. Give {folder}.")
+    why = "it has no manifest.json" if (tmp_path / given).exists() else "it does not exist"
+    assert str(told.value).endswith(f"{why}. Give {folder}.")
+
+
+@pytest.mark.parametrize("given", ["run", "run/bundle/data", "run/stages"])
+def test_a_stage_that_was_not_given_is_named_where_it_lies(tmp_path, given):
+    publish(tmp_path / "run" / "bundle")
+    stage = tmp_path / "run" / "stages" / "data"
+    with writing(stage, kind="data"):
+        pass
+    with pytest.raises(ArtifactError, match=rf"Give {stage}\.$"):
+        open_artifact(tmp_path / given, kind="data")
 
 
 def test_a_stage_that_is_given_for_a_bundle_is_told_the_bundle(tmp_path):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -16,10 +17,11 @@ from genrecall.config import load_config
 from genrecall.data.load import load_shop
 from genrecall.data.splits import fold_of_query
 from genrecall.evaluate.config import EvaluateConfig
-from genrecall.foundation.progress import SilentLog
+from genrecall.foundation.progress import Progress, SilentLog, TerminalLog
 from genrecall.funnel.config import FusionConfig
 from genrecall.generator.compact.weights import BOTH, HEADS, LOOK_AHEAD, WAYS, LevelWeights
 from genrecall.generator.load import load_weights
+from genrecall.offline import folds
 from genrecall.offline.folds import FoldedChannel
 from genrecall.offline.generated import GeneratedAnswers
 from genrecall.offline.measure import Plan, evaluate
@@ -81,6 +83,17 @@ def test_a_request_is_answered_by_the_fold_of_its_query(bundle):
         np.testing.assert_allclose(
             beams.logprob, channel.generate([request], 7).logprob[0], atol=1e-5
         )
+
+
+def test_it_is_told_how_far_many_requests_are(bundle, monkeypatch, capsys):
+    monkeypatch.setattr(folds, "_AT_ONCE", 2)
+    monkeypatch.setattr(folds, "Progress", partial(Progress, every=0.0))
+    FoldedChannel(bundle.of_folds(), log=TerminalLog(), what="stage").rank(ASKED, 5)
+    told = [
+        line.split(" requests/s")[0].split()[:3] for line in capsys.readouterr().err.splitlines()
+    ]
+    assert len(told) > 3
+    assert told[-1] == ["stage,", "items:", "100%"]
 
 
 def test_controls_say_what_their_channels_say_from_the_same_reading(bundle):

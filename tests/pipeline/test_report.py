@@ -149,5 +149,11 @@ def test_what_takes_long_is_announced(tmp_path):
     said = io.StringIO()
     outputs = Outputs(tmp_path / "run")
     run(load_config(write_shop(tmp_path)), outputs, log=FileLog(outputs.log, stream=said))
-    for line in ("  read: 100%", "  figures and their intervals", "  for the page: a map of"):
+    for line in (
+        "  read: 100%",
+        "  fused: 100%",
+        "  query_to_sid, SIDs: 100%",
+        "  figures and their intervals",
+        "  for the page: a map of",
+    ):
         assert line in said.getvalue(), line

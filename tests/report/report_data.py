@@ -114,7 +114,7 @@ QUERIES = {
     "rows": [
         [f"lamp {EVIL}", "Light > Lamps", 4, 0.5, 0.25, 0.75],
         ["drill", "Tools", 2, 1.0, 0.5, 1.0],
-        ["saw", "Tools", 1, 0.0, 0.125, 0.25],
+        ["saw", "=1+1 Tools", 1, 0.0, 0.125, 0.25],
     ],
 }
 PARTS = [

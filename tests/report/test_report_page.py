@@ -160,7 +160,7 @@ def test_foreign_text_stays_text(read):
 def test_figures_are_those_of_the_metrics(read):
     metrics, data = measured()
     text = words(read.text)
-    measures = ("recall@10", "recall@100", "recall@1000", "hit@10")
+    measures = ("recall@10", "recall@100", "recall@1000", "hit@10", "ndcg@10", "mrr")
     for figure in [
         *metrics["hit@beam"]["query_to_sid"].values(),
         *(figures[measure] for figures in metrics["channels"].values() for measure in measures),
@@ -249,6 +249,48 @@ def test_channels_have_the_order_and_the_names_of_the_terminal(page):
     assert found == whole[: len(found)] == list(channel_order(metrics["channels"]))
 
 
+def test_empty_answers_and_other_categories_stand_beside_recall(page):
+    def cells(page):
+        rows = page[page.index("<caption>Channels and their fusions") :].split("</table>")[0]
+        row = rows[rows.index('<th scope="row">bm25</th>') :].split("</tr>")[0]
+        heads = re.findall(r'<th scope="col">(.*?)</th>', rows)
+        return dict(zip(heads[1:], re.findall(r"<td>(.*?)</td>", row, re.DOTALL), strict=True))
+
+    found = cells(page)
+    assert found["empty"] == "50.0\xa0%"
+    assert "other kind" not in found  # the shop has no categories
+    metrics, data = measured()
+    metrics["channels"]["bm25"]["other_category@1000"] = {"value": 0.25, "ci": [0, 1], "n": 4}
+    assert cells(render_report(metrics, data))["other kind"] == "25.0\xa0%"
+
+
+def test_the_strongest_rival_stands_first_among_the_differences():
+    metrics, data = measured()
+    pair = "bm25+dense+generative - bm25+dense"
+    other = "bm25+dense+popularity+generative - bm25+dense+popularity"
+    metrics["paired"] = {other: metrics["paired"][pair], pair: metrics["paired"][pair]}
+    page = render_report(metrics, data)
+    table = page[page.index("<caption>Differences on the same searches") :].split("</table>")[0]
+    rows = [words(re.sub("<.*?>", "", row)) for row in re.findall(r'"row">(.*?)</th>', table)]
+    assert rows == [name.replace(" - ", " less ") for name in (pair, other)]
+    assert re.findall(r'"col">(.*?)</th>', table)[-1] == "ndcg@10"
+
+
+def test_what_figures_rest_on_is_told():
+    metrics, data = measured()
+    assert "Intervals95 %, over 4 searches" in words(Reader(render_report(metrics, data)).text)
+    metrics["bootstrap"] |= {"units": "shoppers", "clusters": 1234}
+    metrics["relevant"] = {"available": 6, "unavailable": 2}
+    metrics["level_weights"] = {
+        "query_to_sid": {"heads": [0.25, 0.5, 1.0], "look_ahead": [1.0, 0.75, 0.5]}
+    }
+    text = words(Reader(render_report(metrics, data)).text)
+    assert "Intervals95 %, over 1,234 shoppers" in text
+    assert "95 % interval, by resampling shoppers" in text
+    assert "2 of 8 relevant items are not available today; no figure counts them." in text
+    assert "levels: heads 0.25, 0.50, 1.00; look-ahead 1.00, 0.75, 0.50." in text
+
+
 def test_controls_find_nothing_of_their_own(page):
     heads = page[page.index("by who finds them") :].split("</thead>")[0]
     assert re.findall(r'<th scope="col">(\w+)</th>', heads) == ["bm25", "dense", "generative"]
@@ -326,7 +368,10 @@ def test_a_shop_that_was_not_measured_has_a_page():
         "glossary",
         "next",
     ]
-    assert "No search of the validation split has a relevant item" in words(read.text)
+    assert "No search of the validation split has a relevant item, so nothing" in words(read.text)
+    metrics["relevant"] = {"available": 0, "unavailable": 3}
+    text = words(Reader(render_report(metrics, unmeasured_data())).text)
+    assert "No search of the validation split has a relevant item that is available today" in text
 
 
 def test_a_part_that_holds_every_search_is_not_shown():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -44,7 +44,7 @@ class Request:
 
     query: str
     shopper: Shopper | None
-    filters: Filters | None
+    filters: Filters | None = field(hash=False)
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from typing import Any, Final, TextIO
 
 from genrecall.bundle import load
 from genrecall.channels.answer import Answer, Beam
-from genrecall.channels.base import Page, Request
+from genrecall.channels.base import LONGEST_QUERY, Page, Request
 from genrecall.data.shoppers import HISTORY, Shopper
 from genrecall.evaluate.trec import write_run
 from genrecall.foundation.artifact import open_artifact
@@ -155,6 +155,26 @@ class FileOfAnswers:
         )
         return {"answers": list(answers)}
 
+    def describe(self) -> list[str]:
+        """Say how many queries have no item, with the first of each kind and why."""
+        empty: dict[tuple[bool, int], list[int]] = {}
+        for place, ranking in enumerate(self._rankings):
+            part = self._page.part(ranking.scores)
+            if part.start >= part.stop:
+                empty.setdefault((ranking.known, len(ranking.rows) > 0), []).append(place)
+        lines = []
+        for places in empty.values():
+            first = places[0]
+            told = self._channel.answer_with(
+                self._requests[first], self._rankings[first], self._page, ()
+            )
+            assert told.no_hits is not None
+            lines.append(
+                f"{len(places):,} of {len(self._requests):,} queries without an item, such as that "
+                f"of line {first + 1}: {told.no_hits.message}"
+            )
+        return lines
+
 
 def describe(answer: Answer) -> list[str]:
     r"""Say an answer in lines for the terminal: the items, and before them the SIDs behind them.
@@ -219,4 +239,10 @@ def _read_queries(path: Path) -> list[str]:
     if empty:
         where = f"line {empty[0]} is empty" if text else "it has no line"
         raise RequestError(f"{path} needs one query a line, and {where}.")
+    for number, line in enumerate(lines, start=1):
+        if len(line) > LONGEST_QUERY:
+            raise RequestError(
+                f"line {number} of {path} has {len(line):,} characters; a query has at most "
+                f"{LONGEST_QUERY:,}."
+            )
     return lines

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -75,6 +76,8 @@ def recall(
                 answered.write_run(stream)
         if json_file is not None:
             write_result(json_file, answered.to_dict())
+        for note in answered.describe():
+            print(f"note: {note}")
         return
     answer = answers.answer(
         bundle,
@@ -88,9 +91,19 @@ def recall(
     print("\n".join(answers.describe(answer)))
     write_result(json_file, answer.to_dict())
     if not explain:
-        more = _options("--filter", filters) + _options("--field", fields)
-        say_next("recall", bundle, query, "-k", k, *more, "--explain")
+        more: dict[str, Any] = {"--user": user, "--filter": filters, "--field": fields}
+        more |= {"--offset": offset or None, "--min-score": min_score}
+        say_next("recall", bundle, query, "-k", k, *_options(more), "--explain")
 
 
-def _options(name: str, values: list[str] | None) -> list[str]:
-    return [word for value in values or [] for word in (name, value)]
+def _options(given: Mapping[str, Any]) -> list[Any]:
+    """Options as they are typed again; those of None were not given.
+
+    >>> _options({"--filter": ["a=b", "c>1"], "--offset": 20, "--user": None})
+    ['--filter', 'a=b', '--filter', 'c>1', '--offset', 20]
+    """
+    return [word for name, value in given.items() for each in _each(value) for word in (name, each)]
+
+
+def _each(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]

@@ -124,6 +124,7 @@ class Template:
         unused: by table their columns that are none of ours.
         dialect: by table how it is written, where that is not the default.
         shop: by table the shop system that exported it, where it is known by its columns.
+        blank: by table those of the columns found that hold nothing.
         notes: what is to be decided or known.
     """
 
@@ -132,6 +133,7 @@ class Template:
     unused: dict[str, list[str]] = field(default_factory=dict)
     dialect: dict[str, dict[str, Any]] = field(default_factory=dict)
     shop: dict[str, str] = field(default_factory=dict)
+    blank: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -214,8 +216,8 @@ def write_template(
         text += f"  positive_from: {positive_from}              # relevance of a relevant item\n"
     if searches or judgments:
         # What the default would do, written down.
-        timed = "timestamp" in found.columns.get("searches", {})
-        text += _SPLIT.format(by="time" if timed else "query", split=SplitConfig())
+        log = found.columns.get("searches", {}).keys() - found.blank.get("searches", [])
+        text += _SPLIT.format(by="time" if "timestamp" in log else "query", split=SplitConfig())
     text += _TRAINING.format(
         embed=EmbedConfig(), quantize=QuantizeConfig(), generator=GeneratorConfig()
     )
@@ -239,6 +241,7 @@ def _table(schema: TableSchema, file: Path, config: Path, found: Template) -> st
     found.missing[schema.name] = [name for name in needed if name not in columns.theirs]
     found.unused[schema.name] = list(columns.unused)
     found.dialect[schema.name] = guess.dialect
+    found.blank[schema.name] = guess.blank
     found.notes += [f"{schema.name}: {note}" for note in guess.notes]
     if guess.shop is not None:
         found.shop[schema.name] = guess.shop

@@ -38,6 +38,7 @@ class Guess:
         first_row_of: as in the config.
         dialect: settings that differ from the default.
         why: what shows a setting, by its name.
+        blank: which of our columns hold nothing in those rows.
         notes: what the user has to decide or know.
     """
 
@@ -47,6 +48,7 @@ class Guess:
     first_row_of: str | None = None
     dialect: dict[str, Any] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
+    blank: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def set(self, name: str, value: object, why: str = "") -> None:
@@ -111,6 +113,11 @@ def _look(guess: Guess, sample: Mapping[str, Sequence[object]], schema: TableSch
     )
     if empty:
         guess.set("empty", empty)
+    guess.blank = [
+        name
+        for name, values in sample.items()
+        if all(value is None or not str(value).strip() for value in without(values, empty))
+    ]
     texts = {
         name: [value for value in without(values, empty) if isinstance(value, str)]
         for name, values in sample.items()

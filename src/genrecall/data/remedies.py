@@ -69,6 +69,10 @@ def _fields(_: Sequence[str]) -> str:
     return "check `separator` under `dialect`, and that fields which hold it are in quotes"
 
 
+def _untimed(_: Sequence[str]) -> str:
+    return "set `split: {by: query}` to read searches without a time, too"
+
+
 def _setting(settings: Sequence[str]) -> str:
     return f"set `dialect: {{{', '.join(settings)}}}`" if settings else ""
 
@@ -81,6 +85,7 @@ _REMEDIES: Final[Mapping[str, Callable[[Sequence[str]], str]]] = {
     "is not a number": _number,
     "is neither a whole number nor an ISO 8601 time": _time,
     "is neither true nor false": _flag,
+    "timestamp is missing": _untimed,
     "line is not UTF-8": _encoding,
     "line has the wrong number of fields": _fields,
 }

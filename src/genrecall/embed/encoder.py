@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from genrecall.embed.pretrained import SETTINGS as PRETRAINED
 from genrecall.embed.pretrained import PretrainedEncoder
+from genrecall.foundation.arguments import texts as list_of_texts
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.blocks import blocks
 from genrecall.foundation.files import write_json
@@ -38,6 +39,9 @@ class Encoder(Protocol):
     """Texts to unit vectors.
 
     A text without a subword that the shop's tokenizer knows gives zeros, whatever the encoder.
+
+    Raises:
+        RequestError: what is to be encoded is no list of texts, such as a single one.
     """
 
     @property
@@ -135,6 +139,7 @@ class TextEncoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of queries or titles; see `Encoder.encode`."""
+        texts = list_of_texts("texts", texts, such_as="['running shoes']")
         vectors = np.empty((len(texts), self.dim), dtype=np.float32)
         for rows in blocks(len(texts)):
             vectors[rows] = self.encode_bags(self.tokenizer.bags(texts[rows]))

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from genrecall.embed.config import EmbedConfig
+from genrecall.foundation.arguments import texts as list_of_texts
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.files import write_json
@@ -142,6 +143,7 @@ class PretrainedEncoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of queries; see `Encoder.encode`."""
+        texts = list_of_texts("texts", texts, such_as="['running shoes']")
         return self.encode_cut(texts, self.tokenizer.bags(texts))
 
     def encode_cut(self, texts: Sequence[str], bags: Bags) -> NDArray[np.float32]:
@@ -150,6 +152,7 @@ class PretrainedEncoder:
 
     def encode_items(self, titles: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of titles; see `Encoder.encode_items`."""
+        titles = list_of_texts("titles", titles, such_as="['Running Shoes, black']")
         bags = self.tokenizer.bags(titles)
         return self._encode(self._model.encode_document, titles, bags, prefix=self._item_prefix)
 

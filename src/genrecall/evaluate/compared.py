@@ -1,4 +1,4 @@
-"""Which comparisons of the generative channel are told, in the terminal and in the report alike."""
+"""Which figures and comparisons are told, in the terminal and in the report alike."""
 
 from __future__ import annotations
 
@@ -9,10 +9,21 @@ from genrecall.evaluate.names import (
     ANONYMOUS,
     CONTROLS,
     GENERATIVE,
+    HEADS,
+    LOOK_AHEAD,
     POPULARITY,
+    RECALL_AT,
+    K,
     Metrics,
     stage_order,
 )
+
+RECALLS: Final = tuple(f"recall@{k}" for k in RECALL_AT)
+ORDERS: Final = ("ndcg@10", "mrr", "hit@10")
+"""Where in an answer the relevant items stand; a ranker orders them anew."""
+PAIRED: Final = (*RECALLS, "ndcg@10")
+"""Of a fusion with the generative channel less another one."""
+OTHER_KIND: Final = f"other_category@{K}"
 
 BEAMS: Final = ("1", "10")
 MEASURES: Final = ("recall@10", "recall@100")
@@ -47,6 +58,68 @@ class Comparison(NamedTuple):
 
     title: str
     rows: list[Compared]
+
+
+class Paired(NamedTuple):
+    """A fusion with the generative channel less another fusion.
+
+    Attributes:
+        fusion: with the generative channel.
+        less: without it, or with another channel in its place.
+        figures: the differences.
+    """
+
+    fusion: str
+    less: str
+    figures: Differences
+
+
+def paired_fusions(metrics: Metrics) -> list[Paired]:
+    """Those that the generative channel is added to, the strongest rival first."""
+    told = []
+    for pair, figures in metrics["paired"].items():
+        fusion, _, less = pair.partition(" - ")
+        told.append(Paired(fusion, less, figures))
+    headline = metrics.get("headline", {}).get("with")
+    return sorted(told, key=lambda pair: pair.fusion != headline)
+
+
+def told_units(metrics: Metrics) -> str:
+    """What intervals are over.
+
+    >>> told_units({"bootstrap": {"units": "queries", "clusters": 1234}})
+    '1,234 queries'
+    """
+    drawn = metrics.get("bootstrap")
+    return "" if drawn is None else f"{drawn['clusters']:,} {drawn['units']}"
+
+
+def told_unavailable(metrics: Metrics) -> str:
+    """How many relevant items count in no figure; empty where all count.
+
+    >>> told_unavailable({"relevant": {"available": 900, "unavailable": 100}})
+    '100 of 1,000 relevant items are not available today; no figure counts them.'
+    """
+    relevant = metrics.get("relevant", {})
+    if not relevant.get("unavailable"):
+        return ""
+    return (
+        f"{relevant['unavailable']:,} of {sum(relevant.values()):,} relevant items are not "
+        "available today; no figure counts them."
+    )
+
+
+def told_weights(metrics: Metrics) -> str:
+    """The weights with which the last trained generator serves; empty where none were fitted."""
+    weights = metrics.get("level_weights")
+    if not weights:
+        return ""
+    served = weights.get(metrics.get("align_served")) or list(weights.values())[-1]
+    told = (
+        f"{part} {', '.join(f'{weight:.2f}' for weight in served[name])}"
+        for part, name in (("heads", HEADS), ("look-ahead", LOOK_AHEAD))
+    )
+    return f"Fitted weights at the three levels: {'; '.join(told)}."
 
 
 def beside_controls(metrics: Metrics) -> Comparison | None:

@@ -12,16 +12,22 @@ from genrecall.evaluate.alignment import COMPARED, STAGE_3, arm_order, collapsed
 from genrecall.evaluate.compared import (
     BEAMS,
     MEASURES,
+    ORDERS,
+    OTHER_KIND,
+    PAIRED,
+    RECALLS,
     Comparison,
     beside_controls,
     beside_shopperless,
+    paired_fusions,
+    told_unavailable,
+    told_units,
+    told_weights,
 )
 from genrecall.evaluate.names import (
     CONTROLS_TOLD,
     GENERATIVE,
-    HEADS,
     JOIN,
-    LOOK_AHEAD,
     K,
     Metrics,
     base_of,
@@ -40,10 +46,6 @@ from genrecall.evaluate.table_cells import (
 
 WIDTH: Final = 100
 
-_RECALLS: Final = ("recall@10", "recall@100", f"recall@{K}")
-_ORDERS: Final = ("ndcg@10", "mrr", "hit@10")
-_PAIRED: Final = (*_RECALLS, "ndcg@10")
-_OTHER_KIND: Final = f"other_category@{K}"
 _SLICE_MEASURES: Final = ("recall@100", "hit@10")
 _SIZES: Final = ("mean", "weighted", "p50", "p99", "max")
 _SLICE_ORDER: Final = (*SLICES, "new_items", "known_items", "cold_items")
@@ -65,7 +67,7 @@ def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:
     )
     for line in (
         _intervals(metrics),
-        _unavailable(metrics),
+        told_unavailable(metrics),
         _sids(metrics),
         _answers(metrics),
         _latency(metrics),
@@ -89,20 +91,8 @@ def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:
 
 
 def _intervals(metrics: Metrics) -> str:
-    drawn = metrics.get("bootstrap")
-    over = "" if drawn is None else f", over {drawn['clusters']:,} {drawn['units']}"
-    return f"In brackets: 95 % interval{over}."
-
-
-def _unavailable(metrics: Metrics) -> str:
-    relevant = metrics.get("relevant", {})
-    if not relevant.get("unavailable"):
-        return ""
-    n = sum(relevant.values())
-    return (
-        f"{relevant['unavailable']:,} of {n:,} relevant items are not available today; no figure "
-        "counts them."
-    )
+    over = told_units(metrics)
+    return f"In brackets: 95 % interval{over and f', over {over}'}."
 
 
 def _sids(metrics: Metrics) -> str:
@@ -157,13 +147,13 @@ def _channel_table(metrics: Metrics) -> Table | None:
     channels = metrics["channels"]
     if not channels:
         return None
-    table = make_table("Channels and their fusions", [*_RECALLS, "items", "empty", "other kind"])
+    table = make_table("Channels and their fusions", [*RECALLS, "items", "empty", "other kind"])
     for name in channel_order(channels):
         figures = channels[name]
-        other = figures.get(_OTHER_KIND)
+        other = figures.get(OTHER_KIND)
         table.add_row(
             _label(name, channels),
-            *(share(figures[measure]) for measure in _RECALLS),
+            *(share(figures[measure]) for measure in RECALLS),
             f"{figures['candidates']['value']:,.0f}",
             percent(figures["zero_results"]["value"]),
             percent(other["value"]) if other else "",
@@ -176,7 +166,7 @@ def _channel_table(metrics: Metrics) -> Table | None:
 
 
 def _told_kind(channels: Mapping[str, Any]) -> str:
-    if not any(_OTHER_KIND in figures for figures in channels.values()):
+    if not any(OTHER_KIND in figures for figures in channels.values()):
         return ""
     return "; other kind: items of another category than any relevant one"
 
@@ -186,9 +176,9 @@ def _order_table(metrics: Metrics) -> Table | None:
     channels = metrics["channels"]
     if not channels:
         return None
-    table = make_table("The order of the first items", _ORDERS)
+    table = make_table("The order of the first items", ORDERS)
     for name in channel_order(channels):
-        cells = (share(channels[name][measure]) for measure in _ORDERS)
+        cells = (share(channels[name][measure]) for measure in ORDERS)
         table.add_row(_label(name, channels), *cells)
     return table
 
@@ -197,16 +187,13 @@ def _paired_table(metrics: Metrics) -> Table | None:
     """The strongest rival first."""
     if not metrics["paired"]:
         return None
-    table = make_table(f"What {GENERATIVE} adds at an equal number of items", _PAIRED)
-    headline = metrics.get("headline", {})
-    for name, figures in sorted(
-        metrics["paired"].items(), key=lambda pair: pair[0].split(" - ")[0] != headline.get("with")
-    ):
-        fusion, without = name.split(" - ")
+    table = make_table(f"What {GENERATIVE} adds at an equal number of items", PAIRED)
+    headline, pairs = metrics.get("headline", {}), paired_fusions(metrics)
+    for fusion, without, figures in pairs:
         replaced = set(without.split(JOIN)) - set(fusion.split(JOIN))
         label = _instead(replaced.pop()) if replaced else f"to {_folded(without)}"
-        table.add_row(label, *(change(figures[measure]) for measure in _PAIRED))
-    fusions = {name.split(" - ")[0] for name in metrics["paired"]}
+        table.add_row(label, *(change(figures[measure]) for measure in PAIRED))
+    fusions = {pair.fusion for pair in pairs}
     notes = []
     if headline and len(fusions) > 1:
         notes = [f"The strongest rival without {GENERATIVE}, {headline['without']}, stands first."]
@@ -215,21 +202,8 @@ def _paired_table(metrics: Metrics) -> Table | None:
 
 def _parts_table(metrics: Metrics) -> Table | None:
     """What heads, look-ahead and SIDs are worth: the generative channel less its controls."""
-    compared = beside_controls(metrics)
-    return with_notes(_comparison(compared), _told_weights(metrics)) if compared else None
-
-
-def _told_weights(metrics: Metrics) -> list[str]:
-    """The weights with which the last trained generator serves."""
-    weights = metrics.get("level_weights")
-    if not weights:
-        return []
-    served = weights.get(metrics.get("align_served")) or list(weights.values())[-1]
-    told = (
-        f"{part} {', '.join(f'{weight:.2f}' for weight in served[name])}"
-        for part, name in (("heads", HEADS), ("look-ahead", LOOK_AHEAD))
-    )
-    return [f"Fitted weights at the three levels: {'; '.join(told)}."]
+    compared, weights = beside_controls(metrics), told_weights(metrics)
+    return with_notes(_comparison(compared), [weights] if weights else []) if compared else None
 
 
 def _shopper_table(metrics: Metrics) -> Table | None:

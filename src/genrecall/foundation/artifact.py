@@ -137,9 +137,8 @@ def open_artifact(path: Path, *, kind: str) -> Artifact:
     """
     manifest_path = path / MANIFEST
     if not manifest_path.is_file():
-        raise ArtifactError(
-            f"{path} is not a GenRecall {kind}: it has no {MANIFEST}. {_instead(path, kind)}"
-        )
+        why = f"it has no {MANIFEST}" if path.exists() else "it does not exist"
+        raise ArtifactError(f"{path} is not a GenRecall {kind}: {why}. {_instead(path, kind)}")
     try:
         manifest = json.loads(manifest_path.read_text("utf-8"))
         schema, found_kind, entries = manifest["schema"], manifest["kind"], manifest["files"]
@@ -175,7 +174,8 @@ def open_artifact(path: Path, *, kind: str) -> Artifact:
 def _instead(path: Path, kind: str) -> str:
     """Which folder was meant, where it lies a little higher or lower."""
     about = [path, *list(path.parents)[:_FLOORS]]
-    near = [*about[1:], *(folder / kind for folder in about), *sorted(path.glob(f"*/{kind}"))]
+    beside = (place / kind for folder in about for place in (folder, folder / "stages"))
+    near = [*about[1:], *beside, *sorted(path.glob(f"*/{kind}"))]
     for folder in near:
         if folder.name == kind and (folder / MANIFEST).is_file():
             return f"Give {folder}."

@@ -6,7 +6,6 @@ the head is not paid for unseen. Shapes: `M` searches, `B` beams.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -22,12 +21,11 @@ from genrecall.evaluate.exposure import AT, exposure_measures, shown_in
 from genrecall.evaluate.figures import Measures
 from genrecall.evaluate.measures import Floats, IntArray, candidates, recall, target_ranks
 from genrecall.evaluate.names import RECALL_AT, K
-from genrecall.foundation.progress import RunLog
 from genrecall.index.live import LiveItems
 from genrecall.offline.chosen import only_available
 from genrecall.offline.folds import FoldedChannel
 from genrecall.offline.requests import DistinctRequests, requests_of
-from genrecall.offline.slices import query_slices
+from genrecall.offline.slices import bootstrap_units, query_slices
 from genrecall.text.normalize import query_keys
 
 _WIDTH: Final = AT[-1]
@@ -42,7 +40,6 @@ def measure_alignment(
     open_arm: Callable[[str], FoldedChannel],
     most: int,
     seed: int,
-    log: RunLog,
 ) -> Metrics:
     """Figures of every arm, as `alignment_metrics`; none where nothing was aligned.
 
@@ -53,7 +50,6 @@ def measure_alignment(
         open_arm: opens the channel of an arm, or of a training stage.
         most: searches at most, taken evenly over the split.
         seed: of the bootstrap.
-        log: where to report.
     """
     if not bundle.arms:
         return {}
@@ -62,14 +58,13 @@ def measure_alignment(
     queries = query_keys(searches.queries)
     found = {}
     for name in (STAGE_3, *bundle.arms):  # one after another: each is a model of its own
-        start = time.monotonic()
         arm = bundle.supervised[-1] if name == STAGE_3 else name
         found[name] = arm_measures(open_arm(arm), searches, requests)
-        log.say(
-            f"  {name}: {len(requests.distinct):,} requests in {time.monotonic() - start:.1f} s"
-        )
     return alignment_metrics(
-        found, groups=numbered(queries), slices=query_slices(queries, shop.searches), seed=seed
+        found,
+        groups=numbered(bootstrap_units(shop, searches).of),
+        slices=query_slices(queries, shop.searches),
+        seed=seed,
     )
 
 

@@ -6,7 +6,7 @@ Shapes: `n` requests, `B` beams.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,12 @@ from genrecall.channels.base import Ranking, Request
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.data.splits import fold_of_query
 from genrecall.decode.base import Beams
+from genrecall.foundation.progress import Progress, RunLog, SilentLog
 from genrecall.index.live import LiveItems
 
 Answer = TypeVar("Answer")
+
+_AT_ONCE: Final = 256  # requests between two reports
 
 
 class FoldedChannel:
@@ -25,10 +28,19 @@ class FoldedChannel:
 
     Args:
         channels: of each fold, over the same items; a single one answers all.
+        log: where to report how far it is; None for nowhere.
+        what: answers, in that report.
     """
 
-    def __init__(self, channels: Sequence[GenerativeChannel]) -> None:
+    def __init__(
+        self,
+        channels: Sequence[GenerativeChannel],
+        *,
+        log: RunLog | None = None,
+        what: str = GenerativeChannel.name,
+    ) -> None:
         self.channels = channels
+        self._log, self._what = log or SilentLog(), what
 
     @property
     def name(self) -> str:
@@ -51,20 +63,29 @@ class FoldedChannel:
 
     def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
         """See `Channel.rank`."""
-        return self._ask(requests, lambda channel, part: channel.rank(part, k))
+        return self._ask(requests, lambda channel, part: channel.rank(part, k), "items")
 
     def generate(self, requests: Sequence[Request], beam: int) -> Beams:
         """See `GenerativeChannel.generate`."""
-        found = self._ask(requests, lambda channel, part: list(channel.generate(part, beam)))
+        found = self._ask(
+            requests, lambda channel, part: list(channel.generate(part, beam)), "SIDs"
+        )
         return Beams.join([Beams(of.leaves[None], of.logprob[None]) for of in found], beam)
 
     def _ask(
         self,
         requests: Sequence[Request],
         ask: Callable[[GenerativeChannel, Sequence[Request]], Sequence[Answer]],
+        wanted: str,
     ) -> list[Answer]:
         answers: dict[int, Answer] = {}
+        name = f"{self._what}, {wanted}"
+        progress = Progress(self._log, name, total=len(requests), unit="requests")
         for fold, places in self.folds(requests):
-            part = [requests[place] for place in places.tolist()]
-            answers.update(zip(places.tolist(), ask(self.channels[fold], part), strict=True))
+            for start in range(0, len(places), _AT_ONCE):
+                part = places[start : start + _AT_ONCE].tolist()
+                said = ask(self.channels[fold], [requests[place] for place in part])
+                answers.update(zip(part, said, strict=True))
+                progress.update(len(part))
+        progress.finish()
         return [answers[place] for place in range(len(requests))]

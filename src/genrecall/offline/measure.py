@@ -24,7 +24,7 @@ from genrecall.evaluate.config import EvaluateConfig
 from genrecall.evaluate.inputs import EvaluationInputs, check_searches
 from genrecall.evaluate.metrics import build_metrics
 from genrecall.evaluate.names import GENERATIVE, JOIN, K, Metrics
-from genrecall.foundation.progress import RunLog
+from genrecall.foundation.progress import Progress, RunLog
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.fusion import fuse
 from genrecall.funnel.weights import Weights, cross_fitted_fusion, fit_weights
@@ -60,15 +60,23 @@ class Plan:
     seed: int = 0
 
     def channel(
-        self, bundle: OpenBundle, name: str | None = None, *, way: str = BOTH
+        self,
+        bundle: OpenBundle,
+        name: str | None = None,
+        *,
+        way: str = BOTH,
+        log: RunLog | None = None,
     ) -> FoldedChannel:
         """The generative channel of a stage or arm, with weights that saw no measured query.
 
         Those of heads and look-ahead are fitted on the validation split, as those of fusions are.
         """
-        if self.weights is None:
-            return FoldedChannel(bundle.of_folds(name, way=way))
-        return FoldedChannel([bundle.generative(name, way=way)])
+        channels = (
+            bundle.of_folds(name, way=way)
+            if self.weights is None
+            else [bundle.generative(name, way=way)]
+        )
+        return FoldedChannel(channels, log=log, what=name or channels[0].name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,10 +132,8 @@ def evaluate(
     rankings = {contestant.name: _rank(contestant, log) for contestant in answering}
     keys = query_keys(measured.queries)
     units = bootstrap_units(shop, measured)
-    log.say("  weights of the fusions")
-    weights = _fuse(rankings, measured.positives, units=units, plan=plan)
-    log.say("  SIDs after each training stage")
-    stages = _sids_of_stages(bundle, questions, generated, plan)
+    weights = _fuse(rankings, measured.positives, units=units, plan=plan, log=log)
+    stages = _sids_of_stages(bundle, questions, generated, plan, log)
     controls = {c.name: sids for c in answering if (sids := c.sids()) is not None}
     personalised = questions.personalised
     inputs = EvaluationInputs(
@@ -162,10 +168,9 @@ def evaluate(
         bundle,
         shop,
         split,
-        open_arm=lambda name: plan.channel(bundle, name),
+        open_arm=lambda name: plan.channel(bundle, name, log=log),
         most=plan.config.searches,
         seed=plan.seed,
-        log=log,
     )
     log.say("  figures and their intervals")
     metrics = build_metrics(inputs) | aligned
@@ -223,7 +228,7 @@ def _rank(contestant: Contestant, log: RunLog) -> list[Ranking]:
 
 
 def _sids_of_stages(
-    bundle: OpenBundle, questions: Questions, generated: GeneratedAnswers, plan: Plan
+    bundle: OpenBundle, questions: Questions, generated: GeneratedAnswers, plan: Plan, log: RunLog
 ) -> dict[str, NDArray[np.int64]]:
     """SIDs of each search by training stage, the last one's the widest, int64 `[M, B]`."""
     *earlier, last = bundle.trained
@@ -232,7 +237,9 @@ def _sids_of_stages(
         # Before the stage that reads shoppers none is read.
         asked = questions.personalised if stage == USER_QUERY_TO_SID else questions.anonymous
         # In a view of its own: each generator sees all items by vectors of its own, which end here.
-        found = plan.channel(replace(bundle), stage).generate(asked.distinct, plan.config.beam)
+        found = plan.channel(replace(bundle), stage, log=log).generate(
+            asked.distinct, plan.config.beam
+        )
         sids[stage] = found.leaves[asked.place]
     served = generated.generate(questions.personalised.distinct, generated.widest).leaves
     return sids | {last: served[questions.personalised.place]}
@@ -244,23 +251,27 @@ def _fuse(
     *,
     units: Units,
     plan: Plan,
+    log: RunLog,
 ) -> dict[str, Weights]:
     """Add the fusions to `rankings`; returns the weights to serve with."""
     fitted = {}
     # A query, or shopper, that comes back must not stand on both sides of a fold.
     groups = numbered(units.of)
-    for names in fusions(rankings):
+    wanted = fusions(rankings)
+    progress = Progress(log, "fused", total=len(wanted), unit="fusions")
+    for names in wanted:
         fusion = JOIN.join(names)
         lists = {name: rankings[name] for name in names}
         if plan.weights is not None:
-            if fusion not in plan.weights:  # the other split lacked a channel
-                continue
-            fitted[fusion] = dict(plan.weights[fusion])
-            rankings[fusion] = fuse(lists, K, config=plan.fusion, weights=fitted[fusion])
+            if fusion in plan.weights:  # else the other split lacked a channel
+                fitted[fusion] = dict(plan.weights[fusion])
+                rankings[fusion] = fuse(lists, K, config=plan.fusion, weights=fitted[fusion])
         else:
             fitted[fusion] = fit_weights(lists, positives, K, config=plan.fusion)
             crossed = cross_fitted_fusion(
                 lists, positives, K, config=plan.fusion, groups=groups, seed=plan.seed
             )
             rankings[fusion] = crossed.rankings
+        progress.update(1)
+    progress.finish()
     return fitted

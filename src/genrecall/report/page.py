@@ -16,9 +16,17 @@ from genrecall.evaluate.alignment import COMPARED, STAGE_3, arm_order, collapsed
 from genrecall.evaluate.compared import (
     BEAMS,
     MEASURES,
+    ORDERS,
+    OTHER_KIND,
+    PAIRED,
+    RECALLS,
     Comparison,
     beside_controls,
     beside_shopperless,
+    paired_fusions,
+    told_unavailable,
+    told_units,
+    told_weights,
 )
 from genrecall.evaluate.names import CONTROLS_TOLD, GENERATIVE, K, Metrics, channel_order
 from genrecall.report import charts, phrases
@@ -114,7 +122,15 @@ def render_report(metrics: Metrics, data: ReportData, costs: Costs | None = None
         cards=cards(metrics),
         channels=channel_order(metrics["channels"]),
         told={name: text for name, text in CONTROLS_TOLD.items() if name in metrics["channels"]},
+        recalls=RECALLS,
+        orders=ORDERS,
+        other_kind=OTHER_KIND,
+        pairs=paired_fusions(metrics),
+        pair_measures=PAIRED,
+        units=told_units(metrics),
+        unavailable=told_unavailable(metrics),
         comparisons=_comparisons(metrics),
+        weights=told_weights(metrics),
         stages=phrases.stages(metrics),
         slices=phrases.slices(metrics),
         slice_channels=_slice_channels(metrics),

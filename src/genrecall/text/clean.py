@@ -11,6 +11,7 @@ import re
 from html.entities import html5
 from typing import Final
 
+_AND: Final = re.compile(r"&(?:amp;|#38;|#[xX]26;)+")  # written over and over, it is one
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[A-Za-z]\w{1,31});")
 
 # Tags by name: `<5 mm` is text, and so is a size `<S>`.
@@ -22,10 +23,14 @@ _BLOCK: Final = (
     "|label|li|ol|p|pre|section|table|tbody|td|tfoot|th|thead|tr|ul"
 )
 _WITHIN_A_WORD: Final = re.compile(rf"</?(?:{_INLINE})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+# What is hidden ends before its like begins, so that a text is read once, however often it begins.
 _BETWEEN_WORDS: Final = re.compile(
-    rf"<!--.*?-->|<(script|style)\b.*?</\1\s*>|</?(?:{_BLOCK})(?:\s[^<>]*)?/?>",
+    r"<!--(?:(?!<!--).)*?-->|<(script|style)\b(?:(?!<\1\b).)*?</\1\s*>"
+    rf"|</?(?:{_BLOCK})(?:\s[^<>]*)?/?>",
     re.IGNORECASE | re.DOTALL,
 )
+
+_DEEPEST: Final = 8  # tags in tags, entities in entities: what goes on is no text, but malice
 
 _NEVER_NEEDED: Final = "\u00ad\u034f\u2060-\u2064\ufeff\ufff9-\ufffb"
 """Soft hyphen, joiners and byte order marks: of no script."""
@@ -67,10 +72,12 @@ def clean(text: str) -> str:
     """
     if not _SUSPECT.search(text):
         return text
-    given, before = text, ""
+    given, before, passes = text, "", 0
     while text != before:
-        before = text
-        text = _ENTITY.sub(_unescape, text)
+        before, passes = text, passes + 1
+        if passes > _DEEPEST:
+            text = text.replace("<", " ").replace("&", " ")
+        text = _ENTITY.sub(_unescape, _AND.sub("&", text))
         text = _WITHIN_A_WORD.sub("", _BETWEEN_WORDS.sub(" ", text))
         text = _UNSEEN.sub(_needed, text)
     return text if text == given else " ".join(text.split())

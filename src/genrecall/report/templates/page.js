@@ -55,12 +55,15 @@
 
 // A table of the page as CSV, made here: nothing is loaded.
 (() => {
+  // A spreadsheet computes what begins like a formula: of a shopper's text it must not.
+  const figure = /^[+-]?\d[\d.,]*( \[[\d.,+−–% ]*\])?$/;
+  const harmless = (text) => (/^[=@+\t-]/.test(text) && !figure.test(text) ? `'${text}` : text);
   const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const texts = (row) => [...row.cells].map((cell) => cell.textContent.replace(/\s+/g, " ").trim());
   // A table may hold more than it shows.
   const csv = (table) =>
     [...[...table.tHead.rows].map(texts), ...(table.whole ?? [...table.tBodies[0].rows].map(texts))]
-      .map((line) => line.map((value) => quoted(String(value))).join(",") + "\r\n")
+      .map((line) => line.map((value) => quoted(harmless(String(value)))).join(",") + "\r\n")
       .join("");
 
   for (const table of document.querySelectorAll(".scroll table")) {
