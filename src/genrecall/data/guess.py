@@ -16,7 +16,7 @@ from genrecall.data.config import TableSource
 from genrecall.data.convert import shorten
 from genrecall.data.presets import find_preset, preset_columns
 from genrecall.data.readers import column_names, read_chunks
-from genrecall.data.sniff import encoding_of, separator_of
+from genrecall.data.sniff import encoding_of, seen_as, separator_of
 from genrecall.data.validate import ITEMS_SCHEMA, TableSchema
 from genrecall.data.words import without
 
@@ -66,7 +66,9 @@ def guess_table(file: Path, schema: TableSchema) -> Guess:
     guess = Guess(GuessedColumns({}, ()))
     if source.kind != "parquet":
         if encoding := encoding_of(file):
-            guess.set("encoding", encoding, "its text is not UTF-8")
+            word = seen_as(file, encoding)
+            example = f", and reads {shorten(word)}" if word else ""
+            guess.set("encoding", encoding, f"its text is not UTF-8{example}")
         if source.kind == "csv" and (sign := separator_of(file, encoding)) != source.separator:
             guess.set("separator", sign)
     source = TableSource.model_validate({"file": file, "dialect": guess.dialect})
