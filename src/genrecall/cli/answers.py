@@ -23,7 +23,14 @@ _TITLES: Final = 2  # of an explained SID
 
 
 def answer(
-    bundle: Path, query: str, page: Page, *, user: str | None, filters: Sequence[str], explain: bool
+    bundle: Path,
+    query: str,
+    page: Page,
+    *,
+    user: str | None,
+    filters: Sequence[str],
+    explain: bool,
+    threads: int,
 ) -> Answer:
     """Recall items for one query.
 
@@ -34,6 +41,7 @@ def answer(
         user: `user_id` of a shopper whom the run beside the bundle knows; None for nobody.
         filters: conditions as on the command line.
         explain: whether to explain the SIDs.
+        threads: that compute.
 
     Raises:
         ArtifactError: the bundle, or for a `user` the run's data stage, is missing or damaged.
@@ -41,7 +49,7 @@ def answer(
     """
     shopper = None if user is None else _find_shopper(bundle, user)
     request = Request(query, filters=parse_filters(filters) or None)
-    channel = load(bundle)
+    channel = load(bundle, threads=threads)
     notes: tuple[str, ...] = ()
     if shopper is not None:
         # Its tables may tell more of a shopper than the bundle reads, and that is no mistake.

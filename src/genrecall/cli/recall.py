@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from genrecall.cli.shared import (
+    AskingThreads,
     BundleFolder,
     JsonFile,
     RunFile,
-    Threads,
     result_stream,
     say_next,
     write_result,
@@ -49,7 +49,7 @@ def recall(
     ] = None,
     run_file: RunFile = None,
     json_file: JsonFile = None,
-    threads: Threads = None,
+    threads: AskingThreads = None,
 ) -> None:
     """Recall items for a query, or for a file of queries."""
     if (query is None) == (queries is None):
@@ -77,7 +77,13 @@ def recall(
             write_result(json_file, answered.to_dict())
         return
     answer = answers.answer(
-        bundle, query or "", page, user=user, filters=filters or [], explain=explain
+        bundle,
+        query or "",
+        page,
+        user=user,
+        filters=filters or [],
+        explain=explain,
+        threads=threads or 1,
     )
     print("\n".join(answers.describe(answer)))
     write_result(json_file, answer.to_dict())
