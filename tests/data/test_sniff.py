@@ -39,7 +39,9 @@ def test_encodings_are_known_by_what_they_make_of_the_bytes(
 def test_some_damaged_lines_do_not_make_another_encoding(tmp_path, damaged, expected):
     """All the others would otherwise be read as `SÃ¤ge`."""
     lines = ["1;Säge".encode()] * 2 + [b"2;caf\xe9"] * damaged
-    assert encoding_of(write(tmp_path / "t.csv", b"\n".join([b"item_id;title", *lines]))) == expected
+    assert (
+        encoding_of(write(tmp_path / "t.csv", b"\n".join([b"item_id;title", *lines]))) == expected
+    )
 
 
 def test_a_character_that_the_sample_cuts_is_not_damaged(tmp_path, monkeypatch):

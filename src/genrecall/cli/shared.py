@@ -63,6 +63,8 @@ RunFile = Annotated[
     Path | None,
     typer.Option("--run", help="With --queries: the TREC run file to write.", **_RESULT),
 ]
+
+
 def _threads(by_default: str) -> Any:
     told = f"Threads that compute; by default {by_default}."
     return typer.Option(min=1, help=told, show_default=False)

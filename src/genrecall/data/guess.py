@@ -150,6 +150,24 @@ def _numbers(guess: Guess, texts: list[str]) -> None:
         if value != plain:
             example = found.examples[name]
             guess.set(name, value, f"such as {shorten(example)}" if example else "")
+    if found.doubt is not None:
+        guess.notes.append(_doubt(found.doubt, found.thousands))
+    if found.foreign:
+        shown = ", ".join(map(shorten, found.foreign))
+        guess.notes.append(
+            f"numbers in other currencies than {found.currency[0]}, such as {shown}, will be "
+            "rejected, since prices in two currencies do not compare"
+        )
+
+
+def _doubt(example: str, thousands: str | None) -> str:
+    """Say that all numbers with a sign are like `1.299`, and how they are read."""
+    read = "between thousands" if thousands else "before decimal places"
+    other = "replace `thousands` by" if thousands else 'set `thousands: "."` and'
+    return (
+        f"no number tells thousands and decimal places apart, such as {shorten(example)}: the sign "
+        f'is read as one {read}. If it is not, {other} `decimal: ","` under `dialect`'
+    )
 
 
 def _times(guess: Guess, texts: list[str]) -> None:
