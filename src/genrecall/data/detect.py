@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from genrecall.data.category_cells import OTHERS, CategoryFormat
+from genrecall.data.category_cells import BETWEEN_PATHS, OTHERS, CategoryFormat
 from genrecall.data.times import whole
 from genrecall.data.vocabulary import EMPTY, FLAGS, MONEY
 from genrecall.data.words import FlagFormat, plain_word
@@ -304,13 +304,22 @@ def category_separators(texts: Sequence[str]) -> tuple[str | None, str | None]:
     for level in OTHERS:
         held = sum(level in text for text in given)
         if held and held >= _LEVEL_SHARES.get(level, _A_FEW) * len(given):
+            # Bars part paths as well as levels.
+            if level in BETWEEN_PATHS and _parts_paths_of_others(given, level):
+                continue
             break
     else:
         return None, None
-    for sign in ",|;":
+    for sign in BETWEEN_PATHS:
         if sign != level and _parts_paths(given, level, sign):
             return level, sign
     return level, None
+
+
+def _parts_paths_of_others(texts: Sequence[str], sign: str) -> bool:
+    return any(
+        _parts_paths(texts, level, sign) for level in OTHERS[OTHERS.index(sign) + 1 :]
+    )
 
 
 def _parts_paths(texts: Sequence[str], level: str, sign: str) -> bool:
