@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from genrecall.data.sniff import encoding_of, seen_as
+from genrecall.data.sniff import encoding_of, seen_as, separator_of
 
 GERMAN = "item_id;title\n1;Säge „Fuchs“\n2;Öl 5 €\n"
 CZECH = "item_id;title\n1;Žluťoučký kůň\n2;šroubovák\n"
@@ -48,3 +48,10 @@ def test_a_character_that_the_sample_cuts_is_not_damaged(tmp_path, monkeypatch):
     text = "x\nSäge".encode()
     monkeypatch.setattr("genrecall.data.sniff._READ", len(text) - 3)  # within the ä
     assert encoding_of(write(tmp_path / "t.csv", text)) is None
+
+
+@pytest.mark.parametrize("before", ["", "\n", "sep=;\n"])
+@pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
+def test_the_separator_gives_most_records_as_many_fields_as_the_header(tmp_path, before, sign):
+    text = f'{before}a{sign}b\n1{sign}"x, y; z"\n2{sign}w\n'
+    assert separator_of(write(tmp_path / "t.csv", text.encode()), None) == sign

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from genrecall.data.csv_records import Lines, skip_preamble
 from genrecall.data.lines import Dialect, decoded_lines, is_text
 
 _READ: Final = 16 * 2**20
@@ -77,7 +78,9 @@ def seen_as(file: Path, encoding: str) -> str:
 
 def separator_of(file: Path, encoding: str | None) -> str:
     """Guess what separates the fields of CSV: what gives most records as many as the header has."""
-    lines = list(islice(decoded_lines(file, Dialect(encoding=encoding), []), 4 * _RECORDS))
+    stream = Lines(decoded_lines(file, Dialect(encoding=encoding), []))
+    skip_preamble(stream)
+    lines = list(islice(stream, 4 * _RECORDS))
     return max(_SEPARATORS, key=lambda sign: _evenness(lines, sign))
 
 
