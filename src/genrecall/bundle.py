@@ -15,7 +15,6 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
-import torch
 from pydantic import ValidationError
 
 from genrecall.channels.config import ChannelsConfig
@@ -28,6 +27,7 @@ from genrecall.foundation.arguments import whole_number
 from genrecall.foundation.artifact import BUNDLE, Artifact, open_artifact
 from genrecall.foundation.errors import ArtifactError, RequestError, unknown_name
 from genrecall.foundation.settings import unusable
+from genrecall.foundation.threads import compute_with
 from genrecall.generator.base import Generator
 from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.generator.compact.weights import BOTH, WAYS, Fitted, LevelWeights
@@ -274,9 +274,9 @@ def open_bundle(path: str | Path, *, threads: int | None = 1) -> OpenBundle:
 
     Args:
         path: the bundle.
-        threads: that torch computes with in this process from now on; None leaves them as they are.
-            One query is too little work to share, and with one thread the process may be forked
-            after it has answered.
+        threads: that torch and NumPy compute with in this process from now on; None leaves them as
+            they are. One query is too little work to share, and with one thread the process may be
+            forked after it has answered.
 
     Raises:
         ArtifactError: the bundle is missing, damaged or of another schema; the file is named.
@@ -287,7 +287,7 @@ def open_bundle(path: str | Path, *, threads: int | None = 1) -> OpenBundle:
     if threads is not None:
         if whole_number("threads", threads, least=1) < 1:
             raise RequestError(f"threads={threads} compute nothing; give threads of at least 1.")
-        torch.set_num_threads(int(threads))
+        compute_with(int(threads))
     opened = read_bundle(open_artifact(Path(path), kind=KIND))
     opened.items.prepare()
     return opened

@@ -145,6 +145,29 @@ def test_exports_of_shop_systems(tmp_path, name, text, shop, expected):
         ]
 
 
+@pytest.mark.parametrize(
+    ("prices", "told"),
+    [
+        (["1.299", "2.499"],
+         "no number tells thousands and decimal places apart, such as '1.299': the sign is read as "
+         'one before decimal places. If it is not, set `thousands: "."` and `decimal: ","` under '
+         "`dialect`"),
+        (['"1,299"', '"2,499"'],
+         "no number tells thousands and decimal places apart, such as '1,299': the sign is read as "
+         'one between thousands. If it is not, replace `thousands` by `decimal: ","` under '
+         "`dialect`"),
+        (["12 €", "13 EUR", "14 $"],
+         "numbers in other currencies than €, such as '14 $', will be rejected, since prices in two "
+         "currencies do not compare"),
+    ],
+)  # fmt: skip
+def test_prices_that_may_mean_something_else_are_told(tmp_path, prices, told):
+    rows = "".join(f"{row},Saw,{price}\n" for row, price in enumerate(prices))
+    items = written(tmp_path / "a.csv", f"id,name,price\n{rows}")
+    assert write_template(tmp_path / "c.yaml", items=items).notes == [f"items: {told}"]
+    load_config(tmp_path / "c.yaml")
+
+
 def test_what_only_the_user_can_tell_is_asked(tmp_path):
     text = "id,name,in stock,listed at\n1,Saw,ja,03/04/2024\n2,Lamp,evtl.,05/06/2024\n"
     template = write_template(tmp_path / "c.yaml", items=written(tmp_path / "a.csv", text))

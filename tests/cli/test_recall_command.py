@@ -23,6 +23,14 @@ def test_recall_prints_items(bundle, genrecall):
     assert lines[-1] == f"next: genrecall recall {bundle} 'red cordless drill' -k 3 --explain"
 
 
+@pytest.mark.parametrize(("given", "threads"), [((), 1), (("--threads", 2), 2)])
+def test_a_query_is_answered_by_one_thread_unless_told(bundle, genrecall, given, threads):
+    torch.set_num_threads(3)
+    genrecall("recall", bundle, "drill", *given)
+    assert torch.get_num_threads() == threads
+    torch.set_num_threads(1)
+
+
 def test_recall_explains(bundle, genrecall, tmp_path):
     told = genrecall("recall", bundle, "drill", "--explain", "--json", tmp_path / "a.json")
     assert told.startswith("SIDs generated for 'drill':")

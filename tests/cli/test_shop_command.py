@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+import torch
 from command import main_code, read_json
 
 SIZE = ("--items", 120, "--searches", 300, "--shoppers", 15, "--queries", 60)
@@ -54,7 +55,8 @@ def test_a_bundle_of_another_shop_is_refused(tmp_path, bundle, error):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (("--channels", "bm25"), "--channels are those of a bundle: give --bundle too"),
+        (("--channels", "bm25"), "--channels goes with a bundle: give --bundle too"),
+        (("--threads", "2"), "--threads goes with a bundle: give --bundle too"),
         (("--shopper-model", "x"), "'position' or 'cascade'"),
         (("--bundle", "nowhere"), "nowhere is not a GenRecall bundle"),
     ],
@@ -67,7 +69,9 @@ def test_channels_of_a_bundle_are_told(tmp_path, genrecall, bundle, monkeypatch)
     """The items are not compared: the run's are no shop's."""
     monkeypatch.setattr("genrecall.pipeline.simulate.check_items", lambda *_, **__: None)
     call = ("shop", "--out", tmp_path / "made", *SIZE, "--bundle", bundle)
-    printed = genrecall(*call, "--channels", "dense, bm25")
+    printed = genrecall(*call, "--channels", "dense, bm25", "--threads", 2)
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)
     assert "found by dense+bm25" in printed
     assert re.search(r"\n  bm25: has found \d+% of what was shown\n  dense: has found ", printed)
     line = (tmp_path / "made/searches.jsonl").read_text("utf-8").splitlines()[0]

@@ -1,6 +1,7 @@
 import pytest
 
 from genrecall.data.category_cells import CategoryColumn, CategoryFormat
+from genrecall.data.convert import shorten
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,44 @@ def test_what_looks_like_a_path_with_another_separator_is_told(sign):
         f"stands between levels, set `dialect: {{level_separator: {sign!r}}}`"
     )
     assert notes_of([f"Home{sign}Lamps"], sign) == []
+
+
+@pytest.mark.parametrize("sign", [",", "|", ";"])
+def test_paths_that_are_read_as_one_are_told(sign):
+    value = f"Home > Lamps{sign} Home > Chairs"
+    assert notes_of([value, *["Home > Lamps"] * 9]) == [
+        f"1 categories hold {sign!r}, such as {value!r}, and are read as one path; if it stands "
+        f"between paths, set `dialect: {{path_separator: {sign!r}}}`"
+    ]
+    assert len(notes_of([value], ">", sign)) == 1  # of each the deepest counts
+    assert notes_of([f"Home > Lamps{sign} Chairs"]) == []
+
+
+@pytest.mark.parametrize("sign", ["->", "=>"])
+def test_an_arrow_is_more_than_its_end(sign):
+    assert notes_of([f"Home{sign}Lamps"]) == [
+        f"1 categories hold {sign!r}, such as 'Home{sign}Lamps', and are read as levels that end "
+        f"in {sign[0]!r}; if it stands between levels, set `dialect: {{level_separator: {sign!r}}}`"
+    ]
+    assert CategoryFormat(sign).cell(f"Home {sign} Lamps") == ["Home", "Lamps"]
+    assert notes_of([f"Home{sign}Lamps"], sign) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "('Home', 'Lamps')",
+        "array(['Home', 'Lamps'], dtype=object)",
+        '[{"name": "Home"}, {"name": "Lamps"}]',
+        '{"main": "Home"}',
+        "[Home, Lamps]",
+    ],
+)
+def test_a_list_that_cannot_be_read_is_told(value):
+    assert notes_of([value, "[Sale] Lamps", "Lamps (new)", "(B) Lamps"]) == [
+        f"1 categories look like lists, such as {shorten(value)}, and are read as one name; write "
+        "them as JSON arrays of the levels, root first"
+    ]
 
 
 def test_a_sign_that_is_rare_belongs_to_names():

@@ -30,6 +30,27 @@ def test_how_numbers_are_written(texts, decimal, thousands, currency):
     assert (turned.decimal, turned.thousands) == (decimal, thousands)
 
 
+def test_two_currencies_do_not_compare():
+    found = detect.number_format(["12 €", "EUR 13", "$14", "15 USD", "16 Euro", "$ 17 CAD"])
+    assert found.currency == ("€", "EUR", "Euro")
+    assert found.foreign == ("$14", "$ 17 CAD")
+    assert detect.number_format(["12 CAD", "$ 17 CAD"]).foreign == ()
+
+
+@pytest.mark.parametrize(
+    ("texts", "doubt"),
+    [
+        (["5", "1.299", "2.499"], "1.299"),
+        (["1,299 €"], "1,299 €"),
+        (["1.299", "12.5"], None),
+        (["1.299", "1.299,00"], None),
+        (["0.125"], None),
+    ],
+)
+def test_numbers_of_which_nobody_can_tell_are_in_doubt(texts, doubt):
+    assert detect.number_format(texts).doubt == doubt
+
+
 def test_what_is_no_number_tells_nothing():
     assert detect.number_format(["auf Anfrage", "M8x20"]) is None
 
@@ -113,6 +134,10 @@ def test_what_stands_between_ids(texts, sign):
         (["A|B|C"], ("|", None)),
         (["A > B|A > C"], (">", "|")),
         (["A » B"], ("»", None)),
+        (["A -> B -> C", "A -> D"], ("->", None)),
+        (["A/B|A/C", "A/D"], ("/", "|")),
+        (["A/B;A/C/D"], ("/", ";")),
+        (["Audio/Video|TV", "Audio/Video|Hi-Fi"], ("|", None)),
         (["A / B/C / D"], (" / ", None)),
         (['["A", "B"]'], (None, None)),
         (["Lampen"], (None, None)),

@@ -64,6 +64,11 @@ def test_numbers_as_shops_write_them(form, text, expected):
         (NumberFormat(), "１２"),
         (NumberFormat(), "0x10"),
         (NumberFormat(), "12 50"),
+        (GERMAN, "5,00-"),
+        (GERMAN, "12-"),
+        (GERMAN, "12,-5"),
+        (GERMAN, "12,–e5"),
+        (NumberFormat(), "1e5-"),
         (NumberFormat(), "€"),
         (GERMAN, "EUR"),
     ],
@@ -76,7 +81,7 @@ def test_what_is_written_otherwise_is_no_number(form, text):
 numerals = st.one_of(
     st.floats().map(repr),
     st.integers(-(2**65), 2**65).map(str),
-    st.text("0123456789.-+e_, €", max_size=8),
+    st.text("0123456789.-–+e_, €", max_size=8),
 )
 
 

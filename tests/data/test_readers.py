@@ -84,6 +84,15 @@ def test_each_unreadable_csv_line_is_named(tmp_path):
         (7, "line is not CSV", '5,"x"y'),
     ]
     assert rejects[1].given == "3 instead of 2"
+    assert rejects[3].given == "text follows a quote; quotes within a quoted cell are doubled"
+
+
+@pytest.mark.parametrize("before", ["\n \n", "sep=,\n", '\ufeff"sep=,"\r\n\n'])
+def test_what_spreadsheets_write_before_the_header_is_passed_over(tmp_path, before):
+    rows, rejects = read(write(tmp_path / "t.csv", f"{before}a,b\n1,x\n"), needed=["a"])
+    assert list(rows) == [before.count("\n") + 2]
+    assert list(rows.values()) == [{"a": "1", "b": "x"}]
+    assert rejects == []
 
 
 @pytest.mark.parametrize("after", ['3,"z"', "3,z", '"3","z"'])
@@ -91,6 +100,22 @@ def test_a_quote_that_is_never_closed_costs_one_line(tmp_path, after):
     rows, rejects = read(write(tmp_path / "t.csv", f'a,b\n1,x\n2,"y\n{after}\n4,w\n'))
     assert list(rows) == [2, 4, 5]
     assert [(reject.line, reject.raw) for reject in rejects] == [(3, '2,"y')]
+
+
+@pytest.mark.parametrize(
+    ("line", "given"),
+    [
+        ('2,"y', "a quote is opened and never closed"),
+        ("2,y\rz", "a carriage return stands alone, as at the ends of the lines of old Macs; write "
+         "line feeds"),
+        (f"2,{'y' * 200}", "a cell has more than 16,777,216 characters, or a quote is opened and "
+         "never closed"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_line_is_told_in_plain_words(tmp_path, monkeypatch, line, given):
+    monkeypatch.setattr("genrecall.data.csv_records._LONGEST", 100)
+    _, rejects = read(write(tmp_path / "t.csv", f"a,b\n{line}\n"))
+    assert [(reject.cause, reject.given) for reject in rejects] == [("line is not CSV", given)]
 
 
 def test_an_unquoted_empty_csv_field_is_null_and_a_quoted_one_is_empty(tmp_path):
@@ -194,6 +219,10 @@ def test_files_that_cannot_be_read_at_all(tmp_path):
         read(write(tmp_path / "empty.csv", ""))
     with pytest.raises(DataError, match=r"line 1: the header line cannot be read"):
         read(write(tmp_path / "quote.csv", '"a,b\n1,2\n'))
+    with pytest.raises(DataError, match=r"line 2: the header .*: a carriage return stands alone"):
+        read(write(tmp_path / "mac.csv", "\na,b\r1,2\r"))
+    with pytest.raises(DataError, match=r"one column, 'a,b', since all of its header line stands"):
+        read(write(tmp_path / "quoted.csv", '"a,b"\n"1,2"\n'), needed=["a"])
     with pytest.raises(DataError, match=r"header line is not UTF-8"):
         read(write(tmp_path / "latin.csv", b"caf\xe9,b\n1,2\n"))
     with pytest.raises(DataError, match=r"header line is not UTF-8\. Set .*{encoding: …}"):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from genrecall.data.config import DataConfig
+from genrecall.data.dialect import TableDialect
 from genrecall.data.rejects import Reject
 from genrecall.data.remedies import remedies
 from genrecall.data.stage import validate
@@ -123,6 +124,27 @@ def test_times_that_are_mixed_stop_the_table(tmp_path):
 def test_what_would_help_is_told(cause, given, remedy):
     rejects = [Reject(line, cause, value, "") for line, value in enumerate(given)]
     assert remedies(rejects) == ([] if remedy is None else [f"{cause}: {remedy}"])
+
+
+@pytest.mark.parametrize(
+    ("dialect", "cause", "given", "remedy"),
+    [
+        ({"decimal": ","}, "price is not a number", ["'1.299'"],
+         'set `dialect: {thousands: "."}`'),
+        ({"decimal": ",", "currency": ["€"]}, "price is not a number", ["'12,50 EUR'"],
+         'set `dialect: {currency: ["€", "EUR"]}`'),
+        ({"decimal": ",", "currency": ["€"]}, "price is not a number", ["'12,50 $'"], None),
+        ({"decimal": ","}, "price is not a number", ["'12.50'"], 'set `dialect: {decimal: "."}`'),
+        ({"empty": ["-"]}, "price is not a number", ["'n/a'"],
+         'set `dialect: {empty: ["-", "n/a"]}`'),
+        ({"flags": {"ja": True}}, "available is neither true nor false", ["'nein'"],
+         'set `dialect: {flags: {"ja": true, "nein": false}}`'),
+    ],
+)  # fmt: skip
+def test_what_would_help_holds_beside_what_is_set(dialect, cause, given, remedy):
+    rejects = [Reject(line, cause, value, "") for line, value in enumerate(given)]
+    found = remedies(rejects, TableDialect.model_validate(dialect))
+    assert found == ([] if remedy is None else [f"{cause}: {remedy}"])
 
 
 def test_a_refused_table_tells_what_would_help(tmp_path):

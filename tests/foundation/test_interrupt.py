@@ -1,8 +1,10 @@
 """Signals end the work at once, or after the step that is under way."""
 
+import importlib
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -45,6 +47,66 @@ def test_afterwards_signals_do_what_they_did():
         ask()
     assert signal.getsignal(signal.SIGTERM) is before
     assert asked() is None
+
+
+def test_a_module_that_swallows_it_while_it_is_imported_does_not_lose_it(tmp_path, monkeypatch):
+    """As compiled modules do, those of NumPy among them."""
+    (tmp_path / "swallowing.py").write_text(
+        "import os, signal, time\n"
+        "try:\n"
+        "    for _ in range(2):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(0.1)\n"
+        "except BaseException:\n"
+        "    pass\n"
+        "whole = True\n",
+        "utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    before = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(Interrupted) as ended, interruptible():
+        swallowing = importlib.import_module("swallowing")
+        time.sleep(30)
+    assert ended.value.signal == signal.SIGTERM
+    assert swallowing.whole
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert signal.getsignal(signal.SIGALRM) is before
+
+
+def test_a_program_that_runs_while_it_is_imported_is_ended_as_any_other(tmp_path, monkeypatch):
+    (tmp_path / "running.py").write_text(
+        "import os, signal, time\n"
+        "from genrecall.foundation.interrupt import interruptible\n"
+        "with interruptible():\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(30)\n",
+        "utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(Interrupted):
+        importlib.import_module("running")
+
+
+def test_what_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interruptible():
+            ask(signal.SIGINT)
+            assert signal.getsignal(signal.SIGTERM) is not before
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_line_that_cannot_be_printed_now_does_not_end_the_step(monkeypatch):
+    class Busy:
+        def write(self, _):
+            raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+
+    monkeypatch.setattr("sys.stderr", Busy())
+    with pytest.raises(Interrupted), interruptible(), until_step_ends():
+        ask()
+        assert asked() == signal.SIGTERM
 
 
 def test_another_thread_may_not_change_signals_and_does_not():

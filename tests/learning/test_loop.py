@@ -1,12 +1,13 @@
 """The training loop: an interrupted run that is resumed ends where an uninterrupted one does."""
 
+import os
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from genrecall.foundation.progress import SilentLog
-from genrecall.learning.checkpoint import Checkpoints
+from genrecall.learning.checkpoint import Checkpoints, last_saved
 from genrecall.learning.loop import train_steps
 
 
@@ -73,3 +74,13 @@ def test_bags_and_dense_weights_have_rates_of_their_own():
     slow, _ = train(None, plan=Plan(learning_rate=1e-9))
     assert torch.allclose(slow.out.weight, start.out.weight, atol=1e-6)
     assert not torch.allclose(slow.bag.weight, start.bag.weight, atol=1e-2)
+
+
+def test_the_newest_checkpoint_is_told(tmp_path):
+    assert last_saved(tmp_path / "none") == ""
+    train(tmp_path, stop_at=5)
+    assert last_saved(tmp_path) == "small is saved at step 5"
+    newer = tmp_path / "newer.safetensors"
+    newer.write_bytes(b"broken off")
+    os.utime(newer, (2**32, 2**32))
+    assert last_saved(tmp_path) == ""

@@ -7,9 +7,11 @@ import sys
 import faiss
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from genrecall.bundle import load
-from genrecall.learning.threads import one_thread, set_threads
+from genrecall.foundation.threads import one_thread
+from genrecall.learning.threads import set_threads
 
 
 @pytest.fixture(autouse=True)
@@ -34,21 +36,32 @@ def test_threads_are_those_that_are_named_or_the_cores(monkeypatch, given, envir
     monkeypatch.setattr("joblib.cpu_count", lambda: 5)
     set_threads(given)
     assert torch.get_num_threads() == faiss.omp_get_max_threads() == expected
+    assert blas_threads() == {expected}
+
+
+def blas_threads():
+    """Of NumPy and of faiss, which bring one each."""
+    found = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    assert len(found) >= 2
+    return {pool["num_threads"] for pool in found}
 
 
 def test_one_thread_is_for_a_while():
     set_threads(2)
     with pytest.raises(RuntimeError), one_thread():
         assert torch.get_num_threads() == 1
+        assert blas_threads() == {1}
         raise RuntimeError
     assert torch.get_num_threads() == 2
+    assert blas_threads() == {2}
 
 
 @pytest.mark.parametrize(("wanted", "expected"), [({}, 1), ({"threads": 2}, 2)])
 def test_a_loaded_bundle_answers_with_one_thread_unless_told(shop_run, wanted, expected):
-    torch.set_num_threads(3)
+    set_threads(3)
     load(shop_run.bundle, **wanted)
     assert torch.get_num_threads() == expected
+    assert blas_threads() == {expected}
     load(shop_run.bundle, threads=None)
     assert torch.get_num_threads() == expected
 

@@ -18,6 +18,7 @@ from genrecall.config import load_config
 from genrecall.data.tables import ITEMS
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ArtifactError, ConfigError, DataError
+from genrecall.foundation.interrupt import Interrupted
 from genrecall.generator.load import STAGES as TRAINED
 from genrecall.pipeline.evaluate import evaluate_bundle
 from genrecall.pipeline.outputs import Outputs
@@ -297,6 +298,24 @@ def test_a_killed_run_goes_on_where_it_was(shop, tmp_path):
     assert contents(shop / "run/bundle") == contents(whole / "run/bundle")
     assert not list((shop / "run/stages").glob(".*")), "what the killed run left is swept up"
     assert not checkpoints.exists()
+
+
+def test_what_is_kept_is_told_of_checkpoints_of_the_same_inputs(shop, monkeypatch):
+    def end(*_, **__):
+        raise Interrupted(signal.SIGTERM)
+
+    def kept(**settings):
+        with pytest.raises(Interrupted) as ended:
+            again(shop, settings=settings)
+        return ended.value.kept
+
+    monkeypatch.setattr("genrecall.embed.cache.VectorCache.encode", end)  # after the training
+    embed = SETTINGS["embed"] | {"steps": 25}
+    assert kept(embed=embed) == "two-tower encoder is saved at step 25"
+    monkeypatch.setattr("genrecall.embed.stage.train_encoder", end)
+    assert kept(embed=embed) == "two-tower encoder is saved at step 25"
+    assert list((shop / "run/work/checkpoints").glob("*/*.safetensors"))
+    assert kept(embed=embed | {"steps": 30}) == "stage embed starts over"
 
 
 def test_forced_training_does_not_resume(shop):

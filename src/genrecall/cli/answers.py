@@ -30,7 +30,7 @@ def answer(
     user: str | None,
     filters: Sequence[str],
     explain: bool,
-    threads: int | None,
+    threads: int,
 ) -> Answer:
     """Recall items for one query.
 
@@ -41,7 +41,7 @@ def answer(
         user: `user_id` of a shopper whom the run beside the bundle knows; None for nobody.
         filters: conditions as on the command line.
         explain: whether to explain the SIDs.
-        threads: that compute; None for one, since a query is too little work to share.
+        threads: that compute.
 
     Raises:
         ArtifactError: the bundle, or for a `user` the run's data stage, is missing or damaged.
@@ -49,7 +49,7 @@ def answer(
     """
     shopper = None if user is None else _find_shopper(bundle, user)
     request = Request(query, filters=parse_filters(filters) or None)
-    channel = load(bundle, threads=threads or 1)
+    channel = load(bundle, threads=threads)
     notes: tuple[str, ...] = ()
     if shopper is not None:
         # Its tables may tell more of a shopper than the bundle reads, and that is no mistake.

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from genrecall.cli.shared import (
+    AskingThreads,
     BundleFolder,
     JsonFile,
     RunFile,
-    Threads,
     result_stream,
     say_next,
     write_result,
@@ -50,7 +50,7 @@ def recall(
     ] = None,
     run_file: RunFile = None,
     json_file: JsonFile = None,
-    threads: Threads = None,
+    threads: AskingThreads = None,
 ) -> None:
     """Recall items for a query, or for a file of queries."""
     if (query is None) == (queries is None):
@@ -86,7 +86,7 @@ def recall(
         user=user,
         filters=filters or [],
         explain=explain,
-        threads=threads,
+        threads=threads or 1,
     )
     print("\n".join(answers.describe(answer)))
     write_result(json_file, answer.to_dict())

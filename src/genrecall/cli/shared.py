@@ -63,13 +63,16 @@ RunFile = Annotated[
     Path | None,
     typer.Option("--run", help="With --queries: the TREC run file to write.", **_RESULT),
 ]
-Threads = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Threads that compute; by default those of the config, OMP_NUM_THREADS or the cores.",
-        show_default=False,
-    ),
+
+
+def _threads(by_default: str) -> Any:
+    told = f"Threads that compute; by default {by_default}."
+    return typer.Option(min=1, help=told, show_default=False)
+
+
+Threads = Annotated[int | None, _threads("those of the config, OMP_NUM_THREADS or the cores")]
+AskingThreads = Annotated[
+    int | None, _threads("one for a query, and for many OMP_NUM_THREADS or the cores")
 ]
 
 

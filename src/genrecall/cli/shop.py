@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genrecall.cli.shared import JsonFile, say_next, write_result, wrote
+from genrecall.cli.shared import AskingThreads, JsonFile, say_next, write_result, wrote
 from genrecall.foundation.errors import RequestError
 
 if TYPE_CHECKING:
@@ -46,10 +46,12 @@ def shop(
         typer.Option(help="With --bundle: which; bm25,dense,generative by default."),
     ] = None,
     json_file: JsonFile = None,
+    threads: AskingThreads = None,
 ) -> None:
     """Write a synthetic shop: items, shoppers and a simulated search log."""
-    if channels is not None and bundle is None:
-        raise RequestError("--channels are those of a bundle: give --bundle too, or leave it out.")
+    for option, given in (("--channels", channels), ("--threads", threads)):
+        if given is not None and bundle is None:
+            raise RequestError(f"{option} goes with a bundle: give --bundle too, or leave it out.")
     from genrecall.foundation.progress import TerminalLog
     from genrecall.pipeline.simulate import CHANNELS, LoggedBy, ensure_shop, shop_config
 
@@ -66,6 +68,9 @@ def shop(
     )
     logged_by = None
     if bundle is not None:
+        from genrecall.learning.threads import set_threads
+
+        set_threads(threads)
         names = CHANNELS if channels is None else tuple(map(str.strip, channels.split(",")))
         logged_by = LoggedBy(bundle, names)
     told = ensure_shop(out, config, logged_by=logged_by, log=TerminalLog())

@@ -10,16 +10,28 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from genrecall.data.cells import list_in_text, text
+from genrecall.data.convert import shorten
 from genrecall.text.clean import clean
 
-OTHERS: Final = (">", "»", "›", "→", "::", "|", ";", " / ", "/", "\\")
+_ARROWS: Final = ("->", "=>")
+_SIGNS: Final = (">", "»", "›", "→", "▸", "►", "❯", "＞", "::", "|", ";", " / ", "/", "\\")
+
+OTHERS: Final = (*_ARROWS, *_SIGNS)
 """What stands between the levels of a path elsewhere, the surest first."""
+
+BETWEEN_PATHS: Final = (",", "|", ";")
+"""What stands between several paths of one cell."""
+
+_ONE_NAME: Final = "one name"
+_ONE_PATH: Final = "one path"
 
 _SOME: Final = 0.2
 """Share of the cells that must hold a sign that is frequent within names, to be worth a word."""
+
+_LIKE_A_LIST: Final = re.compile(r"\s*\w*[\[({].*[,:'\"].*[\])}]\s*", re.DOTALL)
 
 _IN_NAMES: Final = ("/", "\\", ";")
 
@@ -92,6 +104,13 @@ class CategoryFormat:
         return [_names(value)]
 
 
+class _Doubt(NamedTuple):
+    """How a text was read, and the sign in it that may mean something else."""
+
+    read: str
+    sign: str
+
+
 class CategoryColumn:
     """Reads a column of category cells, and counts those that may mean something else."""
 
@@ -99,8 +118,8 @@ class CategoryColumn:
         self._form = form
         self._cells = 0
         self._several = 0
-        self._doubtful: Counter[str] = Counter()
-        self._example: dict[str, str] = {}
+        self._doubtful: Counter[_Doubt] = Counter()
+        self._example: dict[_Doubt, str] = {}
 
     def cell(self, value: object) -> list[str] | None:
         """Read a category path, as its form does."""
@@ -108,21 +127,30 @@ class CategoryColumn:
         self._cells += bool(paths)
         self._several += len(paths) > 1
         if len(paths) == 1 and isinstance(value, str):
-            self._doubt(clean(value), levels=len(paths[0]))
+            text = clean(value)
+            doubt = self._doubt_of_name(text) if len(paths[0]) == 1 else self._doubt_of_path(text)
+            if doubt is not None:
+                self._doubtful[doubt] += 1
+                self._example.setdefault(doubt, text)
         return max(paths, key=len, default=None)
 
-    def _doubt(self, value: str, *, levels: int) -> None:
-        """Count a text that may have other separators than those of the dialect."""
-        if levels > 1:
-            pieces = value.split(",")
-            found = "," if len(pieces) > 1 and all(map(self._form.is_path, pieces)) else None
-        elif value.lstrip().startswith("["):
-            found = None
-        else:
-            found = next((sign for sign in OTHERS if sign in value), None)
-        if found is not None:
-            self._doubtful[found] += 1
-            self._example.setdefault(found, value)
+    def _doubt_of_name(self, text: str) -> _Doubt | None:
+        if _LIKE_A_LIST.fullmatch(text):
+            return _Doubt(_ONE_NAME, "")
+        if text.lstrip().startswith("["):
+            return None
+        return next((_Doubt(_ONE_NAME, sign) for sign in OTHERS if sign in text), None)
+
+    def _doubt_of_path(self, text: str) -> _Doubt | None:
+        level = self._form.level_separator
+        for arrow in _ARROWS:
+            if level == arrow[1:] and arrow in text:
+                return _Doubt(f"levels that end in {arrow[0]!r}", arrow)
+        for sign in BETWEEN_PATHS:
+            pieces = [] if sign == level.strip() else text.split(sign)
+            if len(pieces) > 1 and all(map(self._form.is_path, pieces)):
+                return _Doubt(_ONE_PATH, sign)
+        return None
 
     def notes(self) -> list[str]:
         """What should be known about the cells read so far."""
@@ -132,15 +160,23 @@ class CategoryColumn:
                 f"{self._several:,} items stand in several categories; of each the deepest path "
                 "counts, the first of equals"
             )
-        for sign, count in sorted(self._doubtful.items()):
-            if sign in _IN_NAMES and count < _SOME * self._cells:
+        for doubt, count in sorted(self._doubtful.items()):
+            read, sign = doubt
+            example = shorten(self._example[doubt])
+            if read == _ONE_NAME and sign in _IN_NAMES and count < _SOME * self._cells:
                 continue
-            read, ask, setting = "one name", "it stands between levels", "level_separator"
-            if sign == ",":
-                read, ask, setting = "one path", "it stands between paths", "path_separator"
+            if not sign:
+                notes.append(
+                    f"{count:,} categories look like lists, such as {example}, and are read as "
+                    "one name; write them as JSON arrays of the levels, root first"
+                )
+                continue
+            ask, setting = "it stands between levels", "level_separator"
+            if read == _ONE_PATH:
+                ask, setting = "it stands between paths", "path_separator"
             notes.append(
-                f"{count:,} categories hold {sign!r}, such as {self._example[sign]!r}, and are "
-                f"read as {read}; if {ask}, set `dialect: {{{setting}: {sign!r}}}`"
+                f"{count:,} categories hold {sign!r}, such as {example}, and are read as {read}; "
+                f"if {ask}, set `dialect: {{{setting}: {sign!r}}}`"
             )
         return notes
 

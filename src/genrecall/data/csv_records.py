@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,18 @@ from genrecall.foundation.errors import DataError
 _LONGEST: Final = 2**24
 """Characters of a cell. Without a limit, a quote that is never closed would have the rest of a file
 in memory; by default `csv` refuses descriptions of 131,072 characters."""
+
+_EXCEL: Final = re.compile(r"\ufeff?\"?sep=.\"?\s*", re.IGNORECASE)
+
+_WRONG: Final[Mapping[str, str]] = {
+    "unexpected end of data": "a quote is opened and never closed",
+    "expected after": "text follows a quote; quotes within a quoted cell are doubled",
+    "new-line character": "a carriage return stands alone, as at the ends of the lines of old Macs; "
+    "write line feeds",
+    "larger than field limit": f"a cell has more than {_LONGEST:,} characters, or a quote is opened "
+    "and never closed",
+}
+"""What the words of `csv` mean."""
 
 
 class Lines:
@@ -40,19 +53,22 @@ class Lines:
         self.line += len(self.taken)
         self.taken = []
 
-    def keep_first(self) -> None:
-        """Give all taken lines but the first back."""
-        self._returned.extendleft(reversed(self.taken[1:]))
-        del self.taken[1:]
+    def give_back(self, but: int = 0) -> None:
+        """Give the taken lines back, but for some of the first."""
+        self._returned.extendleft(reversed(self.taken[but:]))
+        del self.taken[but:]
 
 
 def read_header(file: Path, lines: Lines, dialect: Dialect, breaks: list[Reject]) -> list[str]:
     """Read the names of the columns; `breaks` are those of the lines, see `decoded_lines`.
 
+    Before it may stand lines of blanks, and `sep=;` as Excel has it.
+
     Raises:
         DataError: there is no header line, or it cannot be read.
         EOFError: the file breaks off before it.
     """
+    skip_preamble(lines)
     try:
         header = next(_reader(lines, dialect))
     except StopIteration:
@@ -61,17 +77,32 @@ def read_header(file: Path, lines: Lines, dialect: Dialect, breaks: list[Reject]
         raise DataError(f"{file} is empty: not even a header line names its columns.") from None
     except csv.Error as error:
         raise DataError(
-            f"{file}, line 1: the header line cannot be read ({error}). It must name the columns; "
-            "between them stands `separator` of the table's `dialect`, by default a comma."
+            f"{file}, line {lines.line}: the header line cannot be read: {_what_is_wrong(error)}. "
+            "It must name the columns; between them stands `separator` of the table's `dialect`, "
+            "by default a comma."
         ) from None
     names = "".join(header)
     if not is_text(names) or "\0" in names:  # UTF-16, read byte by byte, is full of zeros
         raise DataError(
-            f"{file}, line 1: the header line is not {dialect.encoding or 'UTF-8'}. Set the "
+            f"{file}, line {lines.line}: the header line is not {dialect.encoding or 'UTF-8'}. Set the "
             "table's `dialect: {encoding: …}`, such as cp1252 (Windows) or utf-16, or save it as "
             "UTF-8."
         )
     return header
+
+
+def skip_preamble(lines: Lines) -> None:
+    """Pass over what may stand before the header line, and begin the record of that."""
+    for line in lines:
+        if not line.isspace() and not _EXCEL.fullmatch(line):
+            lines.give_back()
+            break
+        lines.begin_record()
+
+
+def _what_is_wrong(error: csv.Error) -> str:
+    """Say it in words of the one who has the file."""
+    return next((told for ours, told in _WRONG.items() if ours in str(error)), str(error))
 
 
 def _reader(lines: Lines, dialect: Dialect) -> Iterator[list[str]]:
@@ -96,8 +127,9 @@ def read_records(
         except StopIteration:
             return
         except csv.Error as error:
-            lines.keep_first()
-            yield unreadable(lines.line, "line is not CSV", str(error), lines.taken[0])
+            lines.give_back(but=1)
+            given = _what_is_wrong(error)
+            yield unreadable(lines.line, "line is not CSV", given, lines.taken[0])
             continue
         raw = "".join(lines.taken)
         if raw.isspace():

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from genrecall.data.category_cells import OTHERS, CategoryFormat
+from genrecall.data.category_cells import BETWEEN_PATHS, OTHERS, CategoryFormat
 from genrecall.data.times import whole
 from genrecall.data.vocabulary import EMPTY, FLAGS, MONEY
 from genrecall.data.words import FlagFormat, plain_word
@@ -50,14 +50,19 @@ class Numbers(NamedTuple):
     Attributes:
         decimal: before decimal places.
         thousands: between thousands; None where there is none.
-        currency: signs and names beside them.
+        currency: signs and names beside them, all of one currency.
         examples: what shows each of these, by its name.
+        foreign: an example of each other currency, if there are several: those do not compare.
+        doubt: a number that means something else if its sign stands for the other thing, where none
+            tells thousands and decimal places apart.
     """
 
     decimal: str
     thousands: str | None
     currency: tuple[str, ...]
     examples: Mapping[str, str]
+    foreign: tuple[str, ...] = ()
+    doubt: str | None = None
 
 
 def number_format(texts: Iterable[str]) -> Numbers | None:
@@ -69,21 +74,17 @@ def number_format(texts: Iterable[str]) -> Numbers | None:
     >>> number_format(["1.299", "1.299,00 €"])[:3]
     (',', '.', ('€',))
     """
+    amounts = list(_amounts(texts))
+    if not amounts:
+        return None
     decimals: Counter[str] = Counter()
     thousands: Counter[str] = Counter()
     doubtful: Counter[str] = Counter()
-    currency: dict[str, str] = {}
     example: dict[str, str] = {}
-    for text in texts:
-        amount = _AMOUNT.fullmatch(text)
-        names = None if amount is None else _money(amount["before"], amount["after"])
-        if amount is None or names is None:
-            continue
-        for name in names:
-            currency.setdefault(name, text.strip())
-        number = re.sub("[\u00a0\u2009\u202f]", " ", amount["number"]).strip().replace("’", "'")
+    doubt = None
+    for text, number, _ in amounts:
         signs = _SIGNS.findall(number)
-        example.setdefault("".join(signs), text.strip())
+        example.setdefault("".join(signs), text)
         if not signs:
             continue
         if len(set(signs)) > 1:
@@ -93,11 +94,11 @@ def number_format(texts: Iterable[str]) -> Numbers | None:
             thousands[signs[0]] += 1
         elif re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", number):
             doubtful[signs[0]] += 1
+            doubt = doubt or text
         else:
             decimals[signs[0]] += 1
-    if not example:
-        return None
     decimal, group = _roles(decimals, thousands, doubtful)
+    currency, foreign = _currencies(amounts)
     examples = {
         "decimal": next((text for signs, text in example.items() if signs.endswith(decimal)), ""),
         "thousands": next(
@@ -105,7 +106,41 @@ def number_format(texts: Iterable[str]) -> Numbers | None:
         ),
         "currency": next(iter(currency.values()), ""),
     }
-    return Numbers(decimal, group, tuple(currency), examples)
+    told = decimals or thousands
+    return Numbers(decimal, group, tuple(currency), examples, foreign, None if told else doubt)
+
+
+class _Amount(NamedTuple):
+    """A text that is a number, the number with its signs, and the money beside it."""
+
+    text: str
+    number: str
+    money: tuple[str, ...]
+
+
+def _amounts(texts: Iterable[str]) -> Iterator[_Amount]:
+    for text in texts:
+        match = _AMOUNT.fullmatch(text)
+        money = None if match is None else _money(match["before"], match["after"])
+        if match is not None and money is not None:
+            number = re.sub("[\u00a0\u2009\u202f]", " ", match["number"]).strip()
+            yield _Amount(text.strip(), number.replace("’", "'"), money)
+
+
+def _currencies(amounts: Iterable[_Amount]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Names of the most frequent currency with an example each, and an example of each other."""
+    count: Counter[str] = Counter()
+    found: dict[str, dict[str, str]] = {}
+    for text, _, money in amounts:
+        if money:
+            currency = currency_of(money[-1])  # of `$ 12 CAD`, what tells more
+            count[currency] += 1
+            for name in money:
+                found.setdefault(currency, {}).setdefault(name, text)
+    if not found:
+        return {}, ()
+    usual = found.pop(count.most_common(1)[0][0])
+    return usual, tuple(next(iter(names.values())) for names in found.values())
 
 
 def _roles(
@@ -127,6 +162,15 @@ def _money(before: str, after: str) -> tuple[str, ...] | None:
     names = [name for name in (before.strip(), after.strip()) if name]
     known = [name for name in names if _is_money(name)]
     return tuple(known) if known == names else None
+
+
+def currency_of(name: str) -> str:
+    """What a sign or name of a currency means, by the first that means the same.
+
+    >>> currency_of("EUR") == currency_of("€") != currency_of("US$")
+    True
+    """
+    return MONEY.get(name.lower(), name.lower())
 
 
 def _is_money(name: str) -> bool:
@@ -260,13 +304,22 @@ def category_separators(texts: Sequence[str]) -> tuple[str | None, str | None]:
     for level in OTHERS:
         held = sum(level in text for text in given)
         if held and held >= _LEVEL_SHARES.get(level, _A_FEW) * len(given):
+            # Bars part paths as well as levels.
+            if level in BETWEEN_PATHS and _parts_paths_of_others(given, level):
+                continue
             break
     else:
         return None, None
-    for sign in ",|;":
+    for sign in BETWEEN_PATHS:
         if sign != level and _parts_paths(given, level, sign):
             return level, sign
     return level, None
+
+
+def _parts_paths_of_others(texts: Sequence[str], sign: str) -> bool:
+    return any(
+        _parts_paths(texts, level, sign) for level in OTHERS[OTHERS.index(sign) + 1 :]
+    )
 
 
 def _parts_paths(texts: Sequence[str], level: str, sign: str) -> bool:

@@ -16,7 +16,7 @@ from genrecall.data.config import TableSource
 from genrecall.data.convert import shorten
 from genrecall.data.presets import find_preset, preset_columns
 from genrecall.data.readers import column_names, read_chunks
-from genrecall.data.sniff import encoding_of, separator_of
+from genrecall.data.sniff import encoding_of, seen_as, separator_of
 from genrecall.data.validate import ITEMS_SCHEMA, TableSchema
 from genrecall.data.words import without
 
@@ -68,7 +68,9 @@ def guess_table(file: Path, schema: TableSchema) -> Guess:
     guess = Guess(GuessedColumns({}, ()))
     if source.kind != "parquet":
         if encoding := encoding_of(file):
-            guess.set("encoding", encoding, "its text is not UTF-8")
+            word = seen_as(file, encoding)
+            example = f", and reads {shorten(word)}" if word else ""
+            guess.set("encoding", encoding, f"its text is not UTF-8{example}")
         if source.kind == "csv" and (sign := separator_of(file, encoding)) != source.separator:
             guess.set("separator", sign)
     source = TableSource.model_validate({"file": file, "dialect": guess.dialect})
@@ -155,6 +157,24 @@ def _numbers(guess: Guess, texts: list[str]) -> None:
         if value != plain:
             example = found.examples[name]
             guess.set(name, value, f"such as {shorten(example)}" if example else "")
+    if found.doubt is not None:
+        guess.notes.append(_doubt(found.doubt, found.thousands))
+    if found.foreign:
+        shown = ", ".join(map(shorten, found.foreign))
+        guess.notes.append(
+            f"numbers in other currencies than {found.currency[0]}, such as {shown}, will be "
+            "rejected, since prices in two currencies do not compare"
+        )
+
+
+def _doubt(example: str, thousands: str | None) -> str:
+    """Say that all numbers with a sign are like `1.299`, and how they are read."""
+    read = "between thousands" if thousands else "before decimal places"
+    other = "replace `thousands` by" if thousands else 'set `thousands: "."` and'
+    return (
+        f"no number tells thousands and decimal places apart, such as {shorten(example)}: the sign "
+        f'is read as one {read}. If it is not, {other} `decimal: ","` under `dialect`'
+    )
 
 
 def _times(guess: Guess, texts: list[str]) -> None:

@@ -12,6 +12,7 @@ import polars as pl
 
 _SPACE: Final = "[ \u00a0\u2009\u202f]"
 _THOUSANDS: Final = {".": r"\.", ",": ",", " ": _SPACE, "'": "['’]"}
+_NO_CENTS: Final = "[-–—]{1,2}"
 _NOT_FINITE: Final = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 
 
@@ -36,11 +37,12 @@ class NumberFormat:
             sign = _THOUSANDS[thousands]
             indian = f"[0-9]{{1,2}}(?:{sign}[0-9]{{2}})+{sign}[0-9]{{3}}"  # 12,34,567
             whole = f"(?:[0-9]{{1,3}}(?:{sign}[0-9]{{3}})+|{indian}|[0-9]+)"
-        number = rf"[+-]?(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?"
+        # A dash in the place of decimals stands for no cents: `12,–`. Elsewhere it is a sign.
+        plain = rf"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?"
+        number = rf"[+-]?(?:{whole}{point}{_NO_CENTS}|{plain})"
         names = "|".join(re.escape(name) for name in sorted(currency, key=len, reverse=True))
         money = rf"(?:(?i:{names}){_SPACE}?)?" if names else ""
-        # A dash stands for no cents: `12,–`.
-        self._form = rf"^\s*{money}(?P<number>{number})[-–—]{{0,2}}\s*{money}\s*$"
+        self._form = rf"^\s*{money}(?P<number>{number})\s*{money}\s*$"
         self._pattern = re.compile(self._form)
 
     def cell(self, value: object) -> float | None:
@@ -67,7 +69,7 @@ class NumberFormat:
         number = match["number"]
         if self._thousands is not None:
             number = re.sub(_THOUSANDS[self._thousands], "", number)
-        return float(number.replace(self._decimal, "."))
+        return float(re.sub(f"{_NO_CENTS}$", "", number).replace(self._decimal, "."))
 
     def fast(self, series: pl.Series) -> pl.Series | None:
         """Read a typed column at once; null where `cell` has to look."""
@@ -75,6 +77,7 @@ class NumberFormat:
             number = pl.first().str.extract(self._form, 1)
             if self._thousands is not None:
                 number = number.str.replace_all(_THOUSANDS[self._thousands], "")
+            number = number.str.replace(f"{_NO_CENTS}$", "")
             text = number.str.replace(self._decimal, ".", literal=True)
             series = series.to_frame().select(text).to_series()
         elif not series.dtype.is_numeric():

@@ -250,6 +250,12 @@ def _read_csv(
 ) -> Iterator[Chunk]:
     lines = Lines(decoded_lines(file, dialect, breaks))
     header = read_header(file, lines, dialect, breaks)
+    if len(header) == 1 and dialect.separator in header[0] and header[0] not in needed:
+        raise DataError(
+            f"{file} has one column, {shorten(header[0])}, since all of its header line stands in "
+            "one pair of quotes, and so perhaps does each line. Write quotes around the fields that "
+            "hold the separator only."
+        )
     if other := _other_separator(header, needed):
         raise DataError(
             f"{file} has one column, {shorten(header[0])}, since its fields are not separated by "

@@ -5,18 +5,23 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import re
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from genrecall.data.lines import Dialect, decoded_lines
+from genrecall.data.csv_records import Lines, skip_preamble
+from genrecall.data.lines import Dialect, decoded_lines, is_text
 
 _READ: Final = 16 * 2**20
 """Bytes that are looked through for the encoding."""
 
 _RECORDS: Final = 200
 """Records that are looked at for the separator."""
+
+_LOOKED_THROUGH: Final = 100_000
+"""Lines that are looked through for an example of the encoding."""
 
 _SEPARATORS: Final = ",;\t|"
 
@@ -29,8 +34,9 @@ _IN_TEXT: Final = frozenset("€£„“”‘’‚–—…®°²³½¼«»·�
 def encoding_of(file: Path) -> str | None:
     """Guess the encoding of a text; None for UTF-8, and where a byte order mark tells.
 
-    A text in Windows-1250 has letters where one in Windows-1252 would have signs, and the other way
-    round; where both have letters, it is taken for the latter.
+    Where most lines beyond ASCII are UTF-8, all of them should be: the others are damaged. A text in
+    Windows-1250 has letters where one in Windows-1252 would have signs, and the other way round;
+    where both have letters, it is taken for the latter.
     """
     with file.open("rb") as stream:
         zipped = stream.read(2) == b"\x1f\x8b"
@@ -40,11 +46,21 @@ def encoding_of(file: Path) -> str | None:
         return None
     if b"\0" in start:
         return "utf-16-le" if start[1::2].count(0) >= start[::2].count(0) else "utf-16-be"
+    others = [line for line in start.split(b"\n") if not line.isascii()]
+    if len(start) == _READ:
+        others = others[:-1]  # it may be cut within a character
+    damaged = sum(not _is_utf8(line) for line in others)
+    if 2 * damaged <= len(others):
+        return None
+    return max(_WINDOWS, key=lambda name: _likeness(start, name))
+
+
+def _is_utf8(line: bytes) -> bool:
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(start)
+        line.decode("utf-8")
     except UnicodeDecodeError:
-        return max(_WINDOWS, key=lambda name: _likeness(start, name))
-    return None
+        return False
+    return True
 
 
 def _likeness(text: bytes, encoding: str) -> int:
@@ -53,9 +69,18 @@ def _likeness(text: bytes, encoding: str) -> int:
     return sum(char.isalpha() or char in _IN_TEXT for char in others)
 
 
+def seen_as(file: Path, encoding: str) -> str:
+    """The first word beyond ASCII, as it reads in an encoding: whether that is the right one."""
+    lines = islice(decoded_lines(file, Dialect(encoding=encoding), []), _LOOKED_THROUGH)
+    words = (word for line in lines for word in re.findall(r"\w+", line) if is_text(word))
+    return next((word for word in words if not word.isascii()), "")
+
+
 def separator_of(file: Path, encoding: str | None) -> str:
     """Guess what separates the fields of CSV: what gives most records as many as the header has."""
-    lines = list(islice(decoded_lines(file, Dialect(encoding=encoding), []), 4 * _RECORDS))
+    stream = Lines(decoded_lines(file, Dialect(encoding=encoding), []))
+    skip_preamble(stream)
+    lines = list(islice(stream, 4 * _RECORDS))
     return max(_SEPARATORS, key=lambda sign: _evenness(lines, sign))
 
 

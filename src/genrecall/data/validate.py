@@ -130,7 +130,7 @@ def read_table(source: TableSource, schema: TableSchema, *, max_rejects: float) 
             f"{firsts.left_out:,} rows go on with the row before them, by the column "
             f"{source.first_row_of!r}, and are not read"
         )
-    helps = remedies(read.rejects)
+    helps = remedies(read.rejects, source.dialect)
     check_share(
         read.rejects,
         table=schema.name,

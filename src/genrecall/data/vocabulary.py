@@ -43,15 +43,41 @@ null nil none nan n/a na #n/a #nv k.a. n.v. b/d s/o \\n <na> ? - -- – —
 k. a.|
 """
 _MONEY: Final = """
-eur euro usd gbp chf pln sek nok dkk czk huf ron bgn try cad aud nzd inr jpy cny brl mxn zar
-zł zl kr kr. kč ft fr. sfr sfr. lei rs rs. tl us$ ca$ a$ c$
+€ eur euro
+$ usd us$
+£ gbp
+chf fr. sfr sfr.
+zł zl zł. zl. pln
+kr kr. sek nok dkk
+kč kc czk
+ft huf
+lei ron
+лв лв. bgn
+₺ tl try
+₹ rs rs. inr
+¥ jpy cny
+₽ руб руб. rub
+₴ грн грн. uah
+r$ brl
+ca$ c$ cad
+a$ au$ aud
+nz$ nzd
+hk$ hkd
+s$ sgd
+mx$ mxn
+zar
+aed
+sar
 """
 
 EMPTY: Final = frozenset(_words(_EMPTY))
 """Of a missing value, in lower case."""
 
-MONEY: Final = frozenset(_words(_MONEY))
-"""Names of currencies beside a price, in lower case; signs such as € are known by their kind."""
+MONEY: Final = {
+    name: names[0] for names in map(str.split, _MONEY.strip().splitlines()) for name in names
+}
+"""Signs and names of currencies, in lower case, and the first that means the same; others are known
+by the kind of their sign."""
 
 FLAGS: Final = dict.fromkeys(map(plain_word, _words(_NO)), False) | dict.fromkeys(
     map(plain_word, _words(_YES)), True

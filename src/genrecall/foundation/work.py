@@ -36,4 +36,9 @@ class Work:
     @property
     def resumes_from(self) -> Path | None:
         """Folder of the checkpoints of these inputs."""
-        return None if self.checkpoints is None else self.checkpoints / self.inputs[:16]
+        return None if self.checkpoints is None else checkpoints_of(self.checkpoints, self.inputs)
+
+
+def checkpoints_of(checkpoints: Path, inputs: str) -> Path:
+    """Folder of the checkpoints that were made of the inputs with this hash."""
+    return checkpoints / inputs[:16]

@@ -97,6 +97,18 @@ class Checkpoints:
         return int(tensors["step"])
 
 
+def last_saved(folder: Path) -> str:
+    """Say in words what the newest checkpoint of a folder holds; "" without one that can be read."""
+    files = sorted(folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
+    if not files:
+        return ""
+    try:
+        with safe_open(files[-1], framework="pt") as stored:
+            return f"{files[-1].stem} is saved at step {int(stored.get_tensor('step')):,}"
+    except SafetensorError:
+        return ""
+
+
 def _read(path: Path) -> dict[str, Tensor]:
     """Tensors of a checkpoint whose bytes are those that were written."""
     try:

@@ -8,14 +8,12 @@ wait.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import torch
+from genrecall.foundation.threads import compute_with
 
 
 def set_threads(threads: int | None) -> None:
-    """Let torch and faiss use so many threads.
+    """Let torch, faiss and NumPy use so many threads.
 
     Args:
         threads: at least 1. None for as many as the environment variable `OMP_NUM_THREADS` says,
@@ -30,16 +28,5 @@ def set_threads(threads: int | None) -> None:
         given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
         # 0 and words are none that OpenMP takes either.
         threads = int(given) if given.isdecimal() and int(given) else joblib.cpu_count()
-    torch.set_num_threads(threads)
+    compute_with(threads)  # faiss brings a BLAS, too
     faiss.omp_set_num_threads(threads)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """While inside, torch computes in this thread alone, as it does where a bundle is served."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.channels.base import Channel, Request
-from genrecall.learning.threads import one_thread
+from genrecall.foundation.threads import one_thread
 
 _WARM_UP = 10
 

@@ -20,6 +20,7 @@ from genrecall.foundation.errors import ArtifactError, ConfigError, unknown_name
 from genrecall.foundation.interrupt import Interrupted, interruptible
 from genrecall.foundation.progress import MADE, FileLog, RunLog, peak_mib
 from genrecall.foundation.settings import BundleKind
+from genrecall.learning.checkpoint import last_saved
 from genrecall.learning.threads import set_threads
 from genrecall.pipeline.launch import joined
 from genrecall.pipeline.outputs import Outputs, find_artifact
@@ -92,7 +93,7 @@ def run(
                 if _is_up_to_date(stage, walk, first=first, forced=stage in forced):
                     continue
                 start = time.monotonic()
-                with _swept(stage, outputs):
+                with _swept(stage, walk):
                     make(walk, stage)
                 walk.log.event(
                     MADE,
@@ -164,18 +165,17 @@ def _is_up_to_date(stage: Stage, walk: Walk, *, first: str | None, forced: bool)
 
 
 @contextmanager
-def _swept(stage: Stage, outputs: Outputs) -> Iterator[None]:
+def _swept(stage: Stage, walk: Walk) -> Iterator[None]:
     """While a stage is made: nothing of a killed run lies beside it, and no checkpoint outlasts it.
 
     What is published needs none, and a forced run must not resume from it.
     """
+    outputs, resumes_from = walk.outputs, walk.resumes_from(stage)
     for scratch in outputs.stage(stage.name).parent.glob(f".{stage.name}-*"):
         shutil.rmtree(scratch)
     try:
         yield
     except Interrupted as stop:
-        goes_on = any(outputs.checkpoints.glob("*/*.safetensors"))
-        how = "goes on from its last checkpoint" if goes_on else "starts over"
-        stop.kept = stop.kept or f"stage {stage.name} {how}"
+        stop.kept = stop.kept or last_saved(resumes_from) or f"stage {stage.name} starts over"
         raise
     shutil.rmtree(outputs.checkpoints, ignore_errors=True)

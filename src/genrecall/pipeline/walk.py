@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from genrecall.config import Config
 from genrecall.foundation.artifact import Artifact, Json
 from genrecall.foundation.progress import RunLog
-from genrecall.foundation.work import Work
+from genrecall.foundation.work import Work, checkpoints_of
 from genrecall.pipeline.inputs import StageInputs
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.stages import Stage
@@ -44,6 +46,10 @@ class Walk:
         """Hash of everything that decides what the stage makes; those before it are made."""
         self.read_settings(stage)
         return stage.hash_inputs(self._contents[stage.name], self._config, self.artifacts)
+
+    def resumes_from(self, stage: Stage) -> Path:
+        """Folder of the checkpoints from which the stage would go on."""
+        return checkpoints_of(self.outputs.checkpoints, self.hash_inputs(stage))
 
     def make(self, stage: Stage) -> None:
         """Run a stage whose predecessors are made.
