@@ -11,10 +11,10 @@ from tiny_shop import write_jsonl
 
 from genrecall.cli.template import write_template
 from genrecall.config import load_config
-from genrecall.data.columns import match_columns
 from genrecall.data.config import SplitConfig
+from genrecall.data.guess.columns import match_columns
+from genrecall.data.guess.synonyms import SYNONYMS
 from genrecall.data.stage import validate
-from genrecall.data.synonyms import SYNONYMS
 from genrecall.data.validate import ITEMS_SCHEMA, JUDGMENTS_SCHEMA, SEARCHES_SCHEMA, USERS_SCHEMA
 from genrecall.embed.config import EmbedConfig
 from genrecall.foundation.errors import ArtifactError, ConfigError

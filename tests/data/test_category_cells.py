@@ -1,7 +1,7 @@
 import pytest
 
-from genrecall.data.category_cells import CategoryColumn, CategoryFormat
-from genrecall.data.convert import shorten
+from genrecall.data.values.category_cells import CategoryColumn, CategoryFormat
+from genrecall.data.values.convert import shorten
 
 
 @pytest.mark.parametrize(

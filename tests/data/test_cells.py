@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genrecall.data import cells
-from genrecall.data.category_cells import CategoryFormat
-from genrecall.data.convert import build, shorten
-from genrecall.data.dialect import TableDialect
-from genrecall.data.reading import CellReader
+from genrecall.data.values import cells
+from genrecall.data.values.category_cells import CategoryFormat
+from genrecall.data.values.convert import build, shorten
+from genrecall.data.values.dialect import TableDialect
+from genrecall.data.values.reading import CellReader
 from genrecall.text.clean import clean
 
 COLUMNS = {

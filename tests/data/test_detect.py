@@ -1,8 +1,8 @@
 import pytest
 
-from genrecall.data import detect
-from genrecall.data.columns import match_columns
+from genrecall.data.guess.columns import match_columns
 from genrecall.data.validate import ITEMS_SCHEMA, SEARCHES_SCHEMA
+from genrecall.data.values import detect
 
 
 @pytest.mark.parametrize(

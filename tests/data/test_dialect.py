@@ -102,7 +102,7 @@ def test_attributes_of_columns_are_cleaned_too(tmp_path):
 
 
 def test_rows_that_go_on_with_the_one_before_are_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr("genrecall.data.readers.CHUNK", 2)
+    monkeypatch.setattr("genrecall.data.rows.readers.CHUNK", 2)
     lines = ["h,item_id,title", "a,1,x", "a,2,", "a,3,", "b,4,y", "a,5,z", ",6,v", ",7,w"]
     table = read(write(tmp_path / "t.csv", "\n".join(lines)), {}, first_row_of="h")
     assert table.frame["item_id"].to_list() == ["1", "4", "5", "6", "7"]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_readers import read, write
 
-from genrecall.data.json_documents import is_document, numbered_objects
+from genrecall.data.rows.json_documents import is_document, numbered_objects
 
 HITS = [{"_index": "i", "_id": f"d{n}", "_source": {"a": n, "b": {"c": ["x"]}}} for n in (1, 2)]
 ANSWER = {

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrecall.data.convert import Kind, convert, read_cells
-from genrecall.data.numbers import NumberFormat
+from genrecall.data.values.convert import Kind, convert, read_cells
+from genrecall.data.values.numbers import NumberFormat
 
 GERMAN = NumberFormat(",", ".", ("€", "EUR"))
 SWISS = NumberFormat(".", "'", ("CHF", "Fr."))

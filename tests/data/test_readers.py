@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genrecall.data import readers
 from genrecall.data.config import TableSource
+from genrecall.data.rows import readers
 from genrecall.foundation.errors import DataError
 
 
@@ -113,7 +113,7 @@ def test_a_quote_that_is_never_closed_costs_one_line(tmp_path, after):
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_line_is_told_in_plain_words(tmp_path, monkeypatch, line, given):
-    monkeypatch.setattr("genrecall.data.csv_records._LONGEST", 100)
+    monkeypatch.setattr("genrecall.data.rows.csv_records._LONGEST", 100)
     _, rejects = read(write(tmp_path / "t.csv", f"a,b\n{line}\n"))
     assert [(reject.cause, reject.given) for reject in rejects] == [("line is not CSV", given)]
 

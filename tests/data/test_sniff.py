@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from genrecall.data.sniff import encoding_of, seen_as, separator_of
+from genrecall.data.rows.sniff import encoding_of, seen_as, separator_of
 
 GERMAN = "item_id;title\n1;Säge „Fuchs“\n2;Öl 5 €\n"
 CZECH = "item_id;title\n1;Žluťoučký kůň\n2;šroubovák\n"
@@ -46,7 +46,7 @@ def test_some_damaged_lines_do_not_make_another_encoding(tmp_path, damaged, expe
 
 def test_a_character_that_the_sample_cuts_is_not_damaged(tmp_path, monkeypatch):
     text = "x\nSäge".encode()
-    monkeypatch.setattr("genrecall.data.sniff._READ", len(text) - 3)  # within the ä
+    monkeypatch.setattr("genrecall.data.rows.sniff._READ", len(text) - 3)  # within the ä
     assert encoding_of(write(tmp_path / "t.csv", text)) is None
 
 

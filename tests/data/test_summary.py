@@ -5,11 +5,11 @@ import json
 import pytest
 
 from genrecall.data.config import DataConfig
-from genrecall.data.dialect import TableDialect
-from genrecall.data.rejects import Reject
-from genrecall.data.remedies import remedies
+from genrecall.data.rows.rejects import Reject
+from genrecall.data.rows.remedies import remedies
 from genrecall.data.stage import validate
 from genrecall.data.summary import describe
+from genrecall.data.values.dialect import TableDialect
 from genrecall.foundation.errors import DataError
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrecall.data.times import TimeColumn
+from genrecall.data.values.times import TimeColumn
 from genrecall.foundation.errors import DataError
 
 NOON = int(datetime(2024, 2, 16, 12, tzinfo=UTC).timestamp())

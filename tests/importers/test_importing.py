@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from imported import Import, as_csv, as_jsonl, write
 
-from genrecall.data.lines import Dialect
-from genrecall.data.readers import Chunk
+from genrecall.data.rows.lines import Dialect
+from genrecall.data.rows.readers import Chunk
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ConfigError, DataError
 from genrecall.foundation.progress import SilentLog
@@ -173,7 +173,7 @@ def test_a_missing_column_is_told_before_anything_is_read(tmp_path):
 
 
 def test_ids_that_occur_twice_are_rejected_across_chunks(tmp_path, monkeypatch):
-    monkeypatch.setattr("genrecall.data.readers.CHUNK", 2)
+    monkeypatch.setattr("genrecall.data.rows.readers.CHUNK", 2)
     tables = tables_in(tmp_path / "t")
     ids = ["a", "b", "c", "a"]
     file = write(tmp_path / "t/i.jsonl", as_jsonl(*({"item_id": i, "title": i} for i in ids)))
@@ -248,8 +248,8 @@ def test_a_broken_parquet_file_is_named(tmp_path):
 
 
 def test_a_large_parquet_file_is_read_slice_by_slice(tmp_path, monkeypatch):
-    monkeypatch.setattr("genrecall.data.readers._SLICE", 50)
-    monkeypatch.setattr("genrecall.data.readers.CHUNK", 20)
+    monkeypatch.setattr("genrecall.data.rows.readers._SLICE", 50)
+    monkeypatch.setattr("genrecall.data.rows.readers.CHUNK", 20)
     tables = tables_in(tmp_path / "t")
     file = tmp_path / "t/a.parquet"
     pl.DataFrame({"a": range(130)}).write_parquet(file, row_group_size=70)

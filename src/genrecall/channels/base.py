@@ -9,9 +9,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.data.convert import shorten
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import ITEMS
+from genrecall.data.values.convert import shorten
 from genrecall.decode.base import Beams
 from genrecall.foundation.arguments import known_names, plain, texts, whole_number
 from genrecall.foundation.errors import RequestError, unknown_name

@@ -8,8 +8,8 @@ from typing import Any
 
 from genrecall.channels.answer import Answer, Hit
 from genrecall.channels.base import Page, Ranking, Request, check_lengths
-from genrecall.data.convert import shorten
 from genrecall.data.shoppers import Shopper
+from genrecall.data.values.convert import shorten
 from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import Sid
 from genrecall.index.filters import Filters

@@ -15,9 +15,9 @@ import yaml
 from pydantic import ValidationError
 
 from genrecall.config import literal
-from genrecall.data.columns import GuessedColumns
 from genrecall.data.config import DataConfig, SplitConfig
-from genrecall.data.guess import Guess, guess_table
+from genrecall.data.guess.columns import GuessedColumns
+from genrecall.data.guess.table import Guess, guess_table
 from genrecall.data.validate import (
     ITEMS_SCHEMA,
     JUDGMENTS_SCHEMA,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from genrecall.data.convert import shorten
+from genrecall.data.values.convert import shorten
 from genrecall.text.normalize import read_words
 
 _LOOKED_AT: Final = 1000  # titles

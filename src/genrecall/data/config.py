@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from genrecall.data.category_queries import LEVELS
-from genrecall.data.dialect import TableDialect
+from genrecall.data.values.dialect import TableDialect
 from genrecall.foundation.artifact import Json
 from genrecall.foundation.settings import InputFile, Section
 

@@ -10,7 +10,7 @@ import polars as pl
 from genrecall.data.config import DataConfig
 from genrecall.data.load import KIND, SUMMARY_FILE
 from genrecall.data.parts import digest_parts
-from genrecall.data.rejects import write_rejects
+from genrecall.data.rows.rejects import write_rejects
 from genrecall.data.searches import (
     BuiltSearches,
     log_split_by,

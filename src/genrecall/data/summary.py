@@ -9,15 +9,15 @@ import polars as pl
 
 from genrecall.data.catalog_summary import describe_catalog, summarize_catalog, unreadable_titles
 from genrecall.data.config import DataConfig
-from genrecall.data.rejects import count_causes
+from genrecall.data.rows.rejects import count_causes
 from genrecall.data.searches import (
     BuiltSearches,
 )
 from genrecall.data.tables import SplitName
-from genrecall.data.times import FORMS, ORDINAL
 from genrecall.data.validate import (
     TableRead,
 )
+from genrecall.data.values.times import FORMS, ORDINAL
 
 Summary = Mapping[str, Any]
 """Counts of one reading, as in `summary.json`:

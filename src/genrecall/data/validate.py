@@ -14,14 +14,14 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from genrecall.data import cells
 from genrecall.data.config import TableSource
-from genrecall.data.convert import build, shorten
-from genrecall.data.readers import Chunk, FirstRows, read_chunks
-from genrecall.data.reading import CellReader
-from genrecall.data.rejects import Reject, check_share
-from genrecall.data.remedies import remedies
+from genrecall.data.rows.readers import Chunk, FirstRows, read_chunks
+from genrecall.data.rows.rejects import Reject, check_share
+from genrecall.data.rows.remedies import remedies
 from genrecall.data.tables import ITEMS, JUDGMENTS, SEARCH_LOG, SEQUENCES, USERS
+from genrecall.data.values import cells
+from genrecall.data.values.convert import build, shorten
+from genrecall.data.values.reading import CellReader
 from genrecall.foundation.errors import ConfigError, DataError, unknown_name
 
 

@@ -30,11 +30,11 @@ from typing import Final
 import polars as pl
 
 from genrecall.data.category_queries import category_query
-from genrecall.data.cells import parse_json
-from genrecall.data.convert import Column, shorten
-from genrecall.data.lines import Dialect
-from genrecall.data.readers import Chunk
+from genrecall.data.rows.lines import Dialect
+from genrecall.data.rows.readers import Chunk
 from genrecall.data.validate import TableSchema
+from genrecall.data.values.cells import parse_json
+from genrecall.data.values.convert import Column, shorten
 from genrecall.foundation.errors import DataError
 from genrecall.importers.base import Tables
 from genrecall.importers.buckets import Buckets, bucket_count, scratch_folder

@@ -17,10 +17,9 @@ from typing import Final
 import polars as pl
 
 from genrecall.data.config import TableSource
-from genrecall.data.lines import Dialect
-from genrecall.data.readers import Chunk, column_names, pick, read_chunks
-from genrecall.data.reading import CellReader
-from genrecall.data.rejects import Reject, reject_line
+from genrecall.data.rows.lines import Dialect
+from genrecall.data.rows.readers import Chunk, column_names, pick, read_chunks
+from genrecall.data.rows.rejects import Reject, reject_line
 from genrecall.data.validate import (
     ITEMS_SCHEMA,
     JUDGMENTS_SCHEMA,
@@ -29,6 +28,7 @@ from genrecall.data.validate import (
     TableSchema,
     check_chunk,
 )
+from genrecall.data.values.reading import CellReader
 from genrecall.foundation.errors import DataError
 from genrecall.foundation.progress import Progress, RunLog
 from genrecall.importers.ndjson import read_json_chunks
@@ -173,7 +173,7 @@ class Tables:
     def check(self, file: Path, chunk: Chunk, schema: TableSchema) -> pl.DataFrame:
         """Convert rows to the types of a schema; what does not fit becomes rejects.
 
-        Cells are converted as those of a shop's own tables are: see `data/reading.py`.
+        Cells are converted as those of a shop's own tables are: see `data/values/reading.py`.
         """
         mapping = {name: name for name in chunk.columns}
         seen = self._seen.setdefault(schema.name, set())

@@ -11,9 +11,9 @@ from typing import Final
 
 import polars as pl
 
-from genrecall.data.convert import Column, shorten
-from genrecall.data.lines import Dialect
+from genrecall.data.rows.lines import Dialect
 from genrecall.data.validate import TableSchema
+from genrecall.data.values.convert import Column, shorten
 from genrecall.importers.base import Tables
 
 LAYOUT: Final = """\

@@ -13,8 +13,8 @@ from typing import Final
 
 import polars as pl
 
-from genrecall.data.convert import Column
-from genrecall.data.readers import pick
+from genrecall.data.rows.readers import pick
+from genrecall.data.values.convert import Column
 from genrecall.importers import Option
 from genrecall.importers.base import Tables
 

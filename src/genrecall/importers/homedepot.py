@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from genrecall.data.lines import Dialect
+from genrecall.data.rows.lines import Dialect
 from genrecall.data.validate import TableSchema
 from genrecall.importers.base import Tables
 

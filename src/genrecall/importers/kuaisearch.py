@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from genrecall.data.convert import Column
-from genrecall.data.readers import Chunk
+from genrecall.data.rows.readers import Chunk
+from genrecall.data.values.convert import Column
 from genrecall.importers.base import Tables
 
 LAYOUT: Final = """\

@@ -17,11 +17,11 @@ from typing import IO, Any, Final, NamedTuple
 
 import polars as pl
 
-from genrecall.data.cells import parse_json
-from genrecall.data.json_documents import is_document, numbered_objects
-from genrecall.data.lines import Dialect, decoded_lines
-from genrecall.data.readers import Chunk
-from genrecall.data.rejects import Reject
+from genrecall.data.rows.json_documents import is_document, numbered_objects
+from genrecall.data.rows.lines import Dialect, decoded_lines
+from genrecall.data.rows.readers import Chunk
+from genrecall.data.rows.rejects import Reject
+from genrecall.data.values.cells import parse_json
 
 BLOCK: Final = 4 << 20
 """Bytes of text that are parsed at a time."""
@@ -66,7 +66,7 @@ def read_json_chunks(
     A file that breaks off gives the rows before the break and one reject.
 
     Args:
-        file: one JSON object a line, or one document that holds them, see `data/json_documents.py`.
+        file: one JSON object a line, or one document that holds them, see `data/rows/json_documents.py`.
         schema: columns to read and their types, by the first line of a block; a column that a line
             lacks is null.
         block: bytes of text that are parsed at a time.

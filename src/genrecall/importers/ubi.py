@@ -23,7 +23,7 @@ from typing import Final
 
 import polars as pl
 
-from genrecall.data.rejects import Reject
+from genrecall.data.rows.rejects import Reject
 from genrecall.foundation.progress import Progress
 from genrecall.importers import Option
 from genrecall.importers.base import Tables

@@ -25,10 +25,10 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from genrecall.data.cells import parse_json
-from genrecall.data.convert import shorten
-from genrecall.data.readers import Chunk
-from genrecall.data.rejects import Reject
+from genrecall.data.rows.readers import Chunk
+from genrecall.data.rows.rejects import Reject
+from genrecall.data.values.cells import parse_json
+from genrecall.data.values.convert import shorten
 from genrecall.importers.ndjson import Schema
 from genrecall.importers.ubi_times import milliseconds
 

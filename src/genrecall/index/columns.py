@@ -24,10 +24,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from genrecall.data.category_cells import CategoryFormat
-from genrecall.data.convert import shorten
 from genrecall.data.tables import Catalog
-from genrecall.data.times import time
+from genrecall.data.values.category_cells import CategoryFormat
+from genrecall.data.values.convert import shorten
+from genrecall.data.values.times import time
 
 Mask = NDArray[np.bool_]
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from genrecall.data.convert import shorten
-from genrecall.data.numbers import NumberFormat
-from genrecall.data.times import time
-from genrecall.data.words import FlagFormat
+from genrecall.data.values.convert import shorten
+from genrecall.data.values.numbers import NumberFormat
+from genrecall.data.values.times import time
+from genrecall.data.values.words import FlagFormat
 from genrecall.foundation.errors import FilterError
 from genrecall.index.columns import BOUNDS
 

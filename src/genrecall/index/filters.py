@@ -27,8 +27,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from genrecall.data.convert import shorten
 from genrecall.data.tables import Catalog
+from genrecall.data.values.convert import shorten
 from genrecall.foundation.arguments import plain, values_of
 from genrecall.foundation.errors import FilterError, unknown_name
 from genrecall.index.columns import (

@@ -18,11 +18,11 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from genrecall.data.config import TableSource
-from genrecall.data.convert import Column, shorten
-from genrecall.data.csv_records import Lines, read_header, read_records
-from genrecall.data.json_documents import numbered_objects
-from genrecall.data.lines import Dialect, Row, decoded_lines, is_text, unreadable
-from genrecall.data.rejects import Reject
+from genrecall.data.rows.csv_records import Lines, read_header, read_records
+from genrecall.data.rows.json_documents import numbered_objects
+from genrecall.data.rows.lines import Dialect, Row, decoded_lines, is_text, unreadable
+from genrecall.data.rows.rejects import Reject
+from genrecall.data.values.convert import Column, shorten
 from genrecall.foundation.errors import DataError, unknown_name
 
 CHUNK: Final = 8_192

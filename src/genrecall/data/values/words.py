@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from genrecall.data.convert import Column
+from genrecall.data.values.convert import Column
 
 _FLAGS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 

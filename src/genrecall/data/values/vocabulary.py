@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from genrecall.data.words import plain_word
+from genrecall.data.values.words import plain_word
 
 _YES: Final = """
 true t y yes on ja j oui vrai si sí sì verdadero vero waar tak prawda wahr

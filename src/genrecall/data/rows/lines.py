@@ -12,8 +12,8 @@ from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from genrecall.data.cells import parse_json
-from genrecall.data.rejects import Reject
+from genrecall.data.rows.rejects import Reject
+from genrecall.data.values.cells import parse_json
 
 _MARKS: Final = {
     codecs.BOM_UTF32_LE: "utf-32",

@@ -25,8 +25,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from genrecall.data.convert import Kind
-from genrecall.data.numbers import NumberFormat
+from genrecall.data.values.convert import Kind
+from genrecall.data.values.numbers import NumberFormat
 
 LIST_SEPARATOR: Final = "|"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from genrecall.data import detect
-from genrecall.data.dialect import TableDialect
-from genrecall.data.rejects import Reject
+from genrecall.data.rows.rejects import Reject
+from genrecall.data.values import detect
+from genrecall.data.values.dialect import TableDialect
 
 _NO_DIALECT: Final = TableDialect()
 _MOST: Final = 5
@@ -89,7 +89,7 @@ def _fields(_: Sequence[str], __: TableDialect) -> str:
     return "check `separator` under `dialect`, and that fields which hold it are in quotes"
 
 
-def _untimed(_: Sequence[str]) -> str:
+def _untimed(_: Sequence[str], __: TableDialect) -> str:
     return "set `split: {by: query}` to read searches without a time, too"
 
 

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from genrecall.data.lines import Dialect, decoded_lines
+from genrecall.data.rows.lines import Dialect, decoded_lines
 
 _ARRAY: Final = re.compile(r"\s*\[\s*(?:\{.*)?", re.DOTALL)
 _PRINTED: Final = re.compile(r"\s*\{\s*")

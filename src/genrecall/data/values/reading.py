@@ -8,13 +8,13 @@ from typing import Final
 
 import polars as pl
 
-from genrecall.data import cells
-from genrecall.data.category_cells import CategoryColumn, CategoryFormat
-from genrecall.data.convert import Column, Converted, Kind, convert, read_cells
-from genrecall.data.dialect import TableDialect
-from genrecall.data.numbers import NumberFormat
-from genrecall.data.times import TimeColumn
-from genrecall.data.words import FlagFormat, without
+from genrecall.data.values import cells
+from genrecall.data.values.category_cells import CategoryColumn, CategoryFormat
+from genrecall.data.values.convert import Column, Converted, Kind, convert, read_cells
+from genrecall.data.values.dialect import TableDialect
+from genrecall.data.values.numbers import NumberFormat
+from genrecall.data.values.times import TimeColumn
+from genrecall.data.values.words import FlagFormat, without
 from genrecall.text.clean import SUSPECT, clean
 
 _IDS: Final = frozenset({"item_id", "group_id", "search_id", "user_id", "variant"})

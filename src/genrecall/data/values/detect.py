@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from genrecall.data.category_cells import BETWEEN_PATHS, OTHERS, CategoryFormat
-from genrecall.data.times import whole
-from genrecall.data.vocabulary import EMPTY, FLAGS, MONEY
-from genrecall.data.words import FlagFormat, plain_word
+from genrecall.data.values.category_cells import BETWEEN_PATHS, OTHERS, CategoryFormat
+from genrecall.data.values.times import whole
+from genrecall.data.values.vocabulary import EMPTY, FLAGS, MONEY
+from genrecall.data.values.words import FlagFormat, plain_word
 from genrecall.text.clean import clean
 
 
@@ -317,9 +317,7 @@ def category_separators(texts: Sequence[str]) -> tuple[str | None, str | None]:
 
 
 def _parts_paths_of_others(texts: Sequence[str], sign: str) -> bool:
-    return any(
-        _parts_paths(texts, level, sign) for level in OTHERS[OTHERS.index(sign) + 1 :]
-    )
+    return any(_parts_paths(texts, level, sign) for level in OTHERS[OTHERS.index(sign) + 1 :])
 
 
 def _parts_paths(texts: Sequence[str], level: str, sign: str) -> bool:

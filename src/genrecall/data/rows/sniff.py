@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from genrecall.data.csv_records import Lines, skip_preamble
-from genrecall.data.lines import Dialect, decoded_lines, is_text
+from genrecall.data.rows.csv_records import Lines, skip_preamble
+from genrecall.data.rows.lines import Dialect, decoded_lines, is_text
 
 _READ: Final = 16 * 2**20
 """Bytes that are looked through for the encoding."""

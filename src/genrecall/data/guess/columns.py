@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from genrecall.data.synonyms import SYNONYMS
+from genrecall.data.guess.synonyms import SYNONYMS
 from genrecall.data.validate import TableSchema
 
 

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from genrecall.data.cells import list_in_text, text
-from genrecall.data.convert import shorten
+from genrecall.data.values.cells import list_in_text, text
+from genrecall.data.values.convert import shorten
 from genrecall.text.clean import clean
 
 _ARROWS: Final = ("->", "=>")

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from genrecall.data.lines import Dialect, Row, is_text, unreadable
-from genrecall.data.rejects import Reject
+from genrecall.data.rows.lines import Dialect, Row, is_text, unreadable
+from genrecall.data.rows.rejects import Reject
 from genrecall.foundation.errors import DataError
 
 _LONGEST: Final = 2**24

@@ -9,16 +9,16 @@ from typing import Any, Final
 
 import polars as pl
 
-from genrecall.data import detect
-from genrecall.data.cells import TEXTS_TYPE
-from genrecall.data.columns import GuessedColumns, match_columns
 from genrecall.data.config import TableSource
-from genrecall.data.convert import shorten
-from genrecall.data.presets import find_preset, preset_columns
-from genrecall.data.readers import column_names, read_chunks
-from genrecall.data.sniff import encoding_of, seen_as, separator_of
+from genrecall.data.guess.columns import GuessedColumns, match_columns
+from genrecall.data.guess.presets import find_preset, preset_columns
+from genrecall.data.rows.readers import column_names, read_chunks
+from genrecall.data.rows.sniff import encoding_of, seen_as, separator_of
 from genrecall.data.validate import ITEMS_SCHEMA, TableSchema
-from genrecall.data.words import without
+from genrecall.data.values import detect
+from genrecall.data.values.cells import TEXTS_TYPE
+from genrecall.data.values.convert import shorten
+from genrecall.data.values.words import without
 
 _SAMPLE: Final = 20_000
 """Rows that are looked at."""

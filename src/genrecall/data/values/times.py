@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from genrecall.data.convert import Column, Converted, Kind, convert
-from genrecall.data.dialect import UNITS
+from genrecall.data.values.convert import Column, Converted, Kind, convert
+from genrecall.data.values.dialect import UNITS
 from genrecall.foundation.errors import DataError
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

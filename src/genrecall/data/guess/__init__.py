@@ -1,0 +1,1 @@
+"""What `genrecall init` guesses of a table: its columns, and how it is written."""

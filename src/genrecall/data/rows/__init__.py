@@ -1,0 +1,1 @@
+"""Rows out of files, with a reject for every one that cannot be read."""
