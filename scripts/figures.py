@@ -58,8 +58,8 @@ RUNS: Final[Mapping[str, Run]] = {
     "personalisation": Run(("python -m benchmarks.personalisation --seeds 3",)),
     "alignment": Run(
         (
-            "python -m benchmarks.alignment --tables paper --policies bm25+dense "
-            "--shoppers position --seeds 1",
+            "python -m benchmarks.alignment --tables paper --cells more_sft,grpo_k0,eg_grpo_k2 "
+            "--policies bm25+dense",
         )
     ),
     "ablation": Run(
@@ -132,13 +132,15 @@ class Printed:
     Attributes:
         run: whose first command.
         start: pattern of the first line to show; "" for the first of all.
+        markdown: whether it is Markdown already.
     """
 
     run: str
     start: str = ""
+    markdown: bool = False
 
     def write(self) -> str:
-        """The block, fenced."""
+        """The block, fenced where it is not Markdown."""
         file = output_of(self.run)
         if not file.is_file():
             raise MissingError(f"{file.relative_to(ROOT)}: run {RUNS[self.run].commands[0]!r}")
@@ -146,7 +148,8 @@ class Printed:
         first = next((n for n, line in enumerate(lines) if re.search(self.start, line)), None)
         if first is None:
             raise MissingError(f"{file.relative_to(ROOT)} has no line like {self.start!r}")
-        return fenced("\n".join(line.rstrip() for line in lines[first:]).strip("\n"))
+        text = "\n".join(line.rstrip() for line in lines[first:]).strip("\n")
+        return f"{text}\n" if self.markdown else fenced(text)
 
 
 Figure = Told | Chosen | Printed

@@ -110,7 +110,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
     ),
     "games-validation": Chosen("games", _SHOPPER, _OF_SHOPPERS),
     "personalisation": Printed("personalisation", start="^settings: "),
-    "alignment": Printed("alignment", start="^settings: "),
+    "alignment": Printed("alignment", start=r"pvr@10 \| recall@100", markdown=True),
     "ablation": Printed("ablation"),
     "stability": Printed("stability", start="^settings: "),
     "new-items": Printed("new_items", start="^settings: "),

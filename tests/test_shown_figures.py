@@ -178,3 +178,10 @@ def test_what_a_command_printed_is_shown_from_a_line_on(figures, tmp_path, monke
     assert (
         figures.Printed("stability", "^settings: ").write() == "```\nsettings: x 1\n\ntable\n```\n"
     )
+
+
+def test_what_is_markdown_already_is_shown_as_it_is(figures, tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "OUTPUTS", tmp_path)
+    (tmp_path / "alignment.txt").write_text("## All\n\n| clk |\n| --- |\n", "utf-8")
+    shown = figures.Printed("alignment", "clk", markdown=True)
+    assert shown.write() == "| clk |\n| --- |\n"

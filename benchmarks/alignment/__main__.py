@@ -23,7 +23,7 @@ import torch
 
 from benchmarks.alignment.cell import Bench, Measured, Plan
 from benchmarks.alignment.cells import SECOND, START, TABLES
-from benchmarks.alignment.printing import as_markdown
+from benchmarks.alignment.printing import as_markdown, summary
 from benchmarks.alignment.tables import build_table
 from benchmarks.alignment.worlds import POLICIES, SHOPPERS, Size, World
 from benchmarks.command import choose_cells, positive, write_figures, write_page
@@ -85,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         made = _measure(world, seeds, plan, tables, only)
         result["worlds"][world.name] = made
         print(as_markdown(result | {"worlds": {world.name: made}}), flush=True)
+    print(summary(result))
     write_figures(given, result)
     write_page(given.markdown, as_markdown(result))
 

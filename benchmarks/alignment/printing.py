@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from benchmarks.alignment.tables import MEASURES
@@ -10,6 +10,10 @@ from benchmarks.figures import say_all, say_figure
 from benchmarks.markdown import markdown_table
 
 _SHOWN: Final = (*MEASURES[:8], *MEASURES[9:13])
+
+_OF_THE_PAPER: Final = ("clk@1", "clk@10", "exp@1", "exp@10", "pvr@10")
+
+SUMMARY: Final = "## Differences in all worlds"
 
 
 def as_markdown(result: Mapping[str, Any]) -> str:
@@ -20,6 +24,22 @@ def as_markdown(result: Mapping[str, Any]) -> str:
             lines += [f"## {world}: {name}", "", *_table(table["cells"], ""), ""]
             lines += ["Differences, search by search:", "", *_table(table["paired"], "+"), ""]
     return "\n".join(lines)
+
+
+def summary(result: Mapping[str, Any]) -> str:
+    """The differences of all worlds in the measures of the paper, in one table."""
+    shown = (*_OF_THE_PAPER, "recall@100", "union recall@100")
+    return "\n".join([SUMMARY, "", *markdown_table(["", *shown], _differences(result, shown))])
+
+
+def _differences(result: Mapping[str, Any], shown: tuple[str, ...]) -> Iterator[list[str]]:
+    for world, tables in result["worlds"].items():
+        for table in tables.values():
+            for name, figures in table["paired"].items():
+                yield [
+                    f"{world}: {name}",
+                    *(say_figure(figures.get(measure), "+") for measure in shown),
+                ]
 
 
 def _table(rows: Mapping[str, Mapping[str, Any]], sign: str) -> list[str]:

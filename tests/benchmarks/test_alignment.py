@@ -9,7 +9,7 @@ import pytest
 from benchmarks.alignment import speed
 from benchmarks.alignment.__main__ import main
 from benchmarks.alignment.cells import OPTIONS, PAPER, SEARCH, TABLES
-from benchmarks.alignment.printing import as_markdown
+from benchmarks.alignment.printing import as_markdown, summary
 from benchmarks.alignment.tables import MEASURES, build_table
 from benchmarks.alignment.worlds import thin
 
@@ -90,9 +90,11 @@ def test_differences_are_paired_by_search_and_seed():
     found = table["paired"]["more_sft - stage3"]["clk@1"]
     assert (found["value"], found["n"]) == (0.25, 2)
     assert "exp@1" not in table["cells"]["more_sft"]
-    page = as_markdown({"settings": {"seeds": 2}, "worlds": {"w": {"paper": table}}})
+    result = {"settings": {"seeds": 2}, "worlds": {"w": {"paper": table}}}
+    page = as_markdown(result)
     assert "| more_sft | .250 [" in page
     assert "| more_sft - stage3 | +.250 [" in page
+    assert "| w: more_sft - stage3 | +.250 [" in summary(result)
 
 
 @pytest.mark.parametrize("family", ["compact", "lm"])
