@@ -85,8 +85,8 @@ def read_header(file: Path, lines: Lines, dialect: Dialect, breaks: list[Reject]
     if not is_text(names) or "\0" in names:  # UTF-16, read byte by byte, is full of zeros
         raise DataError(
             f"{file}, line {lines.line}: the header line is not {dialect.encoding or 'UTF-8'}. Set "
-            "the table's `dialect: {encoding: …}`, such as cp1252 (Windows) or utf-16, or save it as "
-            "UTF-8."
+            "the table's `dialect: {encoding: …}`, such as cp1252 (Windows) or utf-16, or save it "
+            "as UTF-8."
         )
     return header
 
