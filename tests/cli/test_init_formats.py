@@ -157,8 +157,8 @@ def test_exports_of_shop_systems(tmp_path, name, text, shop, expected):
          'one between thousands. If it is not, replace `thousands` by `decimal: ","` under '
          "`dialect`"),
         (["12 €", "13 EUR", "14 $"],
-         "numbers in other currencies than €, such as '14 $', will be rejected, since prices in two "
-         "currencies do not compare"),
+         "numbers in other currencies than €, such as '14 $', will be rejected, since prices in "
+         "two currencies do not compare"),
     ],
 )  # fmt: skip
 def test_prices_that_may_mean_something_else_are_told(tmp_path, prices, told):

@@ -88,6 +88,12 @@ def test_a_folder_is_no_place_for_a_result(bundle, option, capsys):
     assert f"Invalid value for '{option}': file '/' is a directory." in told
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_where_there_is_no_room_is_told(finished, error):
+    told = error("validate", finished / "shop.yaml", "--json", "/dev/full")
+    assert told == "/dev/full: No space left on device"
+
+
 def test_a_failed_command_leaves_the_result_of_before(bundle, tmp_path, error):
     page = tmp_path / "page.html"
     page.write_text("of before", "utf-8")

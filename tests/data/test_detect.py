@@ -66,6 +66,12 @@ def test_what_is_no_number_tells_nothing():
         (["2024/02/16"], "%Y/%m/%d", None),
         (["20240216103000"], "%Y%m%d%H%M%S", None),
         (["03/04/2024", "05/06/2024"], "%d/%m/%Y", "%m/%d/%Y"),
+        (["3/4/24, 1:05 PM"], "%m/%d/%y, %I:%M %p", "%d/%m/%y, %I:%M %p"),
+        (["2024-02-16 10:15:00 UTC"], "%Y-%m-%d %H:%M:%S UTC", None),
+        (["2024-02-16 10:15:00.123456 UTC"], "%Y-%m-%d %H:%M:%S.%f UTC", None),
+        (["16.02.2024 10:15:30.5"], "%d.%m.%Y %H:%M:%S.%f", None),
+        (["2024-2-6"], "%Y-%m-%d", None),
+        (["2024-02-16 9:05"], "%Y-%m-%d %H:%M", None),
     ],
 )
 def test_how_times_are_written(texts, pattern, doubt):
@@ -73,7 +79,8 @@ def test_how_times_are_written(texts, pattern, doubt):
 
 
 @pytest.mark.parametrize(
-    "text", ["2024-02-16", "2024-02-16T10:00:00Z", "1708077600", "5", "gestern"]
+    "text",
+    ["2024-02-16", "2024-02-16 10:15:00.5", "2024-02-16T10:00:00Z", "1708077600", "5", "gestern"],
 )
 def test_other_times_need_no_pattern(text):
     assert detect.time_pattern([text]) is None

@@ -106,7 +106,7 @@ def test_a_quote_that_is_never_closed_costs_one_line(tmp_path, after):
     ("line", "given"),
     [
         ('2,"y', "a quote is opened and never closed"),
-        ("2,y\rz", "a carriage return stands alone, as at the ends of the lines of old Macs; write "
+        ("2,y\rz", "a carriage return stands alone, as at the ends of lines of old Macs; write "
          "line feeds"),
         (f"2,{'y' * 200}", "a cell has more than 16,777,216 characters, or a quote is opened and "
          "never closed"),

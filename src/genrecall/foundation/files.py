@@ -20,7 +20,10 @@ def replacing(path: Path) -> Iterator[TextIO]:
     text comes. Half characters, which no encoding holds, are written as escapes, as JSON has them.
     """
     if path.exists() and not path.is_file():
-        with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+        with (
+            telling(path, path),
+            path.open("w", encoding="utf-8", errors="backslashreplace") as stream,
+        ):
             yield stream
         return
     target = path.resolve()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ENOSPC
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -20,6 +21,9 @@ def telling(target: Path, scratch: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == ENOSPC and error.filename is None:
+            error.filename = str(target)
+            raise
         told = Path(str(error.filename or ""))
         for path in (told, *told.parents):
             if path.parent == scratch.parent and path.name.startswith(scratch.name):

@@ -98,7 +98,7 @@ class Checkpoints:
 
 
 def last_saved(folder: Path) -> str:
-    """Say in words what the newest checkpoint of a folder holds; "" without one that can be read."""
+    """Say in words what a folder's newest checkpoint holds; "" without one that can be read."""
     files = sorted(folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
     if not files:
         return ""

@@ -22,10 +22,10 @@ _EXCEL: Final = re.compile(r"\ufeff?\"?sep=.\"?\s*", re.IGNORECASE)
 _WRONG: Final[Mapping[str, str]] = {
     "unexpected end of data": "a quote is opened and never closed",
     "expected after": "text follows a quote; quotes within a quoted cell are doubled",
-    "new-line character": "a carriage return stands alone, as at the ends of the lines of old Macs; "
+    "new-line character": "a carriage return stands alone, as at the ends of lines of old Macs; "
     "write line feeds",
-    "larger than field limit": f"a cell has more than {_LONGEST:,} characters, or a quote is opened "
-    "and never closed",
+    "larger than field limit": f"a cell has more than {_LONGEST:,} characters, or a quote is "
+    "opened and never closed",
 }
 """What the words of `csv` mean."""
 
@@ -84,9 +84,9 @@ def read_header(file: Path, lines: Lines, dialect: Dialect, breaks: list[Reject]
     names = "".join(header)
     if not is_text(names) or "\0" in names:  # UTF-16, read byte by byte, is full of zeros
         raise DataError(
-            f"{file}, line {lines.line}: the header line is not {dialect.encoding or 'UTF-8'}. Set the "
-            "table's `dialect: {encoding: …}`, such as cp1252 (Windows) or utf-16, or save it as "
-            "UTF-8."
+            f"{file}, line {lines.line}: the header line is not {dialect.encoding or 'UTF-8'}. Set "
+            "the table's `dialect: {encoding: …}`, such as cp1252 (Windows) or utf-16, or save it "
+            "as UTF-8."
         )
     return header
 

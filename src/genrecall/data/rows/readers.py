@@ -253,8 +253,8 @@ def _read_csv(
     if len(header) == 1 and dialect.separator in header[0] and header[0] not in needed:
         raise DataError(
             f"{file} has one column, {shorten(header[0])}, since all of its header line stands in "
-            "one pair of quotes, and so perhaps does each line. Write quotes around the fields that "
-            "hold the separator only."
+            "one pair of quotes, and so perhaps does each line. Write quotes around fields that "
+            "hold the separator alone."
         )
     if other := _other_separator(header, needed):
         raise DataError(

@@ -34,8 +34,8 @@ _IN_TEXT: Final = frozenset("€£„“”‘’‚–—…®°²³½¼«»·�
 def encoding_of(file: Path) -> str | None:
     """Guess the encoding of a text; None for UTF-8, and where a byte order mark tells.
 
-    Where most lines beyond ASCII are UTF-8, all of them should be: the others are damaged. A text in
-    Windows-1250 has letters where one in Windows-1252 would have signs, and the other way round;
+    Where most lines beyond ASCII are UTF-8, all of them should be: the others are damaged. A text
+    in Windows-1250 has letters where one in Windows-1252 would have signs, and the other way round;
     where both have letters, it is taken for the latter.
     """
     with file.open("rb") as stream:

@@ -180,8 +180,8 @@ def _is_money(name: str) -> bool:
 # --- times ---------------------------------------------------------------------------------------
 
 _DATE: Final = re.compile(
-    r"(\d{1,4})([./-])(\d{1,2})\2(\d{2,4})"
-    r"(?:(,? |T)(\d{1,2}):(\d{2})(:\d{2})?( ?[AaPp][Mm])?)?"
+    r"(?=\d+.\d+.\d\d|\d{4})(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})"
+    r"(?:(,? |T)(\d{1,2}):(\d{2})(:\d{2}(?:\.\d{1,6})?)?( ?[AaPp][Mm]| UTC| GMT)?)?"
 )
 _DIGITS: Final = {12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 
@@ -221,24 +221,37 @@ def time_pattern(texts: Iterable[str]) -> Times | None:
 
 
 def _patterns(text: str) -> list[str]:
-    """Patterns that read a text as a time, the day before the month first."""
+    """Patterns that read a text as a time, the likelier of day and month first."""
     match = _DATE.fullmatch(text)
     if match is None:
         pattern = _DIGITS.get(len(text))
         return [pattern] if pattern and whole(text) is not None and _reads(pattern, text) else []
-    first, sign, _, last, between, hour, _, second, half = match.groups()
+    first, sign, _, last, between, hour, _, second, ending = match.groups()
+    half = bool(ending) and ending[-1] in "Mm"
     if len(first) == 4:
-        if sign == "-":
-            return []  # ISO 8601
+        if _is_iso(text):
+            return []
         dates = [f"%Y{sign}%m{sign}%d"]
     else:
         year = "%Y" if len(last) == 4 else "%y"
         dates = [f"%d{sign}%m{sign}{year}", f"%m{sign}%d{sign}{year}"]
+    if half and sign == "/":
+        dates.reverse()  # as in America
     clock = ""
     if hour is not None:
-        clock = between + ("%I" if half else "%H") + ":%M" + (":%S" if second else "")
-        clock += (half[:-2] + "%p") if half else ""
+        clock = between + ("%I" if half else "%H") + ":%M"
+        if second:
+            clock += ":%S.%f" if "." in second else ":%S"
+        clock += ending[:-2] + "%p" if half else ending or ""
     return [date + clock for date in dates if _reads(date + clock, text)]
+
+
+def _is_iso(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _reads(pattern: str, text: str) -> bool:
