@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import yaml
 from command import main_code
 from tiny_shop import items, write_jsonl, write_shop
 
@@ -51,6 +52,16 @@ def test_every_result_can_go_there(bundle, tmp_path, capfd):
     printed = capfd.readouterr()
     assert printed.out.startswith("<!DOCTYPE html>")
     assert "95 % interval" in printed.err
+
+
+@pytest.mark.parametrize("path", ["-", "/dev/stdout"])
+def test_a_config_can_go_there(tmp_path, path):
+    write_jsonl(tmp_path / "items.jsonl", items())
+    done = call("init", "--items", tmp_path / "items.jsonl", "--out", path)
+    assert done.returncode == 0
+    assert yaml.safe_load(done.stdout)["data"]["items"]["file"].endswith("items.jsonl")
+    assert b"wrote" not in done.stderr
+    assert b"next:" not in done.stderr
 
 
 def test_two_results_are_not_mixed(bundle, capsys):

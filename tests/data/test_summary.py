@@ -52,7 +52,7 @@ def test_what_will_matter_later_is_counted(tmp_path):
             "attributes": [{"key": "color", "value": ["red", "blue"]}],
             "price": 10.0,
             "available": True,
-            "updated_at": 1_706_745_600,
+            "updated_at": "2024-02-01 00:00:00",
         },
     }
     assert summary["times"] == {
@@ -67,7 +67,7 @@ def test_what_will_matter_later_is_counted(tmp_path):
     lines = describe(summary)
     for line in (
         "  first item: item_id 'a', title 'Saw', category 'Tools > Saws', color 'red|blue', "
-        "price 10.0, available True, updated_at 1706745600",
+        "price 10.0, available True, updated_at '2024-02-01 00:00:00'",
         "  categories: 2 of up to 2 levels; 1 items without one",
         "  prices: 10.00 to 30.00, median 20.00; 0 items without one",
         "  not available: 1 items, which are never answered",

@@ -14,7 +14,8 @@ import typer
 
 from genrecall.foundation.progress import say
 
-_STDOUT: Final = Path("-")
+STDOUT: Final = Path("-")
+"""Names standard output."""
 
 
 def _aside(
@@ -30,12 +31,12 @@ def _aside(
     if (other := context.meta.setdefault(__name__, parameter.opts[0])) != parameter.opts[0]:
         raise typer.BadParameter(f"standard output takes one result, and {other} goes there.")
     context.with_resource(redirect_stdout(sys.stderr))
-    return _STDOUT
+    return STDOUT
 
 
 def _is_stdout(path: Path) -> bool:
     """Whether a path is `-`, or the very thing that standard output is, as /dev/stdout."""
-    if path == _STDOUT:
+    if path == STDOUT:
         return True
     with suppress(OSError, ValueError):
         return os.path.samestat(path.stat(), os.fstat(1))
@@ -59,6 +60,9 @@ ReportFile = Annotated[
     Path | None,
     typer.Option("--report", help="Write a page about it, for example test.html.", **_RESULT),
 ]
+NewConfigFile = Annotated[
+    Path, typer.Option("--out", help="The config to write; - for here.", **_RESULT)
+]
 RunFile = Annotated[
     Path | None,
     typer.Option("--run", help="With --queries: the TREC run file to write.", **_RESULT),
@@ -79,7 +83,7 @@ AskingThreads = Annotated[
 @contextmanager
 def result_stream(path: Path) -> Iterator[TextIO]:
     """Where a result goes that an option names; says what was written."""
-    if path == _STDOUT:
+    if path == STDOUT:
         # Always UTF-8: it is data, whatever the terminal can show.
         with os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace") as stream:
             yield stream

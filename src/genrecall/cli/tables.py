@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from genrecall.cli.shared import ConfigFile, JsonFile, say_next, write_result, wrote
+from genrecall.cli.shared import (
+    STDOUT,
+    ConfigFile,
+    JsonFile,
+    NewConfigFile,
+    say_next,
+    write_result,
+    wrote,
+)
 from genrecall.foundation.errors import RequestError
 from genrecall.importers import IMPORTERS
 
@@ -79,7 +87,7 @@ def init(
         float | None,
         typer.Option(help="Relevance of a relevant item; 1.0 by default.", show_default=False),
     ] = None,
-    out: Annotated[Path, typer.Option(help="The config to write.")] = Path("genrecall.yaml"),
+    out: NewConfigFile = Path("genrecall.yaml"),
     json_file: JsonFile = None,
 ) -> None:
     """Write a commented config, with a guess which columns of the tables are ours."""
@@ -94,14 +102,15 @@ def init(
         positive_from=positive_from,
     )
     print(*template.describe(), sep="\n", end="\n" if template.describe() else "")
-    wrote(out)
     for note in template.notes:
         print(f"note: {note}")
+    where = "the config" if out == STDOUT else out
     for table, names in template.missing.items():
         for name in names:
-            print(f"note: no column of {table} looks like {name}; name it in {out}, where ??? is")
+            print(f"note: no column of {table} looks like {name}; name it in {where}, where ??? is")
     write_result(json_file, template.to_json())
-    say_next("validate", out)
+    if out != STDOUT:
+        say_next("validate", out)
 
 
 def validate(config_file: ConfigFile, json_file: JsonFile = None) -> None:

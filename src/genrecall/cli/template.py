@@ -14,6 +14,7 @@ from typing import Any, Final
 import yaml
 from pydantic import ValidationError
 
+from genrecall.cli.shared import STDOUT, result_stream
 from genrecall.config import literal
 from genrecall.data.config import DataConfig, SplitConfig
 from genrecall.data.guess.columns import GuessedColumns
@@ -163,7 +164,7 @@ def write_template(
     """Write a commented config that names the given tables, with a guess which columns are ours.
 
     Args:
-        path: the config to write.
+        path: the config to write; `STDOUT` for standard output.
         items: the catalog; None leaves a name to fill in.
         searches: the search log, if any.
         users: the shoppers, if known.
@@ -197,7 +198,7 @@ def write_template(
     for name, file in given.items():
         if not file.is_file():
             raise ConfigError(f"{file} does not exist. Correct --{name}.")
-    if path.exists():
+    if path != STDOUT and path.exists():
         raise ConfigError(f"{path} exists and is left as it is. Remove it, or give another --out.")
     found = Template()
     text = _HEAD
@@ -221,8 +222,8 @@ def write_template(
     text += _TRAINING.format(
         embed=EmbedConfig(), quantize=QuantizeConfig(), generator=GeneratorConfig()
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
+    with result_stream(path) as stream:
+        stream.write(text)
     return found
 
 

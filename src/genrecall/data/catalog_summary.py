@@ -13,11 +13,12 @@ from genrecall.text.normalize import read_words
 _LOOKED_AT: Final = 1000  # titles
 
 
-def summarize_catalog(items: pl.DataFrame) -> dict[str, Any]:
+def summarize_catalog(items: pl.DataFrame, *, dated: bool = True) -> dict[str, Any]:
     """Count what is known of the items.
 
     Args:
         items: columns and types of `ITEMS`, at least one row.
+        dated: whether `updated_at` are seconds since 1970, not ordinals.
 
     Returns:
         `categories` and their `levels`, items `without_category`; items that are `unavailable`;
@@ -26,7 +27,11 @@ def summarize_catalog(items: pl.DataFrame) -> dict[str, Any]:
     """
     paths = items["category"].drop_nulls()
     prices = items["price"].drop_nulls()
-    first = {name: value for name, value in items.row(0, named=True).items() if value is not None}
+    shown = items.head(1)
+    if dated:
+        day = pl.from_epoch("updated_at").dt.strftime("%Y-%m-%d %H:%M:%S")
+        shown = shown.with_columns(day.alias("updated_at"))
+    first = {name: value for name, value in shown.row(0, named=True).items() if value is not None}
     return {
         "categories": paths.n_unique(),
         "levels": paths.list.len().max() or 0,

@@ -106,7 +106,9 @@ def summarize(
         "searches": _count_splits(searches.frame),
         "without_positives": _count_splits(lonely),
         "unknown_items": searches.unknown._asdict(),
-        "catalog": summarize_catalog(items),
+        "catalog": summarize_catalog(
+            items, dated=reads["items"].times.get("updated_at") != FORMS[ORDINAL]
+        ),
         "times": {
             f"{name}.{column}": {"unit": unit} | _range(read.frame[column], unit)
             for name, read in reads.items()

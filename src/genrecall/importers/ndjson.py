@@ -66,7 +66,8 @@ def read_json_chunks(
     A file that breaks off gives the rows before the break and one reject.
 
     Args:
-        file: one JSON object a line, or one document that holds them, see `data/rows/json_documents.py`.
+        file: one JSON object a line, or one document that holds them, see
+            `data/rows/json_documents.py`.
         schema: columns to read and their types, by the first line of a block; a column that a line
             lacks is null.
         block: bytes of text that are parsed at a time.

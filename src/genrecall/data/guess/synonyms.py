@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-_LISTS: Final = ("", "ids", "items", "itemids", "products", "productids", "skus", "asins")
+_LISTS: Final = (
+    *("", "ids", "items", "itemids", "products", "productids", "skus", "asins"),
+    *("id", "item", "itemid", "product", "productid", "sku", "asin"),
+)
 
 
 def _lists(*stems: str) -> tuple[str, ...]:
-    """Names of a list of items, such as `clicked`, `clicked_ids` and `clicked_skus`."""
+    """Names of a list of items, such as `clicked`, `clicked_ids` and `clicked_sku`."""
     return tuple(stem + ending for stem in stems for ending in _LISTS)
 
 
@@ -94,7 +97,8 @@ SYNONYMS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         ),
         "available": _words(
             "instock isavailable availability stockstatus",
-            "verfugbar verfuegbar verfugbarkeit verfuegbarkeit lieferbar auflager lagerstatus",
+            "verfugbar verfuegbar verfugbarkeit verfuegbarkeit vorratig vorraetig lieferbar",
+            "auflager lagerstatus",
             "disponible disponibilite enstock",
             "disponibilidad enexistencias",
             "disponibile disponibilita",
