@@ -92,6 +92,22 @@ def test_who_never_answers_is_told_after_a_while(items):
             reward(QUERIES, LEAVES, OUTCOME)
 
 
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ([[1.0]], "it gave rewards of 1 searches for 2"),
+        ("no", "it gave 'no' instead of a list"),
+        ([[1.0], [1.0]], "numbers for"),
+        ([[float("nan")] * 3] * 2, "not all finite"),
+        ([["a", "b", "c"]] * 2, "instead of a list of numbers"),
+    ],
+)
+def test_the_cause_of_a_failure_is_named(items, answer, told):
+    reward = OwnReward(lambda _: answer, items, name="shop:reward")
+    reward(QUERIES, LEAVES, OUTCOME)
+    assert told in reward.cause
+
+
 def test_a_function_is_found_by_its_name(items, tmp_path, monkeypatch):
     (tmp_path / "shop_reward.py").write_text(
         "def score(question):\n"

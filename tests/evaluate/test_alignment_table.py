@@ -4,7 +4,7 @@ import json
 import numpy as np
 from rich.console import Console
 
-from genrecall.evaluate.alignment import COMPARED, STAGE_3, alignment_metrics
+from genrecall.evaluate.alignment import COMPARED, STAGE_3, alignment_metrics, served_against
 from genrecall.evaluate.table import WIDTH, print_metrics
 from genrecall.generator.align_config import ARMS
 
@@ -58,11 +58,30 @@ def test_arms_stand_in_their_order_with_intervals():
     assert "eg_grpo_k2 serves; stage3 is the generator before alignment." in "\n".join(lines)
 
 
+def test_what_serves_is_told_against_every_other_arm():
+    metrics = metrics_of(("eg_grpo_k2", "grpo_k0", "more_sft"))
+    for other, ends in (("stage3", {"exp@1": (0.1, 0.3), "clk@1": (-0.3, -0.1)}), ("grpo_k0", {})):
+        for measure in COMPARED:
+            figure = metrics["paired_align"][f"eg_grpo_k2 - {other}"][measure]
+            figure["ci"] = ends.get(measure, (-0.1, 0.1))
+    metrics["align"]["more_sft"] = metrics["align"]["eg_grpo_k2"]
+    assert served_against(metrics) == [
+        ("stage3", "more exp@1; less clk@1"),
+        ("grpo_k0", "no difference that is clear of chance"),
+        ("more_sft", "the very same figures"),
+    ]
+    text = printed(metrics)
+    assert "40 searches that tell what was shown, 40 of them with a click." in text
+    assert "eg_grpo_k2 to stage3: more exp@1; less clk@1." in text
+
+
 def test_differences_to_stage_3_stand_above_their_intervals():
     metrics = metrics_of(("eg_grpo_k2", "grpo_k0"))
     lines = table(printed(metrics), "What alignment changes")
     assert lines[1].split() == list(MEASURES)
-    assert [line.split()[0] for line in lines[3::2]] == ["eg_grpo_k2", "grpo_k0"]
+    assert [line.split()[0] for line in lines[3::2]] == ["eg_grpo_k2", "grpo_k0", "eg_grpo_k2"]
+    others = [" ".join(line.split()[:2]) for line in lines[4::2]]
+    assert others == ["to stage3", "to stage3", "to grpo_k0"]
     for measure in MEASURES:
         figure = metrics["paired_align"]["grpo_k0 - stage3"][measure]
         lo, hi = (short(end, "+") for end in figure["ci"])

@@ -21,12 +21,13 @@ import importlib
 import json
 import urllib.request
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.align.rewards import Outcome
+from genrecall.data.values.convert import shorten
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.sid import Sid
 from genrecall.generator.align_config import RewardConfig
@@ -49,12 +50,14 @@ class OwnReward:
 
     Attributes:
         failures: searches without an answer so far.
+        cause: why the last of them has none; "" without one.
     """
 
     def __init__(self, ask: Ask, items: LiveItems, *, name: str) -> None:
         self._ask, self._items, self._name = ask, items, name
         self._in_vain = 0
         self.failures = 0
+        self.cause = ""
 
     def __call__(
         self, queries: Sequence[str], leaves: NDArray[np.int64], outcome: NDArray[np.int8]
@@ -74,15 +77,12 @@ class OwnReward:
             {"query": query, "sids": self._describe(of_search[taken], became[taken])}
             for query, of_search, became, taken in zip(queries, leaves, outcome, there, strict=True)
         ]
-        cause = "it answered for no search"
-        try:
-            answer = self._ask(question)
-        except Exception as error:  # whatever a team's code or network does
-            answer, cause = None, f"{type(error).__name__}: {error}"
         rewards = np.full(leaves.shape, np.nan, dtype=np.float32)
-        for row, numbers in enumerate(_rows(answer, len(question))):
+        for row, numbers in enumerate(self._answers(question)):
             found = _as_rewards(numbers, int(there[row].sum()))
-            if found is not None:
+            if isinstance(found, str):
+                self.cause = f"for the query {queries[row]!r} it gave {found}"
+            else:
                 rewards[row, there[row]] = found
                 rewards[row, ~there[row]] = 0.0
         failed = int(np.isnan(rewards).any(axis=1).sum())
@@ -91,10 +91,26 @@ class OwnReward:
         if self._in_vain >= _GIVE_UP:
             raise ConfigError(
                 f"generator.align.rewards: {self._name} gave no reward {_GIVE_UP} times in a row "
-                f"({cause}). It must give for each search a list of finite numbers, one for each "
+                f"({self.cause}). It must give for each search a list of finite numbers, one for each "
                 "of its SIDs; see docs/alignment.md."
             )
         return rewards
+
+    def _answers(self, question: Question) -> Sequence[Any]:
+        """What was answered for each search; nothing if it is not that."""
+        try:
+            answer = self._ask(question)
+        except Exception as error:  # whatever a team's code or network does
+            self.cause = f"{type(error).__name__}: {error}"
+            return []
+        is_rows = isinstance(answer, Sequence | np.ndarray) and not isinstance(answer, str | bytes)
+        if not is_rows:
+            self.cause = f"it gave {shorten(answer)} instead of a list"
+        elif len(answer) != len(question):
+            self.cause = f"it gave rewards of {len(answer):,} searches for {len(question):,}"
+        else:
+            return cast("Sequence[Any]", answer)
+        return []
 
     def _describe(
         self, leaves: NDArray[np.int64], outcome: NDArray[np.int8]
@@ -110,6 +126,16 @@ class OwnReward:
         ]
 
 
+def check_own_reward(config: RewardConfig) -> None:
+    """Refuse a function that is not there before anything is trained.
+
+    Raises:
+        ConfigError: there is no such function.
+    """
+    if config.function is not None:
+        _function(config.function)
+
+
 def own_reward(config: RewardConfig, items: LiveItems) -> OwnReward | None:
     """The reward that a config names; None for the ladder.
 
@@ -123,23 +149,21 @@ def own_reward(config: RewardConfig, items: LiveItems) -> OwnReward | None:
     return None
 
 
-def _rows(answer: Any, count: int) -> Sequence[Any]:
-    """What was answered for each of `count` searches; nothing if it is not that."""
-    is_rows = isinstance(answer, Sequence | np.ndarray) and not isinstance(answer, str | bytes)
-    return answer if is_rows and len(answer) == count else []
-
-
-def _as_rewards(numbers: Any, count: int) -> NDArray[np.float32] | None:
-    """So many finite numbers, as they are computed with; None for anything else."""
+def _as_rewards(numbers: Any, count: int) -> NDArray[np.float32] | str:
+    """So many finite numbers, as they are computed with; or what was given instead, in words."""
     try:
         given = np.asarray(numbers)
     except (ValueError, TypeError):  # lists in lists of other lengths
-        return None
-    if given.dtype.kind not in "biuf" or given.shape != (count,):
-        return None
+        return f"{shorten(numbers)} instead of a list of numbers"
+    if given.dtype.kind not in "biuf" or given.ndim != 1:
+        return f"{shorten(numbers)} instead of a list of numbers"
+    if len(given) != count:
+        return f"{len(given):,} numbers for {count:,} SIDs"
     with np.errstate(over="ignore"):
         rewards: NDArray[np.float32] = given.astype(np.float32)
-    return rewards if np.isfinite(rewards).all() else None
+    return (
+        rewards if np.isfinite(rewards).all() else f"{shorten(numbers)}, which are not all finite"
+    )
 
 
 def _function(name: str) -> Ask:
@@ -162,6 +186,9 @@ def _service(url: str, timeout: float) -> Ask:
             headers={"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=timeout) as response:
-            return json.load(response)["rewards"]
+            answer = json.load(response)
+        if not isinstance(answer, dict) or "rewards" not in answer:
+            raise ValueError(f'it answered {shorten(answer)} without "rewards"')
+        return answer["rewards"]
 
     return ask

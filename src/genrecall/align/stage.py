@@ -59,7 +59,7 @@ def run(
     """
     _check_processes(config)
     if reason := _reason_against(config, data):
-        work.log.say(f"  nothing is aligned: {reason}")
+        work.log.note(f"  nothing is aligned: {reason}")
         return skip(work)
     generator = start()
     sid_of_item = generator.items.table.sid_of_item

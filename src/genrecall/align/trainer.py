@@ -152,7 +152,14 @@ def train_arm(
             checkpoints.save(name, step + 1, kept, optimizer, steps=config.steps)
     progress.finish()
     learner.weights.load_state_dict(kept.best.state_dict())
-    return _outcome(kept, points)
+    went = _outcome(kept, points)
+    log.say(f"  {name}: {_say_kept(went, config)}")
+    if own is not None and own.failures:
+        log.note(
+            f"  {name}: {config.rewards.own} gave no reward for {own.failures:,} searches, which "
+            f"taught nothing; at last: {own.cause}"
+        )
+    return went
 
 
 def _learn(
@@ -216,7 +223,7 @@ def _validate(
     log.event(VALIDATED, arm=config.name, step=points[point], measured=found, gain=gain)
     if collapsed:
         fell = [f"{name} {start[name]:.4f} to {found[name]:.4f}" for name in ("clk@10", ENTROPY)]
-        log.say(
+        log.note(
             f"  {config.name}: ALARM: exposure rises at the cost of clicks or of entropy "
             f"({', '.join(fell)}). These weights are not kept; lower "
             "generator.align.learning_rate, or raise kl_weight or experts."
@@ -235,6 +242,12 @@ def _outcome(kept: _Kept, points: list[int]) -> Aligned:
         step for step, found in zip(points, every, strict=True) if collapses(found, every[0])
     ]
     return Aligned(points[best], every[0], every[best], tuple(collapsed))
+
+
+def _say_kept(went: Aligned, config: AlignConfig) -> str:
+    if not went.best_step:
+        return "keeps stage 3: on validation searches no step was better"
+    return f"keeps the weights of step {went.best_step:,} of {config.steps:,}"
 
 
 def _means(window: list[Figures]) -> Figures:

@@ -70,7 +70,8 @@ def run(config: DataConfig, work: Work) -> Artifact:
                 write_rejects(read.rejects, folder / "rejects" / f"{name}.jsonl", file=read.file)
         write_json(folder / SUMMARY_FILE, shop.summary)
     for line in describe(shop.summary):
-        work.log.say(line)
+        tell = work.log.note if line.startswith("note:") else work.log.say
+        tell(line)
     work.log.event("data", **shop.summary)
     return open_artifact(work.out, kind=KIND)
 

@@ -119,6 +119,27 @@ def collapsed_arms(metrics: Metrics) -> list[str]:
     return [arm for arm in arm_order(metrics) if collapses(values[arm], start)]
 
 
+def served_against(metrics: Metrics) -> list[tuple[str, str]]:
+    """In a sentence each, what the arm that serves has more or less of than every other arm.
+
+    Returns:
+        `(arm, sentence)`, stage 3 first; nothing where nothing is aligned.
+    """
+    served = metrics.get("align_served")
+    found = []
+    for arm in arm_order(metrics):
+        figures = metrics.get("paired_align", {}).get(f"{served} - {arm}", {})
+        counted = {name: figures[name] for name in COMPARED if figures.get(name, {}).get("n")}
+        more = [name for name, figure in counted.items() if figure["ci"][0] > 0]
+        less = [name for name, figure in counted.items() if figure["ci"][1] < 0]
+        parts = [f"more {', '.join(more)}"] * bool(more) + [f"less {', '.join(less)}"] * bool(less)
+        if metrics["align"][arm] == metrics["align"].get(served):
+            parts = ["the very same figures"]
+        if counted:
+            found.append((arm, "; ".join(parts) or "no difference that is clear of chance"))
+    return found
+
+
 class _Means:
     """Means of measures over those searches of a slice that have what a measure counts."""
 

@@ -8,7 +8,13 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from genrecall.evaluate.alignment import COMPARED, STAGE_3, arm_order, collapsed_arms
+from genrecall.evaluate.alignment import (
+    COMPARED,
+    STAGE_3,
+    arm_order,
+    collapsed_arms,
+    served_against,
+)
 from genrecall.evaluate.compared import (
     BEAMS,
     MEASURES,
@@ -250,26 +256,32 @@ def _arm_table(metrics: Metrics) -> Table | None:
         figures = metrics["align"][arm]
         table.add_row(arm, *(short_share(figures[measure]) for measure in COMPARED))
     served = metrics.get("align_served")
-    notes = [f"{served} serves; {STAGE_3} is the generator before alignment." if served else ""]
+    counts = [metrics["align"][STAGE_3][measure]["n"] for measure in ("exp@10", "clk@10")]
+    notes = ["{:,} searches that tell what was shown, {:,} of them with a click.".format(*counts)]
+    if served:
+        notes.append(f"{served} serves; {STAGE_3} is the generator before alignment.")
+    notes += [f"{served} to {arm}: {told}." for arm, told in served_against(metrics)]
     notes += [f"Collapse: {arm} shows more and is clicked less." for arm in collapsed_arms(metrics)]
-    return with_notes(table, [note for note in notes if note])
+    return with_notes(table, notes)
 
 
 def _arm_change_table(metrics: Metrics) -> Table | None:
-    """What alignment has changed."""
+    """What alignment has changed, and what of it the controls have not."""
+    arms = arm_order(metrics)
     changed = {
-        arm: metrics["paired_align"][pair]
-        for arm in arm_order(metrics)
-        if (pair := f"{arm} - {STAGE_3}") in metrics.get("paired_align", {})
+        f"{arm}\nto {other}": metrics["paired_align"][pair]
+        for other in arms
+        for arm in arms
+        if (pair := f"{arm} - {other}") in metrics.get("paired_align", {})
     }
     if not changed:
         return None
     measures = (*COMPARED, "recall@100")
-    table = make_table(f"What alignment changes: differences to {STAGE_3}", measures)
-    for arm, figures in changed.items():
+    table = make_table("What alignment changes", measures)
+    for pair, figures in changed.items():
         cells = (change(figures[measure]) if figures[measure]["n"] else "" for measure in measures)
         # The interval in a line of its own: six of them are wider than a screen.
-        table.add_row(arm, *(cell.replace(" ", "\n", 1) for cell in cells))
+        table.add_row(pair, *(cell.replace(" ", "\n", 1) for cell in cells))
     return table
 
 

@@ -34,14 +34,15 @@ def quiet() -> Iterator[None]:
         _quiet = before
 
 
-def say(text: str, stream: TextIO | None = None) -> None:
-    """Print one line for a person at the terminal, who may want none.
+def say(text: str, stream: TextIO | None = None, *, note: bool = False) -> None:
+    """Print one line for a person at the terminal, who may want none but notes.
 
     Args:
         text: the line.
         stream: where; None for standard error.
+        note: whether it is one that is never left out.
     """
-    if not _quiet:
+    if note or not _quiet:
         print(text, file=stream or sys.stderr, flush=True)
 
 
@@ -57,6 +58,9 @@ class RunLog(Protocol):
     def say(self, text: str) -> None:
         """Tell the person at the terminal something."""
 
+    def note(self, text: str) -> None:
+        """Tell what must not be missed, however quiet the terminal is to be."""
+
     def event(self, name: str, **figures: Any) -> None:
         """Record figures for later reading."""
 
@@ -65,6 +69,9 @@ class SilentLog:
     """Reports nothing; for library use and tests."""
 
     def say(self, text: str) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
         """Say nothing."""
 
     def event(self, name: str, **figures: Any) -> None:
@@ -78,6 +85,10 @@ class TerminalLog(SilentLog):
         """Print one line."""
         say(text)
 
+    def note(self, text: str) -> None:
+        """Print one line, always."""
+        say(text, note=True)
+
 
 class FileLog:
     """Prints lines to a stream and appends each event as one JSON line to a file."""
@@ -90,6 +101,11 @@ class FileLog:
     def say(self, text: str) -> None:
         """Print one line and keep it in the log."""
         say(text, self._stream)
+        self.event("say", text=text)
+
+    def note(self, text: str) -> None:
+        """Print one line, always, and keep it in the log."""
+        say(text, self._stream, note=True)
         self.event("say", text=text)
 
     def event(self, name: str, **figures: Any) -> None:

@@ -56,10 +56,20 @@ class RewardConfig(Section):
     """An HTTP service that does."""
 
     timeout: float = Field(default=5.0, gt=0)
-    """Seconds that the service may be silent."""
+    """Seconds that the service at `url` may be silent; a function has all the time it takes."""
+
+    @property
+    def own(self) -> str | None:
+        """What rewards instead of the ladder, by its name."""
+        return self.function or self.url
 
     @model_validator(mode="after")
     def _check(self) -> RewardConfig:
+        if not self.own and self.bought == self.clicked == self.exposed == self.valid:
+            raise ValueError(
+                f"bought, clicked, exposed and valid are all {self.valid:g}: no SID is worth more "
+                "than another, and nothing can be learned. Give what was chosen a higher reward."
+            )
         if self.function is not None and self.url is not None:
             raise ValueError("both function and url are given; SIDs are rewarded by one of them.")
         if self.gmv and (self.function or self.url):
@@ -211,8 +221,8 @@ class AlignConfig(Section):
         names = (self.name, *self.controls)
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(
-                f"{', '.join(repeated)} would be trained twice: each arm once, and {self.name} is "
-                "what these settings train anyway. Take it out of controls."
+                f"{', '.join(repeated)} would be trained twice. Name each control once, and not "
+                f"{self.name}, which is what these settings train anyway."
             )
         for name in self.controls:
             try:

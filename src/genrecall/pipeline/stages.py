@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from genrecall import __version__
 from genrecall.align import stage as align_stage
+from genrecall.align.scorers import check_own_reward
 from genrecall.bundle import OpenBundle, assemble
 from genrecall.channels.config import ChannelsConfig, GenerativeConfig
 from genrecall.config import Config
@@ -204,6 +205,11 @@ def _check_processes(config: Config) -> None:
         )
 
 
+def _check_rewards(config: Config) -> None:
+    if config.generator.align.steps:
+        check_own_reward(config.generator.align.rewards)
+
+
 def _calibrate(inputs: StageInputs, work: Work) -> Artifact:
     generative = inputs.config.channels.generative
     if not generative.fit_weights or generator_family(inputs.stage("generator")) != COMPACT:
@@ -272,6 +278,7 @@ STAGES: Final = (
             ),
             "data.prices": lambda config: config.generator.align.rewards.gmv,
         },
+        check=_check_rewards,
         served=("align.json", "aligned/*"),
     ),
     Stage(

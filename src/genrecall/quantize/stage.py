@@ -116,7 +116,7 @@ def run(config: QuantizeConfig, inputs: QuantizeInputs, work: Work) -> Artifact:
     )
     warnings = find_warnings(health, config)
     for warning in warnings:
-        log.say(f"  warning: {warning}")
+        log.note(f"  warning: {warning}")
     figures = {**health.as_json(), "warnings": warnings}
     log.event("quantize", **figures)
     meta = {"space": table.space.digest}

@@ -12,7 +12,13 @@ from typing import Any, Final, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
-from genrecall.evaluate.alignment import COMPARED, STAGE_3, arm_order, collapsed_arms
+from genrecall.evaluate.alignment import (
+    COMPARED,
+    STAGE_3,
+    arm_order,
+    collapsed_arms,
+    served_against,
+)
 from genrecall.evaluate.compared import (
     BEAMS,
     MEASURES,
@@ -177,6 +183,7 @@ def _alignment(
         "slice_arms": [arm for arm in arms if arm in (STAGE_3, served)],
         "slice_measures": _ARM_SLICE_MEASURES,
         "collapsed": collapsed_arms(metrics),
+        "against": served_against(metrics),
         "gains": {arm: chart.name for arm, chart in gains.items()},
         "training": {name: chart.name for name, chart in training.items()},
     }
