@@ -59,7 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--validation", type=positive, default=10_000, help="searches (10000)")
     parser.add_argument("--test", type=positive, default=20_000, help="searches measured (20000)")
     parser.add_argument("--ranked", type=positive, default=1000, help="with their items (1000)")
-    parser.add_argument("--quick", action="store_true", help="a second of training, for tests")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="a second of training; for tests, with a small shop (--items, --searches)",
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/alignment"))
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file, too")

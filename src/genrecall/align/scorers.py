@@ -91,8 +91,8 @@ class OwnReward:
         if self._in_vain >= _GIVE_UP:
             raise ConfigError(
                 f"generator.align.rewards: {self._name} gave no reward {_GIVE_UP} times in a row "
-                f"({self.cause}). It must give for each search a list of finite numbers, one for each "
-                "of its SIDs; see docs/alignment.md."
+                f"({self.cause}). It must give for each search a list of finite numbers, one for "
+                "each of its SIDs; see docs/alignment.md."
             )
         return rewards
 
