@@ -12,8 +12,5 @@ class KeptLog(SilentLog):
     def say(self, text):
         self.said.append(text)
 
-    def note(self, text):
-        self.said.append(text)
-
     def event(self, name, **figures):
         self.events.append((name, figures))

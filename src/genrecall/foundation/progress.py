@@ -72,7 +72,8 @@ class SilentLog:
         """Say nothing."""
 
     def note(self, text: str) -> None:
-        """Say nothing."""
+        """Say it like the rest."""
+        self.say(text)
 
     def event(self, name: str, **figures: Any) -> None:
         """Record nothing."""
