@@ -8,6 +8,8 @@ from typing import Final
 
 import polars as pl
 
+from genrecall.data.filters.cells import FilterCells
+from genrecall.data.tables import Catalog
 from genrecall.data.values import cells
 from genrecall.data.values.category_cells import CategoryColumn, CategoryFormat
 from genrecall.data.values.convert import Column, Converted, Kind, convert, read_cells
@@ -28,18 +30,20 @@ class CellReader:
 
     Args:
         dialect: how the table is written.
+        catalog: what filters of searches must fit; None takes any.
 
     Attributes:
         times: readers of the columns with times, by our name.
         category: reader of category cells.
     """
 
-    def __init__(self, dialect: TableDialect = _NO_DIALECT) -> None:
+    def __init__(self, dialect: TableDialect = _NO_DIALECT, catalog: Catalog | None = None) -> None:
         self.times: dict[str, TimeColumn] = {}
         self.category = CategoryColumn(
             CategoryFormat(dialect.level_separator, dialect.path_separator)
         )
         self._dialect = dialect
+        self._filters = FilterCells(catalog, cleans=self._cleans)
         number = NumberFormat(dialect.decimal, dialect.thousands, dialect.currency)
         texts = partial(cells.texts, separator=dialect.list_separator)
         lists = partial(cells.text_lists, separator=dialect.list_separator)
@@ -60,6 +64,8 @@ class CellReader:
             return reader.read(column)
         if name == "category":
             return convert(column, Kind(dtype, self.category.cell))
+        if name == "filters":
+            return convert(column, Kind(dtype, self._filters.cell))
         read = convert(column, self._kinds[dtype])
         if dtype == pl.String() and name not in _IDS and self._cleans:
             return read._replace(values=_cleaned(read.values))
