@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from genrecall.data.config import TableSource
+from genrecall.data.filters.cells import FilterCells
 from genrecall.data.rows.readers import Chunk, FirstRows, read_chunks
 from genrecall.data.rows.rejects import Reject, check_share
 from genrecall.data.rows.remedies import remedies
@@ -111,7 +112,8 @@ def read_table(
     mapping = _resolve(source, schema)
     theirs = [name for source_names in mapping.values() for name in _names(source_names)]
     seen: set[str] = set()
-    reader = CellReader(source.dialect, catalog)
+    cleans = source.dialect.html == "clean"
+    reader = CellReader(source.dialect, FilterCells(catalog, cleans=cleans).cell)
     frames = [pl.DataFrame(schema=dict(schema.columns))]
     rejects: list[Reject] = []
     needed = _needed(source, schema, mapping)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
 import polars as pl
 
-from genrecall.data.filters.cells import FilterCells
-from genrecall.data.tables import Catalog
 from genrecall.data.values import cells
 from genrecall.data.values.category_cells import CategoryColumn, CategoryFormat
 from genrecall.data.values.convert import Column, Converted, Kind, convert, read_cells
@@ -30,20 +28,24 @@ class CellReader:
 
     Args:
         dialect: how the table is written.
-        catalog: what filters of searches must fit; None takes any.
+        filters: reads cells of filters, see `filters/cells.py`; None reads them as text.
 
     Attributes:
         times: readers of the columns with times, by our name.
         category: reader of category cells.
     """
 
-    def __init__(self, dialect: TableDialect = _NO_DIALECT, catalog: Catalog | None = None) -> None:
+    def __init__(
+        self,
+        dialect: TableDialect = _NO_DIALECT,
+        filters: Callable[[object], object] | None = None,
+    ) -> None:
         self.times: dict[str, TimeColumn] = {}
         self.category = CategoryColumn(
             CategoryFormat(dialect.level_separator, dialect.path_separator)
         )
         self._dialect = dialect
-        self._filters = FilterCells(catalog, cleans=self._cleans)
+        self._filters = filters
         number = NumberFormat(dialect.decimal, dialect.thousands, dialect.currency)
         texts = partial(cells.texts, separator=dialect.list_separator)
         lists = partial(cells.text_lists, separator=dialect.list_separator)
@@ -64,7 +66,7 @@ class CellReader:
             return reader.read(column)
         if name == "category":
             return convert(column, Kind(dtype, self.category.cell))
-        if name == "filters":
+        if name == "filters" and self._filters is not None:
             return convert(column, Kind(dtype, self._filters.cell))
         read = convert(column, self._kinds[dtype])
         if dtype == pl.String() and name not in _IDS and self._cleans:
