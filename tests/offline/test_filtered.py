@@ -90,7 +90,7 @@ def test_every_ranking_holds_only_what_passes(offline, shop):
     assert min(dense) < 30 < max(dense), "whoever has no filters is answered with all"
 
 
-def test_every_beam_has_an_item_that_passes(offline, shop, bundle):
+def test_every_beam_has_an_item_that_passes(offline, bundle):
     inputs = offline.evidence.inputs
     for name, beams in inputs.beams.items():
         for of_search, leaves in zip(offline.searches.filters, beams, strict=True):

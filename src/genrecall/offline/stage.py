@@ -46,9 +46,7 @@ def run(
         data.searches, "validation", bundle.items.mask, most=0, seed=work.seed
     )
     if not nothing.relevant["available"]:
-        log.say(
-            "  no validation search has a relevant item that it can be answered with: nothing is measured"
-        )
+        log.say("  no validation search can be answered with a relevant item: nothing is measured")
         offline = unmeasured(nothing, split="validation", health=health)
     else:
         offline = evaluate(

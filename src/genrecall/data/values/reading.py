@@ -28,7 +28,7 @@ class CellReader:
 
     Args:
         dialect: how the table is written.
-        filters: reads cells of filters, see `filters/cells.py`; None reads them as text.
+        filters: reads cells of filters, see `data/filters/cells.py`; None reads them as text.
 
     Attributes:
         times: readers of the columns with times, by our name.
@@ -67,7 +67,7 @@ class CellReader:
         if name == "category":
             return convert(column, Kind(dtype, self.category.cell))
         if name == "filters" and self._filters is not None:
-            return convert(column, Kind(dtype, self._filters.cell))
+            return convert(column, Kind(dtype, self._filters))
         read = convert(column, self._kinds[dtype])
         if dtype == pl.String() and name not in _IDS and self._cleans:
             return read._replace(values=_cleaned(read.values))
