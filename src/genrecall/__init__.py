@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from genrecall.channels.answer import Answer, Beam, Hit
     from genrecall.channels.base import Request
     from genrecall.channels.generative import GenerativeChannel
+    from genrecall.data.filters.no_hits import NoHits
     from genrecall.data.shoppers import Shopper
-    from genrecall.index.no_hits import NoHits
 
 __version__ = "0.1.0"
 
@@ -38,7 +38,7 @@ _LATE = {
     "Beam": "genrecall.channels.answer",
     "GenerativeChannel": "genrecall.channels.generative",
     "Hit": "genrecall.channels.answer",
-    "NoHits": "genrecall.index.no_hits",
+    "NoHits": "genrecall.data.filters.no_hits",
     "OpenBundle": "genrecall.bundle",
     "Request": "genrecall.channels.base",
     "Shopper": "genrecall.data.shoppers",

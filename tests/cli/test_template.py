@@ -270,3 +270,29 @@ def test_demo_keeps_a_shop_that_is_whole_and_the_same(tmp_path):
     (tmp_path / "other").mkdir()
     with pytest.raises(ArtifactError, match="was not written by `genrecall demo`"):
         make_demo(tmp_path / "other", items=300, searches=400, seed=3)
+
+
+def test_filters_of_a_log_are_found_and_read(tmp_path, tables):
+    rows = [{"query": "q", "clicks": ["a"], "Facets": {"brand": ["Acme"]}}, {"query": "r"}]
+    log = write_jsonl(tmp_path / "log.jsonl", rows)
+    found = write_template(tmp_path / "c.yaml", items=tables["items"], searches=log)
+    assert found.columns["searches"]["filters"] == "Facets"
+    assert found.notes == []
+    assert validate(load_config(tmp_path / "c.yaml").data)["filters"]["fields"] == {"brand": 1}
+
+
+def test_a_column_that_only_looks_like_filters_is_not_read(tmp_path, tables):
+    rows = [{"query": "q", "clicks": ["a"], "filters": "brand:Acme"} for _ in range(9)]
+    log = write_jsonl(tmp_path / "log.jsonl", rows)
+    found = write_template(tmp_path / "c.yaml", items=tables["items"], searches=log)
+    assert "filters" not in found.columns["searches"]
+    (note,) = found.notes
+    assert note.startswith(
+        "searches: the column 'filters' is not read as filters: its cells, such as 'brand:Acme', "
+        "cannot be used (the first: 'brand:Acme' is not a filter; write a field, one of"
+    )
+    text = (tmp_path / "c.yaml").read_text("utf-8")
+    assert re.search(r"^      filters: null +# its cells cannot be read$", text, re.M)
+    summary = validate(load_config(tmp_path / "c.yaml").data)
+    assert summary["tables"]["searches"]["rejected"] == 0
+    assert "filters" not in summary

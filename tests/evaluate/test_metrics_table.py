@@ -115,6 +115,11 @@ def test_figures_stand_with_their_intervals():
         "12 of 132 relevant items are not available today; no figure counts them."
         in printed(relevant={"available": 120, "unavailable": 12})[1]
     )
+    told = printed(relevant={"available": 7, "unavailable": 2, "filtered_out": 3})[1]
+    assert (
+        "2 of 12 relevant items are not available today; 3 of 12 relevant items do not pass what "
+        "their search was filtered by; no figure counts them."
+    ) in " ".join(told.split())
     assert "50 SIDs; items per SID: mean 4, weighted 4, max 4." in text
     assert "to bm25+dense" in text
     change = metrics["paired"]["bm25+dense+generative - bm25+dense+two_views"]["ndcg@10"]
@@ -176,6 +181,15 @@ def test_slices_compare_the_fusion_without_and_with_the_generative_channel():
     assert line.split()[1] == "9"
     assert line.rstrip().split()[-2] == f"{with_it['hit@10']['value']:.3f}"
     assert text.index("head ") < text.index("tail ")
+
+
+def test_searches_with_filters_stand_behind_the_frequencies():
+    filtered = np.arange(40) < 9
+    slices = {"without_filters": ~filtered, "with_filters": filtered, "tail": filtered}
+    text = printed(slices=slices, item_slices={"new_items": np.arange(100)})[1]
+    places = [text.index(f"\n{name} ") for name in ("tail", "with_filters", "without_filters")]
+    assert places == sorted(places)
+    assert places[-1] < text.index("\nnew_items ")
 
 
 def test_slice_of_every_search_is_not_repeated():

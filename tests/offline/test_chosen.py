@@ -12,7 +12,7 @@ from genrecall.evaluate.trec import read_qrels
 from genrecall.foundation.progress import SilentLog
 from genrecall.funnel.config import FusionConfig
 from genrecall.index.live import LiveItems
-from genrecall.offline.chosen import choose_searches, only_available
+from genrecall.offline.chosen import choose_searches, only_answerable
 from genrecall.offline.measure import Plan, evaluate
 from genrecall.offline.trec_files import write_trec
 
@@ -41,11 +41,11 @@ LOG = searches(([0, 2, 4], [2, 3]), ([1], []), ([2, 4], [4]), ([], [1, 2, 0]))
 
 
 def choose(available=AVAILABLE, most=10):
-    return choose_searches(LOG, "validation", available, most=most, seed=0)
+    return choose_searches(LOG, "validation", lambda _: available, most=most, seed=0)
 
 
 def test_only_what_is_available_is_shown_chosen_and_bought():
-    kept = only_available(LOG, AVAILABLE).frame
+    kept = only_answerable(LOG, lambda _: AVAILABLE).frame
     assert kept["impressions"].to_list() == [[0], [1], [], []]
     assert kept["positives"].to_list() == [[3], [], [], [1, 0]]
     assert kept["gains"].to_list() == [[3.0], [], [], [1.0, 0.0]]
@@ -55,7 +55,7 @@ def test_only_what_is_available_is_shown_chosen_and_bought():
 
 
 def test_where_all_is_available_nothing_changes():
-    assert only_available(LOG, None) is LOG
+    assert only_answerable(LOG, lambda _: None) is LOG
     assert choose(None).relevant == {"available": 6, "unavailable": 0}
     assert len(choose(None).searches) == 3
 
@@ -71,6 +71,27 @@ def test_what_does_not_count_is_counted():
         "not sampled": 0,
     }
     assert sum(chosen.excluded.values()) + len(chosen.searches) == 4
+
+
+def test_what_does_not_pass_the_filters_of_its_search_counts_as_little():
+    even = '{"even": true}'
+    filters = pl.Series("filters", [even, even, None, even])
+    log = Searches(LOG.frame.with_columns(filters))
+
+    def answerable(filters):
+        return AVAILABLE & (np.arange(5) % 2 == 0) if filters == {"even": True} else AVAILABLE
+
+    chosen = choose_searches(log, "validation", answerable, most=10, seed=0)
+    assert [rows.tolist() for rows in chosen.searches.positives] == [[0]]
+    assert chosen.searches.frame["bought"].to_list() == [[False]]
+    assert chosen.relevant == {"available": 1, "unavailable": 3, "filtered_out": 2}
+    assert chosen.excluded == {
+        "without a relevant item": 1,
+        "no relevant item is available today": 1,
+        "no relevant item that is available passes the filters": 1,
+        "not sampled": 0,
+    }
+    assert only_answerable(log, answerable).frame["impressions"].to_list() == [[0], [], [], []]
 
 
 def test_a_sample_is_drawn_of_what_can_be_measured():

@@ -25,6 +25,14 @@ def test_each_distinct_request_is_asked_once():
     assert asked.spread(answers) == [f"{query} {shopper}" for query, shopper in given]
 
 
+def test_requests_with_other_filters_are_others():
+    acme, cheap = {"brand": "Acme", "price": {"lte": 5}}, {"price": {"lte": 5}, "brand": "Acme"}
+    given = [acme, None, cheap, {}, {"brand": "Bolt"}]
+    asked = DistinctRequests([Request("saw", MIA, filters) for filters in given])
+    assert [request.filters for request in asked.distinct] == [acme, None, {"brand": "Bolt"}]
+    assert asked.place.tolist() == [0, 1, 0, 1, 2]
+
+
 def test_a_channel_is_asked_distinct_requests_and_answers_searches():
     shop = shop_of(["saw", "drill", "saw set"])
     asked = DistinctRequests([Request("saw"), Request("drill"), Request("saw")])

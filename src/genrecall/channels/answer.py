@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from genrecall.data.filters.no_hits import NoHits
 from genrecall.foundation.sid import Sid
-from genrecall.index.no_hits import NoHits
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.data.filters.items import Filters
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import ITEMS
 from genrecall.data.values.convert import shorten
 from genrecall.decode.base import Beams
 from genrecall.foundation.arguments import known_names, plain, texts, whole_number
 from genrecall.foundation.errors import RequestError, unknown_name
-from genrecall.index.filters import Filters
 
 LONGEST_QUERY: Final = 1_000
 """Characters of a query at most: longer ones are not typed, and reading them takes its time."""

@@ -8,13 +8,13 @@ from typing import Any
 
 from genrecall.channels.answer import Answer, Hit
 from genrecall.channels.base import Page, Ranking, Request, check_lengths
+from genrecall.data.filters.items import Filters
+from genrecall.data.filters.no_hits import NoHits
 from genrecall.data.shoppers import Shopper
 from genrecall.data.values.convert import shorten
 from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import Sid
-from genrecall.index.filters import Filters
 from genrecall.index.live import LiveItems
-from genrecall.index.no_hits import NoHits
 
 
 class RecallChannel(ABC):

@@ -11,12 +11,12 @@ from typing import Any, Final, TextIO
 from genrecall.bundle import load
 from genrecall.channels.answer import Answer, Beam
 from genrecall.channels.base import LONGEST_QUERY, Page, Request
+from genrecall.data.filters.expressions import parse_filters
 from genrecall.data.shoppers import HISTORY, Shopper
 from genrecall.evaluate.trec import write_run
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import RequestError
 from genrecall.generator.history import ShopperSettings
-from genrecall.index.expressions import parse_filters
 from genrecall.learning.threads import set_threads
 
 _TITLES: Final = 2  # of an explained SID

@@ -6,7 +6,7 @@ import math
 import os
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -71,6 +71,7 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "impressions": ("shown_ids", ""),
         "clicks": ("clicked_ids", ""),
         "purchases": ("bought_ids", ""),
+        "filters": ("facets", 'what was filtered by: JSON, or text like "price<=50"'),
     },
     "users": {
         "gender": ("sex", ""),
@@ -251,7 +252,8 @@ def _table(schema: TableSchema, file: Path, config: Path, found: Template) -> st
         what=_WHAT[schema.name],
         file=_in_quotes(os.path.relpath(file, config.parent)),
     )
-    return head + _dialect(guess) + _columns(schema, columns, found.missing[schema.name])
+    missing = found.missing[schema.name]
+    return head + _dialect(guess) + _columns(schema, columns, missing, guess.unread)
 
 
 def _dialect(guess: Guess) -> str:
@@ -273,10 +275,15 @@ def _standing_table(schema: TableSchema) -> str:
     """The section of a table whose file is not known yet."""
     own_names = GuessedColumns({name: name for name in schema.required}, unused=())
     head = _TABLE.format(name=schema.name, what=_WHAT[schema.name], file=f"{schema.name}.jsonl")
-    return head + _columns(schema, own_names, [])
+    return head + _columns(schema, own_names)
 
 
-def _columns(schema: TableSchema, guess: GuessedColumns, missing: list[str]) -> str:
+def _columns(
+    schema: TableSchema,
+    guess: GuessedColumns,
+    missing: Sequence[str] = (),
+    unread: Sequence[str] = (),
+) -> str:
     """A line per column of ours: found, needed, or an example; then what is left of the file."""
     lines = []
     for ours in schema.columns:
@@ -285,6 +292,8 @@ def _columns(schema: TableSchema, guess: GuessedColumns, missing: list[str]) -> 
             lines.append(_line(f"{ours}: {_quoted(theirs)}", "guessed" if theirs != ours else ""))
         elif ours in missing:
             lines.append(_line(f"# {ours}: ???  which column?", ""))
+        elif ours in unread:
+            lines.append(_line(f"{ours}: null", "its cells cannot be read"))
         elif ours in (examples := _EXAMPLES.get(schema.name, {})):
             example, what = examples[ours]
             lines.append(_line(f"# {ours}: {example}", what))

@@ -160,7 +160,7 @@ class DataConfig(Section):
     searches: TableSource | None = None
     """The search log, a row a search: `query`, `clicks`, `purchases`, and if known `search_id`
     (else made from the line number), `timestamp`, `user_id`, `impressions`,
-    `impression_channels`, `variant`."""
+    `filters` (what the shopper had filtered by), `impression_channels`, `variant`."""
 
     users: TableSource | None = None
     """The shoppers: `user_id`, and if known `gender`, `age_band`, `attributes`."""

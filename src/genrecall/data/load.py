@@ -19,7 +19,8 @@ SUMMARY_FILE: Final = "summary.json"
 
 def load_tables(artifact: Artifact) -> tuple[Catalog, Searches]:
     """Read back the items and the searches."""
-    return load_catalog(artifact), Searches(pl.read_parquet(artifact.file("searches.parquet")))
+    searches = Searches(pl.read_parquet(artifact.file("searches.parquet")))
+    return load_catalog(artifact), searches.completed()
 
 
 def load_catalog(artifact: Artifact) -> Catalog:

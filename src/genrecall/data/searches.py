@@ -78,7 +78,7 @@ def searches_from_log(read: TableRead, catalog: Catalog, config: DataConfig) -> 
             "out to learn from the titles alone."
         )
     frame = log.select(
-        "search", "search_id", "query", "user_id", pl.col("timestamp").alias("time")
+        "search", "search_id", "query", "user_id", pl.col("timestamp").alias("time"), "filters"
     ).with_columns(_split_log(log, config.split).alias("split"))
     by = log_split_by(log, config.split)
     return build_searches(frame, shown, chosen, catalog, read)._replace(split_by=by)
@@ -166,7 +166,8 @@ def build_searches(
     """Put catalog rows behind the searches.
 
     Args:
-        frame: `search` (a number), `search_id`, `query`, `user_id`, `time` and `split`.
+        frame: `search` (a number), `search_id`, `query`, `user_id`, `time` and `split`, and
+            `filters` where they are known.
         shown: `(search, item_id)` of the impressions, by search in the order of the page.
         chosen: `(search, item_id, gain)` of the relevant items, and `bought` where it is known.
         catalog: the items.
@@ -178,6 +179,8 @@ def build_searches(
     rows = catalog.frame.select("item_id").with_row_index("row")
     if "bought" not in chosen.columns:
         chosen = chosen.with_columns(pl.lit(False).alias("bought"))
+    if "filters" not in frame.columns:
+        frame = frame.with_columns(pl.lit(None).alias("filters"))
     shown, chosen = (
         items.join(rows, on="item_id", how="left", maintain_order="left")
         for items in (shown, chosen)

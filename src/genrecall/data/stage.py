@@ -63,7 +63,7 @@ def run(config: DataConfig, work: Work) -> Artifact:
     meta = {"parts": digest_parts(items, searches, shop.shoppers.users)}
     with writing(work.out, kind=KIND, inputs=work.inputs, meta=meta) as folder:
         _write(items, folder / "items.parquet")
-        _write(searches, folder / "searches.parquet")
+        _write(_stored(searches), folder / "searches.parquet")
         shop.shoppers.write(folder)
         for name, read in shop.reads.items():
             if read.rejects:
@@ -87,19 +87,22 @@ def validate(config: DataConfig) -> Summary:
 
 def _read(config: DataConfig) -> _Shop:
     schemas = {
-        "items": ITEMS_SCHEMA,
         "searches": SEARCHES_SCHEMA,
         "users": USERS_SCHEMA,
         "judgments": JUDGMENTS_SCHEMA,
         "sequences": SEQUENCES_SCHEMA,
     }
+    sources = config.sources
     reads = {
-        name: read_table(source, schemas[name], max_rejects=config.max_rejects)
-        for name, source in config.sources.items()
+        "items": read_table(sources.pop("items"), ITEMS_SCHEMA, max_rejects=config.max_rejects)
     }
     catalog = Catalog(reads["items"].frame)
+    for name, source in sources.items():
+        reads[name] = read_table(
+            source, schemas[name], max_rejects=config.max_rejects, catalog=catalog
+        )
     if "searches" in reads:
-        reads["searches"] = _with_times(reads["searches"], config)
+        reads["searches"] = _with_times(reads["searches"], config, catalog)
         searches = searches_from_log(reads["searches"], catalog, config)
     elif "judgments" in reads:
         searches = searches_from_judgments(reads["judgments"], catalog, config)
@@ -113,13 +116,20 @@ def _read(config: DataConfig) -> _Shop:
     return _Shop(reads, searches, shoppers, summarize(reads, searches, config))
 
 
-def _with_times(read: TableRead, config: DataConfig) -> TableRead:
+def _with_times(read: TableRead, config: DataConfig, catalog: Catalog) -> TableRead:
     """The log, read again where it is split by time and searches without one are to be rejected."""
     by_time = log_split_by(read.frame, config.split) == "time"
     if not by_time or not (read.frame.height == 0 or read.frame["timestamp"].null_count()):
         return read
     source = config.sources["searches"]
-    return read_table(source, TIMED_SEARCHES_SCHEMA, max_rejects=config.max_rejects)
+    return read_table(
+        source, TIMED_SEARCHES_SCHEMA, max_rejects=config.max_rejects, catalog=catalog
+    )
+
+
+def _stored(searches: pl.DataFrame) -> pl.DataFrame:
+    """The searches as they are kept: a log without filters has no column for them."""
+    return searches.drop("filters") if searches["filters"].is_null().all() else searches
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import polars as pl
 
 from genrecall.data.catalog_summary import describe_catalog, summarize_catalog, unreadable_titles
 from genrecall.data.config import DataConfig
+from genrecall.data.filters.items import ItemFilters
+from genrecall.data.filters.passing import passing
 from genrecall.data.rows.rejects import count_causes
 from genrecall.data.searches import (
     BuiltSearches,
 )
-from genrecall.data.tables import SplitName
+from genrecall.data.tables import Catalog, Searches, SplitName
 from genrecall.data.validate import (
     TableRead,
 )
 from genrecall.data.values.times import FORMS, ORDINAL
+
+_FIELDS: Final = 5  # that searches are filtered by, in a line
 
 Summary = Mapping[str, Any]
 """Counts of one reading, as in `summary.json`:
@@ -31,6 +36,9 @@ Summary = Mapping[str, Any]
 - `times`: for each column of times what it is written in, `first` and `last`.
 - `unavailable_positives`: relevant items of all searches that are not available today, and `of` how
   many; no channel answers with them.
+- `filters`, where searches have some: how many `searches`, `of` how many; `fields` {field:
+  searches}; and `filtered_out`, how many relevant items do not pass what their search was filtered
+  by, of how many `positives` of these searches.
 - `notes`: what should be known about how cells were read, and what would help with rejects.
 - `unknown_items`: `impressions`, `positives`, and `examples` of ids that the catalog lacks.
 - `category_path_queries`, of sequences only: `levels` of the path that make a query, and how many
@@ -55,6 +63,7 @@ def describe(summary: Summary) -> list[str]:
         lonely = sum(without.values())
         lines.append(f"  searches: {splits}; {lonely:,} of them without a relevant item")
         lines += _describe_split(summary.get("split"))
+        lines += _describe_filters(summary.get("filters"))
         if searches["validation"] == without["validation"]:
             lines.append(
                 "  no validation search has a relevant item, so quality cannot be measured: "
@@ -120,6 +129,8 @@ def summarize(
     if searches.split_by is not None:
         later, known = _taught_later(searches.frame)
         summary["split"] = {"by": searches.split_by, "taught_later": later, "of": known}
+    if counted := _count_filters(Searches(searches.frame), items):
+        summary["filters"] = counted
     summary["notes"] += unreadable_titles(items)
     summary["notes"] += _incomparable(summary["times"])
     if config.sequences:
@@ -143,6 +154,43 @@ def _describe_split(split: Mapping[str, Any] | None) -> list[str]:
             "measure the future, set `split: {by: time}`"
         )
     return lines
+
+
+def _describe_filters(filters: Mapping[str, Any] | None) -> list[str]:
+    """How many searches have filters, and on what most of them."""
+    if filters is None:
+        return []
+    fields = [f"{name} ({n:,})" for name, n in filters["fields"].items()]
+    more = f" and {len(fields) - _FIELDS} more fields" if len(fields) > _FIELDS else ""
+    lines = [
+        f"  filtered: {filters['searches']:,} of {filters['of']:,} searches, by "
+        f"{', '.join(fields[:_FIELDS])}{more}"
+    ]
+    if filters["filtered_out"]:
+        lines.append(
+            f"  filtered out: {filters['filtered_out']:,} of the {filters['positives']:,} relevant "
+            "items of these do not pass their filters today; no channel answers with them"
+        )
+    return lines
+
+
+def _count_filters(searches: Searches, items: pl.DataFrame) -> dict[str, Any]:
+    """Searches with filters, and those with each field, the most frequent first; empty for none."""
+    filtered = [filters for filters in searches.filters if filters]
+    fields = Counter(name for filters in filtered for name in filters)
+    ordered = sorted(fields, key=lambda name: (-fields[name], name))
+    if not filtered:
+        return {}
+    chosen = searches.frame.select("filters", "positives").drop_nulls("filters")
+    chosen = chosen.explode("positives").drop_nulls()
+    passed = passing(chosen["filters"], chosen["positives"], ItemFilters(Catalog(items)).mask)
+    return {
+        "searches": len(filtered),
+        "of": len(searches),
+        "fields": {name: fields[name] for name in ordered},
+        "filtered_out": int((~passed).sum()),
+        "positives": len(passed),
+    }
 
 
 def _taught_later(searches: pl.DataFrame) -> tuple[int, int]:

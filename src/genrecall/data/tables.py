@@ -6,9 +6,10 @@ outside and by their catalog row inside. Shapes: `N` items, `M` searches.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Literal, NewType
+from typing import Any, Final, Literal, NewType
 
 import numpy as np
 import polars as pl
@@ -48,10 +49,12 @@ SEARCH_LOG: Final[dict[str, pl.DataType]] = {
     "impressions": pl.List(pl.String()),
     "clicks": pl.List(pl.String()),
     "purchases": pl.List(pl.String()),
+    "filters": pl.String(),
     "impression_channels": pl.List(pl.List(pl.String())),
     "variant": pl.String(),
 }
-"""`searches`, one row a search; `timestamp` in seconds since 1970, or an ordinal."""
+"""`searches`, one row a search; `timestamp` in seconds since 1970, or an ordinal; `filters`,
+what the shopper had filtered by, in the JSON of `filters/cells.py`."""
 
 USERS: Final[dict[str, pl.DataType]] = {
     "user_id": pl.String(),
@@ -83,10 +86,12 @@ SEARCHES: Final[dict[str, pl.DataType]] = {
     "positives": pl.List(pl.Int32()),
     "gains": pl.List(pl.Float32()),
     "bought": pl.List(pl.Boolean()),
+    "filters": pl.String(),
 }
 """Searches as the stages see them, from a log, judgments or sequences: items are catalog rows,
 `positives` the relevant ones, `gains` how relevant (a purchase counts more than a click), `bought`
-which of them were purchased."""
+which of them were purchased. `filters` as in `SEARCH_LOG`: equal ones are equal text, null is
+none."""
 
 CHOICES: Final[dict[str, pl.DataType]] = {
     "user_id": pl.String(),
@@ -159,6 +164,12 @@ class Searches:
     def __len__(self) -> int:
         return self.frame.height
 
+    def completed(self) -> Searches:
+        """The same searches with every column of `SEARCHES`; what is not there is null."""
+        missing = {name: kind for name, kind in SEARCHES.items() if name not in self.frame.columns}
+        nulls = (pl.lit(None, kind).alias(name) for name, kind in missing.items())
+        return Searches(self.frame.with_columns(*nulls).select(*SEARCHES))
+
     def of(self, split: SplitName) -> Searches:
         """Only the searches of one split, with at least one positive."""
         chosen = (pl.col("split") == split) & (pl.col("positives").list.len() > 0)
@@ -179,6 +190,13 @@ class Searches:
     def queries(self) -> list[str]:
         """Query text of each search."""
         return self.frame["query"].to_list()
+
+    @cached_property
+    def filters(self) -> list[dict[str, Any] | None]:
+        """What each search was filtered by; equal filters are one and the same object."""
+        written = self.frame["filters"].to_list()
+        read = {text: json.loads(text) for text in dict.fromkeys(written) if text is not None}
+        return [read.get(text) for text in written]
 
     @cached_property
     def positives(self) -> list[Rows]:

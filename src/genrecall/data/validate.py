@@ -15,10 +15,11 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from genrecall.data.config import TableSource
+from genrecall.data.filters.cells import FilterCells
 from genrecall.data.rows.readers import Chunk, FirstRows, read_chunks
 from genrecall.data.rows.rejects import Reject, check_share
 from genrecall.data.rows.remedies import remedies
-from genrecall.data.tables import ITEMS, JUDGMENTS, SEARCH_LOG, SEQUENCES, USERS
+from genrecall.data.tables import ITEMS, JUDGMENTS, SEARCH_LOG, SEQUENCES, USERS, Catalog
 from genrecall.data.values import cells
 from genrecall.data.values.convert import build, shorten
 from genrecall.data.values.reading import CellReader
@@ -88,13 +89,20 @@ class TableRead(NamedTuple):
         return self.frame.height + len(self.rejects)
 
 
-def read_table(source: TableSource, schema: TableSchema, *, max_rejects: float) -> TableRead:
+def read_table(
+    source: TableSource,
+    schema: TableSchema,
+    *,
+    max_rejects: float,
+    catalog: Catalog | None = None,
+) -> TableRead:
     """Read, map and check one table.
 
     Args:
         source: file and mapping.
         schema: what the table must look like.
         max_rejects: share of its rows that may be unusable.
+        catalog: what filters of searches must fit; None takes any.
 
     Raises:
         ConfigError: the mapping names a column that the table does not have.
@@ -104,7 +112,8 @@ def read_table(source: TableSource, schema: TableSchema, *, max_rejects: float) 
     mapping = _resolve(source, schema)
     theirs = [name for source_names in mapping.values() for name in _names(source_names)]
     seen: set[str] = set()
-    reader = CellReader(source.dialect)
+    cleans = source.dialect.html == "clean"
+    reader = CellReader(source.dialect, FilterCells(catalog, cleans=cleans).cell)
     frames = [pl.DataFrame(schema=dict(schema.columns))]
     rejects: list[Reject] = []
     needed = _needed(source, schema, mapping)

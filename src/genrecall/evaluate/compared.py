@@ -101,12 +101,13 @@ def told_unavailable(metrics: Metrics) -> str:
     '100 of 1,000 relevant items are not available today; no figure counts them.'
     """
     relevant = metrics.get("relevant", {})
-    if not relevant.get("unavailable"):
-        return ""
-    return (
-        f"{relevant['unavailable']:,} of {sum(relevant.values()):,} relevant items are not "
-        "available today; no figure counts them."
-    )
+    causes = {
+        "unavailable": "are not available today",
+        "filtered_out": "do not pass what their search was filtered by",
+    }
+    of = f"of {sum(relevant.values()):,} relevant items"
+    told = [f"{relevant[name]:,} {of} {why}" for name, why in causes.items() if relevant.get(name)]
+    return f"{'; '.join(told)}; no figure counts them." if told else ""
 
 
 def told_weights(metrics: Metrics) -> str:

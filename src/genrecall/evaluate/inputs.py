@@ -27,8 +27,8 @@ class EvaluationInputs:
 
     Attributes:
         split: which part of the searches this is.
-        positives: catalog rows of the relevant items of each search that are available, at least
-            one each.
+        positives: catalog rows of the relevant items of each search that it can be answered
+            with, at least one each.
         gains: how relevant each of them is, above 0; 1 each when None.
         categories: a number for the category of each catalog row, `[N]`, negative where it is
             unknown; None where none is known.
@@ -49,8 +49,8 @@ class EvaluationInputs:
         level_weights: of heads and look-ahead by stage or arm, passed on.
         quantize: health figures of the SIDs, passed on.
         excluded: how many searches of the split were left out, by cause.
-        relevant: how many relevant items of the split are `available` and count, and how many
-            `unavailable` ones do not.
+        relevant: how many relevant items of the split are `available` and count, and how many do
+            not: `unavailable` ones, and those that are `filtered_out` by their own search.
         seed: of the bootstrap.
     """
 
@@ -90,9 +90,9 @@ def check_searches(n: int, split: str) -> None:
     """
     if n == 0:
         raise DataError(
-            f"the {split} split has no search with a relevant item that is available, so there is "
-            "nothing to measure. Give searches with clicks, purchases or judgments of items that "
-            "are on sale, or another split."
+            f"the {split} split has no search with a relevant item that it can be answered "
+            "with, so there is nothing to measure. Give searches with clicks, purchases or "
+            "judgments of items that are on sale, or another split."
         )
 
 

@@ -50,7 +50,8 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
 
     - `split`, `searches`, `excluded` (by cause)
     - `relevant`: items of the split's searches that are `available` today and count as relevant in
-      every figure, and those `unavailable`, which count in none
+      every figure, and those that count in none: `unavailable` ones, and where searches have
+      filters those that are `filtered_out` by them
     - `bootstrap` {resamples, seed, units, clusters}:
       what is drawn again, `queries` or `shoppers`, and how many of them there are
     - `quantize`: passed on
@@ -68,7 +69,8 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
       all `K` items
     - `only_generative@1000`: share of the relevant items that no other single channel has, controls
       and the baseline not counted
-    - `slices`: slice → channel → as in `channels`
+    - `slices`: slice → channel → as in `channels`; `with_filters` and `without_filters` where some
+      searches have filters and some have none
     - `paired`: `with - without` → measure → difference, for each fusion with the generative channel
       and each one where that is left out or replaced by one other channel
     - `headline`: the two fusions whose difference matters most, `with` the generative channel and

@@ -54,7 +54,14 @@ WIDTH: Final = 100
 
 _SLICE_MEASURES: Final = ("recall@100", "hit@10")
 _SIZES: Final = ("mean", "weighted", "p50", "p99", "max")
-_SLICE_ORDER: Final = (*SLICES, "new_items", "known_items", "cold_items")
+_SLICE_ORDER: Final = (
+    *SLICES,
+    "with_filters",
+    "without_filters",
+    "new_items",
+    "known_items",
+    "cold_items",
+)
 
 
 def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:

@@ -1,1 +1,1 @@
-"""SIDs to live items: postings, filters, item orders."""
+"""SIDs to live items: postings, item orders."""

@@ -13,11 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.data.filters.items import Filters, ItemFilters
+from genrecall.data.filters.no_hits import NoHits
 from genrecall.data.tables import Catalog
 from genrecall.foundation.sid import Codes, SidTable
 from genrecall.foundation.trie import Trie
-from genrecall.index.filters import Filters, ItemFilters
-from genrecall.index.no_hits import NoHits
 from genrecall.index.order import group_numbers
 from genrecall.index.postings import Postings
 from genrecall.index.prefixes import mean_vectors

@@ -22,10 +22,10 @@ from genrecall.evaluate.figures import Measures
 from genrecall.evaluate.measures import Floats, IntArray, candidates, recall, target_ranks
 from genrecall.evaluate.names import RECALL_AT, K
 from genrecall.index.live import LiveItems
-from genrecall.offline.chosen import only_available
+from genrecall.offline.chosen import only_answerable
 from genrecall.offline.folds import FoldedChannel
 from genrecall.offline.requests import DistinctRequests, requests_of
-from genrecall.offline.slices import bootstrap_units, query_slices
+from genrecall.offline.slices import bootstrap_units, search_slices
 from genrecall.text.normalize import query_keys
 
 _WIDTH: Final = AT[-1]
@@ -53,7 +53,8 @@ def measure_alignment(
     """
     if not bundle.arms:
         return {}
-    searches = only_available(shop.searches, bundle.items.available).told(split).spread(most)
+    searches = only_answerable(shop.searches.told(split), bundle.items.mask)
+    searches = searches.told(split).spread(most)
     requests = requests_of(shop, searches, split, shoppers=bundle.reads_shoppers)
     queries = query_keys(searches.queries)
     found = {}
@@ -63,7 +64,7 @@ def measure_alignment(
     return alignment_metrics(
         found,
         groups=numbered(bootstrap_units(shop, searches).of),
-        slices=query_slices(queries, shop.searches),
+        slices=search_slices(queries, searches, shop.searches),
         seed=seed,
     )
 

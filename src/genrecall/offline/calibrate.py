@@ -69,7 +69,8 @@ def describe(ways: Mapping[str, Fitted]) -> str:
 def _fit(bundle: OpenBundle, data: ShopData, name: str) -> dict[str, Fitted]:
     searches = data.searches.of("validation").spread(_MOST_SEARCHES)
     reads_shoppers = bundle.reads_shoppers and (name == USER_QUERY_TO_SID or name in bundle.arms)
-    asked = requests_of(data, searches, "validation", shoppers=reads_shoppers)
+    # What was filtered by does not change what a model says, only what of it is followed.
+    asked = requests_of(data, searches, "validation", shoppers=reads_shoppers, filters=False)
     codes = bundle.items.table.codes
     choices = level_choices(
         bundle.unfitted(name),

@@ -1,7 +1,8 @@
 """Which searches of a split are measured, and which of their items count.
 
-One rule for every figure: an item counts if it can be answered with today. Of another one no
-channel can be blamed, and behind a beam it would be found by nobody.
+One rule for every figure: an item counts if the search can be answered with it today. Of one that
+is sold out, or does not pass what the search was filtered by, no channel can be blamed, and beams
+would find with its SID what no answer may hold.
 
 Shapes: `N` items, `M` searches.
 """
@@ -14,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from genrecall.data.filters.passing import MaskOf, passing
 from genrecall.data.tables import Searches, SplitName
 
 
@@ -21,10 +23,13 @@ class Chosen(NamedTuple):
     """The measured searches.
 
     Attributes:
-        searches: with the items that are available, at least one relevant one each, `M`.
+        searches: with the items that they can be answered with, at least one relevant one each,
+            `M`.
         rows: their places in `of(split)` of all searches, int64 `[M]`.
         excluded: how many searches of the split were left out, by cause.
-        relevant: how many relevant items of the whole split are `available`, and `unavailable`.
+        relevant: how many relevant items of the whole split are `available` and count, how many
+            `unavailable`, and where searches have filters how many of the others are
+            `filtered_out`.
     """
 
     searches: Searches
@@ -34,60 +39,58 @@ class Chosen(NamedTuple):
 
 
 def choose_searches(
-    searches: Searches,
-    split: SplitName,
-    available: NDArray[np.bool_] | None,
-    *,
-    most: int,
-    seed: int,
+    searches: Searches, split: SplitName, answerable: MaskOf, *, most: int, seed: int
 ) -> Chosen:
-    """Draw searches of a split that have a relevant item which is available.
+    """Draw searches of a split that can be answered with a relevant item.
 
     Args:
         searches: of all splits.
         split: which part of them.
-        available: items that can be answered with, bool `[N]`; None for all.
+        answerable: which items searches with some filters can be answered with, as
+            `LiveItems.mask`.
         most: searches at most, drawn evenly, in their order.
         seed: which of them.
     """
     every = searches.of(split)
-    live = only_available(every, available)
-    counts = live.frame["positives"].list.len().to_numpy()
+    kept = only_answerable(every, answerable)
+    everything, available, counts = (
+        of.frame["positives"].list.len().to_numpy()
+        for of in (every, only_answerable(every, lambda _: answerable(None)), kept)
+    )
     usable = np.flatnonzero(counts)
     rows = usable[sample_rows(len(usable), most, seed)]
-    relevant = int(every.frame["positives"].list.len().sum())
-    in_split = int((searches.frame["split"] == split).sum())
-    return Chosen(
-        Searches(live.frame[rows]),
-        rows,
-        excluded={
-            "without a relevant item": in_split - len(every),
-            "no relevant item is available today": len(every) - len(usable),
-            "not sampled": len(usable) - len(rows),
-        },
-        relevant={
-            "available": int(counts.sum()),
-            "unavailable": relevant - int(counts.sum()),
-        },
-    )
+    excluded = {
+        "without a relevant item": int((searches.frame["split"] == split).sum()) - len(every),
+        "no relevant item is available today": int((available == 0).sum()),
+    }
+    relevant = {
+        "available": int(counts.sum()),
+        "unavailable": int((everything - available).sum()),
+    }
+    if every.frame["filters"].is_not_null().any():
+        told = "no relevant item that is available passes the filters"
+        excluded[told] = int(((available > 0) & (counts == 0)).sum())
+        relevant["filtered_out"] = int((available - counts).sum())
+    excluded["not sampled"] = len(usable) - len(rows)
+    return Chosen(Searches(kept.frame[rows]), rows, excluded, relevant)
 
 
-def only_available(searches: Searches, available: NDArray[np.bool_] | None) -> Searches:
-    """The same searches, with what is available of the items shown and chosen.
+def only_answerable(searches: Searches, answerable: MaskOf) -> Searches:
+    """The same searches, with what they can be answered with of the items shown and chosen.
 
     Args:
         searches: `M` of them.
-        available: items that can be answered with, bool `[N]`; None for all.
+        answerable: which items searches with some filters can be answered with, as
+            `LiveItems.mask`.
     """
-    if available is None:
+    if answerable(None) is None and searches.frame["filters"].is_null().all():
         return searches
-    rows = pl.Series(np.flatnonzero(available), dtype=pl.Int32)
     frame = searches.frame.with_row_index("place")
     for columns in (["impressions"], ["positives", "gains", "bought"]):
+        items = frame.select("place", "filters", *columns).explode(columns).drop_nulls(columns[0])
         kept = (
-            frame.select("place", *columns)
-            .explode(columns)
-            .filter(pl.col(columns[0]).is_in(rows.implode()))
+            items.filter(passing(items["filters"], items[columns[0]], answerable))
+            .drop("filters")
             .group_by("place", maintain_order=True)
             .agg(columns)
         )

@@ -25,7 +25,7 @@ from genrecall.foundation.progress import RunLog
 from genrecall.foundation.sid import Sid
 from genrecall.generator.prompts import Prompt
 from genrecall.offline.generated import GeneratedAnswers
-from genrecall.offline.queries import Asked, contest_of
+from genrecall.offline.queries import Asked, contest_of, described
 from genrecall.offline.requests import DistinctRequests
 from genrecall.report.clusters import Clusters, shorten
 from genrecall.report.curves import beam_curves, budget_curves, cut_curve, overlap, steps
@@ -99,7 +99,8 @@ def _cut(evidence: Evidence) -> dict[str, Any]:
     place = np.empty(len(channel.items.trie), dtype=np.int64)
     answers = []
     for request, vector in enumerate(vectors):
-        rows = channel.order(vector, beams[request], None).rows
+        mask = channel.items.mask(evidence.requests.distinct[request].filters)
+        rows = channel.order(vector, beams[request], mask).rows
         leaves = beams.leaves[request]
         filled = leaves[leaves >= 0]
         place[filled] = np.arange(len(filled))
@@ -121,7 +122,7 @@ def _examples(clusters: Clusters, evidence: Evidence, *, seed: int) -> dict[str,
     shown = {
         name: [
             {
-                "query": shorten(asked[query].query),
+                "query": described(asked[query]),
                 "shopper": _shopper(clusters, evidence.generated.prompt(asked[query])),
                 "searches": int(searches_of[query]),
                 "recall": float(mean[query]),

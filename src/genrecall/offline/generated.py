@@ -103,9 +103,6 @@ class GeneratedAnswers(Control):
         channel: the one that has answered.
         widest: the largest of the numbers of beams.
         controls: what they say, by name.
-
-    Raises:
-        ValueError: a request with filters.
     """
 
     def __init__(

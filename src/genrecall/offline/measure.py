@@ -38,7 +38,7 @@ from genrecall.offline.folds import FoldedChannel
 from genrecall.offline.generated import GeneratedAnswers
 from genrecall.offline.latency import measure_latency
 from genrecall.offline.requests import Questions, make_questions
-from genrecall.offline.slices import bootstrap_units, item_slices, query_slices
+from genrecall.offline.slices import bootstrap_units, item_slices, search_slices
 from genrecall.text.normalize import query_keys
 
 
@@ -119,10 +119,10 @@ def evaluate(
         log: where to report.
 
     Raises:
-        DataError: the split has no search with a relevant item that is available.
+        DataError: the split has no search with a relevant item that it can be answered with.
     """
-    searches, available = shop.searches, bundle.items.available
-    chosen = choose_searches(searches, split, available, most=plan.config.searches, seed=plan.seed)
+    searches, answerable = shop.searches, bundle.items.mask
+    chosen = choose_searches(searches, split, answerable, most=plan.config.searches, seed=plan.seed)
     measured = chosen.searches
     check_searches(len(measured), split)
     log.say(f"  {len(measured):,} {split} searches with a relevant item")
@@ -145,7 +145,7 @@ def evaluate(
         beams={name: sids[:, : plan.config.beam] for name, sids in (stages | controls).items()},
         sid_of_item=bundle.items.table.sid_of_item,
         items_per_sid=bundle.items.postings.sizes,
-        slices=query_slices(keys, searches),
+        slices=search_slices(keys, measured, searches),
         item_slices=item_slices(bundle.items.catalog, searches),
         latencies_ms=measure_latency(
             bundle.generative(),

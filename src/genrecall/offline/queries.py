@@ -6,12 +6,14 @@ Shapes: `M` searches, `n` distinct requests.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.channels.base import Request
+from genrecall.data.filters.items import describe_filters
 from genrecall.data.tables import Catalog, Rows
 from genrecall.evaluate.bootstrap import DIFFERENCE, Bootstrap
 from genrecall.evaluate.inputs import EvaluationInputs, unit_groups
@@ -31,11 +33,19 @@ SHOWN: Final = 10
 MOST_QUERIES: Final = 2000
 """In the list to be searched; of more some are drawn."""
 
-MOST_CATEGORIES: Final = 20
+MOST_PARTS: Final = 20
+"""Of a kind: categories, or fields that were filtered by."""
+
+CATEGORY: Final = "category"
+WORDS: Final = "words of the query"
+FILTER: Final = "filter"
+"""Kinds of parts."""
+
 LONGEST: Final = 4
 """Words of a query, from which on queries are one part."""
 
 NO_CATEGORY: Final = "no category"
+NO_FILTER: Final = "no filter"
 
 
 class Asked(NamedTuple):
@@ -134,27 +144,34 @@ def query_list(asked: Asked) -> dict[str, Any]:
 
 
 def parts(asked: Asked) -> list[dict[str, Any]]:
-    """The searches by category of their relevant items and by words of their query.
+    """The searches by category of their relevant items, by words of their query and by filters.
+
+    A search with several filters is in the part of each field.
 
     Returns:
         For each kind of part its `kind`, `channels` [names] and `parts` [`name`, `searches`,
         `figures` {channel: recall@100}, `paired`: that with the generative channel less that
-        without it, where both were measured], the largest categories first.
+        without it, where both were measured], but for words the largest ones first.
     """
     categories = _categories(asked)
     depth = _splits_at(categories)
-    of_search = {
-        "category": [" > ".join(path[:depth]) for path in categories],
-        "words of the query": [_length(query) for query in _queries(asked)],
+    asked_of = asked.requests.spread(asked.requests.distinct)
+    of_search: dict[str, list[Collection[str]]] = {
+        CATEGORY: [(" > ".join(path[:depth]),) for path in categories],
+        WORDS: [(_length(request.query),) for request in asked_of],
+        FILTER: [tuple(request.filters or (NO_FILTER,)) for request in asked_of],
     }
     found = []
-    for kind, names in of_search.items():
-        counts = Counter(names)
-        largest = sorted(counts, key=lambda name: (-counts[name], name))[:MOST_CATEGORIES]
-        ordered = largest if kind == "category" else sorted(counts)
+    for kind, of_kind in of_search.items():
+        counts = Counter(name for names in of_kind for name in names)
+        largest = sorted(counts, key=lambda name: (-counts[name], name))[:MOST_PARTS]
+        ordered = sorted(counts) if kind == WORDS else largest
         if len(ordered) > 1:
-            of_kind = [_part(asked, name, np.array([n == name for n in names])) for name in ordered]
-            found.append({"kind": kind, "channels": _compared(asked), "parts": of_kind})
+            made = [
+                _part(asked, name, np.array([name in names for names in of_kind]))
+                for name in ordered
+            ]
+            found.append({"kind": kind, "channels": _compared(asked), "parts": made})
     return found
 
 
@@ -175,6 +192,16 @@ def _part(asked: Asked, name: str, mask: NDArray[np.bool_]) -> dict[str, Any]:
     return part
 
 
+def described(request: Request) -> str:
+    """A request's query, and what it was filtered by.
+
+    >>> described(Request("drill", filters={"brand": "Acme"}))
+    "drill · brand 'Acme'"
+    """
+    query = shorten(request.query)
+    return f"{query} · {shorten(describe_filters(request.filters))}" if request.filters else query
+
+
 def _described(asked: Asked, request: int) -> dict[str, Any]:
     searches = np.flatnonzero(asked.requests.place == request).tolist()
     relevant = np.unique(np.concatenate([asked.inputs.positives[search] for search in searches]))
@@ -183,7 +210,7 @@ def _described(asked: Asked, request: int) -> dict[str, Any]:
         for side, name in (("with", WITH), ("without", WITHOUT))
     }
     return {
-        "query": shorten(asked.requests.distinct[request].query),
+        "query": described(asked.requests.distinct[request]),
         "searches": len(searches),
         "relevant": len(relevant),
         "answers": {
@@ -218,10 +245,6 @@ def _by_request(asked: Asked, values: Floats) -> Floats:
         place, minlength=n
     )
     return means
-
-
-def _queries(asked: Asked) -> Sequence[str]:
-    return asked.requests.spread([request.query for request in asked.requests.distinct])
 
 
 def _categories(asked: Asked) -> list[tuple[str, ...]]:

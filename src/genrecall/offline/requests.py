@@ -5,6 +5,7 @@ Shapes: `M` searches.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
@@ -19,21 +20,13 @@ from genrecall.data.tables import Searches, SplitName
 
 Answer = TypeVar("Answer")
 
-RequestKey = tuple[str, Shopper | None]
+RequestKey = tuple[str, Shopper | None, str]
 
 
 def request_key(request: Request) -> RequestKey:
-    """What tells one request of an evaluation from another.
-
-    Raises:
-        ValueError: the request has filters; searches of a log have none.
-    """
-    if request.filters:
-        raise ValueError(
-            f"{request!r} has filters, and an evaluation tells requests apart by query and shopper "
-            "alone. Ask the channel itself."
-        )
-    return request.query, request.shopper
+    """What tells one request of an evaluation from another; filters as a log tells them."""
+    filters = json.dumps(request.filters, sort_keys=True) if request.filters else ""
+    return request.query, request.shopper, filters
 
 
 class DistinctRequests:
@@ -48,10 +41,13 @@ class DistinctRequests:
     """
 
     def __init__(self, requests: Sequence[Request]) -> None:
-        number: dict[RequestKey, int] = {}
-        places = [number.setdefault(request_key(r), len(number)) for r in requests]
-        self.place = np.array(places, dtype=np.int64)
-        self.distinct = [Request(query, shopper) for query, shopper in number]
+        first: dict[RequestKey, Request] = {}
+        keys = [request_key(request) for request in requests]
+        for key, request in zip(keys, requests, strict=True):
+            first.setdefault(key, request)
+        number = {key: place for place, key in enumerate(first)}
+        self.place = np.array([number[key] for key in keys], dtype=np.int64)
+        self.distinct = list(first.values())
 
     def spread(self, answers: Sequence[Answer]) -> list[Answer]:
         """Answers of the distinct requests to those of the searches."""
@@ -102,7 +98,12 @@ def make_questions(
 
 
 def requests_of(
-    shop: ShopData, searches: Searches, split: SplitName, *, shoppers: bool
+    shop: ShopData,
+    searches: Searches,
+    split: SplitName,
+    *,
+    shoppers: bool,
+    filters: bool = True,
 ) -> DistinctRequests:
     """Searches of a split as requests.
 
@@ -111,17 +112,18 @@ def requests_of(
         searches: some of the split.
         split: of them.
         shoppers: whether a model reads who searched.
+        filters: whether they are asked with what they were filtered by.
 
     Raises:
         DataError: a history holds what its search could not know.
     """
-    if not shoppers:
-        return DistinctRequests([Request(query) for query in searches.queries])
-    known = shoppers_at(shop, searches, split, length=HISTORY)
+    nothing = [None] * len(searches)
+    known = shoppers_at(shop, searches, split, length=HISTORY) if shoppers else nothing
+    filtered_by = searches.filters if filters else nothing
     # A shopper of whom nothing is known is nobody: such a search is anonymous.
     return DistinctRequests(
         [
-            Request(query, shopper if shopper != Shopper() else None)
-            for query, shopper in zip(searches.queries, known, strict=True)
+            Request(query, shopper if shopper != Shopper() else None, of_search)
+            for query, shopper, of_search in zip(searches.queries, known, filtered_by, strict=True)
         ]
     )

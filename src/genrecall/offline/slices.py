@@ -35,6 +35,23 @@ def query_slices(keys: Sequence[str], searches: Searches) -> Masks:
     return frequency_slices(keys, query_keys(train))
 
 
+def search_slices(keys: Sequence[str], measured: Searches, searches: Searches) -> Masks:
+    """Slices of measured searches: those by frequency, and with and without filters.
+
+    The latter two are there where some of the searches have filters and some have none.
+
+    Args:
+        keys: of the measured queries.
+        measured: `M` searches.
+        searches: of all splits.
+    """
+    slices = query_slices(keys, searches)
+    filtered = measured.frame["filters"].is_not_null().to_numpy()
+    if filtered.all() or not filtered.any():
+        return slices
+    return {**slices, "with_filters": filtered, "without_filters": ~filtered}
+
+
 def item_slices(catalog: Catalog, searches: Searches) -> dict[str, Rows]:
     """Parts of the items, by what training saw of them.
 

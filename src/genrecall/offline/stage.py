@@ -43,10 +43,10 @@ def run(
     """
     log = work.log
     nothing = choose_searches(
-        data.searches, "validation", bundle.items.available, most=0, seed=work.seed
+        data.searches, "validation", bundle.items.mask, most=0, seed=work.seed
     )
     if not nothing.relevant["available"]:
-        log.say("  no validation search has a relevant item that is available: nothing is measured")
+        log.say("  no validation search can be answered with a relevant item: nothing is measured")
         offline = unmeasured(nothing, split="validation", health=health)
     else:
         offline = evaluate(

@@ -29,6 +29,8 @@ _SLICES: Final = {
     "torso": "torso",
     "tail": "tail: rare queries",
     "unseen": "queries never seen in training",
+    "with_filters": "searches with filters",
+    "without_filters": "searches without filters",
     "new_items": "new items only",
     "known_items": "items chosen in training",
     "cold_items": "items never shown or chosen in training",

@@ -151,6 +151,11 @@ SYNONYMS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "gekauft bestellt kaufe kaeufe gekaufteartikel achetes achats commandes comprados",
             "compras acquistati acquisti gekocht besteld aankopen kupione zakupy zamowione",
         ),
+        "filters": _words(
+            "filter facets facetfilters activefilters appliedfilters selectedfilters searchfilters",
+            "filterkriterien aktivefilter gesetztefilter facetten filtres facettes",
+            "filtros facetas filtri faccette filtry",
+        ),
     },
     "users": {
         "user_id": (*_USER, "id"),

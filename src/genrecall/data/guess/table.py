@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from genrecall.data.config import TableSource
+from genrecall.data.config import DataConfig, TableSource
+from genrecall.data.filters.cells import FilterCells
 from genrecall.data.guess.columns import GuessedColumns, match_columns
 from genrecall.data.guess.presets import find_preset, preset_columns
 from genrecall.data.rows.readers import column_names, read_chunks
@@ -17,7 +18,7 @@ from genrecall.data.rows.sniff import encoding_of, seen_as, separator_of
 from genrecall.data.validate import ITEMS_SCHEMA, TableSchema
 from genrecall.data.values import detect
 from genrecall.data.values.cells import TEXTS_TYPE
-from genrecall.data.values.convert import shorten
+from genrecall.data.values.convert import read_cells, shorten
 from genrecall.data.values.words import without
 
 _SAMPLE: Final = 20_000
@@ -39,6 +40,7 @@ class Guess:
         dialect: settings that differ from the default.
         why: what shows a setting, by its name.
         blank: which of our columns hold nothing in those rows.
+        unread: which of our columns are better not read.
         notes: what the user has to decide or know.
     """
 
@@ -49,6 +51,7 @@ class Guess:
     dialect: dict[str, Any] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
     blank: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def set(self, name: str, value: object, why: str = "") -> None:
@@ -84,9 +87,12 @@ def guess_table(file: Path, schema: TableSchema) -> Guess:
         for name, value in preset.dialect.items():
             guess.set(name, value, f"as {preset.name} writes them")
     theirs = match_columns(names, schema, theirs)
+    sample = _sample(source, theirs, guess)
+    _look(guess, sample, schema)
+    if "filters" in theirs:
+        _filters(guess, theirs, sample["filters"])
     unused = [name for name in names if name not in theirs.values()]
     guess.columns = GuessedColumns(theirs, unused)
-    _look(guess, _sample(source, theirs, guess), schema)
     return guess
 
 
@@ -143,6 +149,20 @@ def _look(guess: Guess, sample: Mapping[str, Sequence[object]], schema: TableSch
             guess.set("level_separator", level, "between levels of a category")
         if path is not None:
             guess.set("path_separator", path, "between several categories")
+
+
+def _filters(guess: Guess, theirs: dict[str, str], values: Sequence[object]) -> None:
+    """Leave the column out if more of it is unreadable than a run allows."""
+    known = without(values, guess.dialect.get("empty", ()))
+    _, failed = read_cells(known, FilterCells().cell)
+    if len(failed) <= DataConfig.model_fields["max_rejects"].default * len(values):
+        return
+    cause, given = next(iter(failed.values()))
+    guess.unread.append("filters")
+    guess.notes.append(
+        f"the column {theirs.pop('filters')!r} is not read as filters: its cells, such as {given}, "
+        f"{cause}"
+    )
 
 
 def _numbers(guess: Guess, texts: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -28,18 +28,24 @@ class CellReader:
 
     Args:
         dialect: how the table is written.
+        filters: reads cells of filters, see `data/filters/cells.py`; None reads them as text.
 
     Attributes:
         times: readers of the columns with times, by our name.
         category: reader of category cells.
     """
 
-    def __init__(self, dialect: TableDialect = _NO_DIALECT) -> None:
+    def __init__(
+        self,
+        dialect: TableDialect = _NO_DIALECT,
+        filters: Callable[[object], object] | None = None,
+    ) -> None:
         self.times: dict[str, TimeColumn] = {}
         self.category = CategoryColumn(
             CategoryFormat(dialect.level_separator, dialect.path_separator)
         )
         self._dialect = dialect
+        self._filters = filters
         number = NumberFormat(dialect.decimal, dialect.thousands, dialect.currency)
         texts = partial(cells.texts, separator=dialect.list_separator)
         lists = partial(cells.text_lists, separator=dialect.list_separator)
@@ -60,6 +66,8 @@ class CellReader:
             return reader.read(column)
         if name == "category":
             return convert(column, Kind(dtype, self.category.cell))
+        if name == "filters" and self._filters is not None:
+            return convert(column, Kind(dtype, self._filters))
         read = convert(column, self._kinds[dtype])
         if dtype == pl.String() and name not in _IDS and self._cleans:
             return read._replace(values=_cleaned(read.values))

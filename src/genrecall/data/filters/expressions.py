@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from genrecall.data.filters.columns import BOUNDS
 from genrecall.data.values.convert import shorten
 from genrecall.data.values.numbers import NumberFormat
 from genrecall.data.values.times import time
 from genrecall.data.values.words import FlagFormat
 from genrecall.foundation.errors import FilterError
-from genrecall.index.columns import BOUNDS
 
 _OPERATOR: Final = re.compile(r"<=|>=|!=|[=<>]")
 _OPERATORS: Final = {"=": "is", "!=": "not", ">=": "gte", ">": "gt", "<=": "lte", "<": "lt"}

@@ -27,11 +27,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from genrecall.data.tables import Catalog
-from genrecall.data.values.convert import shorten
-from genrecall.foundation.arguments import plain, values_of
-from genrecall.foundation.errors import FilterError, unknown_name
-from genrecall.index.columns import (
+from genrecall.data.filters.columns import (
     BOUNDS,
     Attribute,
     Column,
@@ -45,7 +41,11 @@ from genrecall.index.columns import (
     attribute_columns,
     seconds,
 )
-from genrecall.index.no_hits import NoHits
+from genrecall.data.filters.no_hits import NoHits
+from genrecall.data.tables import Catalog
+from genrecall.data.values.convert import shorten
+from genrecall.foundation.arguments import plain, values_of
+from genrecall.foundation.errors import FilterError, unknown_name
 
 Filters = Mapping[str, Any]
 """`{field: value | [any of] | {"gte": x, "lte": y} | {"not": …}}`, as above."""
@@ -182,6 +182,18 @@ class ItemFilters:
         except ValueError as error:
             raise FilterError(f"filter on {name!r}: {error}.") from None
         return meets if wanted else ~meets
+
+
+def describe_filters(filters: Filters) -> str:
+    """Say filters in a line.
+
+    Raises:
+        ValueError: an unusable condition.
+
+    >>> describe_filters({"brand": "Acme", "price": {"gte": 10, "lt": 50}})
+    "brand 'Acme', price >= 10 and < 50"
+    """
+    return ", ".join(f"{name} {_read(condition)}" for name, condition in filters.items())
 
 
 def _read(given: object) -> _Condition:

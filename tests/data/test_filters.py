@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genrecall.data.filters.expressions import parse_filters
+from genrecall.data.filters.items import COLUMNS, ItemFilters
 from genrecall.data.tables import ITEMS, Catalog
 from genrecall.foundation.errors import FilterError
-from genrecall.index.expressions import parse_filters
-from genrecall.index.filters import COLUMNS, ItemFilters
 
 PATHS = (["Tools"], ["Tools", "Drills"], ["Garden", "Tools"], ["Bits > 5 mm", "Drills"])
 TEXTS = ("Acme", "acme", "", "Bolt")

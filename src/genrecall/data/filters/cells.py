@@ -1,0 +1,133 @@
+"""Cells that tell what a shopper had filtered by; equal filters become equal text.
+
+A cell is a mapping as `Request.filters` has it, also as JSON, or conditions as on the command line,
+in a list or between semicolons: `brand=Acme; price<=50`. What is null, blank or an empty list was
+not filtered by: logs often name every filter that their page has.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final, NoReturn
+
+from genrecall.data.filters.expressions import parse_filters
+from genrecall.data.filters.items import ItemFilters
+from genrecall.data.tables import Catalog
+from genrecall.data.values.cells import list_in_text, parse_json, text
+from genrecall.data.values.times import seconds
+from genrecall.foundation.errors import FilterError
+from genrecall.text.clean import clean
+
+UNUSABLE: Final = "cannot be used"
+"""How the cause of a cell begins that can be read, and not be asked."""
+
+_BETWEEN: Final = ";"
+_NO_FILTERS: Final = (
+    'are neither JSON such as {"brand": "Acme", "price": {"lte": 50}} nor conditions such as '
+    "brand=Acme; price<=50"
+)
+_EXACT: Final = 2.0**53  # up to here a float tells whole numbers apart
+
+
+class FilterCells:
+    """Reads cells of filters.
+
+    Args:
+        catalog: what is filtered; each field and value must fit it. None takes any.
+        cleans: whether texts lose HTML and unseen characters, as those of the catalog do.
+    """
+
+    def __init__(self, catalog: Catalog | None = None, *, cleans: bool = True) -> None:
+        self._items = None if catalog is None else ItemFilters(catalog)
+        self._cleans = cleans
+        self._fitting: set[str] = set()  # conditions that were tried, of which most come again
+        self._first: dict[str, str] = {}  # what was wrong first, by field
+
+    def cell(self, value: object) -> str | None:
+        """Read filters as JSON with sorted keys; None where nothing was filtered by.
+
+        >>> cells = FilterCells()
+        >>> cells.cell("price<=50; brand=Acme")
+        '{"brand": "Acme", "price": {"lte": 50}}'
+        >>> cells.cell({"price": {"gte": None, "lte": 50.0}, "brand": ["Acme"], "color": []})
+        '{"brand": "Acme", "price": {"lte": 50}}'
+        """
+        filters = self._told(self._read(value)) or {}
+        for name, condition in filters.items():
+            self._check(name, condition)
+        return _as_json(filters) if filters else None
+
+    def _read(self, value: object) -> Mapping[str, object]:
+        if isinstance(value, str):
+            value = _in_text(value)
+        if isinstance(value, list):
+            if all(isinstance(part, str) for part in value):
+                try:
+                    return parse_filters(part for part in value if part.strip())
+                except FilterError as error:
+                    self._refuse("", error)
+            # A map of Parquet.
+            if all(isinstance(part, dict) and part.keys() == {"key", "value"} for part in value):
+                return {text(part["key"]): part["value"] for part in value}
+        if not isinstance(value, dict):
+            raise ValueError(_NO_FILTERS)
+        return value
+
+    def _told(self, value: object) -> Any:
+        """A condition in the one form of those that equal it; None for what tells nothing."""
+        if value is None or isinstance(value, bool | int):
+            return value
+        if isinstance(value, str):
+            written = clean(value) if self._cleans else value
+            return written if written.strip() else None
+        if isinstance(value, Decimal | float):
+            number = float(value)
+            if not math.isfinite(number):
+                raise ValueError("hold a number that is not finite")
+            return int(number) if number.is_integer() and abs(number) < _EXACT else number
+        if isinstance(value, datetime.date):
+            return seconds(value)
+        if isinstance(value, dict):
+            parts = {self._told(name): self._told(part) for name, part in value.items()}
+            return {name: part for name, part in parts.items() if None not in (name, part)} or None
+        if isinstance(value, list):
+            told = {_as_json(part): part for part in map(self._told, value) if part is not None}
+            values = [told[written] for written in sorted(told)]
+            return values if len(values) > 1 else next(iter(values), None)
+        raise ValueError("hold something that is neither text, number nor flag")
+
+    def _check(self, name: str, condition: object) -> None:
+        """Refuse what an evaluation could not ask, before anything is trained."""
+        written = _as_json({name: condition})
+        if self._items is None or written in self._fitting:
+            return
+        try:
+            self._items.mask({name: condition})
+        except FilterError as error:
+            self._refuse(name, error)
+        self._fitting.add(written)
+
+    def _refuse(self, name: str, error: FilterError) -> NoReturn:
+        """One cause for all cells with something wrong with a field, so that they are counted."""
+        cause = f"{UNUSABLE} (the first: {str(error).rstrip('.')})"
+        raise ValueError(self._first.setdefault(name, cause)) from None
+
+
+def _in_text(value: str) -> object:
+    """JSON, a list as pandas writes it, or conditions."""
+    try:
+        if value.lstrip().startswith("{"):
+            return parse_json(value)
+        if value.lstrip().startswith("["):
+            return list_in_text(value)
+    except ValueError:
+        raise ValueError(_NO_FILTERS) from None
+    return value.split(_BETWEEN)
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,18 @@
+"""What the page says of parts of the searches."""
+
+from report_data import measured
+
+from genrecall.report.page import render_report
+
+
+def test_searches_with_filters_are_explained_where_there_are_some():
+    metrics, data = measured()
+    explained = "Searches <b>with filters</b> were put to every channel with them"
+    assert explained not in render_report(metrics, data)
+    found = metrics["slices"]["tail"]
+    slices = metrics["slices"] | {"with_filters": found, "without_filters": found}
+    by_filter = {**data["parts"][0], "kind": "filter"}
+    page = render_report(metrics | {"slices": slices}, data | {"parts": [by_filter]})
+    assert explained in page
+    assert '<th scope="row">searches with filters</th>' in page
+    assert "recall@100 by filter: by what a search was filtered; one with several is" in page
