@@ -93,7 +93,8 @@ def test_intervals_are_over_the_units_of_the_evaluation(aligned, monkeypatch, ca
         most=1000,
         seed=0,
     )
-    told = alignment.only_available(shop.searches, bundle.items.available).told("validation")
+    told = alignment.only_answerable(shop.searches.told("validation"), bundle.items.mask)
+    told = told.told("validation")
     assert len(groups) == len(told)
     assert len(set(groups)) == told.frame[unit].n_unique()
 

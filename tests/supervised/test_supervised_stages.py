@@ -50,6 +50,7 @@ SEARCHES_MADE = Searches(
             "positives": [[7 * number % 100] for number in range(12)],
             "gains": [[1.0]] * 12,
             "bought": [[False]] * 12,
+            "filters": [None] * 12,
         },
         schema=SEARCHES,
     )
