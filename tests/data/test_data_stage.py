@@ -8,6 +8,7 @@ from genrecall.data.config import DataConfig, SplitConfig
 from genrecall.data.load import load_shoppers, load_tables
 from genrecall.data.shoppers import Shopper
 from genrecall.data.splits import split_of_query
+from genrecall.data.summary import describe
 from genrecall.data.tables import CHOICES, ITEMS, SEARCHES, USERS
 from genrecall.foundation.artifact import content_hash, open_artifact
 from genrecall.foundation.errors import ArtifactError, DataError
@@ -142,7 +143,7 @@ def test_a_catalog_alone_is_enough(shop, tmp_path):
     ]  # fmt: skip
     catalog, searches = load_tables(artifact)
     assert (len(catalog), len(searches)) == (20, 0)
-    assert "searches: none; everything" in "\n".join(stage.describe(stage.validate(alone)))
+    assert "searches: none; everything" in "\n".join(describe(stage.validate(alone)))
 
 
 def test_judgments_take_the_place_of_a_log(shop, tmp_path):
@@ -157,7 +158,7 @@ def test_judgments_take_the_place_of_a_log(shop, tmp_path):
     _, searches = load_tables(read(judged, tmp_path / "data"))
     assert searches.queries == ["lamp", "light"]
     assert [rows.tolist() for rows in searches.positives] == [[1], []]
-    said = "\n".join(stage.describe(stage.validate(judged)))
+    said = "\n".join(describe(stage.validate(judged)))
     assert "2 train, 0 validation, 0 test; 1 of them without a relevant item" in said
     assert "no validation search has a relevant item" in said
 
@@ -235,7 +236,7 @@ def test_sequences_take_the_place_of_a_log(shop, tmp_path):
     summary = artifact.read_json("summary.json")
     assert summary["unknown_items"] == {"impressions": 0, "positives": 1, "examples": ["i20"]}
     assert summary["category_path_queries"] == {"levels": 2, "without_category": 1}
-    said = "\n".join(stage.describe(summary))
+    said = "\n".join(describe(summary))
     assert "category-path queries of 2 levels, never real ones; time is the position" in said
     assert "1 choices of items without a category give no search" in said
 
@@ -267,7 +268,7 @@ def test_a_log_with_times_is_split_by_time_by_default_and_any_other_by_query(sho
     rows = [{"query": f"lamp {n}", "clicks": [f"i{n % 20}"]} for n in range(200)]
     summary = stage.validate(logged(shop, rows))
     assert summary["split"] == {"by": "query", "taught_later": 0, "of": 0}
-    assert "split by query" in "\n".join(stage.describe(summary))
+    assert "split by query" in "\n".join(describe(summary))
     timed = [row | {"timestamp": n} for n, row in enumerate(rows)]
     summary = stage.validate(logged(shop, timed))
     assert summary["split"]["by"] == "time"
@@ -307,6 +308,6 @@ def test_a_split_by_query_that_trains_on_the_future_is_told(shop):
     summary = stage.validate(by_query)
     # Ann's lamp is of time 0; Ben, Cy and nobody search for lamps after their desks.
     assert summary["split"] == {"by": "query", "taught_later": 3, "of": 8}
-    said = "\n".join(stage.describe(summary))
+    said = "\n".join(describe(summary))
     assert "38 % of the validation and test searches come before training searches of" in said
     assert "To measure the future, set `split: {by: time}`" in said

@@ -20,7 +20,7 @@ from genrecall.data.searches import (
 )
 from genrecall.data.sequences import searches_from_sequences
 from genrecall.data.shoppers import Shoppers, choices_of
-from genrecall.data.summary import Summary, describe, summarize
+from genrecall.data.summary import Summary, describe_counts, describe_notes, summarize
 from genrecall.data.tables import Catalog, Searches
 from genrecall.data.validate import (
     ITEMS_SCHEMA,
@@ -69,9 +69,10 @@ def run(config: DataConfig, work: Work) -> Artifact:
             if read.rejects:
                 write_rejects(read.rejects, folder / "rejects" / f"{name}.jsonl", file=read.file)
         write_json(folder / SUMMARY_FILE, shop.summary)
-    for line in describe(shop.summary):
-        tell = work.log.note if line.startswith("note:") else work.log.say
-        tell(line)
+    for line in describe_counts(shop.summary):
+        work.log.say(line)
+    for note in describe_notes(shop.summary):
+        work.log.note(note)
     work.log.event("data", **shop.summary)
     return open_artifact(work.out, kind=KIND)
 

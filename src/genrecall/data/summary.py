@@ -47,7 +47,17 @@ Summary = Mapping[str, Any]
 
 
 def describe(summary: Summary) -> list[str]:
-    """Say a summary in a few lines."""
+    """Say a summary in a few lines, notes last."""
+    return describe_counts(summary) + describe_notes(summary)
+
+
+def describe_notes(summary: Summary) -> list[str]:
+    """What of it must not be missed."""
+    return [f"note: {note}" for note in summary["notes"]]
+
+
+def describe_counts(summary: Summary) -> list[str]:
+    """What was read, counted."""
     lines = []
     for name, table in summary["tables"].items():
         text = f"  {name}: {table['kept']:,} of {table['rows']:,} rows"
@@ -92,7 +102,7 @@ def describe(summary: Summary) -> list[str]:
             f"  not available today: {gone['count']:,} of {gone['of']:,} relevant items, which no "
             "channel answers with"
         )
-    return lines + [f"note: {note}" for note in summary["notes"]]
+    return lines
 
 
 def summarize(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.evaluate.bootstrap import Bootstrap, Bounds, Estimate
-from genrecall.evaluate.figures import Measures, differences, estimates
+from genrecall.evaluate.figures import Measures, clear, differences, estimates
 from genrecall.evaluate.measures import Floats, IntArray
 from genrecall.evaluate.slices import Masks
 
@@ -130,9 +130,11 @@ def served_against(metrics: Metrics) -> list[tuple[str, str]]:
     for arm in arm_order(metrics):
         figures = metrics.get("paired_align", {}).get(f"{served} - {arm}", {})
         counted = {name: figures[name] for name in COMPARED if figures.get(name, {}).get("n")}
-        more = [name for name, figure in counted.items() if figure["ci"][0] > 0]
-        less = [name for name, figure in counted.items() if figure["ci"][1] < 0]
-        parts = [f"more {', '.join(more)}"] * bool(more) + [f"less {', '.join(less)}"] * bool(less)
+        parts = [
+            f"{told} {', '.join(names)}"
+            for told, tone in (("more", "up"), ("less", "down"))
+            if (names := [name for name, figure in counted.items() if clear(figure) == tone])
+        ]
         if metrics["align"][arm] == metrics["align"].get(served):
             parts = ["the very same figures"]
         if counted:

@@ -6,7 +6,7 @@ Shapes: `M` searches, `T` runs with different seeds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from genrecall.evaluate.bootstrap import DIFFERENCE, SHARE, Bounds, Estimate
 from genrecall.evaluate.measures import Floats
@@ -67,3 +67,13 @@ def differences(
         }
         for row, less in pairs
     }
+
+
+def clear(figure: Mapping[str, Any]) -> Literal["up", "down", ""]:
+    """Whether a difference is clearly above or below zero: its interval does not hold it.
+
+    >>> clear({"value": 0.01, "ci": [0.002, 0.02]}), clear({"value": 0.01, "ci": [0.0, 0.02]})
+    ('up', '')
+    """
+    lo, hi = figure["ci"]
+    return "up" if lo > 0 else "down" if hi < 0 else ""

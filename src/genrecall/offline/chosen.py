@@ -52,10 +52,11 @@ def choose_searches(
         seed: which of them.
     """
     every = searches.of(split)
+    filtered = bool(every.frame["filters"].is_not_null().any())
     kept = only_answerable(every, answerable)
+    live = only_answerable(every, lambda _: answerable(None)) if filtered else kept
     everything, available, counts = (
-        of.frame["positives"].list.len().to_numpy()
-        for of in (every, only_answerable(every, lambda _: answerable(None)), kept)
+        of.frame["positives"].list.len().to_numpy() for of in (every, live, kept)
     )
     usable = np.flatnonzero(counts)
     rows = usable[sample_rows(len(usable), most, seed)]
@@ -67,7 +68,7 @@ def choose_searches(
         "available": int(counts.sum()),
         "unavailable": int((everything - available).sum()),
     }
-    if every.frame["filters"].is_not_null().any():
+    if filtered:
         told = "no relevant item that is available passes the filters"
         excluded[told] = int(((available > 0) & (counts == 0)).sum())
         relevant["filtered_out"] = int((available - counts).sum())

@@ -34,6 +34,7 @@ from genrecall.evaluate.compared import (
     told_units,
     told_weights,
 )
+from genrecall.evaluate.figures import clear
 from genrecall.evaluate.names import CONTROLS_TOLD, GENERATIVE, K, Metrics, channel_order
 from genrecall.report import charts, phrases
 from genrecall.report.alignment_charts import gain_charts, training_charts
@@ -216,7 +217,7 @@ def _environment() -> Environment:
         "arm": phrases.arm,
         "change": phrases.change,
         "changed": phrases.changed,
-        "clear": phrases.clear,
+        "clear": clear,
         "count": phrases.count,
         "ends": phrases.ends,
         "percent": phrases.percent,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from genrecall.evaluate.alignment import STAGE_3
+from genrecall.evaluate.figures import clear
 from genrecall.evaluate.names import Metrics, stage_order
 
 Figure = Mapping[str, Any]
@@ -171,16 +172,6 @@ def signed(value: float, decimals: int = 3) -> str:
     ('+0.012', '−0.000')
     """
     return f"{value:+.{decimals}f}".replace("-", "−")
-
-
-def clear(figure: Figure) -> Literal["up", "down", ""]:
-    """Whether a difference is clearly above or below zero: its interval does not hold it.
-
-    >>> clear({"value": 0.01, "ci": [0.002, 0.02]}), clear({"value": 0.01, "ci": [0.0, 0.02]})
-    ('up', '')
-    """
-    lo, hi = figure["ci"]
-    return "up" if lo > 0 else "down" if hi < 0 else ""
 
 
 def percent(value: float) -> str:

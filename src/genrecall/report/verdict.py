@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
+from genrecall.evaluate.figures import clear
 from genrecall.evaluate.names import ANONYMOUS, GENERATIVE, JOIN, TWO_VIEWS, K, Metrics
-from genrecall.report.phrases import Figure, change, channel, clear, percent, signed
+from genrecall.report.phrases import Figure, change, channel, percent, signed
 
 Tone = Literal["up", "down", ""]
 """A clear gain, a clear loss, or neither."""
