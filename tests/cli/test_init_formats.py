@@ -99,6 +99,13 @@ saw,,,,,,S2,14.50,b.png,
 saw,,,,,,,,c.png,
 lamp,Lamp,Acme,Home > Lamps,Lamp,FALSE,L1,30.00,d.png,draft
 """
+SHOPIFY_NEWER = """\
+Title,URL handle,Description,Vendor,Product category,Type,Published on online store,Status,SKU,Price
+Hand Saw,saw,Cuts.,Acme,Tools > Saws,Saw,TRUE,active,S1,12.50
+,saw,,,,,,,S2,14.50
+,saw,,,,,,,,
+Lamp,lamp,Shines.,Acme,Home > Lamps,Lamp,FALSE,draft,L1,30.00
+"""
 WOO = """\
 ID,Type,SKU,Name,Published,"In stock?",Regular price,Sale price,Categories,Parent
 7,simple,A1,"Hoodie, warm",1,1,45,,"Clothing, Clothing > Hoodies",
@@ -122,6 +129,9 @@ id\ttitle\tlink\tprice\tavailability\tproduct_type\titem_group_id
         ("a.csv", SHOPIFY, "Shopify",
          [("saw", "Hand Saw", ["Tools", "Saws"], 12.5, True, None),
           ("lamp", "Lamp", ["Home", "Lamps"], 30.0, False, None)]),
+        ("a.csv", SHOPIFY_NEWER, "Shopify",
+         [("saw", "Hand Saw", ["Tools", "Saws"], 12.5, True, None),
+          ("lamp", "Lamp", ["Home", "Lamps"], 30.0, False, None)]),
         ("a.csv", WOO, "WooCommerce",
          [("7", "Hoodie, warm", ["Clothing", "Hoodies"], 45.0, True, None),
           ("8", "Cap", ["Clothing", "Accessories"], 18.0, True, None)]),
@@ -140,8 +150,9 @@ def test_exports_of_shop_systems(tmp_path, name, text, shop, expected):
     columns = ["item_id", "title", "category", "price", "available", "group_id"]
     assert reads["items"].frame.select(columns).rows() == expected
     if shop == "Shopify":
+        handle = "Handle" if text is SHOPIFY else "URL handle"
         assert reads["items"].notes == [
-            "2 rows go on with the row before them, by the column 'Handle', and are not read"
+            f"2 rows go on with the row before them, by the column {handle!r}, and are not read"
         ]
 
 

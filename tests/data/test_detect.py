@@ -72,6 +72,9 @@ def test_what_is_no_number_tells_nothing():
         (["16.02.2024 10:15:30.5"], "%d.%m.%Y %H:%M:%S.%f", None),
         (["2024-2-6"], "%Y-%m-%d", None),
         (["2024-02-16 9:05"], "%Y-%m-%d %H:%M", None),
+        (["16 Feb 2024", "3 May 2024"], "%d %b %Y", None),
+        (["16-FEB-24 10:15:30"], "%d-%b-%y %H:%M:%S", None),
+        (["February 16, 2024 1:05 PM", "June 3, 2024 2:10 AM"], "%B %d, %Y %I:%M %p", None),
     ],
 )
 def test_how_times_are_written(texts, pattern, doubt):
@@ -80,7 +83,15 @@ def test_how_times_are_written(texts, pattern, doubt):
 
 @pytest.mark.parametrize(
     "text",
-    ["2024-02-16", "2024-02-16 10:15:00.5", "2024-02-16T10:00:00Z", "1708077600", "5", "gestern"],
+    [
+        "2024-02-16",
+        "2024-02-16 10:15:00.5",
+        "2024-02-16T10:00:00Z",
+        "1708077600",
+        "5",
+        "gestern",
+        "3 Foo 2024",
+    ],
 )
 def test_other_times_need_no_pattern(text):
     assert detect.time_pattern([text]) is None

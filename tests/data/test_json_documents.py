@@ -31,6 +31,11 @@ ROWS = {1: {"a": 1, "b": {"c": ["x"]}}, 2: {"a": 2, "b": {"c": ["x"]}}}
         json.dumps(list(ROWS.values())),
         "\n\n[\n" + ",\n".join(map(json.dumps, ROWS.values())) + "\n]",
         "[" + ",".join(map(json.dumps, ROWS.values())) + "]",
+        json.dumps({"products": list(ROWS.values())}),
+        json.dumps({"total": 2, "products": list(ROWS.values()), "page": 1}),
+        json.dumps({"products": list(ROWS.values()), "total": "2"}, indent=2),
+        '{"products": [\n' + ",\n".join(map(json.dumps, ROWS.values())) + "\n]}",
+        '{"products": [' + ",\n".join(map(json.dumps, ROWS.values())) + '\n], "n": 2}',
     ],
 )
 @pytest.mark.parametrize("ending", ["jsonl", "json"])
@@ -52,6 +57,27 @@ def test_the_id_of_a_hit_is_a_column(tmp_path):
 def test_lines_of_json_stay_lines(tmp_path, text):
     assert not is_document(write(tmp_path / "t.jsonl", text + "\n"))
     assert list(numbered_objects([text, text])) == [(1, text), (2, text)]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"shown": [{"id": 1}], "query": "drill"},  # a log of one search
+        {"tags": ["a", "b"], "page": 1},
+        {"a": [{"b": 1}], "c": [{"b": 2}]},
+    ],
+)
+def test_a_row_with_lists_is_a_row(row):
+    text = json.dumps(row)
+    assert list(numbered_objects([text])) == [(1, text)]
+    printed = json.dumps(row if "tags" in row else {"id": 1} | row, indent=2)
+    lines = [line + "\n" for line in printed.split("\n")]
+    assert [json.loads(line) for _, line in numbered_objects(lines)] == [json.loads(printed)]
+
+
+def test_a_damaged_first_line_costs_no_other():
+    lines = ['{"shown": [{"id": 1},\n', '{"a": 1}\n', '{"a": 2}\n']
+    assert [line for _, line in numbered_objects(lines)] == lines
 
 
 def test_a_broken_object_of_a_document_costs_no_other(tmp_path):

@@ -28,6 +28,11 @@ class Preset:
     note: str = ""
 
 
+_A_PRODUCT: Final = (
+    "an item is a product, known by its handle, with the price of its first variant; if your log "
+    "knows products by another column, map `item_id` to it"
+)
+
 PRESETS: Final = (
     Preset(
         "Shopify",
@@ -41,10 +46,21 @@ PRESETS: Final = (
             "available": ("Status", "Published"),
         },
         first_row_of="Handle",
-        note=(
-            "an item is a product, known by its handle, with the price of its first variant; if "
-            "your log knows products by another column, map `item_id` to it"
-        ),
+        note=_A_PRODUCT,
+    ),
+    Preset(  # its newer template
+        "Shopify",
+        frozenset({"URL handle", "Title", "Vendor", "Price"}),
+        {
+            "item_id": ("URL handle",),
+            "title": ("Title",),
+            "category": ("Product category", "Type"),
+            "brand": ("Vendor",),
+            "price": ("Price",),
+            "available": ("Status", "Published on online store"),
+        },
+        first_row_of="URL handle",
+        note=_A_PRODUCT,
     ),
     Preset(
         "WooCommerce",

@@ -1,14 +1,15 @@
 """Objects out of one large JSON document, as lines of JSON.
 
-The document is an array, objects printed over several lines, or an answer of OpenSearch's
-`_search`. Brackets are counted from line to line, so that a large file is never in memory as a
-whole, and an object that is broken costs no other.
+The document is an array, an object around one (`{"products": [...]}`), objects printed over several
+lines, or an answer of OpenSearch's `_search`. Brackets are counted from line to line, so that a
+large file of many lines is never in memory as a whole, and an object that is broken costs no other.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -20,55 +21,91 @@ _PRINTED: Final = re.compile(r"\s*\{\s*")
 _ANSWER: Final = re.compile(
     r'\s*\{\s*(?:"(?:took|timed_out|_shards|_scroll_id|pit_id)"\s*:.*)?', re.DOTALL
 )
+_AROUND: Final = re.compile(r'\s*\{\s*"(\w+)"\s*:\s*\[\s*(?:\{.*)?', re.DOTALL)
+_LISTED: Final = re.compile(r":\s*\[\s*\{")
 _HITS: Final = re.compile(r'"hits"\s*:\s*\{')
 _OF_AN_ANSWER: Final = ["", "hits", "hits"]
+_PEEKED: Final = 3
+"""Lines that tell what a file is."""
+
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
 
 
 def numbered_objects(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
     """Lines and their numbers; of a document each object on a line, and its place among them."""
-    stream = iter(lines)
-    begun: list[str] = []
-    for line in stream:
-        begun.append(line)
-        if not line.isspace():
-            break
-    first = begun[-1] if begun else ""
-    whole = chain(begun, stream)
-    if _ARRAY.fullmatch(first):
-        yield from enumerate(_objects(whole, [""]), start=1)
-    elif _PRINTED.fullmatch(first):
-        yield from enumerate(_printed(whole), start=1)
-    elif _is_answer(first):
-        yield from enumerate(_objects(whole, _OF_AN_ANSWER), start=1)
-    else:
-        yield from enumerate(whole, start=1)
+    begun, whole = _peek(lines)
+    within = _brackets(begun)
+    yield from enumerate(whole if within is None else _objects(whole, within), start=1)
 
 
 def is_document(file: Path) -> bool:
     """Whether a file is one document, or objects over several lines, instead of lines of JSON."""
-    lines = decoded_lines(file, Dialect(keep_before_break=True), [])
-    first = next((line for line in lines if not line.isspace()), "")
-    return bool(_ARRAY.fullmatch(first) or _PRINTED.fullmatch(first) or _is_answer(first))
+    begun, _ = _peek(decoded_lines(file, Dialect(keep_before_break=True), []))
+    return _brackets(begun) is not None
+
+
+def _peek(lines: Iterable[str]) -> tuple[list[str], Iterator[str]]:
+    """The first lines that are not blank, and all lines."""
+    stream = iter(lines)
+    begun: list[str] = []
+    read: list[str] = []
+    for line in stream:
+        read.append(line)
+        begun += [] if line.isspace() else [line]
+        if len(begun) == _PEEKED:
+            break
+    return begun, chain(read, stream)
+
+
+def _brackets(begun: Sequence[str]) -> list[str] | None:
+    """Names of the brackets that objects of a document stand within; None for lines of JSON."""
+    first, *others = begun or [""]
+    if _ARRAY.fullmatch(first):
+        return [""]
+    if _PRINTED.fullmatch(first):
+        text = "".join(begun)
+        return _OF_AN_ANSWER if others and _ANSWER.fullmatch(text) else _around(text) or []
+    if _is_answer(first):
+        return _OF_AN_ANSWER
+    if first.rstrip().endswith("}"):
+        return None if others else _around_alone(first)
+    return None if _goes_on_in_lines(others) else _around("".join(begun))
+
+
+def _around(text: str) -> list[str] | None:
+    """The brackets of a list of objects that a document begins with."""
+    found = _AROUND.fullmatch(text)
+    return ["", found[1]] if found else None
+
+
+def _around_alone(line: str) -> list[str] | None:
+    """Those of a list of objects in a line without other lines; beside it at most numbers.
+
+    With words beside it the line is a row, such as a search with what was shown to it.
+    """
+    if not _LISTED.search(line):
+        return None
+    try:
+        values = json.loads(line)
+    except ValueError:
+        return None
+    lists = [name for name, value in values.items() if isinstance(value, list)]
+    rest = [value for name, value in values.items() if name not in lists]
+    counts = all(value is None or isinstance(value, bool | int | float) for value in rest)
+    return ["", lists[0]] if len(lists) == 1 and counts else None
+
+
+def _goes_on_in_lines(others: Sequence[str]) -> bool:
+    """Whether lines of JSON follow, and no brackets: the first line is only damaged."""
+    stripped = [line.strip() for line in others]
+    row = bool(stripped) and stripped[0].startswith("{") and stripped[0].endswith("}")
+    return row and not (len(stripped) > 1 and stripped[1].startswith("]"))
 
 
 def _is_answer(first: str) -> bool:
     """Whether a line begins an answer of `_search`, or is one."""
     whole = first.rstrip().endswith("}")
     return bool(_ANSWER.fullmatch(first) and (_HITS.search(first) or not whole))
-
-
-def _printed(lines: Iterator[str]) -> Iterator[str]:
-    """Objects over several lines, or an answer that was printed so."""
-    begun: list[str] = []
-    for line in lines:
-        begun.append(line)
-        if line.strip() not in ("", "{"):
-            break
-    whole = chain(begun, lines)
-    if _ANSWER.fullmatch("".join(begun)) and len(begun) > 1:
-        return _objects(whole, _OF_AN_ANSWER)
-    return _objects(whole, [])
 
 
 def _objects(lines: Iterable[str], within: list[str]) -> Iterator[str]:

@@ -179,10 +179,10 @@ def _is_money(name: str) -> bool:
 
 # --- times ---------------------------------------------------------------------------------------
 
-_DATE: Final = re.compile(
-    r"(?=\d+.\d+.\d\d|\d{4})(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})"
-    r"(?:(,? |T)(\d{1,2}):(\d{2})(:\d{2}(?:\.\d{1,6})?)?( ?[AaPp][Mm]| UTC| GMT)?)?"
-)
+_CLOCK: Final = r"(?:(,? |T)(\d{1,2}):(\d{2})(:\d{2}(?:\.\d{1,6})?)?( ?[AaPp][Mm]| UTC| GMT)?)?"
+_DATE: Final = re.compile(r"(?=\d+.\d+.\d\d|\d{4})(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})" + _CLOCK)
+_DAY_AND_NAME: Final = re.compile(r"\d{1,2}([ -])([A-Za-z]{3,9})\1(\d{4}|\d{2})" + _CLOCK)
+_NAME_AND_DAY: Final = re.compile(r"([A-Za-z]{3,9}) \d{1,2}(,?) \d{4}" + _CLOCK)
 _DIGITS: Final = {12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 
 
@@ -203,6 +203,8 @@ class Times(NamedTuple):
 def time_pattern(texts: Iterable[str]) -> Times | None:
     """How times are written that are neither ISO 8601 nor whole numbers of a unit.
 
+    Months may be named in English.
+
     >>> time_pattern(["03.04.2024 10:00", "16.02.2024 9:30"])
     Times(pattern='%d.%m.%Y %H:%M', example='03.04.2024 10:00', doubt=None)
     """
@@ -222,28 +224,47 @@ def time_pattern(texts: Iterable[str]) -> Times | None:
 
 def _patterns(text: str) -> list[str]:
     """Patterns that read a text as a time, the likelier of day and month first."""
-    match = _DATE.fullmatch(text)
-    if match is None:
-        pattern = _DIGITS.get(len(text))
-        return [pattern] if pattern and whole(text) is not None and _reads(pattern, text) else []
-    first, sign, _, last, between, hour, _, second, ending = match.groups()
-    half = bool(ending) and ending[-1] in "Mm"
-    if len(first) == 4:
-        if _is_iso(text):
+    if match := _DATE.fullmatch(text):
+        if len(match[1]) == 4 and _is_iso(text):
             return []
-        dates = [f"%Y{sign}%m{sign}%d"]
+        patterns = [date + _clock(match) for date in _dates(match)]
+    elif match := _DAY_AND_NAME.fullmatch(text):
+        sign, year = match[1], _year(match[3])
+        patterns = [f"%d{sign}{_month(match[2])}{sign}{year}{_clock(match)}"]
+    elif match := _NAME_AND_DAY.fullmatch(text):
+        patterns = [f"{_month(match[1])} %d{match[2]} %Y{_clock(match)}"]
     else:
-        year = "%Y" if len(last) == 4 else "%y"
-        dates = [f"%d{sign}%m{sign}{year}", f"%m{sign}%d{sign}{year}"]
-    if half and sign == "/":
-        dates.reverse()  # as in America
-    clock = ""
-    if hour is not None:
-        clock = between + ("%I" if half else "%H") + ":%M"
-        if second:
-            clock += ":%S.%f" if "." in second else ":%S"
-        clock += ending[:-2] + "%p" if half else ending or ""
-    return [date + clock for date in dates if _reads(date + clock, text)]
+        pattern = _DIGITS.get(len(text))
+        patterns = [pattern] if pattern and whole(text) is not None else []
+    return [pattern for pattern in patterns if _reads(pattern, text)]
+
+
+def _dates(match: re.Match[str]) -> list[str]:
+    first, sign, _, last = match.groups()[:4]
+    if len(first) == 4:
+        return [f"%Y{sign}%m{sign}%d"]
+    dates = [f"%d{sign}%m{sign}{_year(last)}", f"%m{sign}%d{sign}{_year(last)}"]
+    in_america = sign == "/" and _clock(match).endswith("%p")
+    return dates[::-1] if in_america else dates
+
+
+def _year(digits: str) -> str:
+    return "%Y" if len(digits) == 4 else "%y"
+
+
+def _month(name: str) -> str:
+    return "%b" if len(name) == 3 else "%B"
+
+
+def _clock(match: re.Match[str]) -> str:
+    """The pattern of what stands behind a date; "" for nothing."""
+    between, hour, _, second, ending = match.groups()[-5:]
+    if hour is None:
+        return ""
+    half = bool(ending) and ending[-1] in "Mm"
+    seconds = (":%S.%f" if "." in second else ":%S") if second else ""
+    zone = ending[:-2] + "%p" if half else ending or ""
+    return f"{between}{'%I' if half else '%H'}:%M{seconds}{zone}"
 
 
 def _is_iso(text: str) -> bool:
