@@ -39,6 +39,17 @@ def test_evaluating_the_test_split_is_told_and_logged(folder, capsys):
     assert told["digest"] == open_artifact(folder / "bundle", kind="bundle").digest
 
 
+def test_rankings_are_written_as_trec_files(folder, tmp_path):
+    evaluate_bundle(folder / "bundle", split="validation", trec=tmp_path / "new/trec")
+    theirs = {path.name: path.read_bytes() for path in (tmp_path / "new/trec").iterdir()}
+    ours = {path.name: path.read_bytes() for path in (folder / "stages/evaluate/trec").iterdir()}
+    assert theirs == ours
+    with pytest.raises(ConfigError, match="trec is not empty and is left as it is"):
+        evaluate_bundle(folder / "bundle", split="test", trec=tmp_path / "new/trec")
+    evaluate_bundle(folder / "bundle", split="test", trec=tmp_path / "test")
+    assert (tmp_path / "test/qrels.txt").read_bytes() != ours["qrels.txt"]
+
+
 def test_evaluating_needs_the_searches_of_the_same_run(folder, tmp_path):
     bundle = folder / "bundle"
     with pytest.raises(ConfigError, match="unknown split 'train'; known: test, validation"):

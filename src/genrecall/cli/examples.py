@@ -34,6 +34,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "evaluate": (
         "genrecall evaluate runs/demo/bundle",
         "genrecall evaluate runs/demo/bundle --split test --report test.html",
+        "genrecall evaluate runs/demo/bundle --split test --trec runs/demo/test",
     ),
     "recall": (
         "genrecall recall runs/demo/bundle 'cordless drill 18v' -k 10 --explain",

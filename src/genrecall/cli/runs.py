@@ -92,6 +92,10 @@ def evaluate(
     ] = None,
     report: ReportFile = None,
     json_file: JsonFile = None,
+    trec: Annotated[
+        Path | None,
+        typer.Option(help="A new folder for TREC files: a run for each channel, and qrels."),
+    ] = None,
     threads: Threads = None,
 ) -> None:
     """Measure a bundle on the validation or the test split.
@@ -104,9 +108,13 @@ def evaluate(
     from genrecall.pipeline.outputs import Outputs
 
     with nullcontext() if report is None else result_stream(report) as page:
-        metrics = evaluate_bundle(bundle, split=split, data=data, page=page, threads=threads)
+        metrics = evaluate_bundle(
+            bundle, split=split, data=data, page=page, trec=trec, threads=threads
+        )
     print_metrics(metrics, console=terminal())
     wrote(Outputs(bundle.parent).log)
+    if trec is not None:
+        wrote(trec)
     write_result(json_file, metrics)
     say_next("recall", bundle, "a query", "-k", 10, "--explain")
 

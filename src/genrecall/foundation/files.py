@@ -37,6 +37,11 @@ def replacing(path: Path) -> Iterator[TextIO]:
         scratch.unlink(missing_ok=True)
 
 
+def holds_something(path: Path) -> bool:
+    """Whether a path is taken: by a file, or by a folder that is not empty."""
+    return path.exists() and (not path.is_dir() or any(path.iterdir()))
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text, as `replacing` does."""
     with replacing(path) as stream:

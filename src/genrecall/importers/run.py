@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol, cast
 
 from genrecall.foundation.artifact import writing
 from genrecall.foundation.errors import ConfigError, DataError, unknown_name
+from genrecall.foundation.files import holds_something
 from genrecall.foundation.progress import RunLog
 from genrecall.importers import IMPORTERS, Option
 from genrecall.importers.base import Tables
@@ -95,7 +96,7 @@ def import_data(
     chosen = _options(name, module, options or {})
     if not source.exists():
         raise DataError(f"{source} does not exist. Expected:\n{module.LAYOUT}")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if holds_something(out):
         raise ConfigError(
             f"{out} is not empty and is left as it is. Remove it, or give another --out."
         )

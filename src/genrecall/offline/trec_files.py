@@ -14,8 +14,14 @@ TREC_DEPTH: Final = 100
 
 
 def write_trec(offline: Offline, catalog: Catalog, folder: Path) -> None:
-    """Write the head of the rankings, and the relevant items: `<channel>.run` and `qrels.txt`."""
-    folder.mkdir()
+    """Write the head of the rankings, and the relevant items: `<channel>.run` and `qrels.txt`.
+
+    Args:
+        offline: rankings and searches.
+        catalog: names the items.
+        folder: that does not exist yet, or is empty.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     search_ids = offline.searches.frame["search_id"].to_list()
     for name, rankings in offline.rankings.items():
         with (folder / f"{name}.run").open("w", encoding="utf-8") as stream:

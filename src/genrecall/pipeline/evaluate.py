@@ -14,11 +14,13 @@ from genrecall.data.load import load_shop
 from genrecall.evaluate.names import Metrics
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ArtifactError, ConfigError, unknown_name
+from genrecall.foundation.files import holds_something
 from genrecall.foundation.progress import FileLog
 from genrecall.learning.threads import set_threads
 from genrecall.offline.described import describe
 from genrecall.offline.evidence import gather
 from genrecall.offline.measure import Plan, evaluate
+from genrecall.offline.trec_files import write_trec
 from genrecall.pipeline.outputs import Outputs
 from genrecall.report.costs import read_costs
 from genrecall.report.page import ReportData, render_report
@@ -32,6 +34,7 @@ def evaluate_bundle(
     split: str,
     data: Path | None = None,
     page: TextIO | None = None,
+    trec: Path | None = None,
     threads: int | None = None,
 ) -> Metrics:
     """Measure a bundle on one split of the searches that its run has read.
@@ -43,16 +46,20 @@ def evaluate_bundle(
         split: `validation` or `test`.
         data: the run's data stage; None for the one beside the bundle.
         page: where to write a page about it; None for nowhere.
+        trec: a folder for TREC files of what each channel ranked, and of what is relevant; None for
+            no files.
         threads: that compute; None for those of the config.
 
     Raises:
         ArtifactError: bundle or data stage are missing or damaged, or do not belong together, or
             a version with other settings made the bundle.
-        ConfigError: another split.
+        ConfigError: another split, or `trec` holds something.
         DataError: no search of the split has a relevant item.
     """
     if split not in get_args(_Measurable):
         raise ConfigError(unknown_name("split", split, get_args(_Measurable)))
+    if trec is not None and holds_something(trec):
+        raise ConfigError(f"{trec} is not empty and is left as it is. Give another folder.")
     opened = open_artifact(bundle, kind=KIND)
     outputs = Outputs(bundle.parent)
     read = open_artifact(data or outputs.stage("data"), kind=DATA)
@@ -86,6 +93,8 @@ def evaluate_bundle(
         health=opened.meta["metrics"]["quantize"],
         log=log,
     )
+    if trec is not None:
+        write_trec(offline, shop.catalog, trec)
     if page is not None:
         described = describe(
             loaded,
