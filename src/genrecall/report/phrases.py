@@ -55,6 +55,11 @@ class Cell(NamedTuple):
 _NOTHING: Final = Cell("–")
 
 
+def heading(measure: str) -> str:
+    """A measure of beams over a narrow column, as HTML."""
+    return measure.replace("_", " ").replace("@", "<wbr>@")
+
+
 def stages(metrics: Metrics) -> list[str]:
     """What has beams: training stages in their order, then controls and baselines."""
     return stage_order(metrics.get("hit@beam", {}))
