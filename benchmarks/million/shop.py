@@ -4,7 +4,8 @@
 
 Products come from `genrecall.shop`, as many as it makes quickly, and each comes in several series
 whose names stand in the titles. A query is made of words of a title; the items that it was made of
-and others of their product are clicked. Nothing is learned from the figures of such a shop: it is
+and others of their product are clicked. A tenth of the searches asks for no more than a price.
+Nothing is learned from the figures of such a shop: it is
 there to be large.
 
 Shapes: `N` items, `B` products, `M` searches, `Q` distinct queries.
@@ -26,6 +27,10 @@ from genrecall.shop.make import make_items
 MOST_PRODUCTS: Final = 50_000
 SHOWN: Final = 10
 CLICKED: Final = 2
+FILTERED: Final = 0.1
+"""Share of the searches that have a filter."""
+BOUND: Final = 5
+"""Bounds of prices are multiples of it."""
 START: Final = 1_740_787_200
 STEP: Final = 2
 """Seconds between two searches."""
@@ -158,12 +163,26 @@ def _write_searches(
             "query": pl.Series(queries.texts).gather(query),
             "impressions": _id_lists(np.minimum(shown, items - 1)),
             "clicks": _id_lists(np.minimum(clicked, items - 1)),
+            "filters": _filters(products.prices[queries.product[query]], rng),
         }
     )
     frame.write_parquet(folder / "searches.parquet")
     gender = pl.Series(["female", "male"]).gather(rng.integers(0, 2, users))
     table = pl.DataFrame({"user_id": _users(np.arange(users)), "gender": gender})
     table.write_parquet(folder / "users.parquet")
+
+
+def _filters(prices: NDArray[np.float64], rng: np.random.Generator) -> pl.Series:
+    """For some searches the next bound above a price that was looked for, as JSON."""
+    bounds = ((prices // BOUND + 1) * BOUND).astype(np.int64).tolist()
+    asked = (rng.random(len(prices)) < FILTERED).tolist()
+    return pl.Series(
+        [
+            f'{{"price": {{"lte": {bound}}}}}' if asks else None
+            for bound, asks in zip(bounds, asked, strict=True)
+        ],
+        dtype=pl.String,
+    )
 
 
 def _ids(rows: Numbers) -> pl.Series:

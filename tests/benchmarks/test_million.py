@@ -57,6 +57,17 @@ def test_the_words_of_a_query_stand_in_what_was_clicked(tables):
         assert set(query.split()) <= set(titles[clicks[0]].lower().split())
 
 
+def test_some_searches_ask_for_no_more_than_a_price(tables):
+    items = pl.read_parquet(tables / "items.parquet").select("item_id", "price")
+    prices = dict(items.iter_rows())
+    searches = pl.read_parquet(tables / "searches.parquet").drop_nulls("filters")
+    assert 15 <= searches.height <= 45
+    for filters, clicks in searches.select("filters", "clicks").iter_rows():
+        bound = json.loads(filters)["price"]["lte"]
+        assert bound % 5 == 0
+        assert bound - 5 <= prices[clicks[0]] < bound  # one series: that is what was looked for
+
+
 def test_products_come_in_series_when_there_are_more_items(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.million.shop.MOST_PRODUCTS", 120)
     write_tables(tmp_path, items=300, searches=50, seed=0)
