@@ -95,6 +95,12 @@ def test_differences_are_paired_by_search_and_seed():
     assert "| more_sft | .250 [" in page
     assert "| more_sft - stage3 | +.250 [" in page
     assert "| w: more_sft - stage3 | +.250 [" in summary(result)
+    runs["eg_grpo_k2"] = [two, two]
+    pairs = [("more_sft", "stage3"), ("eg_grpo_k2", "more_sft")]
+    table = build_table(runs, np.array([0, 1, 2]), pairs)
+    told = summary({"settings": {}, "worlds": {"w": {"paper": table}}})
+    assert "| w: eg_grpo_k2 - more_sft | -.250 [" in told
+    assert "more_sft - stage3" not in told
 
 
 @pytest.mark.parametrize("family", ["compact", "lm"])
