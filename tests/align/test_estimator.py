@@ -3,88 +3,22 @@
 import numpy as np
 import pytest
 import torch
-from tables import searches_of
-from torch import nn
+from table_policy import (
+    PAGES,
+    RARE,
+    SIDS,
+    TRIE,
+    pages_of,
+    plain_config,
+    random_policy,
+    rare_policy,
+)
 
-from genrecall.align.pages import Pages
+from genrecall.align.objective import Members, advantages, mean_over_groups, surrogate
 from genrecall.align.rewards import ladder
 from genrecall.align.roller import Roller, split
 from genrecall.align.step import step_loss
-from genrecall.foundation.errors import DataError
-from genrecall.foundation.sid import SidSpace, SidTable
-from genrecall.foundation.trie import Trie
 from genrecall.generator.align_config import AlignConfig
-from genrecall.generator.base import Reading
-from genrecall.generator.prompts import Prompt
-
-SPACE = SidSpace((3, 2, 3))
-SIDS = [(0, 0, 0), (0, 0, 2), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 1, 2), (2, 0, 1)]
-TRIE = Trie(SPACE, SidTable(SPACE, np.array(SIDS, dtype=np.int32)).packed)
-EMPTY = -60.0  # logit of a code that continues no SID, as in the family `compact`
-
-
-class TablePolicy(nn.Module):
-    """Logits of each prompt and prefix, of which only those of existing SIDs count."""
-
-    def __init__(self, tables, trie=TRIE):
-        super().__init__()
-        self.tables = nn.ParameterList([torch.tensor(table) for table in tables])
-        self.there = []
-        for level in range(3):
-            there = torch.zeros(trie.space.sizes[: level + 1], dtype=torch.bool)
-            there[tuple(torch.from_numpy(trie.sids[:, : level + 1].astype(np.int64)).T)] = True
-            self.there.append(there)
-
-    def begin(self, prompts):
-        state = torch.tensor([int(prompt.text) for prompt in prompts], dtype=torch.long)[:, None]
-        return state, self._logprobs(state)
-
-    def append(self, state, rows, codes):
-        grown = torch.cat([state[rows], codes[:, None]], dim=1)
-        return grown, self._logprobs(grown)
-
-    @torch.no_grad()
-    def read(self, prompts):
-        state, step = self.begin(prompts)
-        return Reading(prompts, np.zeros((len(prompts), 1), np.float32), state, step)
-
-    @torch.no_grad()
-    def advance(self, state, rows, codes):
-        return self.append(state, rows, codes)
-
-    def _logprobs(self, state):
-        level = state.shape[1] - 1
-        logits = self.tables[level][tuple(state.T)]
-        there = self.there[level][tuple(state.T[1:])]
-        return torch.where(there, logits, EMPTY).log_softmax(dim=-1)
-
-    def every(self, prompt):
-        """Log-probabilities of all SIDs, with gradient: `[S]`."""
-        state, first = self.begin([Prompt(str(prompt))] * len(SIDS))
-        codes = torch.tensor(SIDS)
-        state, second = self.append(state, torch.arange(len(SIDS)), codes[:, 0])
-        _, third = self.append(state, torch.arange(len(SIDS)), codes[:, 1])
-        of_level = zip((first, second, third), codes.T, strict=True)
-        return sum(step.gather(1, code[:, None])[:, 0] for step, code in of_level)
-
-
-def random_policy(prompts=2, seed=0):
-    rng = np.random.default_rng(seed)
-    shapes = [(prompts, *SPACE.sizes[: level + 1]) for level in range(3)]
-    return TablePolicy([rng.normal(0, 0.7, shape).astype(np.float32) for shape in shapes])
-
-
-def pages_of(*searches):
-    """Pages of catalogs with one item a SID; the prompt is the number of the search."""
-    prompts = [Prompt(str(number)) for number in range(len(searches))]
-    rows = [{"split": "train"} | search for search in searches]
-    return Pages(prompts, searches_of(rows), np.arange(len(SIDS)))
-
-
-PAGES = pages_of(
-    {"impressions": [0, 3, 5], "positives": [3], "bought": [False]},
-    {"impressions": [1, 6], "positives": [6, 2], "bought": [True, False]},
-)
 
 
 def rewards_of(prompt, config):
@@ -112,11 +46,6 @@ def closed_form(policy, config):
                     gain = (chance * (reward - mean))[on].sum()
                     found[level][(prompt, *prefix, code)] = gain / 2  # of two searches
     return found
-
-
-def plain_config(**settings):
-    plain = {"experts": 0, "scale": "none", "kl_weight": 0.0, "temperature": 1.0, "anchor": 0.0}
-    return AlignConfig(searches=32, group=4, **(plain | settings))
 
 
 def steps(policy, reference, config, count):
@@ -233,6 +162,47 @@ def test_ratios_of_a_second_step_are_against_the_weights_that_rolled_out():
     assert 0.2 < second.figures["clipped_generated"] < 1.0
 
 
+@pytest.mark.parametrize(
+    ("settings", "of_advantages", "of_surrogate"),
+    [
+        ({"scale": "std"}, {"scale": True}, {}),
+        ({"baseline": "on_policy"}, {"baseline": "on_policy"}, {}),
+        ({"baseline": "leave_one_out"}, {"baseline": "leave_one_out"}, {}),
+        (
+            {"expert_negative": "zero", "rewards": {"exposed": -1.0}},
+            {"keep_negative_experts": False},
+            {},
+        ),
+        ({"clip_low": 0.05, "clip_high": 2.0}, {}, {"clip": (0.05, 2.0)}),
+        *(
+            ({"expert_ratio": name}, {}, {"expert_ratio": name})
+            for name in ("one", "behaviour_one", "gbpo")
+        ),
+    ],
+    ids=lambda value: " ".join(map(str, value.values())),
+)
+def test_each_setting_of_the_objective_reaches_the_loss(settings, of_advantages, of_surrogate):
+    policy = random_policy()
+    config = plain_config(experts=2, group_size="enlarged", **settings)
+    rollout = Roller(policy, TRIE, PAGES, config).roll(np.random.default_rng(6))
+    groups = rollout.groups
+    torch.manual_seed(0)
+    logprob = _logprob(policy, rollout).detach()
+    old = logprob - 0.5 * torch.randn_like(logprob)
+    members = Members(torch.from_numpy(groups.there), torch.from_numpy(groups.expert))
+
+    def expected(of_advantages, of_surrogate):
+        rewards = torch.from_numpy(groups.rewards)
+        advantage = advantages(rewards, members, **({"scale": False} | of_advantages))
+        clip = {"clip": (0.2, 0.28)}
+        value = surrogate(logprob, old, advantage, members.expert, **(clip | of_surrogate)).value
+        return -mean_over_groups(value, members.there).item()
+
+    found = step_loss(policy, policy, TRIE, rollout, config, old).loss.item()
+    assert found == pytest.approx(expected(of_advantages, of_surrogate), rel=1e-4)
+    assert found != pytest.approx(expected({}, {}), rel=1e-2), "it changes something"
+
+
 def test_only_experts_teach_the_control_that_learns_from_them():
     policy = random_policy()
     config = plain_config(experts=1, learn_from="experts")
@@ -286,86 +256,6 @@ def test_losses_and_figures_of_parts_add_up_to_those_of_the_whole(settings, at_o
         torch.autograd.grad(loss, list(policy.tables)),
         torch.autograd.grad(whole.loss, list(policy.tables)),
     )
-
-
-@pytest.mark.parametrize("name", ["validation", "test", None])
-def test_a_reward_that_knows_more_than_the_training_searches_is_refused(name):
-    seen = {"impressions": [0], "positives": [0], "bought": [False]}
-    planted = pages_of(seen, seen | {"split": name})
-    told = rf"^leak: search 1 of those .* is of the split {name!r}; a reward may know training"
-    with pytest.raises(DataError, match=told):
-        Roller(random_policy(), TRIE, planted, plain_config())
-
-
-class OddScorer:
-    """Rewards SIDs by their number, and answers to searches of the first prompt only."""
-
-    failures = 0
-
-    def __init__(self, *, broken=False):
-        self._broken = broken
-
-    def __call__(self, queries, leaves, _):
-        rewards = np.where(leaves >= 0, leaves, 0).astype(np.float32)
-        silent = np.array([self._broken or query != "0" for query in queries], dtype=bool)
-        rewards[silent] = np.nan
-        self.failures += int(silent.sum())
-        return rewards
-
-
-@pytest.mark.parametrize("redraw_flat", [False, True])
-def test_a_search_without_a_reward_is_left_out_with_its_group(redraw_flat):
-    scorer = OddScorer()
-    config = plain_config(experts=1, redraw_flat=redraw_flat, group_size="enlarged")
-    roller = Roller(random_policy(), TRIE, PAGES, config, scorer)
-    rollout = roller.roll(np.random.default_rng(4))
-    groups = rollout.groups
-    assert 8 < len(rollout.prompts) == len(groups.leaves) < 24
-    assert {prompt.text for prompt in rollout.prompts} == {"0"}
-    assert scorer.failures >= 32 - len(rollout.prompts)
-    np.testing.assert_array_equal(groups.rewards, np.where(groups.there, groups.leaves, 0))
-    of = np.zeros(len(groups.leaves), dtype=np.int64)
-    assert groups.outcome.tolist() == PAGES.outcomes.of(of, groups.leaves).tolist()
-
-
-def test_a_step_without_any_reward_learns_nothing():
-    config = plain_config(anchor=0.0)
-    roller = Roller(random_policy(), TRIE, PAGES, config, OddScorer(broken=True))
-    rollout = roller.roll(np.random.default_rng(4))
-    assert rollout.is_empty
-    assert rollout.groups.leaves.shape == (0, 4)
-    anchored = plain_config(anchor=0.5, anchor_searches=3)
-    rollout = Roller(random_policy(), TRIE, PAGES, anchored, OddScorer(broken=True)).roll(
-        np.random.default_rng(4)
-    )
-    assert not rollout.is_empty
-    assert [len(part.anchors) for part, _, _ in split(rollout, 2)] == [2, 1]
-
-
-def test_flat_groups_are_drawn_again():
-    policy = random_policy()
-    settings = {"group": 2, "searches": 64}
-    share = {}
-    for redraw in (False, True):
-        config = AlignConfig(experts=0, redraw_flat=redraw, **settings)
-        rollout = Roller(policy, TRIE, PAGES, config).roll(np.random.default_rng(3))
-        leaves = rollout.groups.leaves
-        assert leaves.shape == (64, 2)
-        of = np.array([int(prompt.text) for prompt in rollout.prompts])
-        assert rollout.groups.outcome.tolist() == PAGES.outcomes.of(of, leaves).tolist()
-        share[redraw] = (np.ptp(rollout.groups.rewards, axis=1) == 0).mean()
-    assert share[False] > 0.2
-    assert share[True] < 0.6 * share[False]
-
-
-RARE = 1e-3
-
-
-def rare_policy():
-    """One search, whose click has a probability of one in a thousand."""
-    tables = [np.zeros((1, *SPACE.sizes[: level + 1]), np.float32) for level in range(3)]
-    tables[0][0] = np.log([(1.0 - RARE) / 2, (1.0 - RARE) / 2, RARE])
-    return TablePolicy(tables)
 
 
 def learn(steps=25, **settings):
