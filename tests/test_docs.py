@@ -15,6 +15,7 @@ from genrecall.cli.app import app
 from genrecall.config import Config, parse_config
 from genrecall.data.tables import ITEMS, JUDGMENTS, SEARCH_LOG, SEQUENCES, USERS
 from genrecall.evaluate.metrics import build_metrics
+from genrecall.generator.align_config import AlignConfig
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -145,6 +146,11 @@ def test_reference_shows_every_command_and_option():
 def test_reference_shows_every_section_of_the_config():
     shown = [name for first in rows(REFERENCE, "Config") for name in named(first)]
     assert sorted(shown) == sorted(Config.model_fields)
+
+
+def test_the_page_about_alignment_shows_every_setting():
+    shown = re.findall(r"`(\w+)`|(\w+): ", (ROOT / "docs/alignment.md").read_text("utf-8"))
+    assert sorted(AlignConfig.model_fields.keys() - {a or b for a, b in shown}) == []
 
 
 def test_reference_shows_every_public_name():

@@ -103,7 +103,8 @@ class AlignConfig(Section):
     they stand beside `group` generated ones. Readers of the paper disagree which it means."""
 
     inject: Literal["always", "when_no_hit"] = "always"
-    """`when_no_hit`: only into a group in which no generated SID was chosen. Paper: always."""
+    """`when_no_hit`: only into a group in which no generated SID was chosen; of a search without a
+    choice, none was shown. Paper: always."""
 
     expert_ratio: Literal["old_policy", "one", "behaviour_one", "gbpo"] = "old_policy"
     """Importance ratio of an expert, which the paper does not state; see `align/objective.py`."""
