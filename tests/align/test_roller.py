@@ -21,6 +21,23 @@ def test_a_reward_that_knows_more_than_the_training_searches_is_refused(name):
         Roller(random_policy(), TRIE, planted, plain_config())
 
 
+@pytest.mark.parametrize("distinct", [False, True])
+def test_groups_of_a_search_with_filters_hold_what_passes(distinct):
+    """So no cluster is held against words whose search's filters kept it from the page."""
+    seen = {"impressions": [0, 3], "positives": [3], "bought": [False]}
+    bounds = {"filters": '{"price": {"gte": 2, "lt": 5}}'}
+    nothing = {"filters": '{"price": {"gt": 99}}'}
+    pages = pages_of(seen, seen | bounds, seen | nothing)
+    config = plain_config(experts=2, group_size="enlarged", distinct=distinct, searches=300)
+    rollout = Roller(random_policy(3), TRIE, pages, config).roll(np.random.default_rng(0))
+    generated = np.where(rollout.groups.generated, rollout.groups.leaves, -1)
+    of = np.array([int(prompt.text) for prompt in rollout.prompts])
+    drawn = [set(generated[of == search].ravel().tolist()) - {-1} for search in range(3)]
+    assert drawn == [set(range(7)), {2, 3, 4}, set()]
+    experts = rollout.groups.leaves[rollout.groups.expert]
+    assert set(experts.tolist()) == {0, 3}, "what was shown is injected whatever it costs today"
+
+
 class OddScorer:
     """Rewards SIDs by their number, and answers to searches of the first prompt only."""
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import torch
-from tables import searches_of
+from tables import catalog_of, searches_of
 from torch import nn
 
 from genrecall.align.pages import Pages
+from genrecall.data.filters.items import ItemFilters
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.foundation.trie import Trie
 from genrecall.generator.align_config import AlignConfig
@@ -70,10 +71,14 @@ def random_policy(prompts=2, seed=0):
 
 
 def pages_of(*searches):
-    """Pages of catalogs with one item a SID; the prompt is the number of the search."""
+    """Pages of catalogs with one item a SID, whose price is its row; the prompt is the number of
+    the search."""
     prompts = [Prompt(str(number)) for number in range(len(searches))]
     rows = [{"split": "train"} | search for search in searches]
-    return Pages(prompts, searches_of(rows), np.arange(len(SIDS)))
+    items = catalog_of({"item_id": str(row), "price": row} for row in range(len(SIDS)))
+    filtered = any(search.get("filters") for search in searches)
+    fields = ItemFilters(items) if filtered else None
+    return Pages(prompts, searches_of(rows), np.arange(len(SIDS)), fields=fields)
 
 
 PAGES = pages_of(
@@ -84,7 +89,7 @@ PAGES = pages_of(
 
 def plain_config(**settings):
     plain = {"experts": 0, "scale": "none", "kl_weight": 0.0, "temperature": 1.0, "anchor": 0.0}
-    return AlignConfig(searches=32, group=4, **(plain | settings))
+    return AlignConfig(**({"searches": 32, "group": 4} | plain | settings))
 
 
 RARE = 1e-3

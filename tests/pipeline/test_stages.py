@@ -25,7 +25,7 @@ from genrecall.pipeline.walk import Walk
 BY_NAME = {stage.name: stage for stage in STAGES}
 SERVED = ("embed", "quantize", "generator", "align", "calibrate")
 """Stages that are served whole."""
-PARTS = ("titles", "categories", "training", "shoppers", "pages")
+PARTS = ("titles", "categories", "fields", "training", "shoppers", "pages")
 
 
 def _count(inputs, work):
@@ -137,7 +137,7 @@ def test_inputs_change_with_what_is_read_and_with_nothing_else(tmp_path, name, s
 def test_alignment_reads_what_was_shown(tmp_path):
     settings = {"generator": SETTINGS["generator"] | {"align": {"steps": 1}}}
     config, stage = load_config(write_shop(tmp_path, settings=settings)), BY_NAME["align"]
-    reads = {"data.titles", "data.pages", "embed", "quantize", "generator"}
+    reads = {"data.titles", "data.fields", "data.pages", "embed", "quantize", "generator"}
     assert set(stage.declared(config).reads) == reads
     assert BY_NAME["generator"].content(config) == BY_NAME["generator"].content(
         load_config(write_shop(tmp_path))

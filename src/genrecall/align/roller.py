@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from genrecall.align import objective
-from genrecall.align.pages import Pages
+from genrecall.align.pages import Pages, PassingSids
 from genrecall.align.rewards import Outcome, draw_experts
 from genrecall.align.rollout import Groups, form_groups
 from genrecall.align.scorers import OwnReward
@@ -136,6 +136,7 @@ class Roller:
     ) -> None:
         self._policy, self._trie, self._pages, self._config = policy, trie, pages, config
         self._own_reward = own_reward
+        self._passing = PassingSids(pages, len(trie))
         _refuse_leak(pages)
         best = pages.outcomes.best
         self._shown = np.flatnonzero(best >= Outcome.EXPOSED)
@@ -170,6 +171,7 @@ class Roller:
                 rng=rng,
                 temperature=config.temperature,
                 distinct=config.distinct,
+                valid=self._passing.of(searches.tolist()),
             ).leaves
         groups = form_groups(generated, searches, self._pages.outcomes, config, rng)
         if self._own_reward is None or not prompts:

@@ -10,13 +10,14 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from genrecall.align.objective import entropy
-from genrecall.align.pages import Pages
+from genrecall.align.pages import Pages, PassingSids
 from genrecall.decode.reference import ReferenceEngine
 from genrecall.evaluate.alignment import COMPARED, ENTROPY
 from genrecall.evaluate.exposure import AT, MEASURES, exposure_measures
-from genrecall.generator.base import Generator
+from genrecall.generator.base import Generator, Reading
 
 _AT_ONCE: Final = 256  # prompts searched together: bounds the memory of the beams
 
@@ -38,13 +39,15 @@ class Validation:
     def __init__(self, generator: Generator[Any], pages: Pages) -> None:
         self._generator, self._pages = generator, pages
         self._engine = ReferenceEngine(generator, generator.items.trie)
+        self._passing = PassingSids(pages, len(generator.items.trie))
 
     def __call__(self) -> Measured:
         """Means over the searches, with the weights as they are."""
         leaves, entropies = [], []
         for start in range(0, len(self._pages), _AT_ONCE):
-            reading = self._generator.read(self._pages.prompts[start : start + _AT_ONCE])
-            leaves.append(self._engine.search(reading, beam=AT[-1]).leaves)
+            prompts = self._pages.prompts[start : start + _AT_ONCE]
+            reading = self._generator.read(prompts)
+            leaves.append(self._search(reading, range(start, start + len(prompts))))
             entropies.append(entropy(reading.step).numpy())
         found = exposure_measures(np.concatenate(leaves), self._pages.shown)
         return {
@@ -52,6 +55,21 @@ class Validation:
             for name, values in found.items()
             if not np.isnan(values).all()
         } | {ENTROPY: float(np.concatenate(entropies).mean())}
+
+    def _search(self, reading: Reading[Any], searches: range) -> NDArray[np.int64]:
+        """The first beams of searches that were read, under their filters: int64 `[n, B]`."""
+        passing = self._passing.of(searches)
+        if passing is None:
+            return self._engine.search(reading, beam=AT[-1]).leaves
+        leaves = np.empty((len(searches), AT[-1]), dtype=np.int64)
+        alike: dict[int, list[int]] = {}
+        for row, valid in enumerate(passing):
+            alike.setdefault(id(valid), []).append(row)
+        for rows in alike.values():
+            leaves[rows] = self._engine.search(
+                reading, beam=AT[-1], rows=np.array(rows), valid=passing[rows[0]]
+            ).leaves
+        return leaves
 
 
 def mean_gain(measured: Mapping[str, float], start: Mapping[str, float]) -> float:

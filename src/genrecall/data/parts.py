@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
+from genrecall.data.filters.items import COLUMNS as FILTERED
 from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import USERS, Catalog, Searches, SplitName
 from genrecall.foundation.artifact import content_hash
@@ -41,11 +42,11 @@ class Part(NamedTuple):
 PARTS: Final[Mapping[str, Part]] = {
     "titles": Part(items=("item_id", "title")),
     "categories": Part(items=("category",)),
-    "prices": Part(items=("price",)),
+    "fields": Part(items=(*FILTERED, "attributes")),
     "training": Part(searches=("query", "positives", "gains")),
     "shoppers": Part(searches=("user_id", "time", "positives"), users=True),
     "pages": Part(
-        searches=("query", "user_id", "time", "impressions", "positives", "bought"),
+        searches=("query", "user_id", "time", "impressions", "positives", "bought", "filters"),
         users=True,
         splits=("train", "validation"),
     ),

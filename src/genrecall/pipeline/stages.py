@@ -186,7 +186,7 @@ def _align(inputs: StageInputs, work: Work) -> Artifact:
 
     def start() -> Generator[Any]:
         encoder, vectors = inputs.embedded()
-        # Whether an item is sold out or what it costs today changes nothing that is learned.
+        # Whether an item is sold out today changes nothing that is learned.
         items = LiveItems(inputs.data.catalog.completed(), inputs.table(), vectors)
         return load_generator(generator, last, encoder=encoder, items=items, head_weight=weight)
 
@@ -272,12 +272,10 @@ STAGES: Final = (
         settings=("generator.align", "generator.lm", "channels.generative.head_weight", "seed"),
         run=_align,
         shared=True,
-        reads_if={
-            **dict.fromkeys(
-                ("data.titles", "data.pages", "embed", "quantize", "generator"), _aligns
-            ),
-            "data.prices": lambda config: config.generator.align.rewards.gmv,
-        },
+        # Searches are rolled out under their filters, so all that items are filtered by is read.
+        reads_if=dict.fromkeys(
+            ("data.titles", "data.fields", "data.pages", "embed", "quantize", "generator"), _aligns
+        ),
         check=_check_rewards,
         served=("align.json", "aligned/*"),
     ),
