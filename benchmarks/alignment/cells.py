@@ -34,8 +34,8 @@ show the seconds."""
 CHOSEN: Final[Mapping[Arm, Mapping[str, Any]]] = {
     "more_sft": {"learning_rate": 1e-4, "embedding_learning_rate": 5e-4}
 }
-"""What the table `search` found better for an arm than the defaults, by the gain on validation
-searches of the first world and seed."""
+"""Where the search on validation searches of the first world and seed found other settings for an
+arm than for those with groups, whose rates are the defaults."""
 
 _RATES: Final[Sequence[Mapping[str, Any]]] = (
     {"learning_rate": 1e-4, "embedding_learning_rate": 5e-4},

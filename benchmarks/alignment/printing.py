@@ -32,7 +32,8 @@ def summary(result: Mapping[str, Any]) -> str:
 
     Without its arm the table shows all differences.
     """
-    shown = (*_OF_THE_PAPER, "recall@100", "union recall@100")
+    recalls = ("recall@100", "recall@1000", "union recall@100", "union recall@1000")
+    shown = (*_OF_THE_PAPER, *recalls)
     return "\n".join([SUMMARY, "", *markdown_table(["", *shown], _differences(result, shown))])
 
 

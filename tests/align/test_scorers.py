@@ -186,6 +186,13 @@ def test_one_reward_is_chosen():
             RewardConfig(**wrong)
 
 
+def test_equal_rewards_teach_nothing_unless_money_tells_them_apart():
+    equal = dict.fromkeys(("bought", "clicked", "exposed", "valid"), 0.5)
+    with pytest.raises(ValueError, match=r"are all 0\.5: no SID is worth more than another"):
+        RewardConfig(**equal)
+    assert RewardConfig(**equal, gmv=0.5).gmv == 0.5
+
+
 def test_the_ladder_needs_none(items):
     assert own_reward(RewardConfig(), items) is None
     assert Outcome.BOUGHT == 4

@@ -65,7 +65,7 @@ class RewardConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> RewardConfig:
-        if not self.own and self.bought == self.clicked == self.exposed == self.valid:
+        if not (self.own or self.gmv) and self.bought == self.clicked == self.exposed == self.valid:
             raise ValueError(
                 f"bought, clicked, exposed and valid are all {self.valid:g}: no SID is worth more "
                 "than another, and nothing can be learned. Give what was chosen a higher reward."
