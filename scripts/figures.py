@@ -58,8 +58,14 @@ RUNS: Final[Mapping[str, Run]] = {
     "personalisation": Run(("python -m benchmarks.personalisation --seeds 3",)),
     "alignment": Run(
         (
-            "python -m benchmarks.alignment --tables paper --cells more_sft,grpo_k0,eg_grpo_k2 "
-            "--policies bm25+dense",
+            "python -m benchmarks.alignment --tables paper --cells more_sft,grpo_k0,eg_grpo_k2",
+        )
+    ),
+    "alignment_clicks": Run(
+        (
+            "python -m benchmarks.alignment --tables paper --cells more_sft,grpo_k0,eg_grpo_k1,"
+            "eg_grpo_k2,eg_grpo_k4,experts_only --policies bm25+dense --shoppers position "
+            "--clicks 5,20,100 --seeds 1",
         )
     ),
     "ablation": Run(

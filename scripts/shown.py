@@ -9,6 +9,9 @@ from figures import SKIPPED, Chosen, Figure, Printed, Told
 
 _RECALL: Final = ("recall@10", "recall@100", "recall@1000")
 _BESIDE: Final = "bm25+dense+generative - bm25+dense"
+_ALIGNED: Final = r"pvr@10 \| recall@100"
+"""The first line of the benchmark's table of differences in all worlds."""
+
 _TABLES: Final = ("Relevant items whose", "Channels and their", "What generative adds")
 _SHOPPER: Final = ("hit@beam 1", "hit@beam 10", "recall@10", "recall@100")
 
@@ -110,7 +113,8 @@ FIGURES: Final[Mapping[str, Figure]] = {
     ),
     "games-validation": Chosen("games", _SHOPPER, _OF_SHOPPERS),
     "personalisation": Printed("personalisation", start="^settings: "),
-    "alignment": Printed("alignment", start=r"pvr@10 \| recall@100", markdown=True),
+    "alignment": Printed("alignment", start=_ALIGNED, markdown=True),
+    "alignment-clicks": Printed("alignment_clicks", start=_ALIGNED, markdown=True),
     "ablation": Printed("ablation"),
     "stability": Printed("stability", start="^settings: "),
     "new-items": Printed("new_items", start="^settings: "),
