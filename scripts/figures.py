@@ -57,9 +57,7 @@ RUNS: Final[Mapping[str, Run]] = {
     "games": _pipeline("games"),
     "personalisation": Run(("python -m benchmarks.personalisation --seeds 3",)),
     "alignment": Run(
-        (
-            "python -m benchmarks.alignment --tables paper --cells more_sft,grpo_k0,eg_grpo_k2",
-        )
+        ("python -m benchmarks.alignment --tables paper --cells more_sft,grpo_k0,eg_grpo_k2",)
     ),
     "alignment_clicks": Run(
         (

@@ -25,6 +25,8 @@ from genrecall.data.load import load_shop
 from genrecall.data.tables import Catalog
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import SilentLog
+from genrecall.generator.compact.generator import CompactGenerator
+from genrecall.generator.compact.weights import BOTH, HEADS, LevelWeights
 from genrecall.generator.load import ALIGN
 from genrecall.offline import alignment
 from genrecall.offline.folds import FoldedChannel
@@ -77,6 +79,20 @@ def test_what_is_aligned_serves(aligned):
     (went,) = (a for a in bundle.stages[ALIGN].read_json("align.json") if a["where"] == "aligned")
     assert (beams[0] != beams[1]) == (went["best_step"] > 0)
     assert len(after.answer(request, 20).hits) == 20
+
+
+def test_what_is_aligned_serves_with_the_weights_that_it_was_rewarded_with(aligned):
+    """Where stage `calibrate` fits weights, it leaves these: fitted to clicks they show less."""
+    bundle = open_bundle(aligned.bundle)
+    usual = LevelWeights.usual(head_weight=bundle.channels.generative.head_weight)
+    for name in set(bundle.weights) & set(bundle.arms):
+        ways = bundle.weights[name]
+        assert bundle.generative().generator.serving.weights == ways[BOTH].served == usual
+        assert set(ways[BOTH].folds) == {usual}
+        assert ways[HEADS].served != LevelWeights.usual(HEADS), "controls are fitted"
+        assert bundle.weights[bundle.supervised[-1]][BOTH].served != usual
+    compact = isinstance(bundle.generative().generator, CompactGenerator)
+    assert compact == ("eg_grpo_k2" in bundle.weights)
 
 
 @pytest.mark.parametrize(("category_paths", "unit"), [(False, "query"), (True, "user_id")])

@@ -111,7 +111,7 @@ def told_unavailable(metrics: Metrics) -> str:
 
 
 def told_weights(metrics: Metrics) -> str:
-    """The weights with which the last trained generator serves; empty where none were fitted."""
+    """The weights with which the generator serves; empty where there are none."""
     weights = metrics.get("level_weights")
     if not weights:
         return ""
@@ -120,7 +120,8 @@ def told_weights(metrics: Metrics) -> str:
         f"{part} {', '.join(f'{weight:.2f}' for weight in served[name])}"
         for part, name in (("heads", HEADS), ("look-ahead", LOOK_AHEAD))
     )
-    return f"Fitted weights at the three levels: {'; '.join(told)}."
+    how = "Weights that it was aligned with" if metrics.get("align_served") else "Fitted weights"
+    return f"{how}, at the three levels: {'; '.join(told)}."
 
 
 def beside_controls(metrics: Metrics) -> Comparison | None:

@@ -1,9 +1,10 @@
 """Stage `calibrate`: how much heads and look-ahead weigh, fitted after all training.
 
 Heads are trained alone, on the training searches; what they are worth beside the look-ahead on
-other searches is seen on the validation searches. Each trained generator has weights of its own:
-those after each supervised stage and those of the alignment. Figures of the validation split use
-for each query the weights of its fold, which saw no search of it.
+other searches is seen on the validation searches. Each supervised stage has weights of its own.
+What was aligned serves with the weights it was rewarded with: others, fitted to clicks, give up
+some of what is shown. Heads alone and look-ahead alone, its controls, have fitted ones. Figures of
+the validation split use for each query the weights of its fold, which saw no search of it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from genrecall.data.splits import fold_of_query
 from genrecall.foundation.artifact import Artifact, open_artifact, writing
 from genrecall.foundation.files import write_json
 from genrecall.foundation.work import Work
-from genrecall.generator.compact.weights import BOTH, Fitted
+from genrecall.generator.compact.weights import BOTH, Fitted, LevelWeights
 from genrecall.generator.load import CALIBRATE, USER_QUERY_TO_SID, WEIGHTS_FILE
 from genrecall.offline.level_weights import fit_levels, level_choices
 from genrecall.offline.requests import requests_of
@@ -34,7 +35,7 @@ def skip(work: Work) -> Artifact:
 
 
 def run(bundle: OpenBundle, data: ShopData, work: Work) -> Artifact:
-    """Fit weights of all trained generators, and publish them at `work.out`.
+    """Weights of all trained generators, fitted where nothing was aligned, at `work.out`.
 
     Args:
         bundle: what was trained, of family `compact`, over all items, available or not.
@@ -42,8 +43,12 @@ def run(bundle: OpenBundle, data: ShopData, work: Work) -> Artifact:
         work: where to write and to report.
     """
     fitted = {name: _fit(bundle, data, name) for name in (*bundle.supervised, *bundle.arms)}
+    aligned = LevelWeights.usual(head_weight=bundle.channels.generative.head_weight)
+    for name in bundle.arms:
+        fitted[name][BOTH] = Fitted(aligned, (aligned,) * FOLDS)
     for name, ways in fitted.items():
-        work.log.say(f"  {name}: {describe(ways)}")
+        kept = ", as it was aligned" if name in bundle.arms else ""
+        work.log.say(f"  {name}: {describe(ways)}{kept}")
     return _publish(fitted, work)
 
 
