@@ -35,7 +35,7 @@ def printed(**changes):
         "beams": {"user_query_to_sid": random.integers(0, 50, (40, 100))},
         "sid_of_item": np.arange(200) % 50,
         "slices": {"unseen": np.ones(40, dtype=bool), "tail": np.arange(40) < 9},
-        "beam_widths": random.integers(100, 800, 40),
+        "beams_found": random.integers(100, 800, 40),
         "latencies_ms": random.exponential(20, 90),
         "latency_k": 1000,
         "quantize": {"sids": 50, "items_per_sid": {"mean": 4.0, "weighted": 4.0, "max": 4}},
@@ -127,10 +127,22 @@ def test_figures_stand_with_their_intervals():
     assert f"{change['value']:+.3f}".replace("0.", ".", 1) in line
     assert "two_views: exact search over the generator's vectors, a control without SIDs" in text
     assert f"Beams per search: mean {metrics['generative']['beams']['value']:.1f} [" in text
-    assert "0.0 % of the answers are full (1,000 items)." in text
+    assert "of the answers are full" not in text
     assert "Generative channel, 1,000 items, one thread: p50" in text
     assert "p99" in text
     assert "only generative has" in text
+
+
+def test_a_shop_too_small_for_a_full_answer_is_told_so():
+    found = np.full(40, 50)
+    text = " ".join(printed(beams_found=found)[1].split())
+    assert (
+        "Beams per search: mean 50.0 [50.0–50.0]; no answer can hold 1,000 items: 200 are "
+        "available."
+    ) in text
+    large = np.full(50, 100)
+    text = printed(beams_found=found, items_per_sid=large)[1]
+    assert "mean 50.0 [50.0–50.0]; 0.0 % of the answers are full (1,000 items)." in text
 
 
 def test_a_figure_that_cannot_move_is_not_certain():

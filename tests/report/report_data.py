@@ -52,7 +52,7 @@ def inputs():
         sid_of_item=np.arange(10) // 2,
         slices={"tail": np.array([1, 1, 0, 0], bool), "head": np.array([0, 0, 1, 1], bool)},
         item_slices={"new_items": rows(7, 8)},
-        beam_widths=np.full(4, 12),
+        beams_found=np.full(4, 12),
         latencies_ms=np.array([5.0, 7.0]),
         latency_k=100,
         quantize=HEALTH,

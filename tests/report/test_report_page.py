@@ -197,6 +197,7 @@ def test_a_small_shop_is_told_what_its_size_does(read):
     assert "The shop has 9 items that can be answered with" in words(read.text)
     assert "only 9 items that can be answered with" in words(read.text)
     data["shop"] |= {"items": 5000, "available": 5000}
+    metrics["generative"]["items"] = 5000
     text = words(Reader(render_report(metrics, data)).text)
     assert "here with 12 beams on average" in text
     assert "The shop has" not in text
@@ -204,7 +205,7 @@ def test_a_small_shop_is_told_what_its_size_does(read):
 
     alone = "are among its 1,000 and among nobody else’s"
     assert alone in text
-    metrics["quantize"] = metrics["quantize"] | {"items": 1000}
+    metrics["generative"]["items"] = 1000
     assert alone not in words(Reader(render_report(metrics, data)).text)
 
 

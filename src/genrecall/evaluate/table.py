@@ -120,12 +120,13 @@ def _sids(metrics: Metrics) -> str:
 def _answers(metrics: Metrics) -> str:
     if GENERATIVE not in metrics:
         return ""
-    beams, filled = (metrics[GENERATIVE][name] for name in ("beams", "filled"))
-    lo, hi = beams["ci"]
-    return (
-        f"Beams per search: mean {beams['value']:,.1f} [{lo:,.1f}–{hi:,.1f}]; "
-        f"{100 * filled['value']:.1f} % of the answers are full ({K:,} items)."
-    )
+    told = metrics[GENERATIVE]
+    lo, hi = told["beams"]["ci"]
+    found = f"Beams per search: mean {told['beams']['value']:,.1f} [{lo:,.1f}–{hi:,.1f}]; "
+    items = told.get("items", K)
+    if items < K:
+        return f"{found}no answer can hold {K:,} items: {items:,} are available."
+    return f"{found}{percent(told['filled']['value'])} of the answers are full ({K:,} items)."
 
 
 def _latency(metrics: Metrics) -> str:
