@@ -80,9 +80,10 @@ def answered_item(title, *, relevant, shared):
     return {"title": title, "sid": [0, 0, 1], "relevant": relevant, "shared": shared}
 
 
-def contested(query, before, after):
+def contested(query, before, after, *, shopper=False):
     return {
         "query": query,
+        "shopper": shopper,
         "searches": 2,
         "relevant": 1,
         "recall": {"with": after, "without": before},
@@ -105,7 +106,7 @@ CONTEST = {
     "equal": 7,
     "queries": {
         "won": [contested(f"won {EVIL}", 0.0, 1.0)],
-        "lost": [contested("lost", 1.0, 0.5)],
+        "lost": [contested("lost", 1.0, 0.5, shopper=True)],
     },
 }
 QUERIES = {

@@ -292,6 +292,11 @@ def test_what_figures_rest_on_is_told():
     assert "levels: heads 0.25, 0.50, 1.00; look-ahead 1.00, 0.75, 0.50." in text
 
 
+def test_beams_are_of_stages_and_of_controls(page):
+    heads = page[page.index("Relevant items whose cluster") :].split("</thead>")[0]
+    assert re.findall(r'<th scope="col">(.*?)</th>', heads)[:2] == ["beams of", "beams"]
+
+
 def test_controls_find_nothing_of_their_own(page):
     heads = page[page.index("by who finds them") :].split("</thead>")[0]
     assert re.findall(r'<th scope="col">(\w+)</th>', heads) == ["bm25", "dense", "generative"]
@@ -301,6 +306,8 @@ def test_queries_won_and_lost_stand_with_both_answers(page, read):
     text = words(read.text)
     assert "1 won, 1 lost, 7 with as many relevant items in both" in text
     assert "recall@10 0.00 → 1.00 · 1 relevant item · 2 searches" in text
+    assert "lost by a known shopper · recall@10 1.00 → 0.50" in text
+    assert text.count("by a known shopper") == 1
     section = page[page.index('id="contest"') : page.index('id="search"')]
     assert section.count('<li class="own">') == 2  # what only the answer with it has
     assert section.count("<h4>bm25+dense</h4>") == section.count("generative</h4>") == 2
