@@ -95,6 +95,13 @@ def test_recall_shows_a_page_and_fields(bundle, genrecall):
     assert "scores 0." in genrecall("recall", bundle, "drill", "--min-score", 5)
 
 
+def test_recall_shows_an_attribute_by_its_key(bundle, genrecall):
+    told = genrecall(
+        "recall", bundle, "drill", "-k", 2, "--filter", "color=red", "--field", "color"
+    )
+    assert [line.endswith("  color: red") for line in told.splitlines()[2:-1]] == [True, True]
+
+
 def test_recall_for_a_shopper_of_the_run(finished, bundle, genrecall, error):
     known = Shoppers.load(finished / "run/stages/data")
     user = known.choices["user_id"][0]
@@ -190,6 +197,11 @@ def test_recall_refuses_what_it_cannot_answer(bundle, error, tmp_path):
     assert "give --run FILE or --json FILE" in error("recall", bundle, "--queries", "q.txt")
     assert "--run is for the answers to --queries" in error("recall", bundle, "drill", "--run", "r")
     assert "unknown field of an item 'pric'" in error("recall", bundle, "drill", "--field", "pric")
+    (tmp_path / "q.txt").write_text("drill\n", "utf-8")
+    of_file = ["recall", bundle, "--queries", tmp_path / "q.txt", "--run", tmp_path / "r"]
+    told = error(*of_file, "--field", "colr")
+    assert "unknown field of an item 'colr'" in told and "Did you mean 'color'?" in told
+    assert not (tmp_path / "r").exists()
     assert "offset=-1 is below 0" in error("recall", bundle, "drill", "--offset", -1)
     assert "has 2,000 characters; give at most 1,000" in error("recall", bundle, "x" * 2000)
     assert "go with a single query" in error(

@@ -58,12 +58,13 @@ FRAME = """<!DOCTYPE html>
     const charts = [...frame.contentDocument.querySelectorAll(".chart")];
     const tables = [...frame.contentDocument.querySelectorAll(".scroll > table")];
     const seen = (part) => !part || right(part) <= right(part.closest(".scroll"));
+    const first = (table) => table.tBodies[0].rows[0].cells[1];
     found.push({
       width,
       page: root().scrollWidth,
       wide: wide.map((element) => element.outerHTML.slice(0, 100)),
       tables: tables.length,
-      cut: tables.filter((table) => !seen(table.caption) || !seen(table.tBodies[0].rows[0].cells[1]))
+      cut: tables.filter((table) => !seen(table.caption) || !seen(first(table)))
         .map((table) => table.caption?.textContent),
       scrolled: tables.filter((table) => table.scrollWidth > table.parentElement.clientWidth)
         .map((table) => table.caption?.textContent),

@@ -11,6 +11,7 @@ from typing import Any, Final, TextIO
 from genrecall.bundle import load
 from genrecall.channels.answer import Answer, Beam
 from genrecall.channels.base import LONGEST_QUERY, Page, Request
+from genrecall.channels.fields import check_fields
 from genrecall.data.filters.expressions import parse_filters
 from genrecall.data.shoppers import HISTORY, Shopper
 from genrecall.evaluate.trec import write_run
@@ -126,6 +127,7 @@ class FileOfAnswers:
         set_threads(threads)
         self._channel = load(bundle, threads=None)
         self._notes = self._channel.check(self._requests)
+        check_fields(self._channel.items, page.fields)
         self._rankings = self._channel.rank(self._requests, page.depth)
 
     @property
@@ -196,22 +198,26 @@ def describe(answer: Answer) -> list[str]:
     lines.append(f"  rank   score  {'item_id':{ids}}  {'SID':{sids}}  title")
     return lines + [
         f"  {hit.rank:4}  {hit.score:6.3f}  {hit.item_id:{ids}}  {hit.sid!s:{sids}}  {hit.title}"
-        + "".join(f"  {name}: {_shown(value)}" for name, value in hit.fields.items())
+        + "".join(f"  {name}: {_shown(name, value)}" for name, value in hit.fields.items())
         for hit in answer.hits
     ]
 
 
-def _shown(value: object) -> str:
-    """A cell of the catalog.
+def _shown(name: str, value: object) -> str:
+    """A cell of the catalog, or the values of an attribute.
 
-    >>> _shown(None), _shown(["Tools", "Drills"]), _shown({"color": ["red", "blue"]}), _shown(9.5)
-    ('unknown', 'Tools > Drills', 'color red blue', '9.5')
+    >>> _shown("brand", None), _shown("category", ["Tools", "Drills"]), _shown("price", 9.5)
+    ('unknown', 'Tools > Drills', '9.5')
+    >>> _shown("attributes", {"color": ["red", "blue"]}), _shown("color", ["red", "blue"])
+    ('color red blue', 'red, blue')
     """
     if value is None:
         return "unknown"
     if isinstance(value, dict):
         return "; ".join(f"{key} {' '.join(values)}" for key, values in value.items())
-    return " > ".join(value) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return (" > " if name == "category" else ", ").join(value)
+    return str(value)
 
 
 def _describe_beams(beams: Sequence[Beam]) -> list[str]:

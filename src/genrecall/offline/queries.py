@@ -76,8 +76,8 @@ def won_and_lost(asked: Asked) -> dict[str, Any]:
     Returns:
         `with`, `without` [names], `at`; how many requests are `won`, `lost`, `equal`; `queries`
         {won, lost}, of each `query`, whether it is by a known `shopper`, `searches`, `relevant`,
-        `recall` {with, without} and `answers` {with, without}: [`title`, `sid`, `relevant`, and whether the other answer
-        `shared` it]. Empty where these fusions were not measured.
+        `recall` {with, without} and `answers` {with, without}: [`title`, `sid`, `relevant`, and
+        whether the other answer `shared` it]. Empty where these fusions were not measured.
     """
     channels = asked.inputs.channels
     if not {WITH, WITHOUT} <= set(channels):
