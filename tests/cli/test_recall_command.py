@@ -211,8 +211,8 @@ def test_recall_refuses_what_it_cannot_answer(bundle, error, tmp_path):
     assert "none.txt cannot be read" in error(
         "recall", bundle, "--queries", missing, "--run", tmp_path / "r"
     )
-    missing.write_text("drill\n\nlamp\n", "utf-8")
-    assert "line 2 is empty" in error(
+    missing.write_text("\n \n", "utf-8")
+    assert "none.txt holds no query; give one a line" in error(
         "recall", bundle, "--queries", missing, "--run", tmp_path / "r"
     )
     missing.write_text(f"drill\n{'x' * 2000}\n", "utf-8")
@@ -220,6 +220,25 @@ def test_recall_refuses_what_it_cannot_answer(bundle, error, tmp_path):
         told := error("recall", bundle, "--queries", missing, "--run", tmp_path / "r")
     )
     assert "has 2,000 characters; a query has at most 1,000" in told
+
+
+def test_blank_lines_are_left_out_and_the_search_ids_stay_line_numbers(bundle, genrecall, tmp_path):
+    queries = tmp_path / "queries.txt"
+    queries.write_text("\ndrill\n  \r\nlamp\n☂\n", "utf-8")
+    run, answers = tmp_path / "a.trec", tmp_path / "a.json"
+    told = genrecall(
+        *("recall", bundle, "--queries", queries, "-q"), "--run", run, "--json", answers
+    )
+    assert told.splitlines() == [
+        "note: 2 blank lines left out",
+        "note: 1 of 3 queries without an item, such as that of line 5: no word of '☂' is known; "
+        "try others",
+    ]
+    found = read_json(answers)["answers"]
+    assert [(answer["search_id"], answer["query"]) for answer in found] == [
+        *(("2", "drill"), ("4", "lamp"), ("5", "☂"))
+    ]
+    assert list(read_run(run)) == ["2", "4", "5"]
 
 
 def test_only_line_feeds_end_a_query_of_a_file(bundle, genrecall, tmp_path):
