@@ -313,11 +313,6 @@ def test_queries_won_and_lost_stand_with_both_answers(page, read):
     assert section.count("<h4>bm25+dense</h4>") == section.count("generative</h4>") == 2
 
 
-def test_a_loss_in_a_part_looks_like_it(page):
-    part = page[page.index('id="parts"') : page.index('id="contest"')]
-    assert '<td class="figure down">−0.250 <span class="ends">[−0.500, −0.125]</span></td>' in part
-
-
 def test_all_measured_queries_can_be_searched(read):
     assert read.queries == QUERIES["rows"]
     assert "All 3 measured queries" in words(read.text)
