@@ -12,7 +12,8 @@ import genrecall
 from genrecall import FilterError, Request, RequestError
 from genrecall.bundle import open_bundle
 from genrecall.channels.base import LONGEST_QUERY, Page
-from genrecall.data.tables import Catalog
+from genrecall.channels.fields import read_fields
+from genrecall.data.tables import ITEMS, Catalog
 from genrecall.index.live import LiveItems
 
 QUERIES = ["red cordless drill", "coffee maker", "blue lamp"]
@@ -105,6 +106,27 @@ class TestPage:
             }
         assert channel.recall("drill", k=1)[0].fields == {}
 
+    def test_hits_show_an_attribute_by_the_name_that_filters_know_it_by(self, channel):
+        named = ["color", "attributes.color", "attributes"]
+        hits = channel.recall("drill", k=20, filters={"color": "red"}, fields=named)
+        assert hits
+        for hit in hits:
+            assert hit.fields["color"] == hit.fields["attributes.color"] == ["red"]
+            assert hit.fields["attributes"]["color"] == ["red"]
+
+    def test_a_column_goes_before_the_attribute_of_its_name_and_items_without_it_show_nothing(
+        self, generative
+    ):
+        frame = generative.items.catalog.frame
+        attributes = [[{"key": "brand", "value": ["Own", "Other"]}], *[None] * (len(frame) - 1)]
+        frame = frame.with_columns(pl.Series("attributes", attributes, ITEMS["attributes"]))
+        items = dataclasses.replace(generative.items, catalog=Catalog(frame))
+        shown = read_fields(items, ["brand", "attributes.brand"], np.array([0, 1], np.int32))
+        assert shown == {
+            "brand": frame["brand"][:2].to_list(),
+            "attributes.brand": [["Own", "Other"], None],
+        }
+
     def test_hits_are_equal_and_hashable_whatever_they_show(self, channel):
         (hit,) = channel.recall("drill", k=1, fields=["category"])
         assert len({hit, channel.recall("drill", k=1, fields=["category"])[0]}) == 1
@@ -127,6 +149,11 @@ class TestPage:
             ({"fields": None}, "fields=None is not a list of texts"),
             ({"fields": [1]}, "fields holds 1, which is not text"),
             ({"fields": ["brnd"]}, "unknown field of an item 'brnd'; .*Did you mean 'brand'"),
+            (
+                {"fields": ["colour"]},
+                r"unknown field of an item 'colour'; known: .*attributes, .*Did you mean 'color'",
+            ),
+            ({"fields": ["attributes.size"]}, r"unknown field of an item 'attributes\.size'"),
         ],
     )
     def test_what_is_no_page_is_refused(self, channel, given, message):

@@ -95,6 +95,13 @@ def test_recall_shows_a_page_and_fields(bundle, genrecall):
     assert "scores 0." in genrecall("recall", bundle, "drill", "--min-score", 5)
 
 
+def test_recall_shows_an_attribute_by_its_key(bundle, genrecall):
+    told = genrecall(
+        "recall", bundle, "drill", "-k", 2, "--filter", "color=red", "--field", "color"
+    )
+    assert [line.endswith("  color: red") for line in told.splitlines()[2:-1]] == [True, True]
+
+
 def test_recall_for_a_shopper_of_the_run(finished, bundle, genrecall, error):
     known = Shoppers.load(finished / "run/stages/data")
     user = known.choices["user_id"][0]
@@ -190,6 +197,11 @@ def test_recall_refuses_what_it_cannot_answer(bundle, error, tmp_path):
     assert "give --run FILE or --json FILE" in error("recall", bundle, "--queries", "q.txt")
     assert "--run is for the answers to --queries" in error("recall", bundle, "drill", "--run", "r")
     assert "unknown field of an item 'pric'" in error("recall", bundle, "drill", "--field", "pric")
+    (tmp_path / "q.txt").write_text("drill\n", "utf-8")
+    of_file = ["recall", bundle, "--queries", tmp_path / "q.txt", "--run", tmp_path / "r"]
+    told = error(*of_file, "--field", "colr")
+    assert "unknown field of an item 'colr'" in told and "Did you mean 'color'?" in told
+    assert not (tmp_path / "r").exists()
     assert "offset=-1 is below 0" in error("recall", bundle, "drill", "--offset", -1)
     assert "has 2,000 characters; give at most 1,000" in error("recall", bundle, "x" * 2000)
     assert "go with a single query" in error(
@@ -199,8 +211,8 @@ def test_recall_refuses_what_it_cannot_answer(bundle, error, tmp_path):
     assert "none.txt cannot be read" in error(
         "recall", bundle, "--queries", missing, "--run", tmp_path / "r"
     )
-    missing.write_text("drill\n\nlamp\n", "utf-8")
-    assert "line 2 is empty" in error(
+    missing.write_text("\n \n", "utf-8")
+    assert "none.txt holds no query; give one a line" in error(
         "recall", bundle, "--queries", missing, "--run", tmp_path / "r"
     )
     missing.write_text(f"drill\n{'x' * 2000}\n", "utf-8")
@@ -208,6 +220,25 @@ def test_recall_refuses_what_it_cannot_answer(bundle, error, tmp_path):
         told := error("recall", bundle, "--queries", missing, "--run", tmp_path / "r")
     )
     assert "has 2,000 characters; a query has at most 1,000" in told
+
+
+def test_blank_lines_are_left_out_and_the_search_ids_stay_line_numbers(bundle, genrecall, tmp_path):
+    queries = tmp_path / "queries.txt"
+    queries.write_text("\ndrill\n  \r\nlamp\n☂\n", "utf-8")
+    run, answers = tmp_path / "a.trec", tmp_path / "a.json"
+    told = genrecall(
+        *("recall", bundle, "--queries", queries, "-q"), "--run", run, "--json", answers
+    )
+    assert told.splitlines() == [
+        "note: 2 blank lines left out",
+        "note: 1 of 3 queries without an item, such as that of line 5: no word of '☂' is known; "
+        "try others",
+    ]
+    found = read_json(answers)["answers"]
+    assert [(answer["search_id"], answer["query"]) for answer in found] == [
+        *(("2", "drill"), ("4", "lamp"), ("5", "☂"))
+    ]
+    assert list(read_run(run)) == ["2", "4", "5"]
 
 
 def test_only_line_feeds_end_a_query_of_a_file(bundle, genrecall, tmp_path):

@@ -193,6 +193,7 @@ def test_equal_scores_are_ordered_by_sid():
 def test_missing_sids_are_padded():
     beams = flat_case(sids=SIDS[:2]).search(4)
     assert beams.leaves.tolist() == [[0, 1, -1, -1]]
+    assert (beams.width, beams[0].found) == (4, 2)
     assert beams.logprob.tolist() == [[0.0, 0.0, -np.inf, -np.inf]]
 
 

@@ -194,9 +194,14 @@ def test_the_headline_is_against_the_strongest_fusion_without_the_generator():
 
 def test_beams_used_and_full_answers():
     channels = {"generative": [np.arange(1000), rows(4), rows()]}
-    metrics = build_metrics(inputs(channels=channels, beam_widths=np.array([100, 300, 800])))
+    metrics = build_metrics(inputs(channels=channels, beams_found=np.array([100, 300, 800])))
     assert value(metrics["generative"]["beams"]) == 400
     assert value(metrics["generative"]["filled"]) == 1 / 3
+    assert metrics["generative"]["items"] == 10
+    live = np.array([2, 0, 1, 2, 2])
+    metrics = build_metrics(inputs(items_per_sid=live, beams_found=np.array([4, 4, 1])))
+    assert metrics["generative"]["items"] == 7
+    assert value(metrics["generative"]["beams"]) == 3
     assert "generative" not in build_metrics(inputs())
 
 
@@ -240,7 +245,7 @@ def test_without_a_search_there_is_nothing_to_measure():
         ),
         ({"slices": {"head": np.ones(2, dtype=bool)}}, r"'head' has shape \(2,\)"),
         ({"units": Units("queries", ["a", "b"])}, "2 units do not fit 3 searches"),
-        ({"beam_widths": np.ones((3, 1), dtype=int)}, r"`beam_widths` has shape \(3, 1\)"),
+        ({"beams_found": np.ones((3, 1), dtype=int)}, r"`beams_found` has shape \(3, 1\)"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(changes, message):

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 
 import numpy as np
 from rich.console import Console
@@ -35,7 +36,7 @@ def printed(**changes):
         "beams": {"user_query_to_sid": random.integers(0, 50, (40, 100))},
         "sid_of_item": np.arange(200) % 50,
         "slices": {"unseen": np.ones(40, dtype=bool), "tail": np.arange(40) < 9},
-        "beam_widths": random.integers(100, 800, 40),
+        "beams_found": random.integers(100, 800, 40),
         "latencies_ms": random.exponential(20, 90),
         "latency_k": 1000,
         "quantize": {"sids": 50, "items_per_sid": {"mean": 4.0, "weighted": 4.0, "max": 4}},
@@ -89,8 +90,15 @@ def test_fusions_with_popularity_fit_and_the_strongest_rival_is_named():
     rival = "The strongest rival without generative, bm25+dense+popularity, stands first."
     assert metrics["headline"]["without"] == "bm25+dense+popularity"
     assert rival in text
-    added = text[text.index("What generative adds") :]
-    assert added.index("+popularity") < added.index("instead of") < added.rindex("to bm25+dense ")
+    added = text[text.index("What generative adds") : text.index("Generative beside")]
+    end = ", at an equal number of items"
+    first, second = (added.index(f" to {kept}{end}") for kept in (longer[0], "bm25+dense"))
+    assert first < added.index(rival) < second
+    labels = [re.split(r" +[+-]\.", line)[0] for line in added.splitlines() if " [" in line]
+    assert labels == [
+        *("added", "replacing two_views"),
+        *("added", "replacing two_views", "replacing popularity"),
+    ]
     slices = text[text.index("Slices") :].splitlines()
     assert "+popularity" in " ".join(slices[:5])
 
@@ -121,16 +129,28 @@ def test_figures_stand_with_their_intervals():
         "their search was filtered by; no figure counts them."
     ) in " ".join(told.split())
     assert "50 SIDs; items per SID: mean 4, weighted 4, max 4." in text
-    assert "to bm25+dense" in text
+    assert "What generative adds to bm25+dense, at an equal number of items" in text
     change = metrics["paired"]["bm25+dense+generative - bm25+dense+two_views"]["ndcg@10"]
-    (line,) = lines_of(text, "instead of two_views")
+    (line,) = lines_of(text, "replacing two_views")
     assert f"{change['value']:+.3f}".replace("0.", ".", 1) in line
     assert "two_views: exact search over the generator's vectors, a control without SIDs" in text
     assert f"Beams per search: mean {metrics['generative']['beams']['value']:.1f} [" in text
-    assert "0.0 % of the answers are full (1,000 items)." in text
+    assert "of the answers are full" not in text
     assert "Generative channel, 1,000 items, one thread: p50" in text
     assert "p99" in text
     assert "only generative has" in text
+
+
+def test_a_shop_too_small_for_a_full_answer_is_told_so():
+    found = np.full(40, 50)
+    text = " ".join(printed(beams_found=found)[1].split())
+    assert (
+        "Beams per search: mean 50.0 [50.0–50.0]; no answer can hold 1,000 items: 200 are "
+        "available."
+    ) in text
+    large = np.full(50, 100)
+    text = printed(beams_found=found, items_per_sid=large)[1]
+    assert "mean 50.0 [50.0–50.0]; 0.0 % of the answers are full (1,000 items)." in text
 
 
 def test_a_figure_that_cannot_move_is_not_certain():
@@ -138,7 +158,7 @@ def test_a_figure_that_cannot_move_is_not_certain():
     _, text = printed(channels={name: [np.arange(200)] * 40 for name in CHANNELS})
     channels = rows_of(text, "Channels and their fusions")
     assert "1.000 [.912–1.00]" in channels["bm25+dense+generative"]
-    assert "+.000 [-.088 +.088]" in lines_of(text, "to bm25+dense")[0]
+    assert "+.000 [-.088 +.088]" in lines_of(text, "added")[0]
 
 
 def test_single_channels_come_before_their_fusions():

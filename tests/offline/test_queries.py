@@ -1,10 +1,13 @@
 """Queries won and lost, the list to be searched, and the parts, by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
 from genrecall.channels.base import Request
+from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import ITEMS, Catalog
 from genrecall.evaluate.inputs import EvaluationInputs
 from genrecall.offline.queries import Asked, contest_of, parts, query_list, won_and_lost
@@ -54,6 +57,24 @@ def test_a_query_is_won_where_the_first_items_got_better(asked):
     ]
     assert (lost["query"], lost["recall"]) == ("lamp", {"with": 0.0, "without": 1.0})
     assert [item["title"] for item in lost["answers"]["without"]] == ["Item c"]
+
+
+def test_a_query_of_several_shoppers_is_shown_once_and_says_that_one_is_known(asked):
+    shoppers = [Shopper([("gender", name)]) for name in ("f", "m")]
+    requests = [
+        *(Request("cordless drill", shopper=shopper) for shopper in (*shoppers, None)),
+        Request("lamp"),
+    ]
+    channels = asked.inputs.channels | {
+        "bm25+dense": [rows(), rows(), rows(0), rows()],
+        "bm25+dense+generative": [rows(0, 1), rows(2), rows(0), rows(3)],
+    }
+    inputs = replace(asked.inputs, channels=channels)
+    found = won_and_lost(asked._replace(inputs=inputs, requests=DistinctRequests(requests)))
+    assert (found["won"], found["lost"], found["equal"]) == (3, 0, 1)
+    shown = {query["query"]: query["shopper"] for query in found["queries"]["won"]}
+    assert shown == {"cordless drill": True, "lamp": False}
+    assert len(found["queries"]["won"]) == 2
 
 
 def test_the_list_has_each_query_once_with_its_category_and_mean_recall(asked):

@@ -100,7 +100,8 @@ def test_metrics_have_the_keys_of_the_contract(finished):
         "bm25+dense+generative - bm25+dense",
         "bm25+dense+generative - bm25+dense+two_views",
     }
-    assert set(metrics["generative"]) == {"beams", "filled"}
+    assert set(metrics["generative"]) == {"beams", "filled", "items"}
+    assert metrics["generative"]["beams"]["value"] <= metrics["quantize"]["sids"]
     assert "only_generative@1000" in metrics
 
 

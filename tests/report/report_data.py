@@ -52,7 +52,7 @@ def inputs():
         sid_of_item=np.arange(10) // 2,
         slices={"tail": np.array([1, 1, 0, 0], bool), "head": np.array([0, 0, 1, 1], bool)},
         item_slices={"new_items": rows(7, 8)},
-        beam_widths=np.full(4, 12),
+        beams_found=np.full(4, 12),
         latencies_ms=np.array([5.0, 7.0]),
         latency_k=100,
         quantize=HEALTH,
@@ -80,9 +80,10 @@ def answered_item(title, *, relevant, shared):
     return {"title": title, "sid": [0, 0, 1], "relevant": relevant, "shared": shared}
 
 
-def contested(query, before, after):
+def contested(query, before, after, *, shopper=False):
     return {
         "query": query,
+        "shopper": shopper,
         "searches": 2,
         "relevant": 1,
         "recall": {"with": after, "without": before},
@@ -105,7 +106,7 @@ CONTEST = {
     "equal": 7,
     "queries": {
         "won": [contested(f"won {EVIL}", 0.0, 1.0)],
-        "lost": [contested("lost", 1.0, 0.5)],
+        "lost": [contested("lost", 1.0, 0.5, shopper=True)],
     },
 }
 QUERIES = {

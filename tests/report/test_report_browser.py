@@ -19,6 +19,9 @@ WIDTHS = (1280, 375)
 PAGES = {"plain": (measured, 9), "aligned": (aligned, 9 + 3 + 5)}
 """Metrics and data of a page, and how many charts it has."""
 
+LONG = "bm25+dense+popularity+generative"
+"""The longest name of a fusion."""
+
 LISTEN = """<script>
 window.told = [];
 const tell = (...words) => told.push(words.join(" "));
@@ -53,10 +56,18 @@ FRAME = """<!DOCTYPE html>
       (element) => right(element) > width && !element.closest(".scroll, .chart, pre"),
     );
     const charts = [...frame.contentDocument.querySelectorAll(".chart")];
+    const tables = [...frame.contentDocument.querySelectorAll(".scroll > table")];
+    const seen = (part) => !part || right(part) <= right(part.closest(".scroll"));
+    const first = (table) => table.tBodies[0].rows[0].cells[1];
     found.push({
       width,
       page: root().scrollWidth,
       wide: wide.map((element) => element.outerHTML.slice(0, 100)),
+      tables: tables.length,
+      cut: tables.filter((table) => !seen(table.caption) || !seen(first(table)))
+        .map((table) => table.caption?.textContent),
+      scrolled: tables.filter((table) => table.scrollWidth > table.parentElement.clientWidth)
+        .map((table) => table.caption?.textContent),
       boxes: charts.map((box) => box.clientWidth),
       drawn: charts.map((box) => box.querySelector("svg").clientWidth),
       marks: charts.map((box) => box.querySelectorAll(".trace path, .trace .point").length),
@@ -102,7 +113,11 @@ def opened(request, tmp_path_factory):
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed; scripts/install-test-tools installs it")
     folder = tmp_path_factory.mktemp("browser")
-    page = render_report(*made()).replace("<head>", f"<head>{LISTEN}", 1)
+    metrics, data = made()
+    metrics["channels"][LONG] = metrics["channels"]["bm25+dense+generative"]
+    difference = metrics["paired"]["bm25+dense+generative - bm25+dense"]
+    metrics["paired"][f"{LONG} - bm25+dense+popularity+two_views"] = difference
+    page = render_report(metrics, data).replace("<head>", f"<head>{LISTEN}", 1)
     work = FRAME.replace("WIDTHS", json.dumps(WIDTHS))
     work = work.replace("PAGE", json.dumps(page).replace("<", "\\u003c"))
     (folder / "frame.html").write_text(work, "utf-8")
@@ -142,6 +157,17 @@ def test_the_page_fits_its_width(opened, place):
     assert min(found["marks"]) > 0
 
 
+@pytest.mark.parametrize("place", range(len(WIDTHS)), ids=[f"{width} px" for width in WIDTHS])
+def test_captions_and_first_figures_are_seen_without_scrolling(opened, place):
+    found = opened["found"][place]
+    assert found["tables"] > 8
+    assert found["cut"] == []
+
+
+def test_no_table_needs_scrolling_on_a_desk(opened):
+    assert opened["found"][WIDTHS.index(1280)]["scrolled"] == []
+
+
 def test_a_legend_entry_hides_its_series(opened):
     toggled = opened["toggled"]
     assert toggled["pressed"] == "false"
@@ -160,12 +186,9 @@ def test_every_table_can_be_saved(opened):
     files = [file.removeprefix("\ufeff").split("\r\n") for file in opened["files"]]
     assert len(files) > 5
     (channels,) = [file for file in files if file[0].startswith("channel,recall@10")]
-    assert [line.split(",")[0] for line in channels[1:5]] == [
-        "bm25",
-        "dense",
-        "generative",
-        "two_views",
-    ]
+    names = [line.split(",")[0] for line in channels[1:] if line]
+    assert names[:4] == ["bm25", "dense", "generative", "two_views"]
+    assert names[-1] == LONG
     (differences,) = [file for file in files if file[0].startswith("difference,recall@10")]
     assert re.match(r'bm25\+dense\+generative less bm25\+dense,"\+0\.\d{3} \[', differences[1])
     (queries,) = [file for file in files if file[0].startswith("query,category")]

@@ -16,3 +16,9 @@ def test_searches_with_filters_are_explained_where_there_are_some():
     assert explained in page
     assert '<th scope="row">searches with filters</th>' in page
     assert "recall@100 by filter: by what a search was filtered; one with several is" in page
+
+
+def test_a_loss_in_a_part_looks_like_it():
+    page = render_report(*measured())
+    part = page[page.index('id="parts"') : page.index('id="contest"')]
+    assert '<td class="figure down">−0.250 <span class="ends">[−0.500, −0.125]</span></td>' in part

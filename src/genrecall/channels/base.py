@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from genrecall.data.filters.items import Filters
 from genrecall.data.shoppers import Shopper
-from genrecall.data.tables import ITEMS
 from genrecall.data.values.convert import shorten
 from genrecall.decode.base import Beams
 from genrecall.foundation.arguments import known_names, plain, texts, whole_number
-from genrecall.foundation.errors import RequestError, unknown_name
+from genrecall.foundation.errors import RequestError
 
 LONGEST_QUERY: Final = 1_000
 """Characters of a query at most: longer ones are not typed, and reading them takes its time."""
@@ -96,10 +95,11 @@ class Page:
         k: items at most.
         offset: how many items of the answer stand before them.
         min_score: the least score of an item; None for any.
-        fields: columns of the catalog that each item shows.
+        fields: columns of the catalog, or attributes of its items, that each item shows; the
+            channel knows which there are.
 
     Raises:
-        RequestError: of another type, below its least value, or an unknown column.
+        RequestError: of another type, or below its least value.
     """
 
     k: int = 100
@@ -117,10 +117,7 @@ class Page:
         ):
             raise RequestError(f"min_score={least!r} is not a number; give one, or None for any.")
         named = texts("fields", self.fields, such_as="['brand', 'price']")
-        for name in named:
-            if name not in ITEMS:
-                raise RequestError(unknown_name("field of an item", name, ITEMS))
-        # As JSON has them, and no column twice.
+        # As JSON has them, and no field twice.
         object.__setattr__(self, "k", int(self.k))
         object.__setattr__(self, "offset", int(self.offset))
         object.__setattr__(self, "min_score", least)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from genrecall.channels.answer import Answer, Beam
 from genrecall.channels.base import Page, Ranking, Request, check_lengths, check_requests
 from genrecall.channels.config import GenerativeConfig
+from genrecall.channels.fields import check_fields
 from genrecall.channels.recall import RecallChannel
 from genrecall.channels.shopper import check_shopper
 from genrecall.data.shoppers import Shopper
@@ -107,6 +108,7 @@ class GenerativeChannel(RecallChannel):
                 "more titles of each."
             )
         (notes,) = self.check([request])
+        check_fields(self.items, page.fields)
         (read,) = self.read([request])
         (ranking,) = self.rank_read(read, page.depth)
         assert ranking.beams is not None

@@ -8,6 +8,7 @@ from typing import Any
 
 from genrecall.channels.answer import Answer, Hit
 from genrecall.channels.base import Page, Ranking, Request, check_lengths
+from genrecall.channels.fields import check_fields, read_fields
 from genrecall.data.filters.items import Filters
 from genrecall.data.filters.no_hits import NoHits
 from genrecall.data.shoppers import Shopper
@@ -52,7 +53,8 @@ class RecallChannel(ABC):
             offset: leave out so many of the best: the second page of 20 has an offset of 20. The
                 search is as wide as both need, so very long pages may overlap.
             min_score: the least score; scores are comparable within one answer only.
-            fields: columns of the catalog to show in each hit, such as `["brand", "price"]`.
+            fields: columns of the catalog to show in each hit, such as `["brand", "price"]`, and
+                attributes, by `KEY` or `attributes.KEY` as in filters.
 
         Raises:
             RequestError: an empty or too long query, `k < 1`, an unknown field of the profile or of
@@ -97,6 +99,7 @@ class RecallChannel(ABC):
 
     def _answers(self, requests: Sequence[Request], page: Page) -> list[Answer]:
         notes = self.check(requests)
+        check_fields(self.items, page.fields)
         rankings = self.rank(requests, page.depth)
         return [
             self.answer_with(request, ranking, page, of_request)
@@ -134,10 +137,7 @@ class RecallChannel(ABC):
     def _hits(self, ranking: Ranking, page: Page, part: slice) -> list[Hit]:
         catalog, rows = self.items.catalog, ranking.rows[part]
         codes = self.items.table.codes[rows].tolist()
-        # Column by column: a query of polars would need threads, which a forked process has not.
-        shown = {name: catalog.frame[name][rows].to_list() for name in page.fields}
-        if "attributes" in shown:
-            shown["attributes"] = list(map(_by_key, shown["attributes"]))
+        shown = read_fields(self.items, page.fields, rows)
         return [
             Hit(
                 item_id=catalog.item_ids[row],
@@ -164,9 +164,3 @@ class RecallChannel(ABC):
         return self.items.why_none(request.filters) or NoHits(
             "no_match", "items pass the filters, and the query finds none of them; try other words"
         )
-
-
-def _by_key(attributes: Sequence[Mapping[str, Any]] | None) -> dict[str, list[str]] | None:
-    if attributes is None:
-        return None
-    return {attribute["key"]: attribute["value"] for attribute in attributes}

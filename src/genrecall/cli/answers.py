@@ -11,6 +11,7 @@ from typing import Any, Final, TextIO
 from genrecall.bundle import load
 from genrecall.channels.answer import Answer, Beam
 from genrecall.channels.base import LONGEST_QUERY, Page, Request
+from genrecall.channels.fields import check_fields
 from genrecall.data.filters.expressions import parse_filters
 from genrecall.data.shoppers import HISTORY, Shopper
 from genrecall.evaluate.trec import write_run
@@ -97,6 +98,8 @@ def _find_shopper(bundle: Path, user: str) -> Shopper:
 class FileOfAnswers:
     """The answers to every line of a file; the search id is the line number.
 
+    Blank lines are no searches: they are left out, and counted by `describe`.
+
     Args:
         bundle: its folder.
         queries: the file.
@@ -106,8 +109,8 @@ class FileOfAnswers:
 
     Raises:
         ArtifactError: the bundle is missing or damaged.
-        RequestError: the file cannot be read or holds an empty line or one that is too long, an
-            unusable filter.
+        RequestError: the file cannot be read, holds no query or a line that is too long; an
+            unusable filter or an unknown field.
     """
 
     def __init__(
@@ -120,18 +123,21 @@ class FileOfAnswers:
         threads: int | None,
     ) -> None:
         lines = _read_queries(queries)
+        asked = {number: line for number, line in lines.items() if line.strip()}
         conditions = parse_filters(filters) or None
         self._page = page
-        self._requests = [Request(line, filters=conditions) for line in lines]
+        self._numbers, self._blank = list(asked), len(lines) - len(asked)
+        self._requests = [Request(line, filters=conditions) for line in asked.values()]
         set_threads(threads)
         self._channel = load(bundle, threads=None)
         self._notes = self._channel.check(self._requests)
+        check_fields(self._channel.items, page.fields)
         self._rankings = self._channel.rank(self._requests, page.depth)
 
     @property
     def search_ids(self) -> list[str]:
         """The numbers of the lines."""
-        return [str(number) for number in range(1, len(self._requests) + 1)]
+        return [str(number) for number in self._numbers]
 
     def write_run(self, stream: TextIO) -> None:
         """Write a TREC run."""
@@ -156,13 +162,14 @@ class FileOfAnswers:
         return {"answers": list(answers)}
 
     def describe(self) -> list[str]:
-        """Say how many queries have no item, with the first of each kind and why."""
+        """Say how many lines are blank and how many queries have no item, the first of each why."""
         empty: dict[tuple[bool, int], list[int]] = {}
         for place, ranking in enumerate(self._rankings):
             part = self._page.part(ranking.scores)
             if part.start >= part.stop:
                 empty.setdefault((ranking.known, len(ranking.rows) > 0), []).append(place)
-        lines = []
+        kind = "blank line" if self._blank == 1 else "blank lines"
+        lines = [f"{self._blank:,} {kind} left out"] if self._blank else []
         for places in empty.values():
             first = places[0]
             told = self._channel.answer_with(
@@ -171,7 +178,7 @@ class FileOfAnswers:
             assert told.no_hits is not None
             lines.append(
                 f"{len(places):,} of {len(self._requests):,} queries without an item, such as that "
-                f"of line {first + 1}: {told.no_hits.message}"
+                f"of line {self._numbers[first]}: {told.no_hits.message}"
             )
         return lines
 
@@ -196,22 +203,26 @@ def describe(answer: Answer) -> list[str]:
     lines.append(f"  rank   score  {'item_id':{ids}}  {'SID':{sids}}  title")
     return lines + [
         f"  {hit.rank:4}  {hit.score:6.3f}  {hit.item_id:{ids}}  {hit.sid!s:{sids}}  {hit.title}"
-        + "".join(f"  {name}: {_shown(value)}" for name, value in hit.fields.items())
+        + "".join(f"  {name}: {_shown(name, value)}" for name, value in hit.fields.items())
         for hit in answer.hits
     ]
 
 
-def _shown(value: object) -> str:
-    """A cell of the catalog.
+def _shown(name: str, value: object) -> str:
+    """A cell of the catalog, or the values of an attribute.
 
-    >>> _shown(None), _shown(["Tools", "Drills"]), _shown({"color": ["red", "blue"]}), _shown(9.5)
-    ('unknown', 'Tools > Drills', 'color red blue', '9.5')
+    >>> _shown("brand", None), _shown("category", ["Tools", "Drills"]), _shown("price", 9.5)
+    ('unknown', 'Tools > Drills', '9.5')
+    >>> _shown("attributes", {"color": ["red", "blue"]}), _shown("color", ["red", "blue"])
+    ('color red blue', 'red, blue')
     """
     if value is None:
         return "unknown"
     if isinstance(value, dict):
         return "; ".join(f"{key} {' '.join(values)}" for key, values in value.items())
-    return " > ".join(value) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return (" > " if name == "category" else ", ").join(value)
+    return str(value)
 
 
 def _describe_beams(beams: Sequence[Beam]) -> list[str]:
@@ -228,21 +239,20 @@ def _describe_beams(beams: Sequence[Beam]) -> list[str]:
     return lines
 
 
-def _read_queries(path: Path) -> list[str]:
+def _read_queries(path: Path) -> dict[int, str]:
+    """The lines of a file by their numbers, blank ones too; at least one is not."""
     try:
         # Line feeds alone end a query: `splitlines` also cuts at form feeds, U+0085 and U+2028.
         text = path.read_bytes().decode("utf-8-sig").removesuffix("\n")
         lines = [line.removesuffix("\r") for line in text.split("\n")]
     except (OSError, UnicodeDecodeError) as error:
         raise RequestError(f"{path} cannot be read as UTF-8 text ({error}).") from error
-    empty = [number for number, line in enumerate(lines, start=1) if not line.strip()]
-    if empty:
-        where = f"line {empty[0]} is empty" if text else "it has no line"
-        raise RequestError(f"{path} needs one query a line, and {where}.")
+    if not text.strip():
+        raise RequestError(f"{path} holds no query; give one a line.")
     for number, line in enumerate(lines, start=1):
         if len(line) > LONGEST_QUERY:
             raise RequestError(
                 f"line {number} of {path} has {len(line):,} characters; a query has at most "
                 f"{LONGEST_QUERY:,}."
             )
-    return lines
+    return dict(enumerate(lines, start=1))

@@ -36,7 +36,9 @@ def recall(
     ] = None,
     fields: Annotated[
         list[str] | None,
-        typer.Option("--field", help="Show a column of the catalog, such as price; repeatable."),
+        typer.Option(
+            "--field", help="Show a column or an attribute, such as price or color; repeatable."
+        ),
     ] = None,
     offset: Annotated[int, typer.Option(help="Leave out so many of the best items.")] = 0,
     min_score: Annotated[

@@ -42,6 +42,11 @@ class Beams:
         """Beams `B` of a prompt, with padding."""
         return int(self.leaves.shape[-1])
 
+    @property
+    def found(self) -> int:
+        """Beams without padding."""
+        return int((self.leaves >= 0).sum())
+
     @classmethod
     def join(cls, parts: Sequence[Beams], width: int) -> Beams:
         """The beams of all parts, one after another, each `[…, width]`."""

@@ -43,7 +43,8 @@ class EvaluationInputs:
         slices: further parts of the searches, bool `[M]` by name; empty ones are left out.
         item_slices: parts of the items, catalog rows by name, such as those that training never
             saw; each adds a slice in which only these count as relevant. Empty ones are left out.
-        beam_widths: how many beams the generative channel used for each search, `[M]`.
+        beams_found: how many beams the generative channel answered each search from, `[M]`, without
+            padding: a small shop has fewer SIDs than a search asks for.
         latencies_ms: milliseconds that single requests took.
         latency_k: how many items these requests asked for.
         level_weights: of heads and look-ahead by stage or arm, passed on.
@@ -65,7 +66,7 @@ class EvaluationInputs:
     items_per_sid: IntArray | None = None
     slices: Masks = field(default_factory=dict)
     item_slices: Mapping[str, Rows] = field(default_factory=dict)
-    beam_widths: IntArray | None = None
+    beams_found: IntArray | None = None
     latencies_ms: NDArray[np.floating[Any]] | None = None
     latency_k: int | None = None
     level_weights: Mapping[str, Any] = field(default_factory=dict)
@@ -73,6 +74,13 @@ class EvaluationInputs:
     excluded: Mapping[str, int] = field(default_factory=dict)
     relevant: Mapping[str, int] = field(default_factory=dict)
     seed: int = 0
+
+    @property
+    def live_items(self) -> int | None:
+        """How many items a search can be answered with; None where no SID is known."""
+        if self.items_per_sid is not None:
+            return int(self.items_per_sid.sum())
+        return None if self.sid_of_item is None else len(self.sid_of_item)
 
 
 def unit_groups(inputs: EvaluationInputs) -> IntArray:
@@ -107,9 +115,9 @@ def check_inputs(inputs: EvaluationInputs) -> None:
     check_searches(n, inputs.split)
     if inputs.units is not None and len(inputs.units.of) != n:
         raise ValueError(f"{len(inputs.units.of)} units do not fit {n} searches.")
-    if inputs.beam_widths is not None and inputs.beam_widths.shape != (n,):
+    if inputs.beams_found is not None and inputs.beams_found.shape != (n,):
         raise ValueError(
-            f"`beam_widths` has shape {inputs.beam_widths.shape}; it must be ({n},), one a search."
+            f"`beams_found` has shape {inputs.beams_found.shape}; it must be ({n},), one a search."
         )
     for name, lists in inputs.channels.items():
         if len(lists) != n:

@@ -65,8 +65,8 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
       answer), `zero_results` (share of the searches with an empty answer), and where items have
       categories `other_category@1000`: share of all items answered whose category is none of those
       of the search's relevant items
-    - `generative`: `beams`, mean number a search; `filled`, share of the searches answered with
-      all `K` items
+    - `generative`: `beams`, mean number of SIDs found for a search; `filled`, share of the searches
+      answered with all `K` items; `items`, no figure: how many live items it can answer with
     - `only_generative@1000`: share of the relevant items that no other single channel has, controls
       and the baseline not counted
     - `slices`: slice → channel → as in `channels`; `with_filters` and `without_filters` where some
@@ -168,12 +168,14 @@ def _generative(
     if controls := [name for name in (HEADS, LOOK_AHEAD, TWO_VIEWS) if name in channels]:
         pairs = [(GENERATIVE, name) for name in controls]
         figures["paired_controls"] = paired_figures(channels, pairs, bootstrap)
-    if inputs.beam_widths is not None:
+    if inputs.beams_found is not None:
         filled = channels[GENERATIVE].sizes == K
         figures[GENERATIVE] = {
-            "beams": bootstrap.mean(inputs.beam_widths.astype(np.float64)).to_json(),
+            "beams": bootstrap.mean(inputs.beams_found.astype(np.float64)).to_json(),
             "filled": bootstrap.share(filled.astype(np.float64)).to_json(),
         }
+        if (items := inputs.live_items) is not None:
+            figures[GENERATIVE]["items"] = items
     others = [name for name in single_channels(channels) if name != GENERATIVE]
     if others:
         pairs = [(GENERATIVE, name) for name in others]

@@ -91,7 +91,7 @@ def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:
         _beam_table(metrics),
         _channel_table(metrics),
         _order_table(metrics),
-        _paired_table(metrics),
+        *_paired_tables(metrics),
         _parts_table(metrics),
         _shopper_table(metrics),
         _slice_table(metrics),
@@ -120,12 +120,13 @@ def _sids(metrics: Metrics) -> str:
 def _answers(metrics: Metrics) -> str:
     if GENERATIVE not in metrics:
         return ""
-    beams, filled = (metrics[GENERATIVE][name] for name in ("beams", "filled"))
-    lo, hi = beams["ci"]
-    return (
-        f"Beams per search: mean {beams['value']:,.1f} [{lo:,.1f}–{hi:,.1f}]; "
-        f"{100 * filled['value']:.1f} % of the answers are full ({K:,} items)."
-    )
+    told = metrics[GENERATIVE]
+    lo, hi = told["beams"]["ci"]
+    found = f"Beams per search: mean {told['beams']['value']:,.1f} [{lo:,.1f}–{hi:,.1f}]; "
+    items = told.get("items", K)
+    if items < K:
+        return f"{found}no answer can hold {K:,} items: {items:,} are available."
+    return f"{found}{percent(told['filled']['value'])} of the answers are full ({K:,} items)."
 
 
 def _latency(metrics: Metrics) -> str:
@@ -196,21 +197,23 @@ def _order_table(metrics: Metrics) -> Table | None:
     return table
 
 
-def _paired_table(metrics: Metrics) -> Table | None:
-    """The strongest rival first."""
-    if not metrics["paired"]:
-        return None
-    table = make_table(f"What {GENERATIVE} adds at an equal number of items", PAIRED)
+def _paired_tables(metrics: Metrics) -> list[Table]:
+    """What the generative channel changes, by what it stands beside; the strongest rival first."""
     headline, pairs = metrics.get("headline", {}), paired_fusions(metrics)
+    tables: dict[str, Table] = {}
     for fusion, without, figures in pairs:
+        _, kept, _ = base_of(fusion)
+        # What is added to stands in the title: as a label it were too wide or not told apart.
+        title = f"What {GENERATIVE} adds to {kept}, at an equal number of items"
+        table = tables.setdefault(fusion, make_table(title, PAIRED))
         replaced = set(without.split(JOIN)) - set(fusion.split(JOIN))
-        label = _instead(replaced.pop()) if replaced else f"to {_folded(without)}"
+        label = f"replacing {replaced.pop()}" if replaced else "added"
         table.add_row(label, *(change(figures[measure]) for measure in PAIRED))
-    fusions = {pair.fusion for pair in pairs}
-    notes = []
-    if headline and len(fusions) > 1:
-        notes = [f"The strongest rival without {GENERATIVE}, {headline['without']}, stands first."]
-    return with_notes(table, notes)
+    shown = list(tables.values())
+    if headline and len(shown) > 1:
+        rival = f"The strongest rival without {GENERATIVE}, {headline['without']}, stands first."
+        with_notes(shown[0], [rival])
+    return shown
 
 
 def _parts_table(metrics: Metrics) -> Table | None:
@@ -303,12 +306,6 @@ def _label(name: str, channels: Collection[str]) -> str:
     """A fusion behind the one that it adds to is named by what it adds."""
     _, kept, added = base_of(name)
     return f"  +{added}" if added and JOIN in kept and kept in channels else name
-
-
-def _instead(name: str) -> str:
-    """In the place of a channel; in two lines where one were too wide."""
-    between = " " if len(name) < 10 else "\n  "
-    return f"instead of{between}{name}"
 
 
 def _folded(fusion: str) -> str:

@@ -156,7 +156,7 @@ def evaluate(
         ),
         latency_k=plan.config.latency_k,
         units=units,
-        beam_widths=np.array([r.beams.width for r in rankings[GENERATIVE] if r.beams], np.int64),
+        beams_found=np.array([r.beams.found for r in rankings[GENERATIVE] if r.beams], np.int64),
         level_weights={name: ways[BOTH].served.to_json() for name, ways in bundle.weights.items()},
         quantize=health,
         excluded=chosen.excluded,

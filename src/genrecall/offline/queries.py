@@ -70,13 +70,14 @@ def won_and_lost(asked: Asked) -> dict[str, Any]:
     """Queries whose first items got better, and worse, by the generative channel.
 
     By recall among the first `SHOWN` items of the fusion with it less that without it; the largest
-    differences first, ties by lot.
+    differences first, ties by lot. Of the requests of one query, by different shoppers, only the
+    first is shown among those won, and among those lost.
 
     Returns:
         `with`, `without` [names], `at`; how many requests are `won`, `lost`, `equal`; `queries`
-        {won, lost}, of each `query`, `searches`, `relevant`, `recall` {with, without} and
-        `answers` {with, without}: [`title`, `sid`, `relevant`, and whether the other answer
-        `shared` it]. Empty where these fusions were not measured.
+        {won, lost}, of each `query`, whether it is by a known `shopper`, `searches`, `relevant`,
+        `recall` {with, without} and `answers` {with, without}: [`title`, `sid`, `relevant`, and
+        whether the other answer `shared` it]. Empty where these fusions were not measured.
     """
     channels = asked.inputs.channels
     if not {WITH, WITHOUT} <= set(channels):
@@ -103,8 +104,8 @@ def won_and_lost(asked: Asked) -> dict[str, Any]:
         "lost": len(lost),
         "equal": len(gain) - len(won) - len(lost),
         "queries": {
-            "won": [shown(request) for request in won[:SHOWN].tolist()],
-            "lost": [shown(request) for request in lost[:SHOWN].tolist()],
+            "won": [shown(request) for request in _first_of_queries(asked, won)],
+            "lost": [shown(request) for request in _first_of_queries(asked, lost)],
         },
     }
 
@@ -202,6 +203,16 @@ def described(request: Request) -> str:
     return f"{query} · {shorten(describe_filters(request.filters))}" if request.filters else query
 
 
+def _first_of_queries(asked: Asked, requests: NDArray[np.int64]) -> list[int]:
+    """The first request of each query, as it is told; `SHOWN` at most."""
+    first: dict[str, int] = {}
+    for request in requests.tolist():
+        first.setdefault(described(asked.requests.distinct[request]), request)
+        if len(first) == SHOWN:
+            break
+    return list(first.values())
+
+
 def _described(asked: Asked, request: int) -> dict[str, Any]:
     searches = np.flatnonzero(asked.requests.place == request).tolist()
     relevant = np.unique(np.concatenate([asked.inputs.positives[search] for search in searches]))
@@ -211,6 +222,7 @@ def _described(asked: Asked, request: int) -> dict[str, Any]:
     }
     return {
         "query": described(asked.requests.distinct[request]),
+        "shopper": asked.requests.distinct[request].shopper is not None,
         "searches": len(searches),
         "relevant": len(relevant),
         "answers": {

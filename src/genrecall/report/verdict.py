@@ -169,7 +169,7 @@ def _single_card(metrics: Metrics) -> Card | None:
 
 def _only(metrics: Metrics) -> Card | None:
     figure = metrics.get(f"only_{GENERATIVE}@{K}")
-    if figure is None or metrics.get("quantize", {}).get("items", K + 1) <= K:
+    if figure is None or metrics.get(GENERATIVE, {}).get("items", K + 1) <= K:
         return None  # in a small shop every channel may have all items among its first
     lo, hi = (f"{100 * end:.1f}" for end in figure["ci"])
     others = JOIN.join(pair.split(" - ")[1] for pair in metrics["paired_alone"])

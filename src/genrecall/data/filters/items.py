@@ -21,7 +21,7 @@ Shapes: `N` items.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -120,6 +120,18 @@ class ItemFilters:
         """Names of the columns and attributes that can be filtered."""
         return [*self._columns, *sorted(self._attributes.keys() - self._columns.keys())]
 
+    def attribute(self, name: str) -> str | None:
+        """The key of the attribute that a field's name means; None where it means none."""
+        key = name.removeprefix(_ATTRIBUTE)
+        return key if key in self._attributes else None
+
+    def unknown(self, what: str, name: str, columns: Iterable[str]) -> str:
+        """Say that a field is neither one of the columns nor an attribute."""
+        known = [*columns, *sorted(self._attributes)[:_LISTED_KEYS]]
+        left = len(self._attributes) - _LISTED_KEYS
+        more = f" And {left} more attributes." if left > 0 else ""
+        return unknown_name(what, name, known) + more
+
     def mask(self, filters: Filters | None) -> Mask:
         """Which items pass: bool `[N]`; all of them without filters.
 
@@ -166,13 +178,10 @@ class ItemFilters:
             )
         if name in self._columns:
             return self._columns[name]
-        key = name.removeprefix(_ATTRIBUTE)
-        if key in self._attributes:
-            return self._attributes[key]
-        known = [*COLUMNS, *sorted(self._attributes)[:_LISTED_KEYS]]
-        left = len(self._attributes) - _LISTED_KEYS
-        more = f" And {left} more attributes." if left > 0 else ""
-        raise FilterError(unknown_name("filter field", name, known) + more)
+        key = self.attribute(name)
+        if key is None:
+            raise FilterError(self.unknown("filter field", name, COLUMNS))
+        return self._attributes[key]
 
     def _meets(self, name: str, given: object) -> Mask:
         column = self._column(name)
