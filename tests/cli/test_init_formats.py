@@ -1,10 +1,13 @@
 """`init` and `validate` on files as shops and their systems export them."""
 
+import gzip
+
 import pytest
 
 from genrecall.cli.template import write_template
 from genrecall.config import load_config
 from genrecall.data.validate import ITEMS_SCHEMA, SEARCHES_SCHEMA, read_table
+from genrecall.foundation.errors import DataError
 
 GERMAN_ITEMS = """\
 Artikelnummer;Bezeichnung;Warengruppe;Hersteller;Preis;Verfügbar;Geändert am
@@ -189,3 +192,30 @@ def test_what_only_the_user_can_tell_is_asked(tmp_path):
         "`dialect`, such as `flags: {'evtl.': false}`",
     ]
     assert load_config(tmp_path / "c.yaml").data.items.dialect.flags == {"ja": True}
+
+
+def test_a_zero_in_a_text_costs_its_line_alone(tmp_path):
+    text = "id,title\n1,S\0aw\n" + "".join(f"{number},Drill\n" for number in range(2, 300))
+    file = written(tmp_path / "i.csv", text)
+    template = write_template(tmp_path / "c.yaml", items=file)
+    assert template.dialect["items"] == {}
+    source = load_config(tmp_path / "c.yaml").data.sources["items"]
+    read = read_table(source, ITEMS_SCHEMA, max_rejects=0.01)
+    assert read.frame.height == 298
+    assert [str(reject) for reject in read.rejects] == [
+        "line 2: line holds NUL bytes, as damaged files do"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("i.csv", GERMAN_ITEMS.encode("utf-16-le")[:-1]),
+        ("i.csv.gz", gzip.compress(GERMAN_ITEMS.encode() * 50)[:-20]),
+        ("i.csv", bytes(512)),
+    ],
+)
+def test_a_torn_file_is_told(tmp_path, name, data):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(DataError, match=r"i\.csv.* Get or write the file again|is not UTF-8"):
+        write_template(tmp_path / "c.yaml", items=tmp_path / name)

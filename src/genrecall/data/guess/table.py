@@ -13,7 +13,7 @@ from genrecall.data.config import DataConfig, TableSource
 from genrecall.data.filters.cells import FilterCells
 from genrecall.data.guess.columns import GuessedColumns, match_columns
 from genrecall.data.guess.presets import find_preset, preset_columns
-from genrecall.data.rows.readers import column_names, read_chunks
+from genrecall.data.rows.readers import column_names, explained, read_chunks
 from genrecall.data.rows.sniff import encoding_of, seen_as, separator_of
 from genrecall.data.validate import ITEMS_SCHEMA, TableSchema
 from genrecall.data.values import detect
@@ -70,12 +70,8 @@ def guess_table(file: Path, schema: TableSchema) -> Guess:
     source = TableSource(file=file)
     guess = Guess(GuessedColumns({}, ()))
     if source.kind != "parquet":
-        if encoding := encoding_of(file):
-            word = seen_as(file, encoding)
-            example = f", and reads {shorten(word)}" if word else ""
-            guess.set("encoding", encoding, f"its text is not UTF-8{example}")
-        if source.kind == "csv" and (sign := separator_of(file, encoding)) != source.separator:
-            guess.set("separator", sign)
+        with explained(source):
+            _sniff(guess, source)
     source = TableSource.model_validate({"file": file, "dialect": guess.dialect})
     names = column_names(source)
     theirs: dict[str, str] = {}
@@ -94,6 +90,16 @@ def guess_table(file: Path, schema: TableSchema) -> Guess:
     unused = [name for name in names if name not in theirs.values()]
     guess.columns = GuessedColumns(theirs, unused)
     return guess
+
+
+def _sniff(guess: Guess, source: TableSource) -> None:
+    """Find out from the beginning of a text how its lines are written."""
+    if encoding := encoding_of(source.file):
+        word = seen_as(source.file, encoding)
+        example = f", and reads {shorten(word)}" if word else ""
+        guess.set("encoding", encoding, f"its text is not UTF-8{example}")
+    if source.kind == "csv" and (sign := separator_of(source.file, encoding)) != source.separator:
+        guess.set("separator", sign)
 
 
 def _sample(
