@@ -7,6 +7,7 @@ import pytest
 from genrecall.cli.template import write_template
 from genrecall.config import load_config
 from genrecall.data.validate import ITEMS_SCHEMA, SEARCHES_SCHEMA, read_table
+from genrecall.data.values.detect_times import what_helps
 from genrecall.foundation.errors import DataError
 
 GERMAN_ITEMS = """\
@@ -219,3 +220,54 @@ def test_a_torn_file_is_told(tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(DataError, match=r"i\.csv.* Get or write the file again|is not UTF-8"):
         write_template(tmp_path / "c.yaml", items=tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        (["10 janvier 2024 08:53"] * 3,
+         "searches: the column 'time' holds times that cannot be read, such as "
+         "'10 janvier 2024 08:53': " + what_helps("timestamp")),
+        (["2024-03-01 10:00:00 CET"] * 3, "such as '2024-03-01 10:00:00 CET': if a pattern of"),
+        (["45350.25", "45350.5", "45351.75"],
+         "searches: the column 'time' holds numbers with decimal places, such as 45350.25, that "
+         "count no seconds since 1970. They look like days since 1900"),
+        (["2024-02-16", "1708077600", "2024-02-17"],
+         "searches: the column 'time' mixes times of 2 kinds: ISO 8601, such as 2024-02-16 (2 r"),
+    ],
+)  # fmt: skip
+def test_init_tells_of_times_that_a_run_will_refuse(tmp_path, times, told):
+    rows = "".join(f"saw,1,{time}\n" for time in times)
+    file = written(tmp_path / "s.csv", f"query,clicks,time\n{rows}")
+    (note,) = write_template(tmp_path / "c.yaml", searches=file).notes
+    assert told in note
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["01/Mar/2024:10:00:00 +0100", "02/Mar/2024:10:00:00 +0100"],
+        ["Fri Mar 01 10:00:00 UTC 2024", "Sat Mar 02 10:00:00 UTC 2024"],
+        ["0000-00-00 00:00:00", "2024-03-01 10:00:00"],
+        ["2024-03-01T10:00:00Z", ""],
+    ],
+)
+def test_init_is_silent_about_times_that_are_read(tmp_path, times):
+    rows = "".join(f"{number},Saw,{time}\n" for number, time in enumerate(times))
+    file = written(tmp_path / "i.csv", f"id,title,updated_at\n{rows}")
+    template, _, reads = init(tmp_path, items=file)
+    assert template.notes == []
+    assert reads["items"].rejects == []
+
+
+def test_init_tells_of_numbers_with_both_decimal_signs(tmp_path):
+    rows = "".join(f"{number};Saw;{price}\n" for number, price in enumerate(["1,5", "0.5", "2,5"]))
+    template = write_template(
+        tmp_path / "c.yaml", items=written(tmp_path / "i.csv", f"id;title;price\n{rows}")
+    )
+    assert template.dialect["items"] == {"separator": ";", "decimal": ","}
+    assert template.notes == [
+        "items: both a point and a comma stand before decimal places, such as in '1,5' and '0.5'; "
+        "write all numbers of the table one way. As `decimal` is ',', those with the other sign "
+        "will be rejected"
+    ]
