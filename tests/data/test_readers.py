@@ -168,8 +168,11 @@ def test_only_line_feeds_end_a_line(tmp_path, ending, sign):
     assert list(rows.values()) == [{"a": f"x{sign}y", "b": "1"}]
 
 
+sound = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.text(), st.text()), max_size=8), st.sampled_from(["\n", "\r\n"]))
+@given(st.lists(st.tuples(sound, sound), max_size=8), st.sampled_from(["\n", "\r\n"]))
 def test_every_text_survives_csv(tmp_path_factory, pairs, newline):
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator=newline)

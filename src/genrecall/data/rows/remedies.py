@@ -69,8 +69,9 @@ def _number(rejected: _Rejected) -> str:
     form = detect.number_format(rejected.values)
     if form is None:
         return _setting(settings)
-    read = {dialect.decimal: rejected.decimal} if rejected.decimal is not None else {}
-    examples = {**form.decimals, **read}
+    examples = dict(form.decimals)
+    if rejected.decimal is not None:
+        examples[dialect.decimal] = rejected.decimal
     if len(examples) > 1:
         settings += _currency(form.currency, dialect)
         return "; ".join(filter(None, [_setting(settings), detect.both_signs(examples)]))
