@@ -1,10 +1,14 @@
 """`init` and `validate` on files as shops and their systems export them."""
 
+import gzip
+
 import pytest
 
 from genrecall.cli.template import write_template
 from genrecall.config import load_config
 from genrecall.data.validate import ITEMS_SCHEMA, SEARCHES_SCHEMA, read_table
+from genrecall.data.values.detect_times import what_helps
+from genrecall.foundation.errors import DataError
 
 GERMAN_ITEMS = """\
 Artikelnummer;Bezeichnung;Warengruppe;Hersteller;Preis;Verfügbar;Geändert am
@@ -189,3 +193,81 @@ def test_what_only_the_user_can_tell_is_asked(tmp_path):
         "`dialect`, such as `flags: {'evtl.': false}`",
     ]
     assert load_config(tmp_path / "c.yaml").data.items.dialect.flags == {"ja": True}
+
+
+def test_a_zero_in_a_text_costs_its_line_alone(tmp_path):
+    text = "id,title\n1,S\0aw\n" + "".join(f"{number},Drill\n" for number in range(2, 300))
+    file = written(tmp_path / "i.csv", text)
+    template = write_template(tmp_path / "c.yaml", items=file)
+    assert template.dialect["items"] == {}
+    source = load_config(tmp_path / "c.yaml").data.sources["items"]
+    read = read_table(source, ITEMS_SCHEMA, max_rejects=0.01)
+    assert read.frame.height == 298
+    assert [str(reject) for reject in read.rejects] == [
+        "line 2: line holds NUL bytes, as damaged files do"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("i.csv", GERMAN_ITEMS.encode("utf-16-le")[:-1]),
+        ("i.csv.gz", gzip.compress(GERMAN_ITEMS.encode() * 50)[:-20]),
+        ("i.csv", bytes(512)),
+    ],
+)
+def test_a_torn_file_is_told(tmp_path, name, data):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(DataError, match=r"i\.csv.* Get or write the file again|is not UTF-8"):
+        write_template(tmp_path / "c.yaml", items=tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        (["10 janvier 2024 08:53"] * 3,
+         "searches: the column 'time' holds times that cannot be read, such as "
+         "'10 janvier 2024 08:53': " + what_helps("timestamp")),
+        (["2024-03-01 10:00:00 CET"] * 3, "such as '2024-03-01 10:00:00 CET': if a pattern of"),
+        (["45350.25", "45350.5", "45351.75"],
+         "searches: the column 'time' holds numbers with decimal places, such as 45350.25, that "
+         "count no seconds since 1970. They look like days since 1900"),
+        (["2024-02-16", "1708077600", "2024-02-17"],
+         "searches: the column 'time' mixes times of 2 kinds: ISO 8601, such as 2024-02-16 (2 r"),
+    ],
+)  # fmt: skip
+def test_init_tells_of_times_that_a_run_will_refuse(tmp_path, times, told):
+    rows = "".join(f"saw,1,{time}\n" for time in times)
+    file = written(tmp_path / "s.csv", f"query,clicks,time\n{rows}")
+    (note,) = write_template(tmp_path / "c.yaml", searches=file).notes
+    assert told in note
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["01/Mar/2024:10:00:00 +0100", "02/Mar/2024:10:00:00 +0100"],
+        ["Fri Mar 01 10:00:00 UTC 2024", "Sat Mar 02 10:00:00 UTC 2024"],
+        ["0000-00-00 00:00:00", "2024-03-01 10:00:00"],
+        ["2024-03-01T10:00:00Z", ""],
+    ],
+)
+def test_init_is_silent_about_times_that_are_read(tmp_path, times):
+    rows = "".join(f"{number},Saw,{time}\n" for number, time in enumerate(times))
+    file = written(tmp_path / "i.csv", f"id,title,updated_at\n{rows}")
+    template, _, reads = init(tmp_path, items=file)
+    assert template.notes == []
+    assert reads["items"].rejects == []
+
+
+def test_init_tells_of_numbers_with_both_decimal_signs(tmp_path):
+    rows = "".join(f"{number};Saw;{price}\n" for number, price in enumerate(["1,5", "0.5", "2,5"]))
+    template = write_template(
+        tmp_path / "c.yaml", items=written(tmp_path / "i.csv", f"id;title;price\n{rows}")
+    )
+    assert template.dialect["items"] == {"separator": ";", "decimal": ","}
+    assert template.notes == [
+        "items: both a point and a comma stand before decimal places, such as in '1,5' and '0.5'; "
+        "write all numbers of the table one way. As `decimal` is ',', those with the other sign "
+        "will be rejected"
+    ]

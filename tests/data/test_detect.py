@@ -3,6 +3,9 @@ import pytest
 from genrecall.data.guess.columns import match_columns
 from genrecall.data.validate import ITEMS_SCHEMA, SEARCHES_SCHEMA
 from genrecall.data.values import detect
+from genrecall.data.values.detect_times import time_pattern
+from genrecall.data.values.dialect import TableDialect
+from genrecall.data.values.times import TimeColumn
 
 
 @pytest.mark.parametrize(
@@ -55,6 +58,11 @@ def test_what_is_no_number_tells_nothing():
     assert detect.number_format(["auf Anfrage", "M8x20"]) is None
 
 
+def test_zeros_of_mysql_are_no_date():
+    words = ["0000-00-00", "2024-01-01", "0000-00-00 00:00:00"]
+    assert detect.empty_words(words) == [words[0], words[2]]
+
+
 @pytest.mark.parametrize(
     ("texts", "pattern", "doubt"),
     [
@@ -78,12 +86,47 @@ def test_what_is_no_number_tells_nothing():
     ],
 )
 def test_how_times_are_written(texts, pattern, doubt):
-    assert detect.time_pattern(texts) == (pattern, texts[0], doubt)
+    assert time_pattern(texts) == (pattern, texts[0], doubt)
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        ("16/Feb/2024:13:00:00 +0100", "%d/%b/%Y:%H:%M:%S %z"),
+        ("Fri Feb 16 12:00:00 UTC 2024", "%a %b %d %H:%M:%S UTC %Y"),
+        ("Fri Feb 16 12:00:00 +0000 2024", "%a %b %d %H:%M:%S %z %Y"),
+        ("Fri Feb 16 12:00:00 2024", "%a %b %d %H:%M:%S %Y"),
+        ("Fri, 16 Feb 2024 12:00:00 GMT", "%a, %d %b %Y %H:%M:%S GMT"),
+        ("Fri, 16 Feb 2024 14:00:00 +0200", "%a, %d %b %Y %H:%M:%S %z"),
+        ("Fri Feb 16 2024 13:00:00 GMT+0100", "%a %b %d %Y %H:%M:%S GMT%z"),
+        ("Friday, February 16, 2024 12:00 PM", "%A, %B %d, %Y %I:%M %p"),
+        ("Fri 16.02.2024 12:00", "%a %d.%m.%Y %H:%M"),
+        ("16.02.2024 13:00 +01:00", "%d.%m.%Y %H:%M %z"),
+        ("2/16/2024 12:00 PM UTC", "%m/%d/%Y %I:%M %p UTC"),
+    ],
+)
+def test_one_noon_as_servers_and_libraries_write_it(text, pattern):
+    assert time_pattern([text]) == (pattern, text, None)
+    dialect = TableDialect(times=pattern)
+    read = TimeColumn(dialect.times).read([text])
+    assert (read.values.to_list(), read.failed) == ([1_708_084_800], {})
+
+
+def test_blanks_before_the_day_of_a_month_need_no_other_pattern():
+    texts = ["Fri Mar  1 10:00:00 2024", "Fri Feb 16 12:00:00 2024"]
+    pattern = time_pattern(texts).pattern
+    assert pattern == "%a %b %d %H:%M:%S %Y"
+    assert TimeColumn(pattern).read(texts).failed == {}
 
 
 @pytest.mark.parametrize(
     "text",
     [
+        "10 janvier 2024 08:53",
+        "1. Januar 2024",
+        "Mo 01.01.2024",
+        "2024-03-01 10:00:00 CET",
+        "0000-00-00",
         "2024-02-16",
         "2024-02-16 10:15:00.5",
         "2024-02-16T10:00:00Z",
@@ -93,8 +136,8 @@ def test_how_times_are_written(texts, pattern, doubt):
         "3 Foo 2024",
     ],
 )
-def test_other_times_need_no_pattern(text):
-    assert detect.time_pattern([text]) is None
+def test_other_times_have_no_pattern(text):
+    assert time_pattern([text]) is None
 
 
 def test_words_for_yes_and_no():

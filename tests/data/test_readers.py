@@ -87,6 +87,21 @@ def test_each_unreadable_csv_line_is_named(tmp_path):
     assert rejects[3].given == "text follows a quote; quotes within a quoted cell are doubled"
 
 
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [("t.csv", b"1,x", b"2,y\0z"), ("t.jsonl", b'{"a": "1", "b": "x"}', b'{"a": "2", "b": "\0"}')],
+)
+def test_a_line_with_zeros_is_damaged(tmp_path, name, good, bad):
+    lines = [*([b"a,b"] if name == "t.csv" else []), good, bad, bytes(512)]
+    rows, rejects = read(write(tmp_path / name, b"\n".join(lines)))
+    assert list(rows.values()) == [{"a": "1", "b": "x"}]
+    cause = "line holds NUL bytes, as damaged files do"
+    assert [(reject.line, reject.cause) for reject in rejects] == [
+        (len(lines) - 1, cause),
+        (len(lines), cause),
+    ]
+
+
 @pytest.mark.parametrize("before", ["\n \n", "sep=,\n", '\ufeff"sep=,"\r\n\n'])
 def test_what_spreadsheets_write_before_the_header_is_passed_over(tmp_path, before):
     rows, rejects = read(write(tmp_path / "t.csv", f"{before}a,b\n1,x\n"), needed=["a"])
@@ -153,8 +168,11 @@ def test_only_line_feeds_end_a_line(tmp_path, ending, sign):
     assert list(rows.values()) == [{"a": f"x{sign}y", "b": "1"}]
 
 
+sound = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.text(), st.text()), max_size=8), st.sampled_from(["\n", "\r\n"]))
+@given(st.lists(st.tuples(sound, sound), max_size=8), st.sampled_from(["\n", "\r\n"]))
 def test_every_text_survives_csv(tmp_path_factory, pairs, newline):
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator=newline)

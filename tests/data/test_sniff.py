@@ -24,6 +24,12 @@ def write(path, data):
         (GERMAN, "cp1252", "cp1252", "Säge"),
         (CZECH, "cp1250", "cp1250", "Žluťoučký"),
         (GERMAN, "utf-16-be", "utf-16-be", "Säge"),
+        (
+            "id,title,price\n1,电动螺丝刀十八伏,9\n2,红色台灯与书桌,8\n",
+            "utf-16-le",
+            "utf-16-le",
+            "电动螺丝刀十八伏",
+        ),
         ("item_id\n1\n", "ascii", None, None),
     ],
 )
@@ -33,6 +39,22 @@ def test_encodings_are_known_by_what_they_make_of_the_bytes(
     file = write(tmp_path / name, text.encode(written))
     assert encoding_of(file) == expected
     assert word is None or seen_as(file, expected) == word
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"item_id,title\n1,S\0aw\n" + b"2,Drill\n" * 50, None),
+        ("item_id,title\n1,S\0äge\n".encode() + "2,Öl\n".encode() * 50, None),
+        ("item_id,title\n1,S\0äge\n".encode("cp1252") + "2,Öl\n".encode("cp1252") * 50, "cp1252"),
+        (b"item_id,title\n1,Saw\n" + bytes(512), None),
+        (bytes(512), None),
+        (b"", None),
+    ],
+)
+def test_zeros_in_a_damaged_text_do_not_make_it_utf_16(tmp_path, name, text, expected):
+    assert encoding_of(write(tmp_path / name, text)) == expected
 
 
 @pytest.mark.parametrize(("damaged", "expected"), [(1, None), (2, None), (3, "cp1252")])

@@ -9,6 +9,7 @@ from genrecall.data.rows.rejects import Reject
 from genrecall.data.rows.remedies import remedies
 from genrecall.data.stage import validate
 from genrecall.data.summary import describe
+from genrecall.data.values.detect_times import what_helps
 from genrecall.data.values.dialect import TableDialect
 from genrecall.foundation.errors import DataError
 
@@ -26,8 +27,8 @@ ITEMS = [
 ]  # fmt: skip
 
 
-def check(folder, items=ITEMS, searches=None):
-    data = {"items": {"file": write(folder / "items.jsonl", items)}}
+def check(folder, items=ITEMS, searches=None, **settings):
+    data = {"items": {"file": write(folder / "items.jsonl", items), **settings}}
     if searches:
         data["searches"] = {"file": write(folder / "searches.jsonl", searches)}
     return validate(DataConfig.model_validate(data))
@@ -114,6 +115,15 @@ def test_times_that_are_mixed_stop_the_table(tmp_path):
         ("price is not a number", ["'on request'"], None),
         ("timestamp is neither a whole number nor an ISO 8601 time", ["'16.02.2024'"],
          'set `dialect: {times: "%d.%m.%Y"}`'),
+        ("updated_at is neither a whole number nor an ISO 8601 time", ["'0000-00-00'"],
+         'set `dialect: {empty: ["0000-00-00"]}`'),
+        ("updated_at is neither a whole number nor an ISO 8601 time",
+         ["'0000-00-00'", "'10 janvier 2024'"],
+         'set `dialect: {empty: ["0000-00-00"]}`; such as \'10 janvier 2024\': '
+         + what_helps("updated_at")),
+        ("price is not a number", ["'0.5 €'", "'1,5 €'"],
+         'set `dialect: {currency: ["€"]}`; both a point and a comma stand before decimal places, '
+         "such as in '0.5 €' and '1,5 €'; write all numbers of the table one way"),
         ("available is neither true nor false", ["'ja'", "'evtl.'", "'-'"],
          'set `dialect: {flags: {"ja": true, "evtl.": …}, empty: ["-"]}`'),
         ("line is not UTF-8", [""],
@@ -135,6 +145,11 @@ def test_what_would_help_is_told(cause, given, remedy):
          'set `dialect: {currency: ["€", "EUR"]}`'),
         ({"decimal": ",", "currency": ["€"]}, "price is not a number", ["'12,50 $'"], None),
         ({"decimal": ","}, "price is not a number", ["'12.50'"], 'set `dialect: {decimal: "."}`'),
+        ({"times": "%d.%m.%Y"}, "timestamp is no time like %d.%m.%Y", ["'02/16/2024'", "'-'"],
+         "set `dialect: {empty: [\"-\"]}`; '02/16/2024' is a time like %m/%d/%Y: set "
+         "`times` to that if all are; otherwise write all of them one way"),
+        ({"times": "s"}, "timestamp is not a whole number", ["'gestern'"],
+         "such as 'gestern': " + what_helps("timestamp")),
         ({"empty": ["-"]}, "price is not a number", ["'n/a'"],
          'set `dialect: {empty: ["-", "n/a"]}`'),
         ({"flags": {"ja": True}}, "available is neither true nor false", ["'nein'"],
@@ -145,6 +160,24 @@ def test_what_would_help_holds_beside_what_is_set(dialect, cause, given, remedy)
     rejects = [Reject(line, cause, value, "") for line, value in enumerate(given)]
     found = remedies(rejects, TableDialect.model_validate(dialect))
     assert found == ([] if remedy is None else [f"{cause}: {remedy}"])
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+@pytest.mark.parametrize("chunk", [1, 8_192])
+def test_a_column_with_both_decimal_signs_is_told_whichever_is_set(
+    tmp_path, monkeypatch, chunk, decimal
+):
+    """Each advice to set the other sign would lead to the other."""
+    monkeypatch.setattr("genrecall.data.rows.readers.CHUNK", chunk)
+    prices = ["1.299", "7", "0.5", "1,5", "2.5", "3,75"]
+    rows = [{"item_id": n, "title": "x", "price": price} for n, price in enumerate(prices)]
+    examples = {".": "'1,5' and '0.5'", ",": "'0.5' and '1,5'"}[decimal]
+    with pytest.raises(DataError) as refused:
+        check(tmp_path, rows, dialect={"decimal": decimal})
+    assert (
+        "\n  price is not a number: both a point and a comma stand before decimal places, such as "
+        f"in {examples}; write all numbers of the table one way\n" in str(refused.value)
+    )
 
 
 def test_a_refused_table_tells_what_would_help(tmp_path):

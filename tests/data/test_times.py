@@ -56,6 +56,46 @@ def test_dates_of_eight_digits_and_ordinals():
     assert read([1, 2], [20240230]) == ([1, 2, 20240230], "ordinals", [])
 
 
+def test_places_of_seconds_are_dropped_and_those_of_whole_numbers_are_none():
+    assert read([f"{NOON}.25", NOON + 0.5])[0] == [NOON, NOON]
+    assert read(pl.Series([1.0, None, 3.0])) == ([1, None, 3], "ordinals", [])
+    assert read(["1.0", "2e3"])[0] == [1, 2000]
+    assert read(["20240216.0"])[:2] == ([NOON - 43_200], "dates of eight digits")
+
+
+@pytest.mark.parametrize(
+    ("values", "example", "excel"),
+    [
+        (["45338", " 45338.00167 ", "45338.5"], "45338.00167", True),
+        (pl.Series([45338.0, 45338.5]), "45338.5", True),
+        ([0.25, "0.5"], "0.25", False),
+        (["20240216.1530"], "20240216.1530", False),
+    ],
+)
+def test_numbers_with_places_that_are_no_seconds_are_refused(values, example, excel):
+    """Cut to whole numbers, they would lose their order."""
+    for chunks in ([values], [values[:1], values[1:]]):
+        with pytest.raises(DataError) as refused:
+            read(*chunks)
+    message = str(refused.value)
+    assert message.startswith(
+        "t.csv: the column of at holds numbers with decimal places, such as "
+        f"{example}, that count no seconds since 1970. "
+    )
+    assert ("days since 1900, as Excel" in message) == excel
+    assert ("that one is on 2024-02-16. " in message) == excel
+    assert "Write times in ISO 8601, such as 2024-02-16T10:15:00" in message
+
+
+def test_an_ordinal_has_no_places():
+    cause = "is not a whole number"
+    assert read(["1", "2.5", 3.0, 4.5], times="ordinal") == (
+        [1, None, 3, None],
+        "ordinals",
+        [{1: (cause, "'2.5'"), 3: (cause, "4.5")}],
+    )
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [

@@ -155,7 +155,12 @@ def test_a_log_that_is_split_by_time_needs_times(tmp_path):
     assert table.frame["timestamp"].to_list() == [1_714_557_600]
 
 
-texts = st.text(min_size=1, max_size=6).filter(str.strip).filter(lambda text: clean(text) == text)
+characters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")  # NUL is damage
+texts = (
+    st.text(characters, min_size=1, max_size=6)
+    .filter(str.strip)
+    .filter(lambda text: clean(text) == text)
+)
 items = st.fixed_dictionaries(
     {
         "item_id": texts,

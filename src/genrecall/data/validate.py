@@ -139,7 +139,7 @@ def read_table(
             f"{firsts.left_out:,} rows go on with the row before them, by the column "
             f"{source.first_row_of!r}, and are not read"
         )
-    helps = remedies(read.rejects, source.dialect)
+    helps = remedies(read.rejects, source.dialect, reader.number.example)
     check_share(
         read.rejects,
         table=schema.name,

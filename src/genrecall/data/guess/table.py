@@ -13,13 +13,15 @@ from genrecall.data.config import DataConfig, TableSource
 from genrecall.data.filters.cells import FilterCells
 from genrecall.data.guess.columns import GuessedColumns, match_columns
 from genrecall.data.guess.presets import find_preset, preset_columns
-from genrecall.data.rows.readers import column_names, read_chunks
+from genrecall.data.rows.readers import column_names, explained, read_chunks
 from genrecall.data.rows.sniff import encoding_of, seen_as, separator_of
 from genrecall.data.validate import ITEMS_SCHEMA, TableSchema
-from genrecall.data.values import detect
+from genrecall.data.values import detect, detect_times
 from genrecall.data.values.cells import TEXTS_TYPE
 from genrecall.data.values.convert import read_cells, shorten
+from genrecall.data.values.times import TimeColumn
 from genrecall.data.values.words import without
+from genrecall.foundation.errors import DataError
 
 _SAMPLE: Final = 20_000
 """Rows that are looked at."""
@@ -70,12 +72,8 @@ def guess_table(file: Path, schema: TableSchema) -> Guess:
     source = TableSource(file=file)
     guess = Guess(GuessedColumns({}, ()))
     if source.kind != "parquet":
-        if encoding := encoding_of(file):
-            word = seen_as(file, encoding)
-            example = f", and reads {shorten(word)}" if word else ""
-            guess.set("encoding", encoding, f"its text is not UTF-8{example}")
-        if source.kind == "csv" and (sign := separator_of(file, encoding)) != source.separator:
-            guess.set("separator", sign)
+        with explained(source):
+            _sniff(guess, source)
     source = TableSource.model_validate({"file": file, "dialect": guess.dialect})
     names = column_names(source)
     theirs: dict[str, str] = {}
@@ -89,11 +87,22 @@ def guess_table(file: Path, schema: TableSchema) -> Guess:
     theirs = match_columns(names, schema, theirs)
     sample = _sample(source, theirs, guess)
     _look(guess, sample, schema)
+    _unread_times(guess, theirs, sample, schema)
     if "filters" in theirs:
         _filters(guess, theirs, sample["filters"])
     unused = [name for name in names if name not in theirs.values()]
     guess.columns = GuessedColumns(theirs, unused)
     return guess
+
+
+def _sniff(guess: Guess, source: TableSource) -> None:
+    """Find out from the beginning of a text how its lines are written."""
+    if encoding := encoding_of(source.file):
+        word = seen_as(source.file, encoding)
+        example = f", and reads {shorten(word)}" if word else ""
+        guess.set("encoding", encoding, f"its text is not UTF-8{example}")
+    if source.kind == "csv" and (sign := separator_of(source.file, encoding)) != source.separator:
+        guess.set("separator", sign)
 
 
 def _sample(
@@ -151,11 +160,40 @@ def _look(guess: Guess, sample: Mapping[str, Sequence[object]], schema: TableSch
             guess.set("path_separator", path, "between several categories")
 
 
+_BEARABLE: Final[float] = DataConfig.model_fields["max_rejects"].default
+"""Share of unreadable rows that a run allows."""
+
+
+def _unread_times(
+    guess: Guess,
+    theirs: Mapping[str, str],
+    sample: Mapping[str, Sequence[object]],
+    schema: TableSchema,
+) -> None:
+    """Tell of columns whose times a run would refuse, as they stand."""
+    for ours, values in sample.items():
+        if schema.columns[ours] != pl.Int64():
+            continue
+        column = TimeColumn(guess.dialect.get("times"))
+        read = column.read(without(values, guess.dialect.get("empty", ())))
+        if len(read.failed) > _BEARABLE * len(values):
+            _, given = next(iter(read.failed.values()))
+            guess.notes.append(
+                f"the column {theirs[ours]!r} holds times that cannot be read, such as {given}: "
+                f"{detect_times.what_helps(ours)}"
+            )
+            continue
+        try:
+            column.settle(read.values, what=f"the column {theirs[ours]!r}")
+        except DataError as error:
+            guess.notes.append(str(error).removesuffix("."))
+
+
 def _filters(guess: Guess, theirs: dict[str, str], values: Sequence[object]) -> None:
     """Leave the column out if more of it is unreadable than a run allows."""
     known = without(values, guess.dialect.get("empty", ()))
     _, failed = read_cells(known, FilterCells().cell)
-    if len(failed) <= DataConfig.model_fields["max_rejects"].default * len(values):
+    if len(failed) <= _BEARABLE * len(values):
         return
     cause, given = next(iter(failed.values()))
     guess.unread.append("filters")
@@ -177,6 +215,11 @@ def _numbers(guess: Guess, texts: list[str]) -> None:
         if value != plain:
             example = found.examples[name]
             guess.set(name, value, f"such as {shorten(example)}" if example else "")
+    if len(found.decimals) > 1:
+        guess.notes.append(
+            f"{detect.both_signs(found.decimals)}. As `decimal` is {found.decimal!r}, those with "
+            "the other sign will be rejected"
+        )
     if found.doubt is not None:
         guess.notes.append(_doubt(found.doubt, found.thousands))
     if found.foreign:
@@ -198,7 +241,7 @@ def _doubt(example: str, thousands: str | None) -> str:
 
 
 def _times(guess: Guess, texts: list[str]) -> None:
-    found = detect.time_pattern(texts)
+    found = detect_times.time_pattern(texts)
     if found is None:
         return
     guess.set("times", found.pattern, f"such as {shorten(found.example)}")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from genrecall.data.rows.lines import Dialect, Row, is_text, unreadable
+from genrecall.data.rows.lines import Dialect, Row, damage, is_text, unreadable
 from genrecall.data.rows.rejects import Reject
 from genrecall.foundation.errors import DataError
 
@@ -134,8 +134,8 @@ def read_records(
         raw = "".join(lines.taken)
         if raw.isspace():
             continue
-        if not is_text(raw):
-            yield unreadable(lines.line, dialect.undecodable, "", raw)
+        if damaged := damage(raw, dialect):
+            yield unreadable(lines.line, damaged, "", raw)
         elif len(fields) != width:
             given = f"{len(fields)} instead of {width}"
             yield unreadable(lines.line, "line has the wrong number of fields", given, raw)

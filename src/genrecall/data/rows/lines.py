@@ -116,6 +116,16 @@ def is_text(text: str) -> bool:
     return True
 
 
+def damage(text: str, dialect: Dialect) -> str | None:
+    """Why a line is unreadable whatever its format: the cause of its reject; None for a sound one.
+
+    No text holds a NUL. Torn copies and damaged disks leave them.
+    """
+    if not is_text(text):
+        return dialect.undecodable
+    return "line holds NUL bytes, as damaged files do" if "\0" in text else None
+
+
 def unreadable(line: int, cause: str, given: str, raw: str) -> Reject:
     """Reject a line as it was decoded."""
     try:

@@ -20,7 +20,7 @@ import polars as pl
 from genrecall.data.config import TableSource
 from genrecall.data.rows.csv_records import Lines, read_header, read_records
 from genrecall.data.rows.json_documents import numbered_objects
-from genrecall.data.rows.lines import Dialect, Row, decoded_lines, is_text, unreadable
+from genrecall.data.rows.lines import Dialect, Row, damage, decoded_lines, unreadable
 from genrecall.data.rows.rejects import Reject
 from genrecall.data.values.convert import Column, shorten
 from genrecall.foundation.errors import DataError, unknown_name
@@ -77,7 +77,7 @@ def read_chunks(
         DataError: the file is missing or damaged as a whole, or lacks a needed column. A JSONL file
             shows that only at its end.
     """
-    with _explained(source):
+    with explained(source):
         if source.kind == "parquet":
             yield from _read_parquet(source.file, wanted, needed)
             return
@@ -141,7 +141,7 @@ def column_names(source: TableSource, *, dialect: Dialect | None = None) -> list
     Raises:
         DataError: the file is missing or damaged.
     """
-    with _explained(source):
+    with explained(source):
         if source.kind == "parquet":
             return list(pl.read_parquet_schema(source.file))
         dialect = dialect or _dialect_of(source)
@@ -156,8 +156,12 @@ def column_names(source: TableSource, *, dialect: Dialect | None = None) -> list
 
 
 @contextmanager
-def _explained(source: TableSource) -> Iterator[None]:
-    """Say what is wrong with a file that cannot be read as a whole."""
+def explained(source: TableSource) -> Iterator[None]:
+    """Say what is wrong with a file that cannot be read as a whole.
+
+    Raises:
+        DataError: it is missing, or what is done here fails at what it holds.
+    """
     if not source.file.is_file():
         raise DataError(f"{source.file} does not exist. Correct `file` in the config.")
     try:
@@ -221,8 +225,8 @@ def _json_rows(lines: Iterable[str], dialect: Dialect, known: set[str]) -> Itera
     for line, raw in numbered_objects(lines):
         if raw.isspace():
             continue
-        if not is_text(raw):
-            yield unreadable(line, dialect.undecodable, "", raw)
+        if damaged := damage(raw, dialect):
+            yield unreadable(line, damaged, "", raw)
             continue
         try:
             values = dialect.parse(raw)

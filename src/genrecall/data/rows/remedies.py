@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from genrecall.data.filters.cells import UNUSABLE
 from genrecall.data.rows.rejects import Reject
-from genrecall.data.values import detect
+from genrecall.data.values import detect, detect_times
 from genrecall.data.values.dialect import TableDialect
 
 _NO_DIALECT: Final = TableDialect()
@@ -15,12 +15,17 @@ _MOST: Final = 5
 """Words that a remedy names."""
 
 
-def remedies(rejects: Sequence[Reject], dialect: TableDialect = _NO_DIALECT) -> list[str]:
+def remedies(
+    rejects: Sequence[Reject],
+    dialect: TableDialect = _NO_DIALECT,
+    decimal: str | None = None,
+) -> list[str]:
     """Say for each cause which setting would help; nothing where none would.
 
     Args:
         rejects: of one table.
         dialect: what is set for it; lists are told with what stands in them.
+        decimal: a number with decimal places that was read, if there is one.
 
     >>> remedies([Reject(2, "price is not a number", "'12,50 €'", "")])
     ['price is not a number: set `dialect: {decimal: ",", currency: ["€"]}`']
@@ -30,10 +35,9 @@ def remedies(rejects: Sequence[Reject], dialect: TableDialect = _NO_DIALECT) -> 
         values.setdefault(reject.cause, []).append(_unquoted(reject.given))
     found = []
     for cause, given in values.items():
-        for ending, remedy in _REMEDIES.items():
-            if (cause.endswith(ending) or cause.startswith(ending)) and (
-                told := remedy(given, dialect)
-            ):
+        rejected = _Rejected(cause.partition(" ")[0], given, dialect, decimal)
+        for words, remedy in _REMEDIES.items():
+            if words in cause and (told := remedy(rejected)):
                 found.append(f"{cause}: {told}")
     return found
 
@@ -43,16 +47,40 @@ def _unquoted(given: str) -> str:
     return given[1:-1] if len(given) > 1 and given[0] == given[-1] and given[0] in "'\"" else given
 
 
-def _number(values: Sequence[str], dialect: TableDialect) -> str:
-    settings = _empty(values, dialect)
-    if form := detect.number_format(values):
-        decimal, thousands = form.decimal, form.thousands
-        if form.doubt is not None and dialect.decimal not in form.doubt:  # `1.299` beside `12,50`
-            decimal, thousands = dialect.decimal, {",": ".", ".": ","}[dialect.decimal]
-        settings += [f'decimal: "{decimal}"'] if decimal != dialect.decimal else []
-        settings += [f'thousands: "{thousands}"'] if thousands else []
+class _Rejected(NamedTuple):
+    """What was rejected for one cause.
+
+    Attributes:
+        column: the first word of the cause, which is our column where its cells are at fault.
+        values: those cells, as they stood.
+        dialect: what is set for the table.
+        decimal: a number of the table that was read, with decimal places; None for none.
+    """
+
+    column: str
+    values: Sequence[str]
+    dialect: TableDialect
+    decimal: str | None
+
+
+def _number(rejected: _Rejected) -> str:
+    dialect = rejected.dialect
+    settings = _empty(rejected.values, dialect)
+    form = detect.number_format(rejected.values)
+    if form is None:
+        return _setting(settings)
+    examples = dict(form.decimals)
+    if rejected.decimal is not None:
+        examples[dialect.decimal] = rejected.decimal
+    if len(examples) > 1:
         settings += _currency(form.currency, dialect)
-    return _setting(settings)
+        return "; ".join(filter(None, [_setting(settings), detect.both_signs(examples)]))
+    decimal, thousands = form.decimal, form.thousands
+    if form.doubt is not None and dialect.decimal not in form.doubt:  # `1.299` beside `12,50`
+        decimal, thousands = dialect.decimal, {",": ".", ".": ","}[dialect.decimal]
+    settings += [f'decimal: "{decimal}"'] if decimal != dialect.decimal else []
+    settings += [f'thousands: "{thousands}"'] if thousands else []
+    return _setting([*settings, *_currency(form.currency, dialect)])
 
 
 def _currency(names: Sequence[str], dialect: TableDialect) -> list[str]:
@@ -68,14 +96,28 @@ def _empty(values: Sequence[str], dialect: TableDialect) -> list[str]:
     return [f"empty: {_list([*dialect.empty, *words])}"] if words else []
 
 
-def _time(values: Sequence[str], dialect: TableDialect) -> str:
-    form = detect.time_pattern(values)
-    settings = _empty(values, dialect)
-    return _setting([*settings, f'times: "{form.pattern}"'] if form else settings)
+def _time(rejected: _Rejected) -> str:
+    settings = _empty(rejected.values, rejected.dialect)
+    words = detect.empty_words(rejected.values)
+    values = [value for value in rejected.values if value.strip() not in words]
+    if not values:
+        return _setting(settings)
+    form = detect_times.time_pattern(values)
+    if form is not None and rejected.dialect.times is None:
+        return _setting([*settings, f'times: "{form.pattern}"'])
+    if form is not None:
+        told = (
+            f"{form.example!r} is a time like {form.pattern}: set `times` to that if all are; "
+            "otherwise write all of them one way"
+        )
+    else:
+        told = f"such as {values[0]!r}: {detect_times.what_helps(rejected.column)}"
+    return "; ".join(filter(None, [_setting(settings), told]))
 
 
-def _flag(values: Sequence[str], dialect: TableDialect) -> str:
-    known, unknown = detect.flag_words(values)
+def _flag(rejected: _Rejected) -> str:
+    known, unknown = detect.flag_words(rejected.values)
+    dialect = rejected.dialect
     empty = detect.empty_words(unknown)
     words = [f'"{word}": {str(flag).lower()}' for word, flag in known.items()]
     words += [f'"{word}": …' for word in unknown if word not in empty]
@@ -84,19 +126,19 @@ def _flag(values: Sequence[str], dialect: TableDialect) -> str:
     return _setting([*settings, *_empty(unknown, dialect)])
 
 
-def _encoding(_: Sequence[str], __: TableDialect) -> str:
+def _encoding(_: _Rejected) -> str:
     return "set `dialect: {encoding: …}`, such as cp1252 (Windows); `genrecall init` sees which"
 
 
-def _fields(_: Sequence[str], __: TableDialect) -> str:
+def _fields(_: _Rejected) -> str:
     return "check `separator` under `dialect`, and that fields which hold it are in quotes"
 
 
-def _untimed(_: Sequence[str], __: TableDialect) -> str:
+def _untimed(_: _Rejected) -> str:
     return "set `split: {by: query}` to read searches without a time, too"
 
 
-def _filters(_: Sequence[str], __: TableDialect) -> str:
+def _filters(_: _Rejected) -> str:
     return "correct them, or set `filters: null` under `columns` to read these searches without"
 
 
@@ -108,9 +150,12 @@ def _list(words: Sequence[str]) -> str:
     return "[" + ", ".join(f'"{word}"' for word in dict.fromkeys(words)) + "]"
 
 
-_REMEDIES: Final[Mapping[str, Callable[[Sequence[str], TableDialect], str]]] = {
+_REMEDIES: Final[Mapping[str, Callable[[_Rejected], str]]] = {
     "is not a number": _number,
     "is neither a whole number nor an ISO 8601 time": _time,
+    "is not an ISO 8601 time": _time,
+    "is not a whole number": _time,
+    "is no time like": _time,
     "is neither true nor false": _flag,
     "timestamp is missing": _untimed,
     f"filters {UNUSABLE}": _filters,

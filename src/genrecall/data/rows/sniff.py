@@ -25,6 +25,14 @@ _LOOKED_THROUGH: Final = 100_000
 
 _SEPARATORS: Final = ",;\t|"
 
+_WIDE: Final = 0.2
+"""Share of zeros among every other byte of UTF-16: ASCII has a zero in each character; a table in
+Chinese has it at least in numbers, separators and ends of lines."""
+
+_LOPSIDED: Final = 4
+"""How many times as many they are as the zeros among the other bytes; damage leaves as many of
+both."""
+
 _WINDOWS: Final = ("cp1252", "cp1250")
 """Of Western and of Central Europe; the first of equals."""
 
@@ -36,7 +44,8 @@ def encoding_of(file: Path) -> str | None:
 
     Where most lines beyond ASCII are UTF-8, all of them should be: the others are damaged. A text
     in Windows-1250 has letters where one in Windows-1252 would have signs, and the other way round;
-    where both have letters, it is taken for the latter.
+    where both have letters, it is taken for the latter. A zero here and there is damage; it does
+    not make UTF-16.
     """
     with file.open("rb") as stream:
         zipped = stream.read(2) == b"\x1f\x8b"
@@ -44,8 +53,8 @@ def encoding_of(file: Path) -> str | None:
         start = stream.read(_READ)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return None
-    if b"\0" in start:
-        return "utf-16-le" if start[1::2].count(0) >= start[::2].count(0) else "utf-16-be"
+    if wide := _utf_16(start):
+        return wide
     others = [line for line in start.split(b"\n") if not line.isascii()]
     if len(start) == _READ:
         others = others[:-1]  # it may be cut within a character
@@ -53,6 +62,14 @@ def encoding_of(file: Path) -> str | None:
     if 2 * damaged <= len(others):
         return None
     return max(_WINDOWS, key=lambda name: _likeness(start, name))
+
+
+def _utf_16(text: bytes) -> str | None:
+    """UTF-16 without a mark, known by zeros in every other byte."""
+    first, second = (part.count(0) / max(1, len(part)) for part in (text[::2], text[1::2]))
+    if second > max(_WIDE, _LOPSIDED * first):
+        return "utf-16-le"
+    return "utf-16-be" if first > max(_WIDE, _LOPSIDED * second) else None
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -1,7 +1,7 @@
 """How values of a sample are written: guesses for `genrecall init`, remedies for an error.
 
 Each function looks at texts of one column and gives the settings of `dialect` that would read them,
-leaving out what is the default already.
+leaving out what is the default already. Times have a module of their own, `detect_times`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Final, NamedTuple
 
 from genrecall.data.values.category_cells import BETWEEN_PATHS, OTHERS, CategoryFormat
-from genrecall.data.values.times import whole
 from genrecall.data.values.vocabulary import EMPTY, FLAGS, MONEY
 from genrecall.data.values.words import FlagFormat, plain_word
 from genrecall.text.clean import clean
@@ -52,6 +50,8 @@ class Numbers(NamedTuple):
         thousands: between thousands; None where there is none.
         currency: signs and names beside them, all of one currency.
         examples: what shows each of these, by its name.
+        decimals: an example of each sign that surely stands before decimal places; two where the
+            numbers mix both.
         foreign: an example of each other currency, if there are several: those do not compare.
         doubt: a number that means something else if its sign stands for the other thing, where none
             tells thousands and decimal places apart.
@@ -61,6 +61,7 @@ class Numbers(NamedTuple):
     thousands: str | None
     currency: tuple[str, ...]
     examples: Mapping[str, str]
+    decimals: Mapping[str, str]
     foreign: tuple[str, ...] = ()
     doubt: str | None = None
 
@@ -81,6 +82,7 @@ def number_format(texts: Iterable[str]) -> Numbers | None:
     thousands: Counter[str] = Counter()
     doubtful: Counter[str] = Counter()
     example: dict[str, str] = {}
+    places: dict[str, str] = {}
     doubt = None
     for text, number, _ in amounts:
         signs = _SIGNS.findall(number)
@@ -90,6 +92,7 @@ def number_format(texts: Iterable[str]) -> Numbers | None:
         if len(set(signs)) > 1:
             thousands[signs[0]] += 1
             decimals[signs[-1]] += 1
+            places.setdefault(signs[-1], text)
         elif signs[0] in " '" or len(signs) > 1:
             thousands[signs[0]] += 1
         elif re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", number):
@@ -97,6 +100,7 @@ def number_format(texts: Iterable[str]) -> Numbers | None:
             doubt = doubt or text
         else:
             decimals[signs[0]] += 1
+            places.setdefault(signs[0], text)
     decimal, group = _roles(decimals, thousands, doubtful)
     currency, foreign = _currencies(amounts)
     examples = {
@@ -107,7 +111,18 @@ def number_format(texts: Iterable[str]) -> Numbers | None:
         "currency": next(iter(currency.values()), ""),
     }
     told = decimals or thousands
-    return Numbers(decimal, group, tuple(currency), examples, foreign, None if told else doubt)
+    return Numbers(
+        decimal, group, tuple(currency), examples, places, foreign, None if told else doubt
+    )
+
+
+def both_signs(examples: Mapping[str, str]) -> str:
+    """Say of numbers that they mix decimal signs, with an example of each."""
+    shown = " and ".join(map(repr, examples.values()))
+    return (
+        f"both a point and a comma stand before decimal places, such as in {shown}; write all "
+        "numbers of the table one way"
+    )
 
 
 class _Amount(NamedTuple):
@@ -175,111 +190,6 @@ def currency_of(name: str) -> str:
 
 def _is_money(name: str) -> bool:
     return name.lower() in MONEY or all(unicodedata.category(char) == "Sc" for char in name)
-
-
-# --- times ---------------------------------------------------------------------------------------
-
-_CLOCK: Final = r"(?:(,? |T)(\d{1,2}):(\d{2})(:\d{2}(?:\.\d{1,6})?)?( ?[AaPp][Mm]| UTC| GMT)?)?"
-_DATE: Final = re.compile(r"(?=\d+.\d+.\d\d|\d{4})(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})" + _CLOCK)
-_DAY_AND_NAME: Final = re.compile(r"\d{1,2}([ -])([A-Za-z]{3,9})\1(\d{4}|\d{2})" + _CLOCK)
-_NAME_AND_DAY: Final = re.compile(r"([A-Za-z]{3,9}) \d{1,2}(,?) \d{4}" + _CLOCK)
-_DIGITS: Final = {12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-
-
-class Times(NamedTuple):
-    """How times are written.
-
-    Attributes:
-        pattern: of Python's strptime.
-        example: the first of them.
-        doubt: another pattern that would do, if no value tells day and month apart.
-    """
-
-    pattern: str
-    example: str
-    doubt: str | None = None
-
-
-def time_pattern(texts: Iterable[str]) -> Times | None:
-    """How times are written that are neither ISO 8601 nor whole numbers of a unit.
-
-    Months may be named in English.
-
-    >>> time_pattern(["03.04.2024 10:00", "16.02.2024 9:30"])
-    Times(pattern='%d.%m.%Y %H:%M', example='03.04.2024 10:00', doubt=None)
-    """
-    given = [text.strip() for text in texts if text.strip()]
-    found: Counter[str] = Counter()
-    for text in given:
-        found.update(_patterns(text))
-    best = [
-        (pattern, count) for pattern, count in found.most_common() if count == max(found.values())
-    ]
-    if not best or 2 * best[0][1] < len(given):
-        return None
-    pattern = best[0][0]
-    example = next(text for text in given if pattern in _patterns(text))
-    return Times(pattern, example, best[1][0] if len(best) > 1 else None)
-
-
-def _patterns(text: str) -> list[str]:
-    """Patterns that read a text as a time, the likelier of day and month first."""
-    if match := _DATE.fullmatch(text):
-        if len(match[1]) == 4 and _is_iso(text):
-            return []
-        patterns = [date + _clock(match) for date in _dates(match)]
-    elif match := _DAY_AND_NAME.fullmatch(text):
-        sign, year = match[1], _year(match[3])
-        patterns = [f"%d{sign}{_month(match[2])}{sign}{year}{_clock(match)}"]
-    elif match := _NAME_AND_DAY.fullmatch(text):
-        patterns = [f"{_month(match[1])} %d{match[2]} %Y{_clock(match)}"]
-    else:
-        pattern = _DIGITS.get(len(text))
-        patterns = [pattern] if pattern and whole(text) is not None else []
-    return [pattern for pattern in patterns if _reads(pattern, text)]
-
-
-def _dates(match: re.Match[str]) -> list[str]:
-    first, sign, _, last = match.groups()[:4]
-    if len(first) == 4:
-        return [f"%Y{sign}%m{sign}%d"]
-    dates = [f"%d{sign}%m{sign}{_year(last)}", f"%m{sign}%d{sign}{_year(last)}"]
-    in_america = sign == "/" and _clock(match).endswith("%p")
-    return dates[::-1] if in_america else dates
-
-
-def _year(digits: str) -> str:
-    return "%Y" if len(digits) == 4 else "%y"
-
-
-def _month(name: str) -> str:
-    return "%b" if len(name) == 3 else "%B"
-
-
-def _clock(match: re.Match[str]) -> str:
-    """The pattern of what stands behind a date; "" for nothing."""
-    between, hour, _, second, ending = match.groups()[-5:]
-    if hour is None:
-        return ""
-    half = bool(ending) and ending[-1] in "Mm"
-    seconds = (":%S.%f" if "." in second else ":%S") if second else ""
-    zone = ending[:-2] + "%p" if half else ending or ""
-    return f"{between}{'%I' if half else '%H'}:%M{seconds}{zone}"
-
-
-def _is_iso(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _reads(pattern: str, text: str) -> bool:
-    try:
-        return 1970 <= datetime.strptime(text, pattern).year < 2100
-    except ValueError:
-        return False
 
 
 # --- words, lists, categories --------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -87,7 +87,7 @@ class TableDialect(Section):
         if times is None or times in _ORDINARY:
             return times
         try:
-            moment = datetime(2024, 12, 31, 23, 59, 58)
+            moment = datetime(2024, 12, 31, 23, 59, 58, tzinfo=UTC)
             read = datetime.strptime(moment.strftime(times), times)
         except (ValueError, re.error):
             read = None

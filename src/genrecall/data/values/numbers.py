@@ -25,13 +25,21 @@ class NumberFormat:
         decimal: before decimal places.
         thousands: between groups of digits; None where there is none.
         currency: what may stand before or behind a number.
+
+    Attributes:
+        example: the first text that was read of which nobody doubts that it has decimal places.
     """
 
     def __init__(
         self, decimal: str = ".", thousands: str | None = None, currency: Sequence[str] = ()
     ) -> None:
         self._decimal, self._thousands = decimal, thousands
+        self.example: str | None = None
         point = re.escape(decimal)
+        # Three places may be thousands, but not behind a zero.
+        self._with_places = (
+            rf"{point}(?:[0-9]{{1,2}}|[0-9]{{4,}})(?:[^0-9]|$)|(?:^|[^0-9])0{point}[0-9]"
+        )
         whole = "[0-9]+"
         if thousands is not None:
             sign = _THOUSANDS[thousands]
@@ -67,6 +75,8 @@ class NumberFormat:
             wrong = "a finite number" if _NOT_FINITE.fullmatch(value.strip()) else "a number"
             raise ValueError(f"is not {wrong}")
         number = match["number"]
+        if self.example is None and re.search(self._with_places, value):
+            self.example = value.strip()
         if self._thousands is not None:
             number = re.sub(_THOUSANDS[self._thousands], "", number)
         return float(re.sub(f"{_NO_CENTS}$", "", number).replace(self._decimal, "."))
@@ -79,6 +89,10 @@ class NumberFormat:
                 number = number.str.replace_all(_THOUSANDS[self._thousands], "")
             number = number.str.replace(f"{_NO_CENTS}$", "")
             text = number.str.replace(self._decimal, ".", literal=True)
+            if self.example is None:
+                read = text.is_not_null() & pl.first().str.contains(self._with_places)
+                found = series.to_frame().filter(read).to_series()
+                self.example = found[0].strip() if len(found) else None
             series = series.to_frame().select(text).to_series()
         elif not series.dtype.is_numeric():
             return None

@@ -33,6 +33,7 @@ class CellReader:
     Attributes:
         times: readers of the columns with times, by our name.
         category: reader of category cells.
+        number: reader of numbers.
     """
 
     def __init__(
@@ -46,12 +47,12 @@ class CellReader:
         )
         self._dialect = dialect
         self._filters = filters
-        number = NumberFormat(dialect.decimal, dialect.thousands, dialect.currency)
+        self.number = NumberFormat(dialect.decimal, dialect.thousands, dialect.currency)
         texts = partial(cells.texts, separator=dialect.list_separator)
         lists = partial(cells.text_lists, separator=dialect.list_separator)
         self._kinds: Mapping[pl.DataType, Kind] = {
             pl.String(): cells.TEXT,
-            pl.Float64(): Kind(pl.Float64(), number.cell, number.fast),
+            pl.Float64(): Kind(pl.Float64(), self.number.cell, self.number.fast),
             pl.Boolean(): Kind(pl.Boolean(), FlagFormat(dialect.flags).cell, _fast_flag),
             cells.TEXTS_TYPE: Kind(cells.TEXTS_TYPE, texts, cells.fast_texts),
             cells.TEXT_LISTS_TYPE: Kind(cells.TEXT_LISTS_TYPE, lists),

@@ -2,6 +2,8 @@
 
 What a whole number counts is decided over all of a column: seconds, milli-, micro- or nanoseconds
 since 1970 where every one lies between 1990 and 2100, dates like 20240131, or else an ordinal.
+Decimal places are fractions of such a unit and are dropped; elsewhere they would tell moments
+apart, so that numbers that have them are no times.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ _WHOLE: Final = re.compile(r"[+-]?[0-9]+")
 _DECIMAL: Final = re.compile(r"[+-]?[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?")
 _PLAUSIBLE: Final = (631_152_000, 4_102_444_800)
 """Seconds from 1990 to 2100."""
+
+_SERIAL: Final = range(32_874, 73_051)
+"""Days from 1990 to 2100, as spreadsheets count them from 1900."""
 
 ISO: Final = "iso"
 DIGITS: Final = "digits"
@@ -112,14 +117,17 @@ class TimeColumn:
     def __init__(self, times: str | None = None) -> None:
         self.times = times
         self.forms: dict[str, Form] = {}
+        self._with_places: object = None
 
     def read(self, column: Column) -> Converted:
         """Read a chunk: seconds, or numbers as they stand where nothing says what they are."""
         if self.times is None:
             return self._read_any(column)
-        if self.times in UNITS or self.times == ORDINAL:
+        if self.times in UNITS:
             read = convert(column, Kind(pl.Int64(), _needed_number, _fast_number))
-            return read._replace(values=read.values // UNITS.get(self.times, 1))
+            return read._replace(values=read.values // UNITS[self.times])
+        if self.times == ORDINAL:
+            return convert(column, Kind(pl.Int64(), _ordinal, _fast_number))
         if self.times == ISO:
             return convert(column, Kind(pl.Int64(), _iso))
         return convert(column, Kind(pl.Int64(), self._by_pattern, self._fast_by_pattern))
@@ -132,7 +140,8 @@ class TimeColumn:
             what: names the column, for the error.
 
         Raises:
-            DataError: the column mixes several ways of writing times.
+            DataError: the column mixes several ways of writing times, or has decimal places where
+                they are no fractions of a second.
         """
         if len(self.forms) > 1:
             found = sorted(self.forms.items(), key=lambda item: -item[1].rows)
@@ -147,6 +156,8 @@ class TimeColumn:
                 "whole number is read as that, and what cannot be is rejected."
             )
         form = next(iter(self.forms), None)
+        if form in (DIGITS, ORDINAL) and self._with_places is not None:
+            raise DataError(f"{what} {_no_times(self._with_places)}")
         if form == DIGITS:
             dates = values.cast(pl.String).str.to_date("%Y%m%d")
             return dates.cast(pl.Datetime("ms")).dt.epoch("s")
@@ -160,7 +171,7 @@ class TimeColumn:
         return next((FORMS[name] for name in self.forms), None)
 
     def _read_any(self, column: Column) -> Converted:
-        numbers = convert(column, Kind(pl.Int64(), _number, _fast_number)).values
+        numbers = convert(column, Kind(pl.Int64(), self._number, _fast_number)).values
         for name, count, example in _forms_of(numbers):
             self._count(name, count, str(example))
         if numbers.null_count() == 0:
@@ -176,6 +187,12 @@ class TimeColumn:
             count = len(dates.values) - dates.values.null_count()
             self._count(ISO, count, str(others[first]))
         return dates._replace(values=numbers.fill_null(dates.values))
+
+    def _number(self, value: object) -> int | None:
+        number = _number(value)
+        if self._with_places is None and number is not None and _has_places(value):
+            self._with_places = value.strip() if isinstance(value, str) else value
+        return number
 
     def _count(self, name: str, count: int, example: str) -> None:
         if count:
@@ -214,6 +231,38 @@ class TimeColumn:
 def _number(value: object) -> int | None:
     """A whole number; None for what may be a date."""
     return whole(value.strip() if isinstance(value, str) else value)
+
+
+def _has_places(value: object) -> bool:
+    """Whether something is lost of a number that becomes a whole one."""
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        return False
+    return isinstance(value, str | float) and not float(value).is_integer()
+
+
+def _no_times(number: object) -> str:
+    """Say of a column that its numbers cannot be times, with one of them."""
+    told = (
+        f"holds numbers with decimal places, such as {number}, that count no seconds since 1970. "
+    )
+    day = whole(number)
+    if day is not None and day in _SERIAL:
+        moment = datetime(1899, 12, 30) + timedelta(days=day)
+        told += (
+            "They look like days since 1900, as Excel writes dates where a cell has no format of "
+            f"dates: that one is on {moment:%Y-%m-%d}. "
+        )
+    return (
+        f"{told}Write times in ISO 8601, such as 2024-02-16T10:15:00 (in Excel the format "
+        "`yyyy-mm-dd hh:mm:ss`), or whole numbers."
+    )
+
+
+def _ordinal(value: object) -> int | None:
+    number = _needed_number(value)
+    if number is not None and _has_places(value):
+        raise ValueError("is not a whole number")
+    return number
 
 
 def _needed_number(value: object) -> int | None:

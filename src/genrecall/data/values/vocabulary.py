@@ -40,7 +40,7 @@ def _words(lines: str) -> set[str]:
 
 _EMPTY: Final = """
 null nil none nan n/a na #n/a #nv k.a. n.v. b/d s/o \\n <na> ? - -- – —
-k. a.|
+k. a.|0000-00-00|0000-00-00 00:00:00
 """
 _MONEY: Final = """
 € eur euro
