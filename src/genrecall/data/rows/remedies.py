@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from genrecall.data.filters.cells import UNUSABLE
 from genrecall.data.rows.rejects import Reject
 from genrecall.data.values import detect
 from genrecall.data.values.dialect import TableDialect
@@ -96,10 +95,6 @@ def _untimed(_: Sequence[str], __: TableDialect) -> str:
     return "set `split: {by: query}` to read searches without a time, too"
 
 
-def _filters(_: Sequence[str], __: TableDialect) -> str:
-    return "correct them, or set `filters: null` under `columns` to read these searches without"
-
-
 def _setting(settings: Sequence[str]) -> str:
     return f"set `dialect: {{{', '.join(settings)}}}`" if settings else ""
 
@@ -113,8 +108,6 @@ _REMEDIES: Final[Mapping[str, Callable[[Sequence[str], TableDialect], str]]] = {
     "is neither a whole number nor an ISO 8601 time": _time,
     "is neither true nor false": _flag,
     "timestamp is missing": _untimed,
-    f"filters {UNUSABLE}": _filters,
-    "filters are neither JSON": _filters,
     "line is not UTF-8": _encoding,
     "line has the wrong number of fields": _fields,
 }
