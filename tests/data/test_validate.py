@@ -156,9 +156,10 @@ def test_a_log_that_is_split_by_time_needs_times(tmp_path):
 
 
 texts = st.text(min_size=1, max_size=6).filter(str.strip).filter(lambda text: clean(text) == text)
+ids = texts.map(str.strip)
 items = st.fixed_dictionaries(
     {
-        "item_id": texts,
+        "item_id": ids,
         "title": texts,
         "category": st.none() | st.lists(texts.map(str.strip), min_size=1, max_size=3),
         "brand": st.none() | st.just("") | texts,
@@ -172,7 +173,7 @@ items = st.fixed_dictionaries(
         "price": st.none() | st.floats(0, 1e9),
         "score": st.none() | st.floats(0, 1e9),
         "available": st.none() | st.booleans(),
-        "group_id": st.none() | texts,
+        "group_id": st.none() | ids,
         "updated_at": st.none() | st.integers(631_152_000, 4_102_444_799),
     }
 )

@@ -142,7 +142,11 @@ def read_table(
             f"{firsts.left_out:,} rows go on with the row before them, by the column "
             f"{source.first_row_of!r}, and are not read"
         )
-    helps = [*remedies(read.rejects, source.dialect), *filters.unusable.notes()]
+    helps = [
+        *reader.ids.notes(),
+        *remedies(read.rejects, source.dialect),
+        *filters.unusable.notes(),
+    ]
     check_share(
         read.rejects,
         table=schema.name,

@@ -19,6 +19,7 @@ from genrecall.data.validate import ITEMS_SCHEMA, TableSchema
 from genrecall.data.values import detect
 from genrecall.data.values.cells import TEXTS_TYPE
 from genrecall.data.values.convert import read_cells, shorten
+from genrecall.data.values.ids import IDS, IdColumns
 from genrecall.data.values.words import without
 
 _SAMPLE: Final = 20_000
@@ -143,6 +144,10 @@ def _look(guess: Guess, sample: Mapping[str, Sequence[object]], schema: TableSch
     for dtype, look in looks.items():
         if dtype in of_type:
             look(guess, of_type[dtype])
+    ids = IdColumns()
+    for name in IDS & texts.keys():
+        ids.read(name, pl.Series(texts[name], dtype=pl.String))
+    guess.notes += ids.notes()
     if any(map(str.strip, texts.get("category", []))):
         level, path = detect.category_separators(texts["category"])
         if level not in (None, ">"):
