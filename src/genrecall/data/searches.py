@@ -7,6 +7,7 @@ Shapes: `M` searches.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from typing import Any, Final, Literal, NamedTuple
 
 import polars as pl
@@ -40,7 +41,7 @@ class UnknownItems(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
-        told = self._asdict() | {"otherwise": self.otherwise and self.otherwise._asdict()}
+        told = self._asdict() | {"otherwise": self.otherwise and asdict(self.otherwise)}
         return {name: value for name, value in told.items() if value is not None}
 
 

@@ -5,7 +5,8 @@ Nothing is converted but blanks at the ends: which id was meant is for the shop 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
@@ -57,7 +58,8 @@ class IdColumns:
             self._scientific[name] = count + len(found), example
 
 
-class WrittenOtherwise(NamedTuple):
+@dataclass(frozen=True)
+class WrittenOtherwise:
     """Ids that two tables write in different ways.
 
     Attributes:
