@@ -160,6 +160,36 @@ def test_exports_of_shop_systems(tmp_path, name, text, shop, expected):
         ]
 
 
+WOO_HEADERS = [
+    "ID,Typ,Artikelnummer,Name,Veröffentlicht,Vorrätig?,Angebotspreis,Regulärer Preis,Kategorien,"
+    "Übergeordnetes Produkt,Marken",
+    "ID,Type,UGS,Nom,Publié,En stock\u00a0?,Tarif promo,Tarif régulier,Catégories,Parent,Marque",
+    "ID,Tipo,SKU,Nombre,Publicado,¿Existencias?,Precio rebajado,Precio normal,Categorías,Superior,"
+    "Marcas",
+    "ID,Tipo,COD,Nome,Pubblicato,In stock?,Prezzo in offerta,Prezzo di listino,Categorie,Genitore,"
+    "Brand",
+    "ID,Type,SKU,Naam,Gepubliceerd,Op voorraad?,Actieprijs,Reguliere prijs,Categorieën,Parent,"
+    "Brands",
+    "ID,Typ,SKU,Nazwa,Opublikowano,W magazynie?,Cena promocyjna,Cena,Kategorie,Element nadrzędny,"
+    "Brands",
+]
+
+
+@pytest.mark.parametrize("header", WOO_HEADERS)
+def test_exports_of_woocommerce_in_other_languages(tmp_path, header):
+    path = r"Maison, Maison > Boîtes\, étagères > Étagères, Promotions"
+    text = f'{header}\n7,simple,A1,Étagère,1,1,40,45,"{path}",id:3,Léo\n'
+    template, _, reads = init(tmp_path, items=written(tmp_path / "a.csv", text))
+    assert template.shop == {"items": "WooCommerce"}
+    columns = ["item_id", "title", "category", "price", "available", "group_id", "brand"]
+    assert reads["items"].frame.select(columns).rows() == [
+        ("7", "Étagère", ["Maison", "Boîtes, étagères", "Étagères"], 45.0, True, "id:3", "Léo")
+    ]
+    assert reads["items"].notes == [
+        "1 items stand in several categories; of each the deepest path counts, the first of equals"
+    ]
+
+
 @pytest.mark.parametrize(
     ("prices", "told"),
     [

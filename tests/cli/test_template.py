@@ -272,10 +272,12 @@ def test_demo_keeps_a_shop_that_is_whole_and_the_same(tmp_path):
         make_demo(tmp_path / "other", items=300, searches=400, seed=3)
 
 
-def test_filters_of_a_log_are_found_and_read(tmp_path, tables):
+def test_filters_of_a_log_are_found_and_read(tmp_path):
+    branded = [{"item_id": "a", "title": "Drill", "brand": "Acme"}]
+    items = write_jsonl(tmp_path / "items.jsonl", branded)
     rows = [{"query": "q", "clicks": ["a"], "Facets": {"brand": ["Acme"]}}, {"query": "r"}]
     log = write_jsonl(tmp_path / "log.jsonl", rows)
-    found = write_template(tmp_path / "c.yaml", items=tables["items"], searches=log)
+    found = write_template(tmp_path / "c.yaml", items=items, searches=log)
     assert found.columns["searches"]["filters"] == "Facets"
     assert found.notes == []
     assert validate(load_config(tmp_path / "c.yaml").data)["filters"]["fields"] == {"brand": 1}
@@ -289,7 +291,7 @@ def test_a_column_that_only_looks_like_filters_is_not_read(tmp_path, tables):
     (note,) = found.notes
     assert note.startswith(
         "searches: the column 'filters' is not read as filters: its cells, such as 'brand:Acme', "
-        "cannot be used (the first: 'brand:Acme' is not a filter; write a field, one of"
+        "cannot be used: not a field, one of = != >= > <= <, and a value"
     )
     text = (tmp_path / "c.yaml").read_text("utf-8")
     assert re.search(r"^      filters: null +# its cells cannot be read$", text, re.M)

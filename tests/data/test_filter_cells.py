@@ -59,7 +59,9 @@ def test_every_way_to_write_them_is_read(given, kept):
     assert FilterCells().cell(given) == kept
 
 
-@pytest.mark.parametrize("given", [{}, "", " ; ", "{}", "[]", [], {"brand": None, "price": {}}])
+@pytest.mark.parametrize(
+    "given", [{}, "", " ; ", "{}", "[]", "null", [], {"brand": None, "price": {}}]
+)
 def test_who_filtered_by_nothing_has_no_filters(given):
     assert FilterCells().cell(given) is None
 
@@ -87,15 +89,14 @@ def write(path, rows):
     return path
 
 
-def read(folder, *filters, max_rejects=1.0):
-    """Kept filters and rejects of searches with these cells, over `ITEMS`, and one without."""
-    items = read_table(
-        TableSource(file=write(folder / "items.jsonl", ITEMS)), ITEMS_SCHEMA, max_rejects=0
-    )
+def read(folder, *filters, max_rejects=1.0, items=ITEMS, **columns):
+    """Kept filters and rejects of searches with these cells, over `items`, and one without."""
+    table = TableSource(file=write(folder / "items.jsonl", items), columns=columns)
+    catalog = Catalog(read_table(table, ITEMS_SCHEMA, max_rejects=0).frame)
     rows = [{"query": "saw", "filters": cell} for cell in (*filters, None)]
     source = TableSource(file=write(folder / "searches.jsonl", rows))
     return read_table(
-        source, SEARCHES_SCHEMA, max_rejects=max_rejects, catalog=Catalog(items.frame)
+        source, SEARCHES_SCHEMA, max_rejects=max_rejects, catalog=catalog, items=table
     )
 
 
@@ -111,25 +112,112 @@ def test_a_search_without_usable_filters_is_rejected_by_name(tmp_path):
     )
     assert done.frame["filters"].to_list() == ['{"brand": "acme", "color": "red"}', None]
     assert [(reject.line, reject.cause) for reject in done.rejects] == [
-        (2, "filters cannot be used (the first: unknown filter field 'colour'; known: available, "
-            "brand, category, color, group_id, item_id, price, score, updated_at. Did you mean "
-            "'color'?)"),
-        (3, "filters cannot be used (the first: filter on 'price': 'cheap' is not a number)"),
-        (4, "filters cannot be used (the first: filter on 'price': 'cheap' is not a number)"),
-        (5, "filters cannot be used (the first: filter on 'brand': bounds (lte) are for numbers, "
-            "which are price, score, updated_at and attributes of numbers; give values instead)"),
-        (6, "filters cannot be used (the first: 'price' is not a filter; write a field, one of "
-            "= != >= > <= <, and a value, such as 'price<=50' or 'category=Tools > Drills')"),
+        (2, "filters cannot be used: unknown field 'colour'"),
+        (3, "filters cannot be used: unfit condition on 'price'"),
+        (4, "filters cannot be used: unfit condition on 'price'"),
+        (5, "filters cannot be used: unfit condition on 'brand'"),
+        (6, "filters cannot be used: not a field, one of = != >= > <= <, and a value"),
     ]  # fmt: skip
     assert done.rejects[2].given == "{'price': 'dear'}"
+    assert done.notes == [
+        "filters cannot be used: unfit condition on 'price', such as {'price': 'cheap'}; filter on "
+        "'price': 'cheap' is not a number",
+        "filters cannot be used: unknown field 'colour', such as {'colour': 'red'}; unknown filter "
+        "field 'colour'; known: available, brand, category, color, group_id, item_id, price, "
+        "score, updated_at. Did you mean 'color'?",
+        "filters cannot be used: unfit condition on 'brand', such as {'brand': {'lte': 5}}; filter "
+        "on 'brand': bounds (lte) are for numbers, which are price, score, updated_at and "
+        "attributes of numbers; give values instead",
+        "filters cannot be used: not a field, one of = != >= > <= <, and a value, such as 'price'; "
+        "write it like 'price<=50' or 'category=Tools > Drills'",
+        "correct such filters, or set `filters: null` under `columns` to read these searches "
+        "without",
+    ]
+
+
+def test_cells_of_one_cause_and_several_forms_are_shown_by_up_to_three_of_them(tmp_path):
+    cells = ["colour:red", "size:L", "red", "red and blue", "a", "cheap: yes"]
+    note = read(tmp_path, *cells).notes[0]
+    assert "such as 'colour:red', 'red', 'red and blue'; write it like" in note
+
+
+def test_a_field_that_no_item_has_is_none_of_the_catalog(tmp_path):
+    items = [{"item_id": "a", "title": "Saw", "brand": " ", "price": 10}]
+    done = read(tmp_path, "brand=Acme", "category!=Saws", "price<=50; available=yes", items=items)
+    assert [(reject.line, reject.cause) for reject in done.rejects] == [
+        (1, "filters cannot be used: no item has any brand"),
+        (2, "filters cannot be used: no item has any category"),
+    ]
+    assert done.notes[0] == (
+        "filters cannot be used: no item has any brand, such as 'brand=Acme'; if your items have "
+        "it, map `brand` under `columns` of `items`"
+    )
+    assert done.frame["filters"].to_list() == ['{"available": true, "price": {"lte": 50}}', None]
+
+
+SHOP_ITEMS = [
+    {"item_id": "a", "Name": "Saw", "inStock": True, "Farbe": "red", "size": "L", "Preis": 10},
+    {"item_id": "b", "Name": "Lamp", "inStock": False},
+]
+SHOP_COLUMNS = {
+    "title": "Name",
+    "available": "inStock",
+    "price": "Preis",
+    "attributes": {"color": "Farbe"},
+}
+
+
+def test_names_of_the_items_own_columns_are_read_by_their_mapping(tmp_path):
+    cells = [{"inStock": True}, "inStock=yes; Farbe=red", "Preis<=50; price>2; color=red"]
+    done = read(tmp_path, *cells, items=SHOP_ITEMS, **SHOP_COLUMNS)
+    assert done.rejects == []
+    assert done.frame["filters"].to_list() == [
+        '{"available": true}',
+        '{"available": true, "color": "red"}',
+        '{"color": "red", "price": {"gt": 2, "lte": 50}}',
+        None,
+    ]
+    assert done.notes == [
+        "filters name columns as the items' table does, and are read by its mapping: 'Farbe' as "
+        "`color`, 'Preis' as `price`, 'inStock' as `available`"
+    ]
+
+
+def test_a_name_of_the_items_that_is_no_field_is_told_what_it_is(tmp_path):
+    cells = [{"size": "L"}, {"Name": "Saw"}, {"inStock": True, "available": True}]
+    done = read(tmp_path, *cells, items=SHOP_ITEMS, **SHOP_COLUMNS)
+    assert [reject.cause for reject in done.rejects] == [
+        "filters cannot be used: unknown field 'size'",
+        "filters cannot be used: unknown field 'Name'",
+        "filters cannot be used: the field 'available' goes by two names",
+    ]
+    assert done.notes[1].endswith(
+        "such as {'size': 'L'}; it is a column of the items that is not read: add it to "
+        "`attributes` under `columns` of `items`"
+    )
+    assert done.notes[2].endswith("the column is read as `title`, which cannot be filtered by")
+
+
+def test_a_name_that_means_two_fields_or_another_one_is_not_read_as_one(tmp_path):
+    items = [{"item_id": "a", "title": "Saw", "shade": "red", "brand": "b", "color": "red"}]
+    columns = {"attributes": {"color": "shade", "tint": "shade", "own": "color"}}
+    done = read(tmp_path, "shade=red", "color=red", items=items, **columns)
+    assert [reject.cause for reject in done.rejects] == [
+        "filters cannot be used: unknown field 'shade'"
+    ]
+    assert done.notes[0].endswith("the column is read as 'color' and 'tint'; name one of these")
+    assert done.frame["filters"].to_list() == ['{"color": "red"}', None]
 
 
 def test_what_helps_is_told(tmp_path):
-    help_ = "or set `filters: null` under `columns` to read these searches without"
-    with pytest.raises(DataError, match=f"cannot be used .*: correct them, {help_}"):
+    help_ = "correct such filters, or set `filters: null` under `columns` to read these searches"
+    with pytest.raises(DataError, match=r"known: available, brand, .*'color'") as refused:
         read(tmp_path, {"colour": "red"}, max_rejects=0.2)
-    with pytest.raises(DataError, match=f"filters are neither JSON .*: correct them, {help_}"):
+    assert help_ in str(refused.value)
+    assert str(refused.value).count("known: available") == 1
+    with pytest.raises(DataError, match="filters are neither JSON") as refused:
         read(tmp_path, 7, max_rejects=0.2)
+    assert help_ in str(refused.value)
 
 
 def test_structs_of_parquet_tell_what_is_not_null(tmp_path):

@@ -218,6 +218,11 @@ def test_it_says_why_no_item_passes(filters, cause, message):
     assert why.to_dict() == {"cause": cause, "message": why.message}
 
 
+def test_a_column_that_no_item_has_is_told_so():
+    why = ItemFilters(catalog([{"price": 5.0}])).why_none({"brand": "Acme", "score": 1})
+    assert why.message == "no item has any brand. no item has any score"
+
+
 def test_a_not_that_leaves_nothing_is_told():
     why = ItemFilters(catalog(ITEM_LIST[:1])).why_none({"brand": {"not": "Acme"}})
     assert why.message == "no item has brand not 'Acme'"

@@ -56,7 +56,7 @@ def test_positives_of_a_log_are_clicks_and_purchases():
 
 def test_items_that_the_catalog_lacks_are_counted_and_named():
     unknown = from_log(LOG).unknown
-    assert unknown == (1, 3, ["x", "y"])
+    assert unknown == (1, 3, ["x", "y"], None)
 
 
 def test_a_log_splits_by_time_or_by_query():
@@ -109,7 +109,7 @@ def test_judgments_become_one_search_per_query():
     assert built.frame["gains"].to_list() == [[3.0, 2.0, 1.75], [], []]
     assert built.frame["impressions"].to_list() == [[], [], []]
     assert built.frame["time"].null_count() == 3
-    assert built.unknown == (0, 1, ["x"])
+    assert built.unknown == (0, 1, ["x"], None)
 
 
 def test_ids_and_splits_of_judged_queries_do_not_depend_on_the_others():

@@ -61,7 +61,7 @@ def test_choices_without_an_item_or_a_category_give_no_search_but_keep_their_tim
     searches = built([("u", ["x", "d", "a", "e"], ["y", "b"])])
     assert searches.frame["search_id"].to_list() == ["u-2", "u-5"]
     assert searches.frame["split"].to_list() == ["train", "test"]
-    assert searches.unknown == (0, 2, ["x", "y"])
+    assert searches.unknown == (0, 2, ["x", "y"], None)
     assert searches.without_category == 2
 
 

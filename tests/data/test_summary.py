@@ -74,7 +74,7 @@ def test_what_will_matter_later_is_counted(tmp_path):
         "  not available: 1 items, which are never answered",
         "  searches.timestamp: milliseconds since 1970, 2024-02-16 to 2024-02-17",
         "  not available today: 2 of 4 relevant items, which no channel answers with",
-        "note: items: 1 categories hold '|', such as 'Home|Lamps', and are read as one name; if it "
+        "note: items: 1 cells hold '|', such as 'Home|Lamps', and are read as one name; if it "
         "stands between levels, set `dialect: {level_separator: '|'}`",
     ):
         assert line in lines

@@ -161,9 +161,10 @@ texts = (
     .filter(str.strip)
     .filter(lambda text: clean(text) == text)
 )
+ids = texts.map(str.strip)
 items = st.fixed_dictionaries(
     {
-        "item_id": texts,
+        "item_id": ids,
         "title": texts,
         "category": st.none() | st.lists(texts.map(str.strip), min_size=1, max_size=3),
         "brand": st.none() | st.just("") | texts,
@@ -177,7 +178,7 @@ items = st.fixed_dictionaries(
         "price": st.none() | st.floats(0, 1e9),
         "score": st.none() | st.floats(0, 1e9),
         "available": st.none() | st.booleans(),
-        "group_id": st.none() | texts,
+        "group_id": st.none() | ids,
         "updated_at": st.none() | st.integers(631_152_000, 4_102_444_799),
     }
 )

@@ -7,7 +7,8 @@ Shapes: `M` searches.
 from __future__ import annotations
 
 import hashlib
-from typing import Final, Literal, NamedTuple
+from dataclasses import asdict
+from typing import Any, Final, Literal, NamedTuple
 
 import polars as pl
 
@@ -15,6 +16,7 @@ from genrecall.data.config import DataConfig, Gains, SplitConfig
 from genrecall.data.splits import split_by_query, split_by_time
 from genrecall.data.tables import SEARCHES, Catalog
 from genrecall.data.validate import TableRead
+from genrecall.data.values.ids import WrittenOtherwise, written_otherwise
 from genrecall.foundation.errors import DataError
 
 SplitBy = Literal["query", "time"]
@@ -29,11 +31,18 @@ class UnknownItems(NamedTuple):
         impressions: how often one was shown.
         positives: how often one was clicked, purchased or judged relevant.
         examples: the first few of their ids.
+        otherwise: those that would be there, written in another way; None where none would.
     """
 
     impressions: int
     positives: int
     examples: list[str]
+    otherwise: WrittenOtherwise | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        told = self._asdict() | {"otherwise": self.otherwise and asdict(self.otherwise)}
+        return {name: value for name, value in told.items() if value is not None}
 
 
 class BuiltSearches(NamedTuple):
@@ -185,13 +194,15 @@ def build_searches(
         items.join(rows, on="item_id", how="left", maintain_order="left")
         for items in (shown, chosen)
     )
-    if chosen["row"].null_count() == chosen.height:
+    lost = [items.filter(pl.col("row").is_null())["item_id"] for items in (shown, chosen)]
+    otherwise = written_otherwise(pl.concat(lost), catalog.frame["item_id"])
+    if len(lost[1]) == chosen.height:
         raise DataError(
             f"{read.file}: none of its {chosen.height:,} relevant items is in the catalog; it "
             f"names items like {chosen['item_id'][0]!r}, the catalog has {catalog.item_ids[0]!r}. "
             "Map `item_id` of the items to the column with these ids."
+            + (f" {otherwise}." if otherwise else "")
         )
-    lost = [items.filter(pl.col("row").is_null())["item_id"] for items in (shown, chosen)]
     examples = pl.concat(lost).unique(maintain_order=True).head(_EXAMPLES).to_list()
     built = (
         frame.join(_impressions(shown), on="search", how="left", maintain_order="left")
@@ -199,7 +210,8 @@ def build_searches(
         .with_columns(pl.col("impressions", "positives", "gains", "bought").fill_null([]))
         .select(pl.col(name).cast(dtype) for name, dtype in SEARCHES.items())
     )
-    return BuiltSearches(built.rechunk(), UnknownItems(len(lost[0]), len(lost[1]), examples))
+    unknown = UnknownItems(len(lost[0]), len(lost[1]), examples, otherwise)
+    return BuiltSearches(built.rechunk(), unknown)
 
 
 def _impressions(shown: pl.DataFrame) -> pl.DataFrame:

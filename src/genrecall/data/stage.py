@@ -100,7 +100,11 @@ def _read(config: DataConfig) -> _Shop:
     catalog = Catalog(reads["items"].frame)
     for name, source in sources.items():
         reads[name] = read_table(
-            source, schemas[name], max_rejects=config.max_rejects, catalog=catalog
+            source,
+            schemas[name],
+            max_rejects=config.max_rejects,
+            catalog=catalog,
+            items=config.items,
         )
     if "searches" in reads:
         reads["searches"] = _with_times(reads["searches"], config, catalog)
@@ -124,7 +128,11 @@ def _with_times(read: TableRead, config: DataConfig, catalog: Catalog) -> TableR
         return read
     source = config.sources["searches"]
     return read_table(
-        source, TIMED_SEARCHES_SCHEMA, max_rejects=config.max_rejects, catalog=catalog
+        source,
+        TIMED_SEARCHES_SCHEMA,
+        max_rejects=config.max_rejects,
+        catalog=catalog,
+        items=config.items,
     )
 
 

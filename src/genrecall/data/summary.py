@@ -20,6 +20,7 @@ from genrecall.data.tables import Catalog, Searches, SplitName
 from genrecall.data.validate import (
     TableRead,
 )
+from genrecall.data.values.ids import WrittenOtherwise
 from genrecall.data.values.times import FORMS, ORDINAL
 
 _FIELDS: Final = 5  # that searches are filtered by, in a line
@@ -40,7 +41,9 @@ Summary = Mapping[str, Any]
   searches}; and `filtered_out`, how many relevant items do not pass what their search was filtered
   by, of how many `positives` of these searches.
 - `notes`: what should be known about how cells were read, and what would help with rejects.
-- `unknown_items`: `impressions`, `positives`, and `examples` of ids that the catalog lacks.
+- `unknown_items`: `impressions`, `positives`, and `examples` of ids that the catalog lacks; and
+  `otherwise`, where it has some with other leading zeros or without a trailing .0: their `count`,
+  and one of them as `given` and as `known`.
 - `category_path_queries`, of sequences only: `levels` of the path that make a query, and how many
   choices `without_category` gave no search.
 """
@@ -90,12 +93,7 @@ def describe_counts(summary: Summary) -> list[str]:
             lines.append(
                 f"  {made['without_category']:,} choices of items without a category give no search"
             )
-    unknown = summary["unknown_items"]
-    if unknown["examples"]:
-        lines.append(
-            f"  not in the catalog: {unknown['positives']:,} relevant items and "
-            f"{unknown['impressions']:,} impressions, such as {', '.join(unknown['examples'])}"
-        )
+    lines += _describe_unknown(summary["unknown_items"])
     gone = summary["unavailable_positives"]
     if gone["count"]:
         lines.append(
@@ -124,7 +122,7 @@ def summarize(
         "tables": tables,
         "searches": _count_splits(searches.frame),
         "without_positives": _count_splits(lonely),
-        "unknown_items": searches.unknown._asdict(),
+        "unknown_items": searches.unknown.to_dict(),
         "catalog": summarize_catalog(
             items, dated=reads["items"].times.get("updated_at") != FORMS[ORDINAL]
         ),
@@ -149,6 +147,18 @@ def summarize(
             "without_category": searches.without_category,
         }
     return summary
+
+
+def _describe_unknown(unknown: Mapping[str, Any]) -> list[str]:
+    """Items that the catalog does not have."""
+    if not unknown["examples"]:
+        return []
+    line = (
+        f"  not in the catalog: {unknown['positives']:,} relevant items and "
+        f"{unknown['impressions']:,} impressions, such as {', '.join(unknown['examples'])}"
+    )
+    otherwise = unknown.get("otherwise")
+    return [line + (f"; {WrittenOtherwise(**otherwise)}" if otherwise else "")]
 
 
 def _describe_split(split: Mapping[str, Any] | None) -> list[str]:

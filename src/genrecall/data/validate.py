@@ -95,6 +95,7 @@ def read_table(
     *,
     max_rejects: float,
     catalog: Catalog | None = None,
+    items: TableSource | None = None,
 ) -> TableRead:
     """Read, map and check one table.
 
@@ -103,6 +104,7 @@ def read_table(
         schema: what the table must look like.
         max_rejects: share of its rows that may be unusable.
         catalog: what filters of searches must fit; None takes any.
+        items: the catalog's table, whose names of columns filters may have.
 
     Raises:
         ConfigError: the mapping names a column that the table does not have.
@@ -113,7 +115,8 @@ def read_table(
     theirs = [name for source_names in mapping.values() for name in _names(source_names)]
     seen: set[str] = set()
     cleans = source.dialect.html == "clean"
-    reader = CellReader(source.dialect, FilterCells(catalog, cleans=cleans).cell)
+    filters = FilterCells(catalog, cleans=cleans, items=items)
+    reader = CellReader(source.dialect, filters.cell)
     frames = [pl.DataFrame(schema=dict(schema.columns))]
     rejects: list[Reject] = []
     needed = _needed(source, schema, mapping)
@@ -133,13 +136,17 @@ def read_table(
         sorted(rejects),
         {name: column.unit for name, column in reader.times.items() if column.unit},
     )
-    notes = reader.category.notes()
+    notes = [*reader.category.notes(), *filters.notes()]
     if firsts is not None and firsts.left_out:
         notes.append(
             f"{firsts.left_out:,} rows go on with the row before them, by the column "
             f"{source.first_row_of!r}, and are not read"
         )
-    helps = remedies(read.rejects, source.dialect, reader.number.example)
+    helps = [
+        *reader.ids.notes(),
+        *remedies(read.rejects, source.dialect, reader.number.example),
+        *filters.unusable.notes(),
+    ]
     check_share(
         read.rejects,
         table=schema.name,

@@ -37,7 +37,16 @@ class RequestError(GenRecallError):
 
 
 class FilterError(RequestError):
-    """A filter names an unknown field or an unusable condition."""
+    """A filter names an unknown field or an unusable condition.
+
+    Args:
+        message: for people.
+        field: which field the condition is on, as far as that can be told.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def unknown_name(what: str, given: str, known: Iterable[str]) -> str:

@@ -12,24 +12,26 @@ import json
 import math
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
+from genrecall.data.config import TableSource
 from genrecall.data.filters.expressions import parse_filters
 from genrecall.data.filters.items import ItemFilters
+from genrecall.data.filters.shop_names import ShopNames
+from genrecall.data.filters.unusable import UnusableFilterError, UnusableFilters
 from genrecall.data.tables import Catalog
 from genrecall.data.values.cells import list_in_text, parse_json, text
 from genrecall.data.values.times import seconds
 from genrecall.foundation.errors import FilterError
 from genrecall.text.clean import clean
 
-UNUSABLE: Final = "cannot be used"
-"""How the cause of a cell begins that can be read, and not be asked."""
-
 _BETWEEN: Final = ";"
 _NO_FILTERS: Final = (
     'are neither JSON such as {"brand": "Acme", "price": {"lte": 50}} nor conditions such as '
     "brand=Acme; price<=50"
 )
+_SHAPE: Final = "cannot be used: not a field, one of = != >= > <= <, and a value"
+_WRITTEN: Final = "write it like 'price<=50' or 'category=Tools > Drills'"
 _EXACT: Final = 2.0**53  # up to here a float tells whole numbers apart
 
 
@@ -39,13 +41,25 @@ class FilterCells:
     Args:
         catalog: what is filtered; each field and value must fit it. None takes any.
         cleans: whether texts lose HTML and unseen characters, as those of the catalog do.
+        items: the table of the catalog; its own names of columns mean what they are mapped to.
+
+    Attributes:
+        unusable: the cells that could not be read, by cause.
     """
 
-    def __init__(self, catalog: Catalog | None = None, *, cleans: bool = True) -> None:
+    def __init__(
+        self,
+        catalog: Catalog | None = None,
+        *,
+        cleans: bool = True,
+        items: TableSource | None = None,
+    ) -> None:
         self._items = None if catalog is None else ItemFilters(catalog)
         self._cleans = cleans
+        fields = () if self._items is None else self._items.fields
+        self._shop = ShopNames(items, fields)
         self._fitting: set[str] = set()  # conditions that were tried, of which most come again
-        self._first: dict[str, str] = {}  # what was wrong first, by field
+        self.unusable = UnusableFilters()
 
     def cell(self, value: object) -> str | None:
         """Read filters as JSON with sorted keys; None where nothing was filtered by.
@@ -56,10 +70,18 @@ class FilterCells:
         >>> cells.cell({"price": {"gte": None, "lte": 50.0}, "brand": ["Acme"], "color": []})
         '{"brand": "Acme", "price": {"lte": 50}}'
         """
-        filters = self._told(self._read(value)) or {}
-        for name, condition in filters.items():
-            self._check(name, condition)
+        try:
+            filters = self._told(self._shop.translated(self._read(value))) or {}
+            for name, condition in filters.items():
+                self._check(name, condition)
+        except ValueError as error:
+            self.unusable.add(error, value)
+            raise
         return _as_json(filters) if filters else None
+
+    def notes(self) -> list[str]:
+        """What should be known about the cells that were read."""
+        return self._shop.notes()
 
     def _read(self, value: object) -> Mapping[str, object]:
         if isinstance(value, str):
@@ -67,9 +89,11 @@ class FilterCells:
         if isinstance(value, list):
             if all(isinstance(part, str) for part in value):
                 try:
-                    return parse_filters(part for part in value if part.strip())
+                    return parse_filters((p for p in value if p.strip()), self._shop.field)
                 except FilterError as error:
-                    self._refuse("", error)
+                    if error.field is None:
+                        raise UnusableFilterError(_SHAPE, _WRITTEN) from None
+                    raise UnusableFilterError(_unfit(error.field), str(error)) from None
             # A map of Parquet.
             if all(isinstance(part, dict) and part.keys() == {"key", "value"} for part in value):
                 return {text(part["key"]): part["value"] for part in value}
@@ -105,20 +129,29 @@ class FilterCells:
         written = _as_json({name: condition})
         if self._items is None or written in self._fitting:
             return
+        if self._items.is_empty(name):
+            raise UnusableFilterError(
+                f"cannot be used: no item has any {name}",
+                f"if your items have it, map `{name}` under `columns` of `items`",
+            )
         try:
             self._items.mask({name: condition})
         except FilterError as error:
-            self._refuse(name, error)
+            if self._items.knows(name):
+                raise UnusableFilterError(_unfit(name), str(error)) from None
+            cause = f"cannot be used: unknown field {name!r}"
+            raise UnusableFilterError(cause, self._shop.explain(name) or str(error)) from None
         self._fitting.add(written)
 
-    def _refuse(self, name: str, error: FilterError) -> NoReturn:
-        """One cause for all cells with something wrong with a field, so that they are counted."""
-        cause = f"{UNUSABLE} (the first: {str(error).rstrip('.')})"
-        raise ValueError(self._first.setdefault(name, cause)) from None
+
+def _unfit(name: str) -> str:
+    return f"cannot be used: unfit condition on {name!r}"
 
 
 def _in_text(value: str) -> object:
     """JSON, a list as pandas writes it, or conditions."""
+    if value.strip() == "null":
+        return {}
     try:
         if value.lstrip().startswith("{"):
             return parse_json(value)

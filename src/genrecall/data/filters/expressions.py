@@ -24,11 +24,17 @@ _READERS: Final[Mapping[str, Callable[[object], object]]] = {
 }
 
 
-def parse_filters(expressions: Iterable[str]) -> dict[str, Any]:
+def parse_filters(
+    expressions: Iterable[str], field_of: Callable[[str], str] = str
+) -> dict[str, Any]:
     """Read filters as they are written on the command line.
 
     An expression is a field, one of `= != >= > <= <`, and a value. Several on one field add up:
     bounds to an interval, `=` to any of the values, `!=` to none of them.
+
+    Args:
+        expressions: conditions.
+        field_of: the field that a name means.
 
     Raises:
         FilterError: not of that form, a value that does not fit its field, or conditions on one
@@ -41,14 +47,15 @@ def parse_filters(expressions: Iterable[str]) -> dict[str, Any]:
     """
     found: dict[str, dict[str, list[object]]] = {}
     for expression in expressions:
-        name, kind, value = _parse(expression)
+        name, kind, value = _parse(expression, field_of)
         found.setdefault(name, {}).setdefault(kind, []).append(value)
     return {name: _add_up(name, conditions) for name, conditions in found.items()}
 
 
-def _parse(expression: str) -> tuple[str, str, object]:
+def _parse(expression: str, field_of: Callable[[str], str]) -> tuple[str, str, object]:
     sign = _OPERATOR.search(expression)
     name = expression[: sign.start()].strip() if sign else ""
+    name = field_of(name)
     text = expression[sign.end() :].strip() if sign else ""
     if sign is None or not name or not text or "!" in name:
         raise FilterError(
@@ -62,20 +69,23 @@ def _parse(expression: str) -> tuple[str, str, object]:
         return name, kind, read(text)
     except ValueError as error:
         shown = shorten(text)
-        raise FilterError(f"filter {shorten(expression)}: {shown} {error}.") from None
+        raise FilterError(f"filter {shorten(expression)}: {shown} {error}.", field=name) from None
 
 
 def _add_up(name: str, conditions: Mapping[str, list[object]]) -> object:
     if len(conditions) > 1 and not conditions.keys() <= BOUNDS.keys():
         raise FilterError(
             f"the filters on {name!r} do not add up; give it bounds, or values with =, or values "
-            "with !=, not several of these."
+            "with !=, not several of these.",
+            field=name,
         )
     (kind, values), *_ = conditions.items()
     if kind in BOUNDS:
         twice = [bound for bound, given in conditions.items() if len(given) > 1]
         if twice:
-            raise FilterError(f"filter on {name!r} gives the bound {twice[0]!r} twice; give one.")
+            raise FilterError(
+                f"filter on {name!r} gives the bound {twice[0]!r} twice; give one.", field=name
+            )
         return {bound: given[0] for bound, given in conditions.items()}
     condition = values[0] if len(values) == 1 else values
     return {"not": condition} if kind == "not" else condition

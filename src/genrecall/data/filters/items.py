@@ -26,6 +26,7 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+import polars as pl
 
 from genrecall.data.filters.columns import (
     BOUNDS,
@@ -132,6 +133,20 @@ class ItemFilters:
         more = f" And {left} more attributes." if left > 0 else ""
         return unknown_name(what, name, known) + more
 
+    def knows(self, name: str) -> bool:
+        """Whether there is a field of that name, be it empty."""
+        return self._find(name) is not None
+
+    def is_empty(self, name: str) -> bool:
+        """Whether no item has a value of a column; of unknown availability is one, too."""
+        return name in self._empty
+
+    @cached_property
+    def _empty(self) -> frozenset[str]:
+        return frozenset(
+            name for name in COLUMNS if name != "available" and _is_empty(self._catalog.frame[name])
+        )
+
     def mask(self, filters: Filters | None) -> Mask:
         """Which items pass: bool `[N]`; all of them without filters.
 
@@ -164,8 +179,8 @@ class ItemFilters:
                 "no_intersection",
                 f"no item passes all filters together; the items that pass each alone: {each}",
             )
-        told = []
-        for name in alone:
+        told = [f"no item has any {name}" for name in alone if self.is_empty(name)]
+        for name in (name for name in alone if not self.is_empty(name)):
             condition = _read(filters[name])
             hint = self._column(name).hint(condition.values) if condition.wanted else ""
             told.append(f"no item has {name} {condition}" + (f"; {hint}" if hint else ""))
@@ -176,12 +191,14 @@ class ItemFilters:
             raise FilterError(
                 f"the filter field {shorten(name)} is not text; give the name of a field."
             )
-        if name in self._columns:
-            return self._columns[name]
-        key = self.attribute(name)
-        if key is None:
+        if (column := self._find(name)) is None:
             raise FilterError(self.unknown("filter field", name, COLUMNS))
-        return self._attributes[key]
+        return column
+
+    def _find(self, name: str) -> Column | None:
+        """A column by its name, else an attribute by its key."""
+        key = name.removeprefix(_ATTRIBUTE)
+        return self._columns.get(name) or self._attributes.get(key)
 
     def _meets(self, name: str, given: object) -> Mask:
         column = self._column(name)
@@ -203,6 +220,11 @@ def describe_filters(filters: Filters) -> str:
     "brand 'Acme', price >= 10 and < 50"
     """
     return ", ".join(f"{name} {_read(condition)}" for name, condition in filters.items())
+
+
+def _is_empty(values: pl.Series) -> bool:
+    known = values.drop_nulls()
+    return not (known.str.strip_chars() != "").any() if known.dtype == pl.String else not len(known)
 
 
 def _read(given: object) -> _Condition:

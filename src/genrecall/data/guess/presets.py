@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Preset:
 
     Attributes:
         name: of the shop system.
-        signs: names of columns that it has, and hardly any other has together.
+        signs: names of columns that it has, and hardly any other has together; in each language.
         columns: their columns that may be ours, the best first.
         dialect: how it is written, as far as that is always so.
         first_row_of: as in the config.
@@ -21,7 +21,7 @@ class Preset:
     """
 
     name: str
-    signs: frozenset[str]
+    signs: Sequence[frozenset[str]]
     columns: Mapping[str, tuple[str, ...]]
     dialect: Mapping[str, Any] = field(default_factory=dict)
     first_row_of: str | None = None
@@ -33,10 +33,31 @@ _A_PRODUCT: Final = (
     "knows products by another column, map `item_id` to it"
 )
 
+
+class _Woo(NamedTuple):
+    """Columns of WooCommerce, which writes them in the language of the shop's back office."""
+
+    published: str
+    sku: str
+    title: str
+    price: str
+    category: str
+
+
+_WOO_SIGNS: Final = (
+    _Woo("Published", "SKU", "Name", "Regular price", "Categories"),
+    _Woo("Veröffentlicht", "Artikelnummer", "Name", "Regulärer Preis", "Kategorien"),
+    _Woo("Publié", "UGS", "Nom", "Tarif régulier", "Catégories"),
+    _Woo("Publicado", "SKU", "Nombre", "Precio normal", "Categorías"),
+    _Woo("Pubblicato", "COD", "Nome", "Prezzo di listino", "Categorie"),
+    _Woo("Gepubliceerd", "SKU", "Naam", "Reguliere prijs", "Categorieën"),
+    _Woo("Opublikowano", "SKU", "Nazwa", "Cena", "Kategorie"),
+)
+
 PRESETS: Final = (
     Preset(
         "Shopify",
-        frozenset({"Handle", "Title", "Vendor", "Variant Price"}),
+        (frozenset({"Handle", "Title", "Vendor", "Variant Price"}),),
         {
             "item_id": ("Handle",),
             "title": ("Title",),
@@ -50,7 +71,7 @@ PRESETS: Final = (
     ),
     Preset(  # its newer template
         "Shopify",
-        frozenset({"URL handle", "Title", "Vendor", "Price"}),
+        (frozenset({"URL handle", "Title", "Vendor", "Price"}),),
         {
             "item_id": ("URL handle",),
             "title": ("Title",),
@@ -64,22 +85,28 @@ PRESETS: Final = (
     ),
     Preset(
         "WooCommerce",
-        frozenset({"ID", "SKU", "Name", "Regular price", "Categories"}),
+        tuple(frozenset({"ID", *names}) for names in _WOO_SIGNS),
         {
             "item_id": ("ID",),
-            "title": ("Name",),
-            "category": ("Categories",),
-            "brand": ("Brands", "Brand"),
-            "price": ("Regular price",),
-            "available": ("In stock?",),
-            "group_id": ("Parent",),
+            "title": tuple(names.title for names in _WOO_SIGNS),
+            "category": tuple(names.category for names in _WOO_SIGNS),
+            "brand": ("Brands", "Brand", "Marken", "Marques", "Marque", "Marcas"),
+            "price": tuple(names.price for names in _WOO_SIGNS),
+            "available": (
+                *("In stock?", "Vorrätig?", "En stock ?", "¿Existencias?", "Op voorraad?"),
+                "W magazynie?",
+            ),
+            "group_id": (
+                *("Parent", "Übergeordnetes Produkt", "Superior", "Genitore"),
+                "Element nadrzędny",
+            ),
         },
         {"path_separator": ","},
-        note="items are known by their ID; if your log holds SKUs, map `item_id` to SKU",
+        note="items are known by their ID; if your log holds SKUs, map `item_id` to their column",
     ),
     Preset(
         "Magento",
-        frozenset({"sku", "attribute_set_code", "product_type", "categories"}),
+        (frozenset({"sku", "attribute_set_code", "product_type", "categories"}),),
         {
             "item_id": ("sku",),
             "title": ("name",),
@@ -91,7 +118,7 @@ PRESETS: Final = (
     ),
     Preset(
         "Google Merchant",
-        frozenset({"id", "title", "link", "price", "availability"}),
+        (frozenset({"id", "title", "link", "price", "availability"}),),
         {
             "item_id": ("id",),
             "title": ("title",),
@@ -113,7 +140,14 @@ def find_preset(names: Sequence[str]) -> Preset | None:
     'Google Merchant'
     """
     known = {_plain(name) for name in names}
-    return next((preset for preset in PRESETS if set(map(_plain, preset.signs)) <= known), None)
+    return next(
+        (
+            preset
+            for preset in PRESETS
+            if any({_plain(sign) for sign in signs} <= known for signs in preset.signs)
+        ),
+        None,
+    )
 
 
 def preset_columns(preset: Preset, names: Sequence[str]) -> dict[str, str]:
@@ -128,5 +162,5 @@ def preset_columns(preset: Preset, names: Sequence[str]) -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    """A name with blanks for its underscores: Google's are written both ways."""
-    return name.strip().replace("_", " ")
+    """A name with plain blanks, also for its underscores: Google's are written both ways."""
+    return " ".join(name.replace("_", " ").split())

@@ -19,6 +19,7 @@ from genrecall.data.validate import ITEMS_SCHEMA, TableSchema
 from genrecall.data.values import detect, detect_times
 from genrecall.data.values.cells import TEXTS_TYPE
 from genrecall.data.values.convert import read_cells, shorten
+from genrecall.data.values.ids import IDS, IdColumns
 from genrecall.data.values.times import TimeColumn
 from genrecall.data.values.words import without
 from genrecall.foundation.errors import DataError
@@ -152,6 +153,10 @@ def _look(guess: Guess, sample: Mapping[str, Sequence[object]], schema: TableSch
     for dtype, look in looks.items():
         if dtype in of_type:
             look(guess, of_type[dtype])
+    ids = IdColumns()
+    for name in IDS & texts.keys():
+        ids.read(name, pl.Series(texts[name], dtype=pl.String))
+    guess.notes += ids.notes()
     if any(map(str.strip, texts.get("category", []))):
         level, path = detect.category_separators(texts["category"])
         if level not in (None, ">"):

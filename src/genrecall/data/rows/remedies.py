@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from genrecall.data.filters.cells import UNUSABLE
 from genrecall.data.rows.rejects import Reject
 from genrecall.data.values import detect, detect_times
 from genrecall.data.values.dialect import TableDialect
@@ -138,10 +137,6 @@ def _untimed(_: _Rejected) -> str:
     return "set `split: {by: query}` to read searches without a time, too"
 
 
-def _filters(_: _Rejected) -> str:
-    return "correct them, or set `filters: null` under `columns` to read these searches without"
-
-
 def _setting(settings: Sequence[str]) -> str:
     return f"set `dialect: {{{', '.join(settings)}}}`" if settings else ""
 
@@ -158,8 +153,6 @@ _REMEDIES: Final[Mapping[str, Callable[[_Rejected], str]]] = {
     "is no time like": _time,
     "is neither true nor false": _flag,
     "timestamp is missing": _untimed,
-    f"filters {UNUSABLE}": _filters,
-    "filters are neither JSON": _filters,
     "line is not UTF-8": _encoding,
     "line has the wrong number of fields": _fields,
 }

@@ -116,6 +116,10 @@ class CategoryColumn:
 
     def __init__(self, form: CategoryFormat) -> None:
         self._form = form
+        own = {form.level_separator, form.path_separator or form.level_separator}
+        signs = {*OTHERS, *BETWEEN_PATHS, *own} - {"\\"}
+        # Signs behind a backslash, which belong to a name.
+        self._escaped = re.compile(rf"\\(?:{'|'.join(map(re.escape, sorted(signs)))})")
         self._cells = 0
         self._several = 0
         self._doubtful: Counter[_Doubt] = Counter()
@@ -128,7 +132,8 @@ class CategoryColumn:
         self._several += len(paths) > 1
         if len(paths) == 1 and isinstance(value, str):
             text = clean(value)
-            doubt = self._doubt_of_name(text) if len(paths[0]) == 1 else self._doubt_of_path(text)
+            bare = self._escaped.sub("", text)
+            doubt = self._doubt_of_name(bare) if len(paths[0]) == 1 else self._doubt_of_path(bare)
             if doubt is not None:
                 self._doubtful[doubt] += 1
                 self._example.setdefault(doubt, text)
@@ -147,7 +152,8 @@ class CategoryColumn:
             if level == arrow[1:] and arrow in text:
                 return _Doubt(f"levels that end in {arrow[0]!r}", arrow)
         for sign in BETWEEN_PATHS:
-            pieces = [] if sign == level.strip() else text.split(sign)
+            set_already = sign in (level.strip(), self._form.path_separator)
+            pieces = [] if set_already else text.split(sign)
             if len(pieces) > 1 and all(map(self._form.is_path, pieces)):
                 return _Doubt(_ONE_PATH, sign)
         return None
@@ -167,7 +173,7 @@ class CategoryColumn:
                 continue
             if not sign:
                 notes.append(
-                    f"{count:,} categories look like lists, such as {example}, and are read as "
+                    f"{count:,} cells look like lists, such as {example}, and are read as "
                     "one name; write them as JSON arrays of the levels, root first"
                 )
                 continue
@@ -175,7 +181,7 @@ class CategoryColumn:
             if read == _ONE_PATH:
                 ask, setting = "it stands between paths", "path_separator"
             notes.append(
-                f"{count:,} categories hold {sign!r}, such as {example}, and are read as {read}; "
+                f"{count:,} cells hold {sign!r}, such as {example}, and are read as {read}; "
                 f"if {ask}, set `dialect: {{{setting}: {sign!r}}}`"
             )
         return notes

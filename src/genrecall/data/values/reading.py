@@ -12,13 +12,11 @@ from genrecall.data.values import cells
 from genrecall.data.values.category_cells import CategoryColumn, CategoryFormat
 from genrecall.data.values.convert import Column, Converted, Kind, convert, read_cells
 from genrecall.data.values.dialect import TableDialect
+from genrecall.data.values.ids import ID_LISTS, IDS, IdColumns
 from genrecall.data.values.numbers import NumberFormat
 from genrecall.data.values.times import TimeColumn
 from genrecall.data.values.words import FlagFormat, without
 from genrecall.text.clean import SUSPECT, clean
-
-_IDS: Final = frozenset({"item_id", "group_id", "search_id", "user_id", "variant"})
-"""Texts that are compared with those of other tables, and so stay as they are."""
 
 _NO_DIALECT: Final = TableDialect()
 
@@ -34,6 +32,8 @@ class CellReader:
         times: readers of the columns with times, by our name.
         category: reader of category cells.
         number: reader of numbers.
+        ids: reader of ids, which are compared with those of other tables, and so stay as they are
+            but for blanks at their ends.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class CellReader:
         self.category = CategoryColumn(
             CategoryFormat(dialect.level_separator, dialect.path_separator)
         )
+        self.ids = IdColumns()
         self._dialect = dialect
         self._filters = filters
         self.number = NumberFormat(dialect.decimal, dialect.thousands, dialect.currency)
@@ -70,7 +71,9 @@ class CellReader:
         if name == "filters" and self._filters is not None:
             return convert(column, Kind(dtype, self._filters))
         read = convert(column, self._kinds[dtype])
-        if dtype == pl.String() and name not in _IDS and self._cleans:
+        if name in IDS | ID_LISTS:
+            return read._replace(values=self.ids.read(name, read.values))
+        if dtype == pl.String() and self._cleans:
             return read._replace(values=_cleaned(read.values))
         return read
 
