@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from genrecall.data.values.times import TimeColumn
@@ -165,6 +165,7 @@ dates = st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1)).map(
 
 
 @given(st.lists(dates | st.text("0123456789. ", max_size=11), max_size=5))
+@example(["1.1.0"])
 def test_the_fast_road_leads_where_the_cell_rule_leads(values):
     fast, _, failed = read(values or ["1.1.2000"], times="%d.%m.%Y")
     slow, _, slowly_failed = read([*(values or ["1.1.2000"]), 5], times="%d.%m.%Y")

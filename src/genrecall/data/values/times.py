@@ -28,6 +28,9 @@ _DECIMAL: Final = re.compile(r"[+-]?[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?")
 _PLAUSIBLE: Final = (631_152_000, 4_102_444_800)
 """Seconds from 1990 to 2100."""
 
+_FOUR_DIGITS: Final = 1000
+"""The first year that has them: Polars reads fewer where Python asks for all."""
+
 _SERIAL: Final = range(32_874, 73_051)
 """Days from 1990 to 2100, as spreadsheets count them from 1900."""
 
@@ -220,7 +223,7 @@ class TimeColumn:
             text.str.strip_chars().str.to_datetime(self._pattern, strict=False, time_unit="ms")
         )
         return moments.select(
-            pl.when(pl.first().dt.year() <= MAXYEAR).then(pl.first().dt.epoch("s"))
+            pl.when(pl.first().dt.year().is_between(_FOUR_DIGITS, MAXYEAR)).then(pl.first().dt.epoch("s"))
         ).to_series()
 
     @property
