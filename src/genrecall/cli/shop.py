@@ -24,7 +24,7 @@ def shop(
     queries: Annotated[int, typer.Option(min=50, help="Distinct queries to choose from.")] = 40_000,
     page: Annotated[
         int, typer.Option(min=1, max=1_000, help="Items shown in answer to a search.")
-    ] = 4,
+    ] = 3,
     shopper_model: Annotated[
         str,
         typer.Option(help="position: looks at each place by chance; cascade: reads from the top."),

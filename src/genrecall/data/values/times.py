@@ -223,7 +223,9 @@ class TimeColumn:
             text.str.strip_chars().str.to_datetime(self._pattern, strict=False, time_unit="ms")
         )
         return moments.select(
-            pl.when(pl.first().dt.year().is_between(_FOUR_DIGITS, MAXYEAR)).then(pl.first().dt.epoch("s"))
+            pl.when(pl.first().dt.year().is_between(_FOUR_DIGITS, MAXYEAR)).then(
+                pl.first().dt.epoch("s")
+            )
         ).to_series()
 
     @property
