@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.interrupt import Interrupted, asked
+from genrecall.foundation.scratch import telling
 from genrecall.learning.processes import is_main
 
 _DIGEST: Final = "sha256"
@@ -75,8 +76,9 @@ class Checkpoints:
         tensors = {f"model.{key}": value for key, value in model.state_dict().items()}
         tensors |= flatten(optimizer.state_dict()) | {"step": torch.tensor(step)}
         scratch = path.with_suffix(".tmp")
-        save_file(tensors, scratch, metadata={_DIGEST: _digest(tensors)})
-        scratch.replace(path)
+        with telling(path, scratch):
+            save_file(tensors, scratch, metadata={_DIGEST: _digest(tensors)})
+            scratch.replace(path)
 
     def resume(self, name: str, model: nn.Module, optimizer: Optimizer) -> int:
         """Load the last checkpoint, if there is one that is whole.
