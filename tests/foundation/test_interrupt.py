@@ -1,7 +1,6 @@
 """Signals end the work at once, or after the step that is under way."""
 
 import importlib
-import os
 import signal
 import threading
 import time
@@ -12,7 +11,8 @@ from genrecall.foundation.interrupt import Interrupted, asked, interruptible, un
 
 
 def ask(number=signal.SIGTERM):
-    os.kill(os.getpid(), number)
+    """To this thread: the system may give one to the process to another, where it comes later."""
+    signal.raise_signal(number)
 
 
 def test_outside_of_a_step_a_signal_ends_at_once():

@@ -42,7 +42,7 @@ class Part(NamedTuple):
 PARTS: Final[Mapping[str, Part]] = {
     "titles": Part(items=("item_id", "title")),
     "categories": Part(items=("category",)),
-    "fields": Part(items=(*FILTERED, "attributes")),
+    "fields": Part(items=(*(name for name in FILTERED if name != "item_id"), "attributes")),
     "training": Part(searches=("query", "positives", "gains")),
     "shoppers": Part(searches=("user_id", "time", "positives"), users=True),
     "pages": Part(
