@@ -197,8 +197,10 @@ class ItemFilters:
 
     def _find(self, name: str) -> Column | None:
         """A column by its name, else an attribute by its key."""
-        key = name.removeprefix(_ATTRIBUTE)
-        return self._columns.get(name) or self._attributes.get(key)
+        if name in self._columns:
+            return self._columns[name]
+        key = self.attribute(name)
+        return None if key is None else self._attributes[key]
 
     def _meets(self, name: str, given: object) -> Mask:
         column = self._column(name)
