@@ -15,7 +15,7 @@ from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.offline import measure
 from genrecall.offline.folds import FoldedChannel
 from genrecall.offline.generated import GeneratedAnswers, answer_searches
-from genrecall.offline.requests import DistinctRequests
+from genrecall.offline.requests import DistinctRequests, request_key
 
 MIA = Shopper(history=("item-3", "item-7"))
 PERSONALISED = [
@@ -79,6 +79,22 @@ def test_many_requests_of_one_kind_and_none_of_the_other_in_a_part(bundle):
     )
     assert (generated.generate(many[:70], 7).leaves >= 0).any(axis=1).all()
     assert (generated.generate(many[70:], 3).leaves >= 0).all()
+
+
+def test_controls_answer_what_is_searched_widest(bundle):
+    channel = FoldedChannel([bundle.generative()])
+    generated = GeneratedAnswers(channel, 5, {7: PERSONALISED, 3: ANONYMOUS}, {"same": channel})
+    control = generated.controls["same"]
+    for one, other in zip(
+        control.rank(PERSONALISED, 5), generated.rank(PERSONALISED, 5), strict=True
+    ):
+        assert one.rows.tolist() == other.rows.tolist()
+    asked = {request_key(request) for request in PERSONALISED}
+    unasked = next(request for request in ANONYMOUS if request_key(request) not in asked)
+    with pytest.raises(ValueError, match=f"same was not asked .*{unasked.query}"):
+        control.rank([unasked], 5)
+    with pytest.raises(ValueError, match=f"{unasked.query}.* was not searched with 7 beams"):
+        generated.generate([unasked], 7)
 
 
 def test_nothing_asked_nothing_said(bundle):

@@ -183,11 +183,20 @@ class GenerativeChannel(RecallChannel):
             ]
             yield ReadRequests(reading, [mask for mask, _ in allowed], valid)
 
-    def rank_read(self, read: ReadRequests, k: int) -> list[Ranking]:
-        """See `rank`, of requests that were read."""
+    def rank_read(
+        self, read: ReadRequests, k: int, rows: NDArray[np.int64] | None = None
+    ) -> list[Ranking]:
+        """See `rank`, of requests that were read.
+
+        Args:
+            read: the requests.
+            k: items of an answer at most.
+            rows: which of them, int64 `[Q]`; None for all.
+        """
         rankings: dict[int, Ranking] = {}
         known = np.any(read.reading.queries, axis=1).tolist()
-        rows, beam = np.arange(len(read)), self._first_beam(k)
+        asked = np.arange(len(read)) if rows is None else rows
+        rows, beam = asked, self._first_beam(k)
         while len(rows):
             narrow = []
             found = self.search(read, beam, rows)
@@ -198,7 +207,7 @@ class GenerativeChannel(RecallChannel):
                 if len(ordered.rows) < k and not exhausted:
                     narrow.append(row)
             rows, beam = np.array(narrow, dtype=np.int64), min(2 * beam, self._config.max_beam)
-        return [rankings[row] for row in range(len(read))]
+        return [rankings[row] for row in asked.tolist()]
 
     def search(self, read: ReadRequests, beam: int, rows: NDArray[np.int64] | None = None) -> Beams:
         """The most probable valid SIDs of requests that were read.

@@ -26,19 +26,33 @@ from genrecall.offline.requests import DistinctRequests, request_key
 
 
 class _Said:
-    """What one channel says of requests that were read."""
+    """What one channel says of requests that were read.
+
+    Args:
+        n: requests.
+        widths: which of them are searched at which number of beams.
+    """
 
     def __init__(self, n: int, widths: Mapping[int, NDArray[np.int64]]) -> None:
         self.rankings: dict[int, Ranking] = {}
         self.beams = {width: _padding(n, width) for width in widths}
-        self._wanted = widths
+        self.wanted = widths
 
     def add(
         self, channel: GenerativeChannel, read: ReadRequests, rows: NDArray[np.int64], k: int
     ) -> None:
-        """Answer requests that stand at these rows of all, and search them at the wanted widths."""
-        self.rankings.update(zip(rows.tolist(), channel.rank_read(read, k), strict=True))
-        for width, wanted in self._wanted.items():
+        """Answer those of the read requests that are wanted, and search them at their widths.
+
+        Args:
+            channel: says it.
+            read: some of the requests.
+            rows: their places among all, int64 `[len(read)]`.
+            k: items of an answer at most.
+        """
+        part = np.flatnonzero(np.isin(rows, np.concatenate(list(self.wanted.values()))))
+        answers = channel.rank_read(read, k, part)
+        self.rankings.update(zip(rows[part].tolist(), answers, strict=True))
+        for width, wanted in self.wanted.items():
             part = np.flatnonzero(np.isin(rows, wanted))
             found = channel.search(read, width, part)
             self.beams[width].leaves[rows[part]] = found.leaves
@@ -69,22 +83,28 @@ class Control:
         """See `Channel.rank`.
 
         Raises:
-            ValueError: another `k` than was answered, or a request that was not read.
+            ValueError: another `k` than was answered, or a request that was not asked.
         """
         if k != self._k:
             raise ValueError(f"k={k}, and these answers were made with k={self._k}.")
-        return [self._said.rankings[row] for row in self._rows(requests).tolist()]
+        rows = self._rows(requests).tolist()
+        if unasked := [n for n, row in enumerate(rows) if row not in self._said.rankings]:
+            raise ValueError(f"{self.name} was not asked {request_key(requests[unasked[0]])}.")
+        return [self._said.rankings[row] for row in rows]
 
     def generate(self, requests: Sequence[Request], beam: int) -> Beams:
         """The most probable SIDs at one of the widths, `[n, beam]`.
 
         Raises:
-            ValueError: another width, or a request that was not read.
+            ValueError: another width, or a request that was not searched at it.
         """
         if beam not in self._said.beams:
             made = ", ".join(map(str, self._said.beams))
             raise ValueError(f"beam={beam}, and these answers were searched with {made} beams.")
         rows, beams = self._rows(requests), self._said.beams[beam]
+        if len(unasked := np.flatnonzero(~np.isin(rows, self._said.wanted[beam]))):
+            key = request_key(requests[int(unasked[0])])
+            raise ValueError(f"{key} was not searched with {beam} beams.")
         return Beams(beams.leaves[rows], beams.logprob[rows])
 
 
@@ -96,7 +116,8 @@ class GeneratedAnswers(Control):
         k: items of an answer at most.
         widths: which requests are searched at which number of beams, beside what their answer
             needs.
-        controls: the same channel with other weights of its parts, by name.
+        controls: the same channel with other weights of its parts, by name. They answer what is
+            searched at the largest of the numbers of beams.
         log: where to report how far it is.
 
     Attributes:
@@ -121,7 +142,8 @@ class GeneratedAnswers(Control):
         wanted = {width: np.unique(self._find(group)) for width, group in widths.items()}
         said = _Said(len(distinct), wanted)
         super().__init__(channel.name, said, self._find, k)
-        others = {name: _Said(len(distinct), wanted) for name in controls or {}}
+        compared = {self.widest: wanted[self.widest]}
+        others = {name: _Said(len(distinct), compared) for name in controls or {}}
         self.controls = {name: Control(name, of, self._find, k) for name, of in others.items()}
         self._prompts: dict[int, Prompt] = {}
         self._queries = np.empty((len(distinct), channel.items.views.shape[1]), dtype=np.float32)
