@@ -2,6 +2,7 @@
 
 import gzip
 
+import polars as pl
 import pytest
 
 from genrecall.cli.template import write_template
@@ -225,6 +226,40 @@ def test_what_only_the_user_can_tell_is_asked(tmp_path):
     assert load_config(tmp_path / "c.yaml").data.items.dialect.flags == {"ja": True}
 
 
+@pytest.mark.parametrize("typed", [False, True])
+def test_pieces_in_stock(tmp_path, typed):
+    if typed:
+        file = tmp_path / "a.parquet"
+        pl.DataFrame({"id": [1, 2, 3], "name": ["Saw"] * 3, "stock": [12, 0, 3]}).write_parquet(
+            file
+        )
+    else:
+        file = written(tmp_path / "a.csv", "id,name,Lagerbestand\n1,Saw,12\n2,Saw,0\n3,Saw,3\n")
+    template, _, reads = init(tmp_path, items=file)
+    assert template.notes == []
+    assert "counts: true" in (tmp_path / "c.yaml").read_text("utf-8")
+    assert reads["items"].frame["available"].to_list() == [True, False, True]
+
+
+def test_a_log_with_a_row_for_each_click(tmp_path):
+    items = written(tmp_path / "a.csv", "id,name\n1,Saw\n2,Drill\n")
+    rows = "saw,1,2024-01-01\nsaw,2,2024-01-01\n"
+    log = written(tmp_path / "l.csv", f"query,product_id,timestamp\n{rows}")
+    template = write_template(tmp_path / "c.yaml", items=items, searches=log)
+    assert template.missing["searches"] == ["clicks"]
+    assert template.notes == [
+        "searches: the column 'product_id' holds one item a row, as logs of events do: if each row "
+        "is a click, map `clicks` to it; otherwise write a row a search, with lists of what was "
+        "shown, clicked and bought"
+    ]
+
+
+def test_numbers_that_may_be_a_kind_are_asked_about(tmp_path):
+    file = written(tmp_path / "a.csv", "id,name,in stock\n1,Saw,1\n2,Saw,2\n3,Saw,0\n")
+    (note,) = write_template(tmp_path / "c.yaml", items=file).notes
+    assert "whether '2' means true or false is not known" in note
+
+
 def test_a_zero_in_a_text_costs_its_line_alone(tmp_path):
     text = "id,title\n1,S\0aw\n" + "".join(f"{number},Drill\n" for number in range(2, 300))
     file = written(tmp_path / "i.csv", text)
@@ -248,7 +283,7 @@ def test_a_zero_in_a_text_costs_its_line_alone(tmp_path):
 )
 def test_a_torn_file_is_told(tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
-    with pytest.raises(DataError, match=r"i\.csv.* Get or write the file again|is not UTF-8"):
+    with pytest.raises(DataError, match=r"i\.csv.* Get or write the file again|holds NUL bytes"):
         write_template(tmp_path / "c.yaml", items=tmp_path / name)
 
 

@@ -201,6 +201,8 @@ def test_what_stands_between_ids(texts, sign):
         (["Audio/Video|TV", "Audio/Video|Hi-Fi"], ("|", None)),
         (["A / B/C / D"], (" / ", None)),
         (['["A", "B"]'], (None, None)),
+        (["{A,B}"], (None, None)),
+        ([r"Screens \> 50", r"Saws \> 5", "Lamps/Red", "Lamps/Blue"], ("/", None)),
         (["Lampen"], (None, None)),
     ],
 )

@@ -63,6 +63,19 @@ def test_a_tab_is_what_tsv_is_separated_by(tmp_path):
     assert table.frame["title"].to_list() == ["Saw, small"]
 
 
+def test_a_count_is_a_flag_where_that_is_said(tmp_path):
+    cells = ['"1.200"', "-3", "0", "yes", "auf Lager", "", "bald", "1"]
+    text = "item_id,title,available\n" + "".join(
+        f"{row},x,{cell}\n" for row, cell in enumerate(cells)
+    )
+    dialect = {"counts": True, "decimal": ",", "thousands": ".", "flags": {"auf Lager": True}}
+    table = read(write(tmp_path / "t.csv", text), dialect)
+    assert table.frame["available"].to_list() == [True, False, False, True, True, None, True]
+    assert [reject.cause for reject in table.rejects] == [
+        "available is neither true nor false, and no count"
+    ]
+
+
 def test_empty_words_flags_and_lists(tmp_path):
     text = "item_id,title,brand,price,available\n1,None,n/a,-,Ja\n2,x,NULL,5,on-Backorder\n"
     frame = read(

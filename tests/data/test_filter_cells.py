@@ -53,6 +53,9 @@ def test_equal_filters_are_equal_text(given):
         ({"brand": "M&uuml;ller"}, '{"brand": "Müller"}'),
         ({"updated_at": {"gte": datetime.date(1970, 1, 2)}}, '{"updated_at": {"gte": 86400}}'),
         ({"width": True}, '{"width": true}'),
+        ({"item_id": [" B&amp;W ", "7 "]}, '{"item_id": ["7", "B&amp;W"]}'),
+        ({"item_id": {"not": " 7"}}, '{"item_id": {"not": "7"}}'),
+        ({"Gr&ouml;&szlig;e": "M", " ": "x"}, '{"Größe": "M"}'),
     ],
 )  # fmt: skip
 def test_every_way_to_write_them_is_read(given, kept):

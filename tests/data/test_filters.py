@@ -223,6 +223,13 @@ def test_a_column_that_no_item_has_is_told_so():
     assert why.message == "no item has any brand. no item has any score"
 
 
+def test_an_empty_column_beside_an_attribute_of_its_name_is_told():
+    items = [{"attributes": [{"key": "brand", "value": ["Acme"]}]}]
+    why = ItemFilters(catalog(items)).why_none({"brand": "Acme"})
+    assert why.message == "no item has any brand; the attribute is attributes.brand"
+    assert ItemFilters(catalog(items)).why_none({"attributes.brand": "Acme"}) is None
+
+
 def test_a_not_that_leaves_nothing_is_told():
     why = ItemFilters(catalog(ITEM_LIST[:1])).why_none({"brand": {"not": "Acme"}})
     assert why.message == "no item has brand not 'Acme'"

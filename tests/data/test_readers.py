@@ -243,7 +243,7 @@ def test_files_that_cannot_be_read_at_all(tmp_path):
         read(write(tmp_path / "quoted.csv", '"a,b"\n"1,2"\n'), needed=["a"])
     with pytest.raises(DataError, match=r"header line is not UTF-8"):
         read(write(tmp_path / "latin.csv", b"caf\xe9,b\n1,2\n"))
-    with pytest.raises(DataError, match=r"header line is not UTF-8\. Set .*{encoding: …}"):
+    with pytest.raises(DataError, match=r"line 1: .* NUL bytes, as UTF-16 .* {encoding: utf-16}"):
         read(write(tmp_path / "utf16.csv", "a,b\n1,2\n".encode("utf-16-le")))
     with pytest.raises(DataError, match=r"2 columns named 'a'"):
         read(write(tmp_path / "twice.csv", "a,b,a\n1,2,3\n"))

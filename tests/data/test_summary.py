@@ -126,6 +126,8 @@ def test_times_that_are_mixed_stop_the_table(tmp_path):
          "such as in '0.5 €' and '1,5 €'; write all numbers of the table one way"),
         ("available is neither true nor false", ["'ja'", "'evtl.'", "'-'"],
          'set `dialect: {flags: {"ja": true, "evtl.": …}, empty: ["-"]}`'),
+        ("available is neither true nor false", ["'12'", "'-'", "'-2'"],
+         'set `dialect: {counts: true, empty: ["-"]}`'),
         ("line is not UTF-8", [""],
          "set `dialect: {encoding: …}`, such as cp1252 (Windows); `genrecall init` sees which"),
         ("title is empty", [""], None),

@@ -19,8 +19,8 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _LOOK_EVERY: Final = 0.02  # seconds, whether an import is over
 
 
-class Interrupted(BaseException):  # noqa: N818: no error, and nothing that handles errors catches it
-    """The work was asked to end.
+class Interrupted(BaseException):
+    """The work was asked to end. It is no error: nothing that handles errors catches it.
 
     Attributes:
         signal: number of the signal that asked.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from genrecall.data.filters.shop_names import ShopNames
 from genrecall.data.filters.unusable import UnusableFilterError, UnusableFilters
 from genrecall.data.tables import Catalog
 from genrecall.data.values.cells import list_in_text, parse_json, text
+from genrecall.data.values.ids import IDS
 from genrecall.data.values.times import seconds
 from genrecall.foundation.errors import FilterError
 from genrecall.text.clean import clean
@@ -71,7 +72,7 @@ class FilterCells:
         '{"brand": "Acme", "price": {"lte": 50}}'
         """
         try:
-            filters = self._told(self._shop.translated(self._read(value))) or {}
+            filters = self._told(self._shop.translated(self._read(value)))
             for name, condition in filters.items():
                 self._check(name, condition)
         except ValueError as error:
@@ -101,28 +102,14 @@ class FilterCells:
             raise ValueError(_NO_FILTERS)
         return value
 
-    def _told(self, value: object) -> Any:
-        """A condition in the one form of those that equal it; None for what tells nothing."""
-        if value is None or isinstance(value, bool | int):
-            return value
-        if isinstance(value, str):
-            written = clean(value) if self._cleans else value
-            return written if written.strip() else None
-        if isinstance(value, Decimal | float):
-            number = float(value)
-            if not math.isfinite(number):
-                raise ValueError("hold a number that is not finite")
-            return int(number) if number.is_integer() and abs(number) < _EXACT else number
-        if isinstance(value, datetime.date):
-            return seconds(value)
-        if isinstance(value, dict):
-            parts = {self._told(name): self._told(part) for name, part in value.items()}
-            return {name: part for name, part in parts.items() if None not in (name, part)} or None
-        if isinstance(value, list):
-            told = {_as_json(part): part for part in map(self._told, value) if part is not None}
-            values = [told[written] for written in sorted(told)]
-            return values if len(values) > 1 else next(iter(values), None)
-        raise ValueError("hold something that is neither text, number nor flag")
+    def _told(self, filters: Mapping[str, object]) -> dict[str, Any]:
+        """Conditions in the one form of those that equal them, but for those that tell nothing."""
+        text_of = clean if self._cleans else str
+        told = {
+            text_of(name): _told(condition, str.strip if name in IDS else text_of)
+            for name, condition in filters.items()
+        }
+        return {name: part for name, part in told.items() if name.strip() and part is not None}
 
     def _check(self, name: str, condition: object) -> None:
         """Refuse what an evaluation could not ask, before anything is trained."""
@@ -131,7 +118,7 @@ class FilterCells:
             return
         if self._items.is_empty(name):
             raise UnusableFilterError(
-                f"cannot be used: no item has any {name}",
+                f"cannot be used: {self._items.say_empty(name)}",
                 f"if your items have it, map `{name}` under `columns` of `items`",
             )
         try:
@@ -142,6 +129,31 @@ class FilterCells:
             cause = f"cannot be used: unknown field {name!r}"
             raise UnusableFilterError(cause, self._shop.explain(name) or str(error)) from None
         self._fitting.add(written)
+
+
+def _told(value: object, text_of: Callable[[str], str]) -> Any:
+    """Part of a condition; `text_of` makes of a text what is compared."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        written = text_of(value)
+        return written if written.strip() else None
+    if isinstance(value, Decimal | float):
+        number = float(value)
+        if not math.isfinite(number):
+            raise ValueError("hold a number that is not finite")
+        return int(number) if number.is_integer() and abs(number) < _EXACT else number
+    if isinstance(value, datetime.date):
+        return seconds(value)
+    if isinstance(value, dict):
+        named = {_told(name, text_of): _told(part, text_of) for name, part in value.items()}
+        return {name: part for name, part in named.items() if None not in (name, part)} or None
+    if isinstance(value, list):
+        parts = (_told(part, text_of) for part in value)
+        told = {_as_json(part): part for part in parts if part is not None}
+        values = [told[written] for written in sorted(told)]
+        return values if len(values) > 1 else next(iter(values), None)
+    raise ValueError("hold something that is neither text, number nor flag")
 
 
 def _unfit(name: str) -> str:

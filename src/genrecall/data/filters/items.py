@@ -141,6 +141,12 @@ class ItemFilters:
         """Whether no item has a value of a column; of unknown availability is one, too."""
         return name in self._empty
 
+    def say_empty(self, name: str) -> str:
+        """Say that a column is, and which attribute of that name is not."""
+        of_attribute = _ATTRIBUTE + name
+        there = f"; the attribute is {of_attribute}" if self.attribute(name) is not None else ""
+        return f"no item has any {name}{there}"
+
     @cached_property
     def _empty(self) -> frozenset[str]:
         return frozenset(
@@ -179,7 +185,7 @@ class ItemFilters:
                 "no_intersection",
                 f"no item passes all filters together; the items that pass each alone: {each}",
             )
-        told = [f"no item has any {name}" for name in alone if self.is_empty(name)]
+        told = [self.say_empty(name) for name in alone if self.is_empty(name)]
         for name in (name for name in alone if not self.is_empty(name)):
             condition = _read(filters[name])
             hint = self._column(name).hint(condition.values) if condition.wanted else ""

@@ -104,6 +104,10 @@ SYNONYMS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "disponibile disponibilita",
             "beschikbaar beschikbaarheid opvoorraad",
             "dostepny dostepne dostepnosc nastanie",
+            # How many there are, where nothing says it more plainly.
+            "stock stockquantity stockqty stocklevel quantity qty inventory inventoryquantity",
+            "bestand lagerbestand lagermenge stockdisponible existencias",
+            "giacenza voorraad stanmagazynowy",
         ),
         "group_id": _words(
             "itemgroupid parentid parentsku parentasin productgroup parent",

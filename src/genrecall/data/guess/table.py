@@ -15,7 +15,12 @@ from genrecall.data.guess.columns import GuessedColumns, match_columns
 from genrecall.data.guess.presets import find_preset, preset_columns
 from genrecall.data.rows.readers import column_names, explained, read_chunks
 from genrecall.data.rows.sniff import encoding_of, seen_as, separator_of
-from genrecall.data.validate import ITEMS_SCHEMA, TableSchema
+from genrecall.data.validate import (
+    ITEMS_SCHEMA,
+    JUDGMENTS_SCHEMA,
+    SEARCHES_SCHEMA,
+    TableSchema,
+)
 from genrecall.data.values import detect, detect_times
 from genrecall.data.values.cells import TEXTS_TYPE
 from genrecall.data.values.convert import read_cells, shorten
@@ -93,7 +98,21 @@ def guess_table(file: Path, schema: TableSchema) -> Guess:
         _filters(guess, theirs, sample["filters"])
     unused = [name for name in names if name not in theirs.values()]
     guess.columns = GuessedColumns(theirs, unused)
+    if schema is SEARCHES_SCHEMA and not theirs.keys() & {"clicks", "purchases"}:
+        guess.notes += _row_an_event(unused)
     return guess
+
+
+def _row_an_event(unused: Sequence[str]) -> list[str]:
+    """Say what to do with a log that has one item a row."""
+    item = match_columns(unused, JUDGMENTS_SCHEMA).get("item_id")
+    if item is None:
+        return []
+    return [
+        f"the column {item!r} holds one item a row, as logs of events do: if each row is a click, "
+        "map `clicks` to it; otherwise write a row a search, with lists of what was shown, clicked "
+        "and bought"
+    ]
 
 
 def _sniff(guess: Guess, source: TableSource) -> None:
@@ -140,6 +159,9 @@ def _look(guess: Guess, sample: Mapping[str, Sequence[object]], schema: TableSch
         name: [value for value in without(values, empty) if isinstance(value, str)]
         for name, values in sample.items()
     }
+    for name, values in sample.items():  # of typed numbers only a count needs a setting
+        if schema.columns[name] == pl.Boolean():
+            texts[name] += [str(value) for value in values if type(value) is int]
     of_type: dict[pl.DataType, list[str]] = {}
     for name, values in texts.items():
         if name != "category" and any(map(str.strip, values)):
@@ -261,7 +283,9 @@ def _flags(guess: Guess, texts: list[str]) -> None:
     known, unknown = detect.flag_words(texts)
     if known:
         guess.set("flags", known)
-    if unknown:
+    if unknown and (largest := detect.largest_count(unknown)):
+        guess.set("counts", value=True, why=f"such as {shorten(largest)}: how many there are")
+    elif unknown:
         shown = ", ".join(map(shorten, unknown[:5]))
         guess.notes.append(
             f"whether {shown} means true or false is not known: say it under `flags` of `dialect`, "

@@ -82,11 +82,17 @@ def read_header(file: Path, lines: Lines, dialect: Dialect, breaks: list[Reject]
             "by default a comma."
         ) from None
     names = "".join(header)
-    if not is_text(names) or "\0" in names:  # UTF-16, read byte by byte, is full of zeros
+    encoding = dialect.encoding or "UTF-8"
+    if not is_text(names):
         raise DataError(
-            f"{file}, line {lines.line}: the header line is not {dialect.encoding or 'UTF-8'}. Set "
-            "the table's `dialect: {encoding: …}`, such as cp1252 (Windows) or utf-16, or save it "
-            "as UTF-8."
+            f"{file}, line {lines.line}: the header line is not {encoding}. Set the table's "
+            "`dialect: {encoding: …}`, such as cp1252 (Windows) or utf-16, or save it as UTF-8."
+        )
+    if "\0" in names:
+        raise DataError(
+            f"{file}, line {lines.line}: read as {encoding}, the header line holds NUL bytes, as "
+            "UTF-16 and damaged files do. Set the table's `dialect: {encoding: utf-16}`, or export "
+            "the file anew."
         )
     return header
 

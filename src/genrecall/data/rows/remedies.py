@@ -118,6 +118,8 @@ def _flag(rejected: _Rejected) -> str:
     known, unknown = detect.flag_words(rejected.values)
     dialect = rejected.dialect
     empty = detect.empty_words(unknown)
+    if detect.largest_count([word for word in unknown if word not in empty]):
+        return _setting(["counts: true", *_empty(unknown, dialect)])
     words = [f'"{word}": {str(flag).lower()}' for word, flag in known.items()]
     words += [f'"{word}": …' for word in unknown if word not in empty]
     set_already = [f'"{word}": {str(flag).lower()}' for word, flag in dialect.flags.items()]

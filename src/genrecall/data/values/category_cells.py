@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from genrecall.data.values.cells import list_in_text, text
+from genrecall.data.values.cells import is_array, is_list_in_text, list_in_text, text
 from genrecall.data.values.convert import shorten
 from genrecall.text.clean import clean
 
@@ -76,7 +76,7 @@ class CategoryFormat:
         return self._level.search(text) is not None
 
     def _paths_in_text(self, value: str) -> list[list[str]]:
-        if value.lstrip().startswith("["):
+        if is_list_in_text(value):
             try:
                 return self._paths_in_list(list_in_text(value))
             except ValueError:
@@ -140,6 +140,8 @@ class CategoryColumn:
         return max(paths, key=len, default=None)
 
     def _doubt_of_name(self, text: str) -> _Doubt | None:
+        if is_array(text):
+            return None
         if _LIKE_A_LIST.fullmatch(text):
             return _Doubt(_ONE_NAME, "")
         if text.lstrip().startswith("["):

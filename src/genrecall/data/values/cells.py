@@ -5,7 +5,8 @@ they are written; `reading.CellReader` puts all together. The rules are the same
 and JSONL:
 
 - text: as it stands; a whole number becomes its digits.
-- list: a list; as text a JSON array (`["a", "b"]`), a Python list, or parts between separators.
+- list: a list; as text a JSON array (`["a", "b"]`), a Python list, an array of PostgreSQL
+  (`{a,"b c"}`), or parts between separators.
 - attributes: a mapping of names to a value or values; as text a JSON object.
 
 Each rule says what is wrong with a value it cannot take. Blank text is a missing value, except in
@@ -17,6 +18,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import re
 import tokenize
 import warnings
 from collections.abc import Mapping, Sequence
@@ -51,7 +53,7 @@ def texts(value: object, separator: str = LIST_SEPARATOR) -> list[str]:
 
 def _parts(value: object, separator: str = LIST_SEPARATOR) -> Sequence[object]:
     if isinstance(value, str):
-        if not value.lstrip().startswith("["):
+        if not is_list_in_text(value):
             return [part.strip() for part in value.split(separator) if part.strip()]
         value = list_in_text(value)
     if not isinstance(value, list):
@@ -66,12 +68,33 @@ def text_lists(value: object, separator: str = LIST_SEPARATOR) -> list[list[str]
     return [texts(inner, separator) for inner in _parts(value, separator)]
 
 
-def list_in_text(value: str) -> list[object]:
-    """Read a list that is written as JSON, or as pandas writes lists and arrays into CSV.
+_ENTRY: Final = r"""(?:"(?:[^"\\]|\\.)*"\s*|[^\s"',{}\\][^",{}\\]*)"""
+_ARRAY: Final = re.compile(rf"\s*\{{\s*(?:{_ENTRY}(?:,\s*{_ENTRY})*)?\}}\s*", re.DOTALL)
+_ENTRIES: Final = re.compile(_ENTRY, re.DOTALL)
 
-    >>> list_in_text("['a', 'b']") == list_in_text("['a' 'b']") == ["a", "b"]
+
+def is_list_in_text(value: str) -> bool:
+    """Whether a text is for `list_in_text`, and not a name or parts between separators.
+
+    >>> [is_list_in_text(text) for text in ("['a']", "{a,b}", '{"a": 1}', "a|b")]
+    [True, True, False, False]
+    """
+    return value.lstrip().startswith("[") or is_array(value)
+
+
+def is_array(value: str) -> bool:
+    """Whether a text is an array as PostgreSQL writes it."""
+    return _ARRAY.fullmatch(value) is not None
+
+
+def list_in_text(value: str) -> list[object]:
+    """Read a list in JSON, as pandas writes lists and arrays into CSV, or an array of PostgreSQL.
+
+    >>> list_in_text("['a', 'b']") == list_in_text("['a' 'b']") == list_in_text("{a,b}")
     True
     """
+    if is_array(value):
+        return [_array_entry(entry) for entry in _ENTRIES.findall(value)]
     try:
         parsed = parse_json(value)
     except ValueError:
@@ -79,6 +102,13 @@ def list_in_text(value: str) -> list[object]:
     if not isinstance(parsed, list):
         raise ValueError("is not a JSON array")
     return parsed
+
+
+def _array_entry(entry: str) -> str | None:
+    written = entry.strip()
+    if written.startswith('"'):
+        return re.sub(r"\\(.)", r"\1", written[1:-1], flags=re.DOTALL)
+    return None if written.upper() == "NULL" else written
 
 
 def _python_list(value: str) -> object:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from genrecall.data.values.category_cells import BETWEEN_PATHS, OTHERS, CategoryFormat
+from genrecall.data.values.cells import is_list_in_text
 from genrecall.data.values.vocabulary import EMPTY, FLAGS, MONEY
 from genrecall.data.values.words import FlagFormat, plain_word
 from genrecall.text.clean import clean
@@ -220,9 +221,30 @@ def flag_words(texts: Iterable[str]) -> tuple[dict[str, bool], list[str]]:
     return known, unknown
 
 
+def largest_count(words: Sequence[str]) -> str | None:
+    """The largest of words that say how many there are; None where they do not.
+
+    Two numbers may stand for yes and no as well, as they do in some shops; three are a count.
+
+    >>> largest_count(["12", "-3", "4"]), largest_count(["2"]), largest_count(["12", "soon"])
+    ('12', None, None)
+    """
+    if not all(re.fullmatch(r"[+-]?[0-9]+(?:[.,]0+)?", word) for word in words):
+        return None
+    largest = max(words, key=_pieces, default="0")
+    return largest if _pieces(largest) > _NO_COUNT else None
+
+
+_NO_COUNT: Final = 2
+
+
+def _pieces(word: str) -> float:
+    return float(word.replace(",", "."))
+
+
 def list_separator(texts: Iterable[str]) -> str | None:
     """What stands between the ids of lists, if it is none of what is read in any case."""
-    given = [text for text in texts if text.strip() and not text.lstrip().startswith("[")]
+    given = [text for text in texts if text.strip() and not is_list_in_text(text)]
     if any("|" in text for text in given):
         return None
     for sign in (",", ";", " "):
@@ -244,9 +266,9 @@ def category_separators(texts: Sequence[str]) -> tuple[str | None, str | None]:
     >>> category_separators(["A > B, A > C", "A > D"]), category_separators(["A/B", "A/C"])
     (('>', ','), ('/', None))
     """
-    given = [clean(text) for text in texts if text.strip() and not text.lstrip().startswith("[")]
+    given = [clean(text) for text in texts if text.strip() and not is_list_in_text(text)]
     for level in OTHERS:
-        held = sum(level in text for text in given)
+        held = sum(map(CategoryFormat(level).is_path, given))
         if held and held >= _LEVEL_SHARES.get(level, _A_FEW) * len(given):
             # Bars part paths as well as levels.
             if level in BETWEEN_PATHS and _parts_paths_of_others(given, level):

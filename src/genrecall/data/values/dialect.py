@@ -47,6 +47,10 @@ class TableDialect(Section):
     """What words mean, beside true and false, yes and no, 1 and 0: `{ja: true, nein: false}`.
     Letter case, blanks, hyphens and underscores do not count."""
 
+    counts: bool = False
+    """Whether a number where a flag is expected says how many there are, such as pieces in stock:
+    true from the first piece on."""
+
     empty: tuple[str, ...] = ()
     """Words that stand for a missing value, such as `NULL`, `n/a` or `-`. Letter case does not
     count."""

@@ -49,12 +49,13 @@ class CellReader:
         self._dialect = dialect
         self._filters = filters
         self.number = NumberFormat(dialect.decimal, dialect.thousands, dialect.currency)
+        flag = FlagFormat(dialect.flags, self.number.cell if dialect.counts else None)
         texts = partial(cells.texts, separator=dialect.list_separator)
         lists = partial(cells.text_lists, separator=dialect.list_separator)
         self._kinds: Mapping[pl.DataType, Kind] = {
             pl.String(): cells.TEXT,
             pl.Float64(): Kind(pl.Float64(), self.number.cell, self.number.fast),
-            pl.Boolean(): Kind(pl.Boolean(), FlagFormat(dialect.flags).cell, _fast_flag),
+            pl.Boolean(): Kind(pl.Boolean(), flag.cell, _fast_flag),
             cells.TEXTS_TYPE: Kind(cells.TEXTS_TYPE, texts, cells.fast_texts),
             cells.TEXT_LISTS_TYPE: Kind(cells.TEXT_LISTS_TYPE, lists),
             cells.ATTRIBUTES_TYPE: Kind(cells.ATTRIBUTES_TYPE, self._attributes),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 import polars as pl
@@ -23,10 +23,20 @@ def plain_word(text: str) -> str:
 
 
 class FlagFormat:
-    """Reads true and false, yes and no, 1 and 0, and what a dialect names."""
+    """Reads true and false, yes and no, 1 and 0, and what a dialect names.
 
-    def __init__(self, words: Mapping[str, bool] | None = None) -> None:
+    Args:
+        words: what they mean, beside these.
+        count: reads numbers, where they say how many there are; None where a number is no flag.
+    """
+
+    def __init__(
+        self,
+        words: Mapping[str, bool] | None = None,
+        count: Callable[[object], float | None] | None = None,
+    ) -> None:
         self._known = _FLAGS | {plain_word(word): flag for word, flag in (words or {}).items()}
+        self._count = count
 
     def cell(self, value: object) -> bool | None:
         """Read a flag; None for blank text."""
@@ -35,7 +45,13 @@ class FlagFormat:
         known = self._known.get(plain_word(value)) if isinstance(value, str) else value
         if known in (0, 1):
             return bool(known)
-        raise ValueError("is neither true nor false")
+        if self._count is None:
+            raise ValueError("is neither true nor false")
+        try:
+            count = self._count(value)
+        except ValueError:
+            raise ValueError("is neither true nor false, and no count") from None
+        return count is not None and count > 0
 
 
 def without(column: Column, words: Collection[str]) -> Column:
