@@ -6,7 +6,7 @@ Shapes: `n` searches, `N` items, `S` SIDs.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Final
@@ -21,6 +21,7 @@ from genrecall.data.histories import shoppers_at
 from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import Searches, SplitName
 from genrecall.evaluate.exposure import ShownSids, shown_in
+from genrecall.foundation.sid import sids_within
 from genrecall.generator.prompts import Prompt
 
 _KEPT: Final = 1024
@@ -119,11 +120,20 @@ class PassingSids:
             return None
         return [self._passing(filters) if filters else self._all for filters in written]
 
+    def alike(
+        self, searches: Sequence[int]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_] | None]]:
+        """Which of the searches have equal filters, int64, and their SIDs; None for all SIDs."""
+        places: dict[str | None, list[int]] = {}
+        for place, search in enumerate(searches):
+            places.setdefault(self._written[search] if self._written else None, []).append(place)
+        for written, of in places.items():
+            yield np.array(of, dtype=np.int64), self._passing(written) if written else None
+
     def _find(self, written: str) -> NDArray[np.bool_]:
         assert self._pages.fields is not None
-        passing = np.zeros_like(self._all)
-        passing[self._pages.sid_of_item[self._pages.fields.mask(json.loads(written))]] = True
-        return passing
+        mask = self._pages.fields.mask(json.loads(written))
+        return sids_within(mask, self._pages.sid_of_item, len(self._all))
 
 
 def _prompts(

@@ -58,17 +58,9 @@ class Validation:
 
     def _search(self, reading: Reading[Any], searches: range) -> NDArray[np.int64]:
         """The first beams of searches that were read, under their filters: int64 `[n, B]`."""
-        passing = self._passing.of(searches)
-        if passing is None:
-            return self._engine.search(reading, beam=AT[-1]).leaves
         leaves = np.empty((len(searches), AT[-1]), dtype=np.int64)
-        alike: dict[int, list[int]] = {}
-        for row, valid in enumerate(passing):
-            alike.setdefault(id(valid), []).append(row)
-        for rows in alike.values():
-            leaves[rows] = self._engine.search(
-                reading, beam=AT[-1], rows=np.array(rows), valid=passing[rows[0]]
-            ).leaves
+        for rows, valid in self._passing.alike(searches):
+            leaves[rows] = self._engine.search(reading, beam=AT[-1], rows=rows, valid=valid).leaves
         return leaves
 
 

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from genrecall.channels.answer import Answer, Beam
 from genrecall.channels.base import Page, Ranking, Request, check_lengths, check_requests
 from genrecall.channels.config import GenerativeConfig
-from genrecall.channels.fields import check_fields
 from genrecall.channels.recall import RecallChannel
 from genrecall.channels.shopper import check_shopper
 from genrecall.data.shoppers import Shopper
@@ -107,8 +106,7 @@ class GenerativeChannel(RecallChannel):
                 f"beams={beams}, titles={titles}: an explanation has at least one SID, and no or "
                 "more titles of each."
             )
-        (notes,) = self.check([request])
-        check_fields(self.items, page.fields)
+        (notes,) = self._check([request], page)
         (read,) = self.read([request])
         (ranking,) = self.rank_read(read, page.depth)
         assert ranking.beams is not None

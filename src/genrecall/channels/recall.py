@@ -98,13 +98,17 @@ class RecallChannel(ABC):
         return self._answers([Request.of(given) for given in requests], page)
 
     def _answers(self, requests: Sequence[Request], page: Page) -> list[Answer]:
-        notes = self.check(requests)
-        check_fields(self.items, page.fields)
+        notes = self._check(requests, page)
         rankings = self.rank(requests, page.depth)
         return [
             self.answer_with(request, ranking, page, of_request)
             for request, ranking, of_request in zip(requests, rankings, notes, strict=True)
         ]
+
+    def _check(self, requests: Sequence[Request], page: Page) -> list[Sequence[str]]:
+        """As `check`, of requests and what is to be shown of their answers."""
+        check_fields(self.items, page.fields)
+        return self.check(requests)
 
     def check(self, requests: Sequence[Request]) -> list[Sequence[str]]:
         """Refuse requests that cannot be meant so, and note what of the others changes nothing.

@@ -173,3 +173,12 @@ class SidTable:
         packed = self.space.pack(codes)
         at = np.minimum(np.searchsorted(self.packed, packed), len(self.packed) - 1)
         return np.where(self._inside(codes) & (self.packed[at] == packed), at, -1)
+
+
+def sids_within(
+    mask: NDArray[np.bool_], sid_of_item: NDArray[np.int64], n_sids: int
+) -> NDArray[np.bool_]:
+    """Which SIDs have an item within a mask: bool and int64 `[N]` to bool `[S]`."""
+    within = np.zeros(n_sids, dtype=np.bool_)
+    within[sid_of_item[mask]] = True
+    return within

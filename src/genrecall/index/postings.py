@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from genrecall.data.tables import Rows
 from genrecall.foundation.ragged import ragged_offsets, ragged_ranges
-from genrecall.foundation.sid import SidTable
+from genrecall.foundation.sid import SidTable, sids_within
 
 
 class PostedItems(NamedTuple):
@@ -70,9 +70,7 @@ class Postings:
         """SIDs with a live item, and one within `mask` (bool `[N]`) if given: bool `[S]`."""
         if mask is None:
             return self.sizes > 0
-        valid = np.zeros(len(self.sizes), dtype=np.bool_)
-        valid[self.table.sid_of_item[self.live & mask]] = True
-        return valid
+        return sids_within(self.live & mask, self.table.sid_of_item, len(self.sizes))
 
     def items(
         self, sids: NDArray[np.integer[Any]], mask: NDArray[np.bool_] | None = None
