@@ -102,7 +102,8 @@ PRESETS: Final = (
             ),
         },
         {"path_separator": ","},
-        note="items are known by their ID; if your log holds SKUs, map `item_id` to their column",
+        note="items are known by their ID; if your log holds SKUs, map `item_id` to their column. "
+        "Products that are not published are read, too: export without them",
     ),
     Preset(
         "Magento",
