@@ -118,4 +118,5 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "ablation": Printed("ablation"),
     "stability": Printed("stability", start="^settings: "),
     "new-items": Printed("new_items", start="^settings: "),
+    "million": Printed("million", start="^settings: "),
 }
