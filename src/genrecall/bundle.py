@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 KIND: Final = BUNDLE
 
-_OF_THE_STAGES: Final = ("supervised", "arms", "weights")
+_OF_THE_STAGES: Final = ("supervised", "_went", "arms", "weights")
 """What is read of the stage outputs, whatever the items are."""
 
 
@@ -113,13 +113,24 @@ class OpenBundle:
     @cached_property
     def arms(self) -> Mapping[str, str]:
         """What was aligned: the folder of each arm by its name, the one that serves first."""
+        if not self._went:
+            return {}
+        held = {file.rpartition("/")[0] for file in self.stages[ALIGN].files}
+        return {name: went["where"] for name, went in self._went.items() if went["where"] in held}
+
+    @property
+    def unmoved(self) -> frozenset[str]:
+        """Arms that serve the weights from which alignment started, since no step was better."""
+        return frozenset(name for name in self.arms if not self._went[name]["best_step"])
+
+    @cached_property
+    def _went(self) -> Mapping[str, Mapping[str, Any]]:
+        """How each arm went."""
         try:
             aligned = self.stages[ALIGN]
         except KeyError:  # a bundle of a version that could not align
             return {}
-        went = {arm["arm"]: arm["where"] for arm in aligned.read_json(ALIGN_FILE)}
-        held = {file.rpartition("/")[0] for file in aligned.files}
-        return {name: where for name, where in went.items() if where in held}
+        return {went["arm"]: went for went in aligned.read_json(ALIGN_FILE)}
 
     def generative(self, name: str | None = None, *, way: str = BOTH) -> GenerativeChannel:
         """The generative channel, with a generator and its weights as they are served.

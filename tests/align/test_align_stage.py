@@ -23,6 +23,7 @@ from genrecall.channels.base import Request
 from genrecall.config import load_config
 from genrecall.data.load import load_shop
 from genrecall.data.tables import Catalog
+from genrecall.evaluate.compared import told_weights
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import SilentLog
 from genrecall.generator.compact.generator import CompactGenerator
@@ -85,7 +86,7 @@ def test_what_is_aligned_serves_with_the_weights_that_it_was_rewarded_with(align
     """Where stage `calibrate` fits weights, it leaves these: fitted to clicks they show less."""
     bundle = open_bundle(aligned.bundle)
     usual = LevelWeights.usual(head_weight=bundle.channels.generative.head_weight)
-    for name in set(bundle.weights) & set(bundle.arms):
+    for name in (set(bundle.weights) & set(bundle.arms)) - bundle.unmoved:
         ways = bundle.weights[name]
         assert bundle.generative().generator.serving.weights == ways[BOTH].served == usual
         assert set(ways[BOTH].folds) == {usual}
@@ -93,6 +94,21 @@ def test_what_is_aligned_serves_with_the_weights_that_it_was_rewarded_with(align
         assert bundle.weights[bundle.supervised[-1]][BOTH].served != usual
     compact = isinstance(bundle.generative().generator, CompactGenerator)
     assert compact == ("eg_grpo_k2" in bundle.weights)
+
+
+def test_an_arm_that_no_step_made_better_is_what_it_started_from(tmp_path):
+    outputs = Outputs(tmp_path / "run")
+    rates = {"learning_rate": 1e-30, "embedding_learning_rate": 1e-30}
+    metrics = run(config_of(tmp_path, **rates, controls=[]), outputs).metrics
+    bundle = open_bundle(outputs.bundle)
+    assert bundle.unmoved == set(bundle.arms) == {"eg_grpo_k2"}
+    before, after = bundle.generative(bundle.supervised[-1]), bundle.generative()
+    assert after.generator.serving.weights == before.generator.serving.weights
+    request = Request("red cordless drill")
+    assert before.answer(request, 20) == after.answer(request, 20)
+    figures = metrics["paired_align"]["eg_grpo_k2 - stage3"]
+    assert all(figure["value"] == 0 for figure in figures.values())
+    assert told_weights(metrics).startswith("Fitted weights")
 
 
 @pytest.mark.parametrize(("category_paths", "unit"), [(False, "query"), (True, "user_id")])

@@ -5,11 +5,13 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from polars.exceptions import ColumnNotFoundError
 
-from genrecall.align.pages import logged_pages
+from genrecall.align.pages import PassingSids, logged_pages
 from genrecall.align.validation import Validation
 from genrecall.bundle import open_bundle
 from genrecall.data.load import load_shop
+from genrecall.data.parts import keep_parts
 from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import Searches
 
@@ -58,3 +60,20 @@ def test_filters_that_let_all_pass_change_no_measure(shop_run, bundle):
     ]
     assert found[0] == found[1]
     assert found[0]["clk@10"] != found[2]["clk@10"]
+
+
+def test_of_the_items_only_what_searches_filter_by_is_read(shop_run, bundle):
+    shop = shop_with(shop_run, [{"price": {"lte": 20}}, {"color": "red"}])
+    parts = ["titles", "pages", "fields"]
+    kept = keep_parts(shop, parts)
+    assert set(kept.catalog.frame.columns) == {"item_id", "title", "price", "attributes"}
+    sid_of_item = bundle.items.table.sid_of_item
+    searches = range(len(kept.searches.told("validation")))
+
+    def passing(shop):
+        pages = logged_pages(shop, "validation", sid_of_item, history=None)
+        return PassingSids(pages, len(bundle.items.trie)).of(searches)
+
+    np.testing.assert_array_equal(passing(kept), passing(shop))
+    with pytest.raises(ColumnNotFoundError):
+        passing(keep_parts(shop, ["titles", "pages"]))

@@ -226,19 +226,80 @@ def test_what_only_the_user_can_tell_is_asked(tmp_path):
     assert load_config(tmp_path / "c.yaml").data.items.dialect.flags == {"ja": True}
 
 
-@pytest.mark.parametrize("typed", [False, True])
-def test_pieces_in_stock(tmp_path, typed):
-    if typed:
-        file = tmp_path / "a.parquet"
-        pl.DataFrame({"id": [1, 2, 3], "name": ["Saw"] * 3, "stock": [12, 0, 3]}).write_parquet(
-            file
-        )
-    else:
-        file = written(tmp_path / "a.csv", "id,name,Lagerbestand\n1,Saw,12\n2,Saw,0\n3,Saw,3\n")
+@pytest.mark.parametrize(
+    ("name", "cells", "read"),
+    [
+        ("stock", [12, 0, 3], [True, False, True]),
+        ("stock", [12.0, 0.0, None], [True, False, None]),
+        ("qty", [1, 0, 2], [True, False, True]),
+        ("Lagerbestand", ["12", "0", "3"], [True, False, True]),
+        ("Lagerbestand", ["1.250", "0", "12,5"], [True, False, True]),
+        ("stock", ["12", "n/a", "ja"], [True, None, True]),
+        ("in stock", ["12", "-3", "no"], [True, False, False]),
+    ],
+)
+def test_pieces_in_stock(tmp_path, name, cells, read):
+    file = tmp_path / "a.parquet"
+    pl.DataFrame({"id": [1, 2, 3], "name": ["Saw"] * 3, name: cells}).write_parquet(file)
     template, _, reads = init(tmp_path, items=file)
     assert template.notes == []
     assert "counts: true" in (tmp_path / "c.yaml").read_text("utf-8")
-    assert reads["items"].frame["available"].to_list() == [True, False, True]
+    assert reads["items"].frame["available"].to_list() == read
+
+
+@pytest.mark.parametrize("name", ["quantity", "stock"])
+def test_a_column_that_is_only_called_like_a_stock_is_not_read(tmp_path, name):
+    file = written(tmp_path / "a.csv", f"id,name,{name}\n1,Saw,500 g\n2,Milk,1 l\n")
+    template, _, reads = init(tmp_path, items=file)
+    assert template.unused["items"] == [name]
+    assert template.notes == []
+    assert reads["items"].frame["available"].to_list() == [None, None]
+
+
+def test_numbers_that_may_be_a_kind_are_asked_about(tmp_path):
+    file = written(tmp_path / "a.csv", "id,name,in stock\n1,Saw,1\n2,Saw,2\n3,Saw,0\n")
+    (note,) = write_template(tmp_path / "c.yaml", items=file).notes
+    assert "whether '2' means true or false is not known" in note
+
+
+def test_months_that_are_as_long_as_their_short_name(tmp_path):
+    days = [f"{day:02} May 2024 10:00" for day in range(1, 30)] + ["01 June 2024 10:00"]
+    rows = "".join(f"saw,{day},1\n" for day in days)
+    items = written(tmp_path / "i.csv", "id,name\n1,Saw\n")
+    log = written(tmp_path / "l.csv", f"query,timestamp,clicks\n{rows}")
+    template, _, reads = init(tmp_path, items=items, searches=log)
+    assert template.notes == []
+    assert template.dialect["searches"] == {"times": "%d %B %Y %H:%M"}
+    assert len(reads["searches"].frame) == 30
+
+
+def test_woocommerce_without_its_column_of_what_is_published(tmp_path):
+    head = "ID,SKU,Name,Regular price,Sale price,Categories,In stock?"
+    file = written(tmp_path / "a.csv", f'{head}\n1,a,Saw,5,,"Tools, Tools > Saws",1\n')
+    template, _, reads = init(tmp_path, items=file)
+    assert template.shop == {"items": "WooCommerce"}
+    assert reads["items"].frame["item_id"].to_list() == ["1"]
+    assert reads["items"].frame["category"].to_list() == [["Tools", "Saws"]]
+
+
+def test_ids_in_braces_are_no_lists(tmp_path):
+    items = written(tmp_path / "i.csv", "id,name\n{A1-01},Saw\n{A1-02},Drill\n")
+    rows = "saw,{A1-01}\ndrill,{A1-02}\nboth,{A1-01}|{A1-02}\n"
+    log = written(tmp_path / "l.csv", f"query,clicks\n{rows}")
+    _, _, reads = init(tmp_path, items=items, searches=log)
+    clicks = reads["searches"].frame["clicks"].to_list()
+    assert clicks == [["{A1-01}"], ["{A1-02}"], ["{A1-01}", "{A1-02}"]]
+
+
+def test_ids_in_arrays_of_postgresql(tmp_path):
+    items = written(
+        tmp_path / "i.csv", 'id,name,category\n1,Saw,{Tools}\n2,Drill,"{Tools,Drills}"\n'
+    )
+    rows = 'saw,{1}\ndrill,{2}\nboth,"{1,2}"\nnone,{NULL}\n'
+    log = written(tmp_path / "l.csv", f"query,clicks\n{rows}")
+    template, _, reads = init(tmp_path, items=items, searches=log)
+    assert template.dialect["searches"] == {"list_separator": "{,}"}
+    assert reads["searches"].frame["clicks"].to_list() == [["1"], ["2"], ["1", "2"], []]
 
 
 def test_a_log_with_a_row_for_each_click(tmp_path):
@@ -252,12 +313,6 @@ def test_a_log_with_a_row_for_each_click(tmp_path):
         "is a click, map `clicks` to it; otherwise write a row a search, with lists of what was "
         "shown, clicked and bought"
     ]
-
-
-def test_numbers_that_may_be_a_kind_are_asked_about(tmp_path):
-    file = written(tmp_path / "a.csv", "id,name,in stock\n1,Saw,1\n2,Saw,2\n3,Saw,0\n")
-    (note,) = write_template(tmp_path / "c.yaml", items=file).notes
-    assert "whether '2' means true or false is not known" in note
 
 
 def test_a_zero_in_a_text_costs_its_line_alone(tmp_path):

@@ -105,7 +105,7 @@ def test_recall_shows_an_attribute_by_its_key(bundle, genrecall):
 def test_recall_for_a_shopper_of_the_run(finished, bundle, genrecall, error):
     known = Shoppers.load(finished / "run/stages/data")
     user = known.choices["user_id"][0]
-    told = genrecall("recall", bundle, "drill", "-k", 5, "--user", user)
+    told = genrecall("recall", bundle, "drill", "-k", 5, "--user", f"{user} ")
     channel = load(bundle)
     hits = channel.recall("drill", user={"history": known.at(user, limit=None).history}, k=5)
     assert found(told) == [hit.item_id for hit in hits]

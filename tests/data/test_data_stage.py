@@ -6,10 +6,11 @@ import pytest
 from genrecall.data import stage
 from genrecall.data.config import DataConfig, SplitConfig
 from genrecall.data.load import load_shoppers, load_tables
+from genrecall.data.parts import digest_parts
 from genrecall.data.shoppers import Shopper
 from genrecall.data.splits import split_of_query
 from genrecall.data.summary import describe
-from genrecall.data.tables import CHOICES, ITEMS, SEARCHES, USERS
+from genrecall.data.tables import CHOICES, ITEMS, SEARCHES, USERS, Catalog, Searches
 from genrecall.foundation.artifact import content_hash, open_artifact
 from genrecall.foundation.errors import ArtifactError, DataError
 from genrecall.foundation.progress import FileLog, SilentLog
@@ -49,6 +50,29 @@ def read(config, out, log=None):
     """Run the stage as the pipeline does."""
     inputs = content_hash(config.content())
     return stage.run(config, Work(out, inputs=inputs, seed=0, log=log or SilentLog()))
+
+
+def digests(filters, **changed):
+    """Hashes of the parts of a shop whose log filters so."""
+    catalog = Catalog(pl.DataFrame({"item_id": ["1"], "title": ["Saw"]} | changed)).completed()
+    log = pl.DataFrame({"query": ["saw"], "split": ["train"], "filters": [filters]})
+    return digest_parts(catalog.frame, Searches(log).completed().frame, pl.DataFrame())
+
+
+@pytest.mark.parametrize(
+    ("filters", "changed", "differs"),
+    [
+        (None, {"available": [False]}, False),
+        (None, {"price": [5.0]}, False),
+        ('{"price": {"lte": 9}}', {"available": [False]}, False),
+        ('{"price": {"lte": 9}}', {"price": [5.0]}, True),
+        ('{"available": true}', {"available": [False]}, True),
+        ('{"brand": "Acme"}', {"attributes": [[{"key": "color", "value": ["red"]}]]}, False),
+        ('{"color": "red"}', {"attributes": [[{"key": "color", "value": ["red"]}]]}, True),
+    ],
+)
+def test_of_the_items_only_what_searches_filter_by_is_part_of_the_fields(filters, changed, differs):
+    assert (digests(filters)["fields"] != digests(filters, **changed)["fields"]) == differs
 
 
 def test_the_stage_writes_what_it_loads(shop, tmp_path):

@@ -218,6 +218,12 @@ def test_it_says_why_no_item_passes(filters, cause, message):
     assert why.to_dict() == {"cause": cause, "message": why.message}
 
 
+@pytest.mark.parametrize("filters", [{"item_id": " b "}, {"item_id": ["b\n"]}, {"group_id": "g "}])
+def test_ids_have_no_blanks_at_their_ends(filters):
+    items = catalog([{"item_id": "a"}, {"item_id": "b", "group_id": "g"}])
+    assert ItemFilters(items).mask(filters).tolist() == [False, True]
+
+
 def test_a_column_that_no_item_has_is_told_so():
     why = ItemFilters(catalog([{"price": 5.0}])).why_none({"brand": "Acme", "score": 1})
     assert why.message == "no item has any brand. no item has any score"

@@ -34,6 +34,8 @@ ROWS = {1: {"a": 1, "b": {"c": ["x"]}}, 2: {"a": 2, "b": {"c": ["x"]}}}
         json.dumps({"products": list(ROWS.values())}),
         json.dumps({"total": 2, "products": list(ROWS.values()), "page": 1}),
         json.dumps({"products": list(ROWS.values()), "total": "2"}, indent=2),
+        json.dumps({"status": "ok", "count": 2, "products": list(ROWS.values())}, indent=2),
+        json.dumps({"status": 'a "b"', "data": list(ROWS.values()), "next": None}),
         '{"products": [\n' + ",\n".join(map(json.dumps, ROWS.values())) + "\n]}",
         '{"products": [' + ",\n".join(map(json.dumps, ROWS.values())) + '\n], "n": 2}',
     ],

@@ -166,6 +166,7 @@ def test_a_profile_stands_in_the_order_of_the_tables(shoppers):
 def test_a_history_may_be_given_as_any_list(history):
     assert Shopper(history=history) == Shopper(history=("i1", "i2"))
     assert Shopper(history=pl.Series(history)).history == ("i1", "i2")
+    assert Shopper(history=[" i1", "i2\n"]).history == ("i1", "i2")
     assert all(type(item) is str for item in Shopper(history=history).history)
 
 

@@ -79,7 +79,11 @@ def ask():
     filters = {"brand": "Acme", "available": True, "color": "red", "category": "Tools"}
     request = Request("red drill", shopper, filters=filters)
     answer = channel.answer(request, 5, fields=["brand", "price", "attributes"])
-    assert channel.answer(Request("drill", filters={"brand": "Acne"})).no_hits is not None
+    for name, value in (("brand", "Acne"), ("color", "redd"), ("group_id", "x"), ("item_id", "x"),
+                        ("category", "Toolz"), ("price", {"lte": -1}), ("score", 3),
+                        ("updated_at", 1), ("available", False)):
+        none = channel.answer(Request("drill", filters={"color": "red", name: value}))
+        assert none.no_hits is not None or name == "available", name
     found = [[str(row) for row in other.rank([request], 5)[0].rows] for other in (dense, lexical)]
     return [hit.item_id for hit in answer.hits] + sum(found, [])
 

@@ -62,3 +62,10 @@ def test_evaluating_needs_the_searches_of_the_same_run(folder, tmp_path):
     run(load_config(other), Outputs(tmp_path / "other/run"), last="data", log=KeptLog())
     with pytest.raises(ArtifactError, match="other items, searches or splits than"):
         evaluate_bundle(bundle, split="test", data=tmp_path / "other/run/stages/data")
+
+
+def test_a_folder_that_cannot_be_is_told_before_anything_is_measured(folder, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="Not a directory"):
+        evaluate_bundle(folder / "bundle", split="validation", trec=tmp_path / "file/trec")
+    assert "searches" not in capsys.readouterr().err

@@ -15,7 +15,12 @@ from genrecall.pipeline.stages import STAGES, Stage
 from genrecall.pipeline.walk import Walk
 
 ENTRIES = [
-    *((stage, "reads", read) for stage in STAGES for read in (*stage.reads, *stage.reads_if)),
+    *(
+        (stage, "reads", read)
+        for stage in STAGES
+        for read in (*stage.reads, *stage.reads_if)
+        if read != "data.fields"  # of which a log without filters needs nothing
+    ),
     *((stage, "settings", name) for stage in STAGES for name in stage.settings if name != "seed"),
 ]
 

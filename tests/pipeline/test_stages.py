@@ -25,7 +25,7 @@ from genrecall.pipeline.walk import Walk
 BY_NAME = {stage.name: stage for stage in STAGES}
 SERVED = ("embed", "quantize", "generator", "align", "calibrate")
 """Stages that are served whole."""
-PARTS = ("titles", "categories", "fields", "training", "shoppers", "pages")
+PARTS = ("titles", "categories", "prices", "fields", "training", "shoppers", "pages")
 
 
 def _count(inputs, work):

@@ -85,7 +85,7 @@ def _find_shopper(bundle: Path, user: str) -> Shopper:
     from genrecall.pipeline.outputs import Outputs
 
     data = open_artifact(Outputs(bundle.parent).stage("data"), kind=DATA)
-    known = load_shoppers(data)
+    known, user = load_shoppers(data), user.strip()  # as ids are read
     if known is None or user not in known:
         knows = "nothing of any shopper" if known is None else f"{len(known):,} others"
         raise RequestError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
@@ -23,12 +24,14 @@ class Part(NamedTuple):
 
     Attributes:
         items: columns of `ITEMS`.
+        filtered: whether the columns of `ITEMS` do, too, that searches of those splits filter by.
         searches: columns of `SEARCHES`.
         users: whether the users do.
         splits: of the searches.
     """
 
     items: tuple[str, ...] = ()
+    filtered: bool = False
     searches: tuple[str, ...] = ()
     users: bool = False
     splits: tuple[SplitName, ...] = ("train",)
@@ -38,11 +41,25 @@ class Part(NamedTuple):
         """Columns of the searches that a stage gets to see."""
         return (*self.searches, "split") if self.searches else ()
 
+    def item_columns(self, searches: pl.DataFrame) -> tuple[str, ...]:
+        """Columns of the items that a stage gets to see.
+
+        Args:
+            searches: columns of `SEARCHES`, all splits.
+        """
+        if not self.filtered:
+            return self.items
+        asked = _of_splits(searches, self.splits)["filters"].drop_nulls().unique()
+        names = {name for written in asked.to_list() for name in json.loads(written)}
+        columns = [name for name in FILTERED if name in names and name != "item_id"]
+        return (*self.items, *columns, *(["attributes"] if names.difference(FILTERED) else []))
+
 
 PARTS: Final[Mapping[str, Part]] = {
     "titles": Part(items=("item_id", "title")),
     "categories": Part(items=("category",)),
-    "fields": Part(items=(*(name for name in FILTERED if name != "item_id"), "attributes")),
+    "prices": Part(items=("price",)),
+    "fields": Part(filtered=True, splits=("train", "validation")),
     "training": Part(searches=("query", "positives", "gains")),
     "shoppers": Part(searches=("user_id", "time", "positives"), users=True),
     "pages": Part(
@@ -66,7 +83,8 @@ def digest_parts(
     """
 
     def digest(part: Part) -> str:
-        tables = [items.select(part.items)] if part.items else []
+        columns = part.item_columns(searches)
+        tables = [items.select(columns)] if columns or part.filtered else []
         if part.searches:
             tables.append(_of_splits(searches, part.splits).select(part.search_columns))
         tables += [users] if part.users else []
@@ -83,7 +101,7 @@ def keep_parts(shop: ShopData, names: Collection[str]) -> ShopData:
     none of the parts gets polars' `ColumnNotFoundError`.
     """
     parts = [PARTS[name] for name in names]
-    items = {column for part in parts for column in part.items}
+    items = {column for part in parts for column in part.item_columns(shop.searches.frame)}
     columns = {column for part in parts for column in part.search_columns}
     splits = {split for part in parts for split in part.splits if part.searches}
     searches = _of_splits(shop.searches.frame, splits)
@@ -96,12 +114,18 @@ def keep_parts(shop: ShopData, names: Collection[str]) -> ShopData:
 
 
 def parts_with(column: str) -> list[str]:
-    """Names of the parts to which a column belongs."""
-    return [
+    """Names of the parts to which a column belongs, whatever searches filter by if there are any.
+
+    >>> parts_with("price"), parts_with("brand")
+    (['prices'], ['fields'])
+    """
+    always = [
         name
         for name, part in PARTS.items()
         if column in (*part.items, *part.search_columns, *(USERS if part.users else ()))
     ]
+    asked = column in (*FILTERED, "attributes")
+    return always or [name for name, part in PARTS.items() if part.filtered and asked]
 
 
 def _of_splits(searches: pl.DataFrame, splits: Collection[str]) -> pl.DataFrame:

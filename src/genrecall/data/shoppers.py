@@ -50,7 +50,7 @@ class Shopper:
 
     Attributes:
         profile: gender, age band, then the attributes by name, a pair for each value.
-        history: as given.
+        history: as given, without blanks at the ends of an id, which the tables lose, too.
 
     Raises:
         RequestError: of another type.
@@ -65,7 +65,7 @@ class Shopper:
     def __init__(self, profile: Profile = (), history: Iterable[str] = ()) -> None:
         chosen = texts("history", history, such_as="['i1', 'i2']")
         object.__setattr__(self, "profile", _profile(profile))
-        object.__setattr__(self, "history", tuple(map(ItemId, chosen)))
+        object.__setattr__(self, "history", tuple(ItemId(item.strip()) for item in chosen))
 
     @classmethod
     def of(cls, given: object) -> Shopper:

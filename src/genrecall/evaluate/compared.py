@@ -120,7 +120,10 @@ def told_weights(metrics: Metrics) -> str:
         f"{part} {', '.join(f'{weight:.2f}' for weight in served[name])}"
         for part, name in (("heads", HEADS), ("look-ahead", LOOK_AHEAD))
     )
-    how = "Weights that it was aligned with" if metrics.get("align_served") else "Fitted weights"
+    # Where no step of alignment was better, what serves is the stage before, weights and all.
+    before = [of for name, of in weights.items() if name not in metrics.get("align", {})]
+    aligned = metrics.get("align_served") and served not in before
+    how = "Weights that it was aligned with" if aligned else "Fitted weights"
     return f"{how}, at the three levels: {'; '.join(told)}."
 
 

@@ -3,8 +3,9 @@
 Heads are trained alone, on the training searches; what they are worth beside the look-ahead on
 other searches is seen on the validation searches. Each supervised stage has weights of its own.
 What was aligned serves with the weights it was rewarded with: others, fitted to clicks, give up
-some of what is shown. Heads alone and look-ahead alone, its controls, have fitted ones. Figures of
-the validation split use for each query the weights of its fold, which saw no search of it.
+some of what is shown. An arm that no step made better is what it started from, and serves so. Heads
+alone and look-ahead alone, the controls, have fitted ones. Figures of the validation split use for
+each query the weights of its fold, which saw no search of it.
 """
 
 from __future__ import annotations
@@ -44,10 +45,11 @@ def run(bundle: OpenBundle, data: ShopData, work: Work) -> Artifact:
     """
     fitted = {name: _fit(bundle, data, name) for name in (*bundle.supervised, *bundle.arms)}
     aligned = LevelWeights.usual(head_weight=bundle.channels.generative.head_weight)
-    for name in bundle.arms:
+    moved = [name for name in bundle.arms if name not in bundle.unmoved]
+    for name in moved:
         fitted[name][BOTH] = Fitted(aligned, (aligned,) * FOLDS)
     for name, ways in fitted.items():
-        kept = ", as it was aligned" if name in bundle.arms else ""
+        kept = ", as it was aligned" if name in moved else ""
         work.log.say(f"  {name}: {describe(ways)}{kept}")
     return _publish(fitted, work)
 

@@ -61,6 +61,8 @@ def evaluate_bundle(
     if trec is not None and holds_something(trec):
         raise ConfigError(f"{trec} is not empty and is left as it is. Give another folder.")
     opened = open_artifact(bundle, kind=KIND)
+    if trec is not None:
+        trec.mkdir(parents=True, exist_ok=True)  # before anything is measured for it
     outputs = Outputs(bundle.parent)
     read = open_artifact(data or outputs.stage("data"), kind=DATA)
     shop = load_shop(read)

@@ -177,6 +177,10 @@ def _aligns(config: Config) -> bool:
     return config.generator.align.steps > 0
 
 
+def _counts_money(config: Config) -> bool:
+    return _aligns(config) and config.generator.align.rewards.gmv > 0
+
+
 def _align(inputs: StageInputs, work: Work) -> Artifact:
     config = inputs.config.generator.align
     if not config.steps:
@@ -272,8 +276,9 @@ STAGES: Final = (
         settings=("generator.align", "generator.lm", "channels.generative.head_weight", "seed"),
         run=_align,
         shared=True,
-        # Searches are rolled out under their filters, so all that items are filtered by is read.
-        reads_if=dict.fromkeys(
+        # Searches are rolled out under their filters, so what they filter by is read of the items.
+        reads_if={"data.prices": _counts_money}
+        | dict.fromkeys(
             ("data.titles", "data.fields", "data.pages", "embed", "quantize", "generator"), _aligns
         ),
         check=_check_rewards,

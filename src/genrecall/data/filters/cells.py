@@ -21,6 +21,7 @@ from genrecall.data.filters.shop_names import ShopNames
 from genrecall.data.filters.unusable import UnusableFilterError, UnusableFilters
 from genrecall.data.tables import Catalog
 from genrecall.data.values.cells import list_in_text, parse_json, text
+from genrecall.data.values.convert import shorten
 from genrecall.data.values.ids import IDS
 from genrecall.data.values.times import seconds
 from genrecall.foundation.errors import FilterError
@@ -126,7 +127,7 @@ class FilterCells:
         except FilterError as error:
             if self._items.knows(name):
                 raise UnusableFilterError(_unfit(name), str(error)) from None
-            cause = f"cannot be used: unknown field {name!r}"
+            cause = f"cannot be used: unknown field {shorten(name)}"
             raise UnusableFilterError(cause, self._shop.explain(name) or str(error)) from None
         self._fitting.add(written)
 
@@ -157,7 +158,7 @@ def _told(value: object, text_of: Callable[[str], str]) -> Any:
 
 
 def _unfit(name: str) -> str:
-    return f"cannot be used: unfit condition on {name!r}"
+    return f"cannot be used: unfit condition on {shorten(name)}"
 
 
 def _in_text(value: str) -> object:

@@ -151,7 +151,7 @@ class Names:
 
     def any_of(self, values: Sequence[object]) -> Mask:
         """See `Column.any_of`."""
-        return self._values.any_of([_text(value) for value in values])
+        return self._values.any_of([_name(value) for value in values])
 
     def within(self, bounds: Bounds) -> Mask:
         """Names have no bounds."""
@@ -176,7 +176,7 @@ class Ids(Names):
         """See `Column.any_of`; takes no longer in a large catalog."""
         meets = np.zeros(len(self._catalog), dtype=np.bool_)
         row_of = self._catalog.row_of
-        meets[[row_of[name] for name in map(_text, values) if name in row_of]] = True
+        meets[[row_of[name] for name in map(_name, values) if name in row_of]] = True
         return meets
 
 
@@ -379,6 +379,11 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{shorten(value)} is not text; give it in quotes")
     return value
+
+
+def _name(value: object) -> str:
+    """Ids have no blanks at their ends, as in the tables."""
+    return _text(value).strip()
 
 
 def _attribute_text(value: object) -> str:

@@ -21,7 +21,7 @@ Shapes: `N` items.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -51,16 +51,17 @@ from genrecall.foundation.errors import FilterError, unknown_name
 Filters = Mapping[str, Any]
 """`{field: value | [any of] | {"gte": x, "lte": y} | {"not": …}}`, as above."""
 
-COLUMNS: Final = (
-    "item_id",
-    "category",
-    "brand",
-    "price",
-    "score",
-    "available",
-    "group_id",
-    "updated_at",
-)
+_COLUMNS: Final[Mapping[str, Callable[[Catalog], Column]]] = {
+    "item_id": Ids,
+    "category": lambda catalog: Paths(catalog.frame["category"]),
+    "brand": lambda catalog: Texts(catalog.frame["brand"]),
+    "price": lambda catalog: Numbers(catalog.frame["price"]),
+    "score": lambda catalog: Numbers(catalog.frame["score"]),
+    "available": lambda catalog: Flags(catalog.frame["available"], unknown=True),
+    "group_id": lambda catalog: Names(catalog.frame["group_id"]),
+    "updated_at": lambda catalog: Numbers(catalog.frame["updated_at"], seconds),
+}
+COLUMNS: Final = tuple(_COLUMNS)
 """Columns of `ITEMS` that can be filtered, beside the attributes."""
 
 _ATTRIBUTE: Final = "attributes."
@@ -86,31 +87,20 @@ class _Condition(NamedTuple):
 class ItemFilters:
     """A catalog's items, ready to be filtered.
 
+    Columns are made when they are first asked for: a request without filters waits for none, and a
+    catalog needs no others.
+
     Args:
         catalog: the items.
     """
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._columns: dict[str, Column] = {}
 
     def prepare(self) -> None:
         """Make now what is otherwise made when it is first needed."""
-        _ = self.fields
-
-    # Made when first needed: a request without filters does not wait for them.
-    @cached_property
-    def _columns(self) -> dict[str, Column]:
-        items = self._catalog.frame
-        return {
-            "item_id": Ids(self._catalog),
-            "category": Paths(items["category"]),
-            "brand": Texts(items["brand"]),
-            "price": Numbers(items["price"]),
-            "score": Numbers(items["score"]),
-            "available": Flags(items["available"], unknown=True),
-            "group_id": Names(items["group_id"]),
-            "updated_at": Numbers(items["updated_at"], seconds),
-        }
+        _ = self._attributes, self._empty, [self._find(name) for name in COLUMNS]
 
     @cached_property
     def _attributes(self) -> dict[str, Attribute]:
@@ -119,7 +109,7 @@ class ItemFilters:
     @property
     def fields(self) -> list[str]:
         """Names of the columns and attributes that can be filtered."""
-        return [*self._columns, *sorted(self._attributes.keys() - self._columns.keys())]
+        return [*COLUMNS, *sorted(self._attributes.keys() - _COLUMNS.keys())]
 
     def attribute(self, name: str) -> str | None:
         """The key of the attribute that a field's name means; None where it means none."""
@@ -203,7 +193,9 @@ class ItemFilters:
 
     def _find(self, name: str) -> Column | None:
         """A column by its name, else an attribute by its key."""
-        if name in self._columns:
+        if name in _COLUMNS:
+            if name not in self._columns:
+                self._columns[name] = _COLUMNS[name](self._catalog)
             return self._columns[name]
         key = self.attribute(name)
         return None if key is None else self._attributes[key]

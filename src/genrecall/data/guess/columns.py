@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from genrecall.data.guess.synonyms import SYNONYMS
@@ -55,6 +55,11 @@ def match_columns(
             if ours not in found and hit is not None:
                 found[ours] = free.pop(hit)
     return {ours: found[ours] for ours in schema.columns if ours in found}
+
+
+def is_called(name: str, words: Collection[str]) -> bool:
+    """Whether a column has one of some names, as they stand in the synonyms."""
+    return _plain(name) in words or _plain(_without_brackets(name)) in words
 
 
 def _without_brackets(name: str) -> str:

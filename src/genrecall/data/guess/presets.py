@@ -35,23 +35,31 @@ _A_PRODUCT: Final = (
 
 
 class _Woo(NamedTuple):
-    """Columns of WooCommerce, which writes them in the language of the shop's back office."""
+    """Columns of WooCommerce, which writes them in the language of the shop's back office.
 
-    published: str
+    Attributes:
+        sku: the shop's own name of an item.
+        title: of it.
+        price: without an offer.
+        category: its paths.
+        also: what tells it from others' exports, where these names are everybody's.
+    """
+
     sku: str
     title: str
     price: str
     category: str
+    also: str = "ID"
 
 
 _WOO_SIGNS: Final = (
-    _Woo("Published", "SKU", "Name", "Regular price", "Categories"),
-    _Woo("Veröffentlicht", "Artikelnummer", "Name", "Regulärer Preis", "Kategorien"),
-    _Woo("Publié", "UGS", "Nom", "Tarif régulier", "Catégories"),
-    _Woo("Publicado", "SKU", "Nombre", "Precio normal", "Categorías"),
-    _Woo("Pubblicato", "COD", "Nome", "Prezzo di listino", "Categorie"),
-    _Woo("Gepubliceerd", "SKU", "Naam", "Reguliere prijs", "Categorieën"),
-    _Woo("Opublikowano", "SKU", "Nazwa", "Cena", "Kategorie"),
+    _Woo("SKU", "Name", "Regular price", "Categories"),
+    _Woo("Artikelnummer", "Name", "Regulärer Preis", "Kategorien"),
+    _Woo("UGS", "Nom", "Tarif régulier", "Catégories"),
+    _Woo("SKU", "Nombre", "Precio normal", "Categorías"),
+    _Woo("COD", "Nome", "Prezzo di listino", "Categorie"),
+    _Woo("SKU", "Naam", "Reguliere prijs", "Categorieën"),
+    _Woo("SKU", "Nazwa", "Cena", "Kategorie", also="Opublikowano"),
 )
 
 PRESETS: Final = (

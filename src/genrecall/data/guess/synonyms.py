@@ -49,6 +49,13 @@ _QUERY: Final = _words(
     "zapytanie fraza szukanafraza haslo",
 )
 
+COUNTS: Final = _words(
+    "stock stockquantity stockqty stocklevel quantity qty inventory inventoryquantity",
+    "bestand lagerbestand lagermenge stockdisponible existencias",
+    "giacenza voorraad stanmagazynowy",
+)
+"""Of how many there are, which tell what is available where nothing says it more plainly."""
+
 SYNONYMS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "items": {
         "item_id": (*_ITEM, "id"),
@@ -104,10 +111,7 @@ SYNONYMS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "disponibile disponibilita",
             "beschikbaar beschikbaarheid opvoorraad",
             "dostepny dostepne dostepnosc nastanie",
-            # How many there are, where nothing says it more plainly.
-            "stock stockquantity stockqty stocklevel quantity qty inventory inventoryquantity",
-            "bestand lagerbestand lagermenge stockdisponible existencias",
-            "giacenza voorraad stanmagazynowy",
+            *COUNTS,
         ),
         "group_id": _words(
             "itemgroupid parentid parentsku parentasin productgroup parent",

@@ -11,8 +11,9 @@ import polars as pl
 
 from genrecall.data.config import DataConfig, TableSource
 from genrecall.data.filters.cells import FilterCells
-from genrecall.data.guess.columns import GuessedColumns, match_columns
+from genrecall.data.guess.columns import GuessedColumns, is_called, match_columns
 from genrecall.data.guess.presets import find_preset, preset_columns
+from genrecall.data.guess.synonyms import COUNTS
 from genrecall.data.rows.readers import column_names, explained, read_chunks
 from genrecall.data.rows.sniff import encoding_of, seen_as, separator_of
 from genrecall.data.validate import (
@@ -22,8 +23,9 @@ from genrecall.data.validate import (
     TableSchema,
 )
 from genrecall.data.values import detect, detect_times
-from genrecall.data.values.cells import TEXTS_TYPE
+from genrecall.data.values.cells import ARRAY, TEXTS_TYPE
 from genrecall.data.values.convert import read_cells, shorten
+from genrecall.data.values.detect_stock import look_at_stock
 from genrecall.data.values.ids import IDS, IdColumns
 from genrecall.data.values.times import TimeColumn
 from genrecall.data.values.words import without
@@ -92,7 +94,10 @@ def guess_table(file: Path, schema: TableSchema) -> Guess:
             guess.set(name, value, f"as {preset.name} writes them")
     theirs = match_columns(names, schema, theirs)
     sample = _sample(source, theirs, guess)
-    _look(guess, sample, schema)
+    stock = is_called(theirs.get("available", ""), COUNTS)
+    if stock and _is_something_else(sample["available"]):
+        del theirs["available"], sample["available"]
+    _look(guess, sample, schema, stock=stock)
     _unread_times(guess, theirs, sample, schema)
     if "filters" in theirs:
         _filters(guess, theirs, sample["filters"])
@@ -139,8 +144,10 @@ def _sample(
     return values
 
 
-def _look(guess: Guess, sample: Mapping[str, Sequence[object]], schema: TableSchema) -> None:
-    """Find out from a sample how cells are written."""
+def _look(
+    guess: Guess, sample: Mapping[str, Sequence[object]], schema: TableSchema, *, stock: bool
+) -> None:
+    """Find out from a sample how cells are written; with `stock` of pieces, by its name."""
     empty = detect.empty_words(
         value
         for name, values in sample.items()
@@ -159,10 +166,16 @@ def _look(guess: Guess, sample: Mapping[str, Sequence[object]], schema: TableSch
         name: [value for value in without(values, empty) if isinstance(value, str)]
         for name, values in sample.items()
     }
-    for name, values in sample.items():  # of typed numbers only a count needs a setting
-        if schema.columns[name] == pl.Boolean():
-            texts[name] += [str(value) for value in values if type(value) is int]
+    pieces = look_at_stock(sample.get("available", ()), empty, named=stock)
+    if pieces.counts:
+        example = shorten(pieces.numbers[0])
+        guess.set("counts", value=True, why=f"such as {example}: how many there are")
     of_type: dict[pl.DataType, list[str]] = {}
+    if pieces.counts:  # by the same signs as prices
+        words, texts["available"] = texts["available"], []
+        for word in words:
+            numbers = word.strip() in pieces.numbers
+            (of_type.setdefault(pl.Float64(), []) if numbers else texts["available"]).append(word)
     for name, values in texts.items():
         if name != "category" and any(map(str.strip, values)):
             of_type.setdefault(schema.columns[name], []).extend(values)
@@ -185,6 +198,13 @@ def _look(guess: Guess, sample: Mapping[str, Sequence[object]], schema: TableSch
             guess.set("level_separator", level, "between levels of a category")
         if path is not None:
             guess.set("path_separator", path, "between several categories")
+
+
+def _is_something_else(values: Sequence[object]) -> bool:
+    """Whether cells of a column that is called like a stock say nothing of one."""
+    empty = detect.empty_words(value for value in values if isinstance(value, str))
+    others = look_at_stock(values, empty, named=True).others
+    return len(others) > _BEARABLE * len(values)
 
 
 _BEARABLE: Final[float] = DataConfig.model_fields["max_rejects"].default
@@ -283,9 +303,7 @@ def _flags(guess: Guess, texts: list[str]) -> None:
     known, unknown = detect.flag_words(texts)
     if known:
         guess.set("flags", known)
-    if unknown and (largest := detect.largest_count(unknown)):
-        guess.set("counts", value=True, why=f"such as {shorten(largest)}: how many there are")
-    elif unknown:
+    if unknown:
         shown = ", ".join(map(shorten, unknown[:5]))
         guess.notes.append(
             f"whether {shown} means true or false is not known: say it under `flags` of `dialect`, "
@@ -295,5 +313,7 @@ def _flags(guess: Guess, texts: list[str]) -> None:
 
 def _lists(guess: Guess, texts: list[str]) -> None:
     sign = detect.list_separator(texts)
-    if sign is not None:
+    if sign == ARRAY:
+        guess.set("list_separator", sign, "ids stand in arrays as PostgreSQL writes them")
+    elif sign is not None:
         guess.set("list_separator", sign, "between the ids of a list")

@@ -22,10 +22,20 @@ _ANSWER: Final = re.compile(
     r'\s*\{\s*(?:"(?:took|timed_out|_shards|_scroll_id|pit_id)"\s*:.*)?', re.DOTALL
 )
 _AROUND: Final = re.compile(r'\s*\{\s*"(\w+)"\s*:\s*\[\s*(?:\{.*)?', re.DOTALL)
+_OF_ROWS: Final = (
+    "products|items|data|results|records|documents|rows|entries|hits|searches|queries|events|users|"
+    "customers|judgments"
+)
+"""What a list of rows is called; a list in a row, such as its pictures, is called otherwise."""
+
+_BESIDE: Final = r'\s*"\w+"\s*:\s*(?:"(?:[^"\\]|\\.)*"|[-+.\w]+)\s*,'
+_AROUND_LATER: Final = re.compile(
+    rf'\s*\{{(?:{_BESIDE})+\s*"({_OF_ROWS})"\s*:\s*\[\s*(?:\{{.*)?', re.DOTALL
+)
 _LISTED: Final = re.compile(r":\s*\[\s*\{")
 _HITS: Final = re.compile(r'"hits"\s*:\s*\{')
 _OF_AN_ANSWER: Final = ["", "hits", "hits"]
-_PEEKED: Final = 3
+_PEEKED: Final = 8
 """Lines that tell what a file is."""
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
@@ -74,14 +84,15 @@ def _brackets(begun: Sequence[str]) -> list[str] | None:
 
 def _around(text: str) -> list[str] | None:
     """The brackets of a list of objects that a document begins with."""
-    found = _AROUND.fullmatch(text)
+    found = _AROUND.fullmatch(text) or _AROUND_LATER.fullmatch(text)
     return ["", found[1]] if found else None
 
 
 def _around_alone(line: str) -> list[str] | None:
-    """Those of a list of objects in a line without other lines; beside it at most numbers.
+    """Those of a list of objects in a line without other lines.
 
-    With words beside it the line is a row, such as a search with what was shown to it.
+    With words beside a list the line is a row, such as a search with what was shown to it, but for
+    a list that is called like one of rows.
     """
     if not _LISTED.search(line):
         return None
@@ -92,7 +103,9 @@ def _around_alone(line: str) -> list[str] | None:
     lists = [name for name, value in values.items() if isinstance(value, list)]
     rest = [value for name, value in values.items() if name not in lists]
     counts = all(value is None or isinstance(value, bool | int | float) for value in rest)
-    return ["", lists[0]] if len(lists) == 1 and counts else None
+    single = not any(isinstance(value, dict) for value in rest)
+    rows = counts or (single and lists and re.fullmatch(_OF_ROWS, lists[0]))
+    return ["", lists[0]] if len(lists) == 1 and rows else None
 
 
 def _goes_on_in_lines(others: Sequence[str]) -> bool:

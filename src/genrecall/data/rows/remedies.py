@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from genrecall.data.rows.rejects import Reject
 from genrecall.data.values import detect, detect_times
+from genrecall.data.values.detect_stock import look_at_stock
 from genrecall.data.values.dialect import TableDialect
 
 _NO_DIALECT: Final = TableDialect()
@@ -77,9 +78,13 @@ def _number(rejected: _Rejected) -> str:
     decimal, thousands = form.decimal, form.thousands
     if form.doubt is not None and dialect.decimal not in form.doubt:  # `1.299` beside `12,50`
         decimal, thousands = dialect.decimal, {",": ".", ".": ","}[dialect.decimal]
-    settings += [f'decimal: "{decimal}"'] if decimal != dialect.decimal else []
-    settings += [f'thousands: "{thousands}"'] if thousands else []
-    return _setting([*settings, *_currency(form.currency, dialect)])
+    signs = _signs(decimal, thousands, dialect)
+    return _setting([*settings, *signs, *_currency(form.currency, dialect)])
+
+
+def _signs(decimal: str, thousands: str | None, dialect: TableDialect) -> list[str]:
+    settings = [f'decimal: "{decimal}"'] if decimal != dialect.decimal else []
+    return [*settings, f'thousands: "{thousands}"'] if thousands else settings
 
 
 def _currency(names: Sequence[str], dialect: TableDialect) -> list[str]:
@@ -118,13 +123,20 @@ def _flag(rejected: _Rejected) -> str:
     known, unknown = detect.flag_words(rejected.values)
     dialect = rejected.dialect
     empty = detect.empty_words(unknown)
-    if detect.largest_count([word for word in unknown if word not in empty]):
-        return _setting(["counts: true", *_empty(unknown, dialect)])
+    stock = look_at_stock(unknown, empty, named=dialect.counts)
+    form = detect.number_format(stock.numbers)
+    if form is not None and stock.counts and not stock.others:
+        counts = [] if dialect.counts else ["counts: true"]
+        signs = _signs(form.decimal, form.thousands, dialect)
+        return _setting([*counts, *signs, *_empty(unknown, dialect)])
     words = [f'"{word}": {str(flag).lower()}' for word, flag in known.items()]
     words += [f'"{word}": …' for word in unknown if word not in empty]
     set_already = [f'"{word}": {str(flag).lower()}' for word, flag in dialect.flags.items()]
     settings = [f"flags: {{{', '.join([*set_already, *words[:_MOST]])}}}"] if words else []
-    return _setting([*settings, *_empty(unknown, dialect)])
+    told = _setting([*settings, *_empty(unknown, dialect)])
+    if stock.numbers and not dialect.counts:
+        told += ", or `counts: true` if numbers say how many there are"
+    return told
 
 
 def _encoding(_: _Rejected) -> str:

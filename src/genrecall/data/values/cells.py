@@ -31,6 +31,8 @@ from genrecall.data.values.convert import Kind
 from genrecall.data.values.numbers import NumberFormat
 
 LIST_SEPARATOR: Final = "|"
+ARRAY: Final = "{,}"
+"""In the place of a separator of ids: they stand in arrays of PostgreSQL."""
 
 
 def text(value: object) -> str:
@@ -47,13 +49,18 @@ def texts(value: object, separator: str = LIST_SEPARATOR) -> list[str]:
 
     >>> texts("12|13") == texts('["12", "13"]') == texts([12, 13]) == texts("12; 13", ";")
     True
+    >>> texts("{12}"), texts("{12}", "{,}")
+    (['{12}'], ['12'])
     """
     return [text(part) for part in _parts(value, separator)]
 
 
 def _parts(value: object, separator: str = LIST_SEPARATOR) -> Sequence[object]:
     if isinstance(value, str):
-        if not is_list_in_text(value):
+        # What stands in braces may be a single id, such as one of SQL Server.
+        if separator == ARRAY and is_array(value):
+            return [part for part in list_in_text(value) if part is not None]
+        if not value.lstrip().startswith("["):
             return [part.strip() for part in value.split(separator) if part.strip()]
         value = list_in_text(value)
     if not isinstance(value, list):
@@ -164,7 +171,9 @@ def attribute_values(value: object) -> list[str]:
     if value is None:
         return []
     if isinstance(value, str | list):
-        parts = [_attribute_value(part) for part in _parts(value) if part is not None]
+        array = isinstance(value, str) and is_array(value)
+        listed = _parts(value, ARRAY if array else LIST_SEPARATOR)
+        parts = [_attribute_value(part) for part in listed if part is not None]
     else:
         parts = [_attribute_value(value)]
     return [part for part in parts if part.strip()]

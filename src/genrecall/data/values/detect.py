@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from genrecall.data.values.category_cells import BETWEEN_PATHS, OTHERS, CategoryFormat
-from genrecall.data.values.cells import is_list_in_text
+from genrecall.data.values.cells import ARRAY, is_array, is_list_in_text
 from genrecall.data.values.vocabulary import EMPTY, FLAGS, MONEY
 from genrecall.data.values.words import FlagFormat, plain_word
 from genrecall.text.clean import clean
@@ -221,30 +221,12 @@ def flag_words(texts: Iterable[str]) -> tuple[dict[str, bool], list[str]]:
     return known, unknown
 
 
-def largest_count(words: Sequence[str]) -> str | None:
-    """The largest of words that say how many there are; None where they do not.
-
-    Two numbers may stand for yes and no as well, as they do in some shops; three are a count.
-
-    >>> largest_count(["12", "-3", "4"]), largest_count(["2"]), largest_count(["12", "soon"])
-    ('12', None, None)
-    """
-    if not all(re.fullmatch(r"[+-]?[0-9]+(?:[.,]0+)?", word) for word in words):
-        return None
-    largest = max(words, key=_pieces, default="0")
-    return largest if _pieces(largest) > _NO_COUNT else None
-
-
-_NO_COUNT: Final = 2
-
-
-def _pieces(word: str) -> float:
-    return float(word.replace(",", "."))
-
-
 def list_separator(texts: Iterable[str]) -> str | None:
     """What stands between the ids of lists, if it is none of what is read in any case."""
-    given = [text for text in texts if text.strip() and not is_list_in_text(text)]
+    given = [text for text in texts if text.strip() and not text.lstrip().startswith("[")]
+    # One id in braces may be an array, and an id with braces.
+    if given and all(map(is_array, given)) and any(not _may_be_id(text) for text in given):
+        return ARRAY
     if any("|" in text for text in given):
         return None
     for sign in (",", ";", " "):
@@ -252,6 +234,15 @@ def list_separator(texts: Iterable[str]) -> str | None:
         if len(parts) > len(given) and not any(re.search(r"[\s,;]", part) for part in parts):
             return sign
     return None
+
+
+def _may_be_id(text: str) -> bool:
+    """Whether an array holds one entry without quotes.
+
+    >>> _may_be_id("{12}"), _may_be_id("{12,13}"), _may_be_id("{}")
+    (True, False, False)
+    """
+    return text.strip() != "{}" and not re.search('[",]', text)
 
 
 _LEVEL_SHARES: Final[Mapping[str, float]] = {"|": 0.2, " / ": 0.2, "/": 0.5, "\\": 0.5, ";": 0.5}

@@ -70,7 +70,13 @@ def time_pattern(texts: Iterable[str]) -> Times | None:
         return None
     pattern = best[0][0]
     example = next(text for text in given if pattern in _patterns(text))
-    return Times(pattern, example, best[1][0] if len(best) > 1 else None)
+    others = [other for other, _ in best[1:] if _no_names(other) != _no_names(pattern)]
+    return Times(pattern, example, next(iter(others), None))
+
+
+def _no_names(pattern: str) -> str:
+    """A pattern without the length of its names of months: `May` has but one."""
+    return pattern.replace("%B", "%b")
 
 
 def _patterns(text: str) -> list[str]:
@@ -92,11 +98,11 @@ def _dates(text: str) -> list[str]:
         return [date + _clock(match) for date in _of_numbers(match)]
     if match := _DAY_AND_NAME.fullmatch(text):
         sign, year = match[1], _year(match[3])
-        return [f"%d{sign}{_month(match[2])}{sign}{year}{_clock(match)}"]
+        return [f"%d{sign}{month}{sign}{year}{_clock(match)}" for month in _months(match[2])]
     if match := _NAME_AND_DAY.fullmatch(text):
-        return [f"{_month(match[1])} %d{match[2]} %Y{_clock(match)}"]
+        return [f"{month} %d{match[2]} %Y{_clock(match)}" for month in _months(match[1])]
     if match := _YEAR_LAST.fullmatch(text):
-        return [f"{_month(match[1])} %d{_clock(match)} %Y"]
+        return [f"{month} %d{_clock(match)} %Y" for month in _months(match[1])]
     pattern = _DIGITS.get(len(text))
     return [pattern] if pattern and whole(text) is not None else []
 
@@ -114,8 +120,11 @@ def _year(digits: str) -> str:
     return "%Y" if len(digits) == 4 else "%y"
 
 
-def _month(name: str) -> str:
-    return "%b" if len(name) == 3 else "%B"
+def _months(name: str) -> tuple[str, ...]:
+    """How a month is written; May is as long as its short name."""
+    if name.lower() == "may":
+        return "%b", "%B"
+    return ("%b",) if len(name) == 3 else ("%B",)
 
 
 def _clock(match: re.Match[str]) -> str:

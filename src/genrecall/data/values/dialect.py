@@ -56,7 +56,8 @@ class TableDialect(Section):
     count."""
 
     list_separator: str = Field("|", min_length=1)
-    """Between the entries of a list in text. JSON arrays are read in any case."""
+    """Between the entries of a list in text. JSON arrays are read in any case. `{,}`: ids stand in
+    arrays as PostgreSQL writes them, such as `{12,13}`; elsewhere these are read in any case."""
 
     level_separator: str = Field(">", min_length=1)
     r"""Between the levels of a category path in text, root first. Blanks around it do not count,

@@ -18,8 +18,10 @@ def plain_word(text: str) -> str:
 
     >>> plain_word(" In_Stock ") == plain_word("in-stock") == "in stock"
     True
+    >>> plain_word("-1")
+    '-1'
     """
-    return re.sub(r"[\s_-]+", " ", text.casefold()).strip()
+    return re.sub(r"(?<=\S)[\s_-]+(?=\S)", " ", text.casefold().strip())
 
 
 class FlagFormat:
@@ -55,16 +57,22 @@ class FlagFormat:
 
 
 def without(column: Column, words: Collection[str]) -> Column:
-    """The column with null where it has one of the words, whatever their letter case."""
+    """The column with null where it has one of the words, whatever their letter case, or NaN.
+
+    A typed NaN is how data frames leave out a number.
+    """
     empty = {word.strip().lower() for word in words}
-    if not empty:
-        return column
     if not isinstance(column, pl.Series):
-        return [
-            None if isinstance(value, str) and value.strip().lower() in empty else value
-            for value in column
-        ]
-    if column.dtype != pl.String:
+        return [None if _is_empty(value, empty) else value for value in column]
+    if column.dtype.is_float():
+        return column.fill_nan(None)
+    if column.dtype != pl.String or not empty:
         return column
     found = pl.first().str.strip_chars().str.to_lowercase().is_in(list(empty))
     return column.to_frame().select(pl.when(~found).then(pl.first())).to_series()
+
+
+def _is_empty(value: object, words: Collection[str]) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() in words
+    return isinstance(value, float) and value != value
