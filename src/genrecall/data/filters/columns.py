@@ -10,13 +10,10 @@ Shapes: `N` items.
 
 from __future__ import annotations
 
-import datetime
 import difflib
-import math
 import operator
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
 from functools import cached_property
 from typing import Final, Protocol
 
@@ -24,10 +21,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from genrecall.data.filters.given import (
+    attribute_text,
+    category_path,
+    id_of,
+    is_number,
+    number,
+    plain_text,
+)
 from genrecall.data.tables import Catalog
-from genrecall.data.values.category_cells import CategoryFormat
 from genrecall.data.values.convert import shorten
-from genrecall.data.values.times import time
 
 Mask = NDArray[np.bool_]
 
@@ -40,7 +43,6 @@ BOUNDS: Final[Mapping[str, Callable[[NDArray[np.float64], float], Mask]]] = {
     "lte": operator.le,
     "lt": operator.lt,
 }
-_CATEGORY: Final = CategoryFormat()
 _LOOKED_THROUGH: Final = 5_000  # distinct values, the most frequent ones, for one to suggest
 
 
@@ -128,7 +130,7 @@ class Texts:
 
     def any_of(self, values: Sequence[object]) -> Mask:
         """See `Column.any_of`."""
-        return self._values.any_of(self._spellings.of([_text(value) for value in values]))
+        return self._values.any_of(self._spellings.of([plain_text(value) for value in values]))
 
     def within(self, bounds: Bounds) -> Mask:
         """Texts have no bounds."""
@@ -151,7 +153,7 @@ class Names:
 
     def any_of(self, values: Sequence[object]) -> Mask:
         """See `Column.any_of`."""
-        return self._values.any_of([_name(value) for value in values])
+        return self._values.any_of([id_of(value) for value in values])
 
     def within(self, bounds: Bounds) -> Mask:
         """Names have no bounds."""
@@ -176,7 +178,7 @@ class Ids(Names):
         """See `Column.any_of`; takes no longer in a large catalog."""
         meets = np.zeros(len(self._catalog), dtype=np.bool_)
         row_of = self._catalog.row_of
-        meets[[row_of[name] for name in map(_name, values) if name in row_of]] = True
+        meets[[row_of[name] for name in map(id_of, values) if name in row_of]] = True
         return meets
 
 
@@ -250,7 +252,7 @@ class Paths:
 
     def any_of(self, values: Sequence[object]) -> Mask:
         """See `Column.any_of`."""
-        wanted = [tuple(map(fold, _path(value))) for value in values]
+        wanted = [tuple(map(fold, category_path(value))) for value in values]
         meets = np.array(
             [any(_under(path, start) for start in wanted) for path in self._paths], dtype=np.bool_
         )
@@ -287,10 +289,10 @@ class Attribute:
 
     def any_of(self, values: Sequence[object]) -> Mask:
         """See `Column.any_of`."""
-        numbers = [number(value) for value in values if _is_number(value)]
+        numbers = [number(value) for value in values if is_number(value)]
         if numbers and np.isnan(self._numbers).all():
             raise ValueError(f"{numbers[0]:.12g} is not text; give it in quotes")
-        others = [_attribute_text(value) for value in values if not _is_number(value)]
+        others = [attribute_text(value) for value in values if not is_number(value)]
         meets = self._values.any_of(self._spellings.of(others))
         return self._items(meets | np.isin(self._numbers, numbers))
 
@@ -305,7 +307,7 @@ class Attribute:
 
     def hint(self, values: Sequence[object]) -> str:
         """See `Column.hint`."""
-        if any(map(_is_number, values)) or not values:
+        if any(map(is_number, values)) or not values:
             return _range(self._numbers)
         return self._spellings.hint(map(str, values))
 
@@ -330,32 +332,6 @@ def attribute_columns(attributes: pl.Series) -> dict[str, Attribute]:
     }
 
 
-def number(value: object) -> float:
-    """A number as it is compared."""
-    if not _is_number(value) or value != value:
-        raise ValueError(f"{shorten(value)} is not a number")
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf  # type: ignore[operator]
-
-
-def seconds(value: object) -> float:
-    """A time as it is compared: a number as it stands, a date in seconds since 1970."""
-    if isinstance(value, str | datetime.date):
-        try:
-            told = time(value)
-        except ValueError as error:
-            raise ValueError(f"{shorten(value)} {error}") from None
-        if told is not None:
-            return float(told)
-    return number(value)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-
-
 def _within(values: NDArray[np.float64], bounds: Bounds, read: Callable[[object], float]) -> Mask:
     passing = np.ones(len(values), dtype=np.bool_)
     for name, bound in bounds.items():
@@ -373,31 +349,6 @@ def _no_numbers(bounds: Bounds) -> ValueError:
         f"bounds ({', '.join(bounds)}) are for numbers, which are price, score, updated_at and "
         "attributes of numbers; give values instead"
     )
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{shorten(value)} is not text; give it in quotes")
-    return value
-
-
-def _name(value: object) -> str:
-    """Ids have no blanks at their ends, as in the tables."""
-    return _text(value).strip()
-
-
-def _attribute_text(value: object) -> str:
-    """Flags are kept as the texts `true` and `false`."""
-    return str(value).lower() if isinstance(value, bool) else _text(value)
-
-
-def _path(value: object) -> tuple[str, ...]:
-    path = _CATEGORY.cell(value) if isinstance(value, str) else None
-    if path is None:
-        raise ValueError(
-            f"{shorten(value)} is not a category; give a name or a path like 'Tools > Saws'"
-        )
-    return tuple(path)
 
 
 def _under(path: tuple[str, ...], start: tuple[str, ...]) -> bool:

@@ -40,8 +40,8 @@ from genrecall.data.filters.columns import (
     Paths,
     Texts,
     attribute_columns,
-    seconds,
 )
+from genrecall.data.filters.given import seconds
 from genrecall.data.filters.no_hits import NoHits
 from genrecall.data.tables import Catalog
 from genrecall.data.values.convert import shorten
