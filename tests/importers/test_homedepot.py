@@ -144,7 +144,9 @@ def test_missing_files_and_columns_are_named(source):
 def test_a_file_in_another_encoding_is_named(source):
     text = (source / "train.csv").read_bytes().decode("iso-8859-1")
     write(source / "train.csv", text.encode("utf-16-le"))
-    with pytest.raises(DataError, match=r"train\.csv, line 1: the header line is not UTF-8"):
+    with pytest.raises(
+        DataError, match=r"train\.csv, line 1: read as UTF-8, the header line holds NUL bytes"
+    ):
         Import("homedepot", source)
 
 

@@ -234,7 +234,9 @@ def test_a_file_in_another_encoding_is_named(tmp_path):
     tables = tables_in(tmp_path / "t")
     file = tmp_path / "t/a.csv"
     file.write_bytes("a\n1\n".encode("utf-16-le"))
-    with pytest.raises(DataError, match=r"a.csv, line 1: the header line is not UTF-8"):
+    with pytest.raises(
+        DataError, match=r"a.csv, line 1: read as UTF-8, the header line holds NUL bytes"
+    ):
         read_all(tables, file)
 
 
