@@ -17,6 +17,7 @@ from genrecall.foundation.blocks import blocks
 from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.steady import rows_of
 from genrecall.generator.base import Reading
+from genrecall.generator.compact.grown import Grown
 from genrecall.generator.compact.look_ahead import EMPTY, LookAhead
 from genrecall.generator.compact.model import (
     CompactModel,
@@ -43,6 +44,7 @@ class CompactState:
         prompt: prompt of each prefix, int64 `[R]`.
         node: trie node of each prefix in the level above, int64 `[R]`; 0 is the root.
         features: look-ahead of all prompts, `[Q, n_l]` for each level.
+        grown: hidden states that are remembered; None where none are.
     """
 
     level: int
@@ -50,6 +52,7 @@ class CompactState:
     prompt: Tensor
     node: Tensor
     features: tuple[Tensor, ...]
+    grown: Grown | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,11 @@ class CompactGenerator:
         with torch.inference_mode():
             return replace(reading, step=self._logprobs(reading.state))
 
+    def remember(self, reading: Reading[CompactState]) -> Reading[CompactState]:
+        """The same reading, to be searched several times, also by generators with other weights."""
+        grown = Grown(len(reading), self.look_ahead.trie, reading.state.hidden.shape[1])
+        return replace(reading, state=replace(reading.state, grown=grown))
+
     def next_codes(self, state: CompactState) -> NextCodes:
         """What heads and look-ahead say of each code that may come next."""
         with torch.inference_mode():
@@ -162,7 +170,9 @@ class CompactGenerator:
     ) -> tuple[CompactState, Tensor]:
         """Append one code to each chosen prefix; see `Generator.advance`."""
         with torch.inference_mode():
-            return self.append(state, rows, codes)
+            if state.grown is None:
+                return self.append(state, rows, codes)
+            return self._append(state, rows, codes, state.grown)
 
     def begin(self, prompts: Sequence[Prompt]) -> tuple[CompactState, Tensor]:
         """Read prompts with gradients; see `Policy.begin`."""
@@ -173,14 +183,30 @@ class CompactGenerator:
         self, state: CompactState, rows: Tensor, codes: Tensor
     ) -> tuple[CompactState, Tensor]:
         """Append one code to each chosen prefix with gradients; see `Policy.append`."""
-        trie, level = self.look_ahead.trie, state.level
-        node = trie.child(level, state.node[rows].numpy(), codes.numpy())
+        return self._append(state, rows, codes)
+
+    def _append(
+        self, state: CompactState, rows: Tensor, codes: Tensor, known: Grown | None = None
+    ) -> tuple[CompactState, Tensor]:
+        level, prompt = state.level, state.prompt[rows]
+        node = self.look_ahead.trie.child(level, state.node[rows].numpy(), codes.numpy())
+
+        def extend(rows: Tensor, codes: Tensor) -> Tensor:
+            return self.model.extend(level, rows_of(state.hidden, rows), codes)
+
+        if known is None:
+            hidden = extend(rows, codes)
+        else:
+            hidden = known.states(
+                level, prompt.numpy(), node, lambda some: extend(rows[some], codes[some])
+            )
         grown = CompactState(
             level=level + 1,
-            hidden=self.model.extend(level, rows_of(state.hidden, rows), codes),
-            prompt=state.prompt[rows],
+            hidden=hidden,
+            prompt=prompt,
             node=torch.from_numpy(node),
             features=state.features,
+            grown=known,
         )
         return grown, self._logprobs(grown)
 
