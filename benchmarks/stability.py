@@ -41,7 +41,7 @@ from genrecall import __version__
 from genrecall.config import Config
 from genrecall.data.load import load_shop
 from genrecall.data.tables import Catalog, Searches
-from genrecall.embed.encoder import load_encoder
+from genrecall.embed.load import load_encoder
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.equal import BeamCurve, at_items, beam_curve
 from genrecall.evaluate.figures import differences, estimates

@@ -5,9 +5,12 @@ import pytest
 from embed_shop import CONFIG, QUERIES, TITLES, train
 from tiny_model import save_model
 
-from genrecall.embed.encoder import load_encoder
+from genrecall.embed.load import load_encoder
 from genrecall.embed.pretrained import PretrainedEncoder
+from genrecall.embed.static import StaticVectors
 from genrecall.embed.training import train_tokenizer
+from genrecall.embed.views import Views
+from genrecall.embed.word_vectors import find_static
 from genrecall.foundation.artifact import open_artifact, writing
 from genrecall.foundation.progress import SilentLog
 from genrecall.foundation.ragged import take_bags
@@ -16,14 +19,18 @@ UNKNOWN = ["", "  ", "...", "日本"]
 TEXTS = [TITLES[0], "", *QUERIES[:3], "日本", f"{TITLES[5]} with unseen words 12v", *TITLES[6:20]]
 
 
-@pytest.fixture(scope="module", params=["two-tower", "pretrained"])
+@pytest.fixture(scope="module", params=["two-tower", "pretrained", "views"])
 def made(request, tmp_path_factory):
     """An encoder and the artifact that it was written into."""
     folder = tmp_path_factory.mktemp("encoder")
     with writing(folder / "embed", kind="embed") as written:
-        if request.param == "two-tower":
+        if request.param != "pretrained":
             encoder = train(CONFIG.model_copy(update={"steps": 5}))
             encoder.save(written)
+            if request.param == "views":
+                files = find_static("wordllama")
+                static = StaticVectors.make(files, written / "static", dim=16, titles=TITLES)
+                encoder = Views(encoder, static)
         else:
             prefixes = {"query_prefix": "query: ", "item_prefix": "item: "}
             pretrained = str(save_model(folder / "model"))

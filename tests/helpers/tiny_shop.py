@@ -29,6 +29,7 @@ SETTINGS = {
         "training": {"epochs": 2, "hidden": 16, "batch_size": 32},
     },
     "generator": {
+        "dim": 8,
         "width": 16,
         "item_to_sid": {"steps": 4, "batch": 32},
         "query_to_sid": {"steps": 8, "batch": 32},

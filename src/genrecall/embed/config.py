@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from genrecall.embed.word_vectors import find_static
+from genrecall.foundation.artifact import Json
 from genrecall.foundation.settings import ModelName, Section
 
 
@@ -22,6 +24,15 @@ class EmbedConfig(Section):
     the in-domain encoder. With a pretrained one, only the settings of the subwords (`vocabulary`,
     `pair_buckets`, `stemmer`) and those up to `pretrained_batch` are read; the others are of
     training."""
+
+    static: ModelName | None = None
+    """A second view of all texts: word vectors that nobody trained on this shop, which know what
+    words mean in general. `wordllama` takes those of the package of that name, which knows English
+    best; a directory is one with `tokenizer.json` and one `.safetensors`, as model2vec saves them.
+    Whether they help differs by shop: see docs/decisions/views.md."""
+
+    static_dim: int = Field(default=128, ge=8)
+    """Numbers of that view at most: it is turned so that the shop's titles need few."""
 
     query_prefix: str | None = None
     """What the pretrained model was trained to see before a query, such as `"query: "`; null takes
@@ -70,3 +81,12 @@ class EmbedConfig(Section):
 
     embedding_learning_rate: float = Field(default=1e-2, gt=0)
     """Peak rate of the embedding table, whose sparse gradients touch a row rarely."""
+
+    def content(self) -> dict[str, Json]:
+        """See `Section.content`: the word vectors themselves count, not what they are called.
+
+        Raises:
+            ConfigError: those that are asked for are not there.
+        """
+        found = find_static(self.static)
+        return super().content() | {"static": None if found is None else found.content()}

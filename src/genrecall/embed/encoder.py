@@ -20,13 +20,10 @@ from safetensors.torch import load_file, save_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genrecall.embed.pretrained import SETTINGS as PRETRAINED
-from genrecall.embed.pretrained import PretrainedEncoder
 from genrecall.foundation.arguments import texts as list_of_texts
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.blocks import blocks
 from genrecall.foundation.files import write_json
-from genrecall.foundation.progress import RunLog
 from genrecall.foundation.ragged import Bags
 from genrecall.foundation.steady import LayerNorm
 from genrecall.text.subwords import SUBWORDS, SubwordTokenizer
@@ -47,6 +44,10 @@ class Encoder(Protocol):
     @property
     def dim(self) -> int:
         """Vector size `D`."""
+
+    @property
+    def weight(self) -> float:
+        """How much its vectors count beside those of another view, which has 1."""
 
     @property
     def tokenizer(self) -> SubwordTokenizer:
@@ -96,7 +97,12 @@ class TextEncoder:
     Args:
         tokenizer: cuts text into features.
         model: turns features into vectors.
+
+    Attributes:
+        weight: see `Encoder.weight`.
     """
+
+    weight: Final = 1.0
 
     def __init__(self, tokenizer: SubwordTokenizer, model: TwoTower) -> None:
         self.tokenizer = tokenizer
@@ -168,21 +174,6 @@ class TextEncoder:
                 vectors[rows] = self.model(*bag_tensors(block)).numpy()
         vectors[counts == 0] = 0.0
         return vectors
-
-
-def load_encoder(artifact: Artifact, *, log: RunLog | None = None) -> Encoder:
-    """Read the encoder of an artifact of stage `embed`, in-domain or pretrained.
-
-    Args:
-        artifact: of the stage, or that part of a bundle.
-        log: where long encodings report to; None for nowhere.
-
-    Raises:
-        ConfigError: a pretrained encoder needs a library that is not installed.
-    """
-    if PRETRAINED in artifact.files:
-        return PretrainedEncoder.load(artifact, log=log)
-    return TextEncoder.load(artifact)
 
 
 def bag_tensors(bags: Bags) -> tuple[Tensor, Tensor]:

@@ -70,7 +70,12 @@ class PretrainedEncoder:
         item_prefix: the same for titles.
         batch: texts that are read together.
         log: where long encodings report to.
+
+    Attributes:
+        weight: see `Encoder.weight`.
     """
+
+    weight: Final = 1.0
 
     def __init__(
         self,

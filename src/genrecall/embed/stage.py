@@ -10,8 +10,12 @@ from genrecall.data.shop_data import ShopData
 from genrecall.embed.cache import VectorCache
 from genrecall.embed.config import EmbedConfig
 from genrecall.embed.encoder import Encoder
+from genrecall.embed.load import STATIC
 from genrecall.embed.pretrained import PretrainedEncoder
+from genrecall.embed.static import StaticVectors
 from genrecall.embed.training import train_encoder, train_tokenizer
+from genrecall.embed.views import Views
+from genrecall.embed.word_vectors import find_static, named
 from genrecall.foundation.artifact import Artifact, content_hash, file_hash, open_artifact, writing
 from genrecall.foundation.work import Work
 from genrecall.learning.checkpoint import Checkpoints
@@ -47,6 +51,12 @@ def run(config: EmbedConfig, data: ShopData, work: Work) -> Artifact:
         else:
             tokenizer = train_tokenizer(config, titles=titles, queries=queries)
             encoder = PretrainedEncoder.make(config, folder, tokenizer=tokenizer, log=log)
+        if files := find_static(config.static):
+            static = StaticVectors.make(
+                files, folder / STATIC, dim=config.static_dim, titles=titles
+            )
+            encoder = Views(encoder, static)
+            log.say(f"  a second view by word vectors of {named(files)}, {static.dim} numbers")
         if work.cache is None:
             vectors = encoder.encode_items(titles)
         else:

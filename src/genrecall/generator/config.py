@@ -80,6 +80,9 @@ class GeneratorConfig(Section):
     lm: LmConfig = LmConfig()
     """Only for family `lm`: its backbone and how it is trained."""
 
+    dim: int = Field(default=128, ge=8)
+    """Size of the vectors that a `compact` generator makes of texts itself."""
+
     width: int = Field(default=256, ge=8)
     """Size of the hidden state; only for family `compact`."""
 

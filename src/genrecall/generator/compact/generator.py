@@ -94,7 +94,7 @@ class CompactGenerator:
     Args:
         model: the weights.
         encoder: of stage `embed`, for subwords and the first view of a text.
-        items: with both views of each item, float32 `[N, 2D]`.
+        items: with both views of each item, float32 `[N, D + D']`.
         serving: weights and temperature of what is scored.
         titles: makes the second view of items; None for the model itself. Alignment trains what
             reads a prompt, and leaves the items where they are.
@@ -211,13 +211,15 @@ class CompactGenerator:
         return grown, self._logprobs(grown)
 
     def _follow(self, prompts: Sequence[Prompt]) -> tuple[Sequence[Prompt], Tensor, CompactState]:
-        """Prompts as they are read, their views `[Q, 2D]`, and the state of their roots."""
+        """Prompts as they are read, their views `[Q, D + D']`, and the state of their roots."""
         texts = [prompt.text for prompt in prompts]
         bags = self.encoder.tokenizer.bags(texts)
         hidden, own = follow_bags(self.model, bags)
         first = self.encoder.encode_cut(texts, bags)
         prompts = self._rule.read(prompts, first)
-        hidden, views = self._personalise(prompts, hidden, follow_views(first, own))
+        hidden, views = self._personalise(
+            prompts, hidden, follow_views(first, own, self.model.own_share)
+        )
         state = CompactState(
             level=0,
             hidden=hidden,
@@ -230,7 +232,7 @@ class CompactGenerator:
     def _personalise(
         self, prompts: Sequence[Prompt], hidden: Tensor, views: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Hidden states `[Q, W]` and views `[Q, 2D]` of queries, as their shoppers mean them."""
+        """Hidden states `[Q, W]` and views `[Q, D + D']` of queries, as shoppers mean them."""
         shopper = self.model.shopper
         if shopper is None:
             return hidden, views
@@ -280,7 +282,7 @@ def see_items(
     first: int = 0,
     own: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """Both views of items, float32 `[N - first, 2D]`.
+    """Both views of items, float32 `[N - first, D + D']`.
 
     Args:
         model: makes the second view.
@@ -297,4 +299,4 @@ def see_items(
     )
     if own is not None:  # as a rule all of them
         made = np.concatenate([own, made]) if len(made) else own
-    return join_views(items.vectors[first:], made)
+    return join_views(items.vectors[first:], made, model.own_share)

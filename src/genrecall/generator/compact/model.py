@@ -43,7 +43,6 @@ from genrecall.generator.prompts import Pair
 _SETTINGS: Final = "compact.json"
 _WEIGHTS: Final = "compact.safetensors"
 _AT_ONCE: Final = 8192  # titles encoded together: bounds the memory
-_HALF: Final = 0.5**0.5  # of two unit vectors each, so that both together are one
 
 
 class CompactModel(nn.Module):
@@ -53,16 +52,19 @@ class CompactModel(nn.Module):
         space: codebook sizes.
         n_features: rows of the subword embedding table.
         width: size `W` of the hidden state.
-        dim: size `D` of the generator's own vectors.
+        dim: size `D'` of the generator's own vectors.
+        own_share: of their cosine in the look-ahead; the rest is that of stage `embed`'s.
 
     Attributes:
         shopper: reads profile and history; None before stage user+query→SID.
         pairs: pairs (field, value) of profiles that it knows.
     """
 
-    def __init__(self, *, space: SidSpace, n_features: int, width: int, dim: int) -> None:
+    def __init__(
+        self, *, space: SidSpace, n_features: int, width: int, dim: int, own_share: float = 0.5
+    ) -> None:
         super().__init__()
-        self.space = space
+        self.space, self.own_share = space, own_share
         self.embedding = nn.EmbeddingBag(n_features, width, mode="mean", sparse=True)
         nn.init.normal_(self.embedding.weight, std=width**-0.5)
         self.norm = LayerNorm(width)
@@ -88,7 +90,9 @@ class CompactModel(nn.Module):
                 f"{space.sizes}. Run the generator stage again."
             )
         weights = load_file(artifact.file(_WEIGHTS))
-        model = cls(space=space, n_features=1, width=settings["width"], dim=settings["dim"])
+        share = settings.get("own_share", 0.5)  # earlier versions had no other one
+        sizes = {name: settings[name] for name in ("width", "dim")}
+        model = cls(space=space, n_features=1, **sizes, own_share=share)
         # The table is nearly all of the weights: it is taken as read, not drawn at random first.
         model.embedding = nn.EmbeddingBag.from_pretrained(
             weights["embedding.weight"], freeze=False, mode="mean", sparse=True
@@ -128,6 +132,7 @@ class CompactModel(nn.Module):
             "space": self.space.digest,
             "width": self.embedding.embedding_dim,
             "dim": self.project.out_features,
+            "own_share": self.own_share,
             "shopper": None
             if self.shopper is None
             else {
@@ -223,25 +228,29 @@ def own_vectors(
     return vectors
 
 
-def join_views(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Two unit vectors of each text as one; products of such vectors are the mean of both cosines.
+def join_views(
+    first: NDArray[np.float32], own: NDArray[np.float32], own_share: float
+) -> NDArray[np.float32]:
+    """Two unit vectors of each text as one; their products are a weighted mean of both cosines.
 
     Args:
-        first: `[n, D]`.
-        second: `[n, D']`.
+        first: of stage `embed`, `[n, D]`.
+        own: of the generator, `[n, D']`.
+        own_share: of its cosine.
 
     Returns:
         Float32 `[n, D + D']`.
     """
-    joined = np.empty((len(first), first.shape[1] + second.shape[1]), dtype=np.float32)
-    np.multiply(first, np.float32(_HALF), out=joined[:, : first.shape[1]])
-    np.multiply(second, np.float32(_HALF), out=joined[:, first.shape[1] :])
+    joined = np.empty((len(first), first.shape[1] + own.shape[1]), dtype=np.float32)
+    np.multiply(first, np.float32((1 - own_share) ** 0.5), out=joined[:, : first.shape[1]])
+    np.multiply(own, np.float32(own_share**0.5), out=joined[:, first.shape[1] :])
     return joined
 
 
-def follow_views(first: NDArray[np.float32], second: Tensor) -> Tensor:
-    """As `join_views`, with gradients into the second vectors: float32 `[n, D + D']`."""
-    return torch.cat([torch.from_numpy(first), second], dim=1) * _HALF
+def follow_views(first: NDArray[np.float32], own: Tensor, own_share: float) -> Tensor:
+    """As `join_views`, with gradients into the generator's vectors: float32 `[n, D + D']`."""
+    scaled = torch.from_numpy(first) * (1 - own_share) ** 0.5
+    return torch.cat([scaled, own * own_share**0.5], dim=1)
 
 
 def child_features(

@@ -115,7 +115,7 @@ def draw_states(
     hidden, own = read_bags(model, join_bags(*(d.prompts.bags_of(d.chosen) for d in drawn)))
     first = np.concatenate([first_views(source, d.chosen) for source, d in enumerate(drawn)])
     # Tensors made in inference mode take part in no graph; copies do.
-    return hidden.clone(), torch.from_numpy(join_views(first, own))
+    return hidden.clone(), torch.from_numpy(join_views(first, own, model.own_share))
 
 
 def draw_context(

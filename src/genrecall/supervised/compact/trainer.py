@@ -58,7 +58,8 @@ class CompactTrainer:
             space=shop.trie.space,
             n_features=shop.encoder.tokenizer.n_features,
             width=config.width,
-            dim=shop.vectors.shape[1],
+            dim=config.dim,
+            own_share=1 / (1 + shop.encoder.weight),
         )
         self._config, self._shop, self._known, self._seed = config, shop, known, seed
 
@@ -96,7 +97,8 @@ class CompactTrainer:
     ) -> tuple[ShopperModel, Losses]:
         """What reads the shopper, to be trained alone, and its losses."""
         shop, config, model = self._shop, self._config, self.model
-        items = ShopItems(shop.sid_of_item, join_views(shop.vectors, self._own_vectors()))
+        views = join_views(shop.vectors, self._own_vectors(), self.model.own_share)
+        items = ShopItems(shop.sid_of_item, views)
         torch.manual_seed(self._seed)
         model.requires_grad_(False)
         shopper = model.read_shoppers(
