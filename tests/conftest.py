@@ -1,12 +1,17 @@
 """What all tests share: one thread, hypothesis without a deadline, a small shop's outputs."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 # Read when the libraries are first imported, which happens after this file.
 os.environ |= {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+
+# Whoever runs the tests in the background may ignore Ctrl-C for them, and for what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine fails no test.
 settings.register_profile("genrecall", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -10,14 +10,6 @@ import pytest
 from genrecall.foundation.interrupt import Interrupted, asked, interruptible, until_step_ends
 
 
-@pytest.fixture(autouse=True)
-def heeded():
-    """Whoever runs the tests in the background may ignore Ctrl-C for them."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def ask(number=signal.SIGTERM):
     signal.raise_signal(number)
 
