@@ -31,7 +31,6 @@ from genrecall.foundation.ragged import ragged_offsets
 
 _VECTORS: Final = "vectors.safetensors"
 _TABLE: Final = "table"
-_AT_ONCE: Final = 2048  # texts that are cut together
 _SEEN: Final = 50_000
 """Titles that decide how the table is turned."""
 
@@ -93,9 +92,7 @@ class StaticVectors:
         """Unit vectors, float32 `[n, D]`; zeros for a text without a token."""
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         for rows in blocks(len(texts), self.dim):
-            for start in range(rows.start, rows.stop, _AT_ONCE):
-                part = slice(start, min(start + _AT_ONCE, rows.stop))
-                vectors[part] = self._means(texts[part])
+            vectors[rows] = self._means(texts[rows])
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors /= np.maximum(norms, np.finfo(np.float32).tiny)
         return vectors

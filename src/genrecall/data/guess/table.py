@@ -166,16 +166,15 @@ def _look(
         name: [value for value in without(values, empty) if isinstance(value, str)]
         for name, values in sample.items()
     }
+    of_type: dict[pl.DataType, list[str]] = {}
     pieces = look_at_stock(sample.get("available", ()), empty, named=stock)
     if pieces.counts:
         example = shorten(pieces.numbers[0])
         guess.set("counts", value=True, why=f"such as {example}: how many there are")
-    of_type: dict[pl.DataType, list[str]] = {}
-    if pieces.counts:  # by the same signs as prices
-        words, texts["available"] = texts["available"], []
-        for word in words:
-            numbers = word.strip() in pieces.numbers
-            (of_type.setdefault(pl.Float64(), []) if numbers else texts["available"]).append(word)
+        numbers, cells = set(pieces.numbers), texts["available"]
+        texts["available"] = [cell for cell in cells if cell.strip() not in numbers]
+        if written := [cell for cell in cells if cell.strip() in numbers]:
+            of_type[pl.Float64()] = written  # by the same signs as prices
     for name, values in texts.items():
         if name != "category" and any(map(str.strip, values)):
             of_type.setdefault(schema.columns[name], []).extend(values)

@@ -170,9 +170,7 @@ class CompactGenerator:
     ) -> tuple[CompactState, Tensor]:
         """Append one code to each chosen prefix; see `Generator.advance`."""
         with torch.inference_mode():
-            if state.grown is None:
-                return self.append(state, rows, codes)
-            return self._append(state, rows, codes, state.grown)
+            return self.append(state, rows, codes)
 
     def begin(self, prompts: Sequence[Prompt]) -> tuple[CompactState, Tensor]:
         """Read prompts with gradients; see `Policy.begin`."""
@@ -183,21 +181,16 @@ class CompactGenerator:
         self, state: CompactState, rows: Tensor, codes: Tensor
     ) -> tuple[CompactState, Tensor]:
         """Append one code to each chosen prefix with gradients; see `Policy.append`."""
-        return self._append(state, rows, codes)
-
-    def _append(
-        self, state: CompactState, rows: Tensor, codes: Tensor, known: Grown | None = None
-    ) -> tuple[CompactState, Tensor]:
         level, prompt = state.level, state.prompt[rows]
         node = self.look_ahead.trie.child(level, state.node[rows].numpy(), codes.numpy())
 
         def extend(rows: Tensor, codes: Tensor) -> Tensor:
             return self.model.extend(level, rows_of(state.hidden, rows), codes)
 
-        if known is None:
+        if state.grown is None:
             hidden = extend(rows, codes)
         else:
-            hidden = known.states(
+            hidden = state.grown.states(
                 level, prompt.numpy(), node, lambda some: extend(rows[some], codes[some])
             )
         grown = CompactState(
@@ -206,7 +199,7 @@ class CompactGenerator:
             prompt=prompt,
             node=torch.from_numpy(node),
             features=state.features,
-            grown=known,
+            grown=state.grown,
         )
         return grown, self._logprobs(grown)
 

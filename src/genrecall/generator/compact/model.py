@@ -90,9 +90,13 @@ class CompactModel(nn.Module):
                 f"{space.sizes}. Run the generator stage again."
             )
         weights = load_file(artifact.file(_WEIGHTS))
-        share = settings.get("own_share", 0.5)  # earlier versions had no other one
-        sizes = {name: settings[name] for name in ("width", "dim")}
-        model = cls(space=space, n_features=1, **sizes, own_share=share)
+        model = cls(
+            space=space,
+            n_features=1,
+            width=settings["width"],
+            dim=settings["dim"],
+            own_share=settings.get("own_share", 0.5),  # earlier versions had no other one
+        )
         # The table is nearly all of the weights: it is taken as read, not drawn at random first.
         model.embedding = nn.EmbeddingBag.from_pretrained(
             weights["embedding.weight"], freeze=False, mode="mean", sparse=True
