@@ -28,8 +28,8 @@ from benchmarks.figures import say_all
 from benchmarks.markdown import markdown_table
 from genrecall.bundle import open_bundle
 from genrecall.data.load import load_shop
-from genrecall.embed.config import EmbedConfig
-from genrecall.embed.training import train_encoder
+from genrecall.embed.config import InDomainConfig, SubwordConfig
+from genrecall.embed.training.two_tower import train_in_domain, train_tokenizer
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.progress import SilentLog
 from genrecall.learning.checkpoint import Checkpoints
@@ -118,12 +118,14 @@ def _train(given: argparse.Namespace) -> float:
     """Examples per second of the encoder's training, its start not counted."""
     torch.set_num_threads(given.threads)
     shop = load_shop(open_artifact(given.bundle.parent / "stages/data", kind="data"))
+    tokenizer = train_tokenizer(SubwordConfig(), titles=shop.catalog.titles, queries=shop.queries)
     times = []
     for steps in (1, given.steps):
         start = time.perf_counter()
-        config = EmbedConfig(steps=steps)
-        train_encoder(
+        config = InDomainConfig(steps=steps)
+        train_in_domain(
             config,
+            tokenizer=tokenizer,
             titles=shop.catalog.titles,
             queries=shop.queries,
             pairs=shop.pairs,

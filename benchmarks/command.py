@@ -86,7 +86,7 @@ def settings_of(given: Namespace, config: Config) -> dict[str, Any]:
         "config": str(given.config),
         "share": given.share,
         "seeds": given.seeds,
-        "embed.steps": config.embed.steps,
+        "embed.in_domain.steps": config.embed.in_domain.steps,
         "items_per_sid": config.quantize.items_per_sid,
     }
 

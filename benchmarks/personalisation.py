@@ -104,7 +104,11 @@ LESS: Final = {row: NOTHING for row in ROWS if row not in (NOTHING, ORACLE)} | {
 
 _SHORT: Final = {"steps": 4, "batch": 32}
 _QUICK: Final[Mapping[str, Any]] = {
-    "embed": {"vocabulary": 500, "pair_buckets": 64, "width": 16, "dim": 8, **_SHORT, "steps": 10},
+    "embed": {
+        "subwords": {"vocabulary": 500, "pair_buckets": 64},
+        "in_domain": {"width": 16, "dim": 8, **_SHORT, "steps": 10},
+        "static": {"dim": 8},
+    },
     "quantize": {"training": {"epochs": 1}},
     "generator": {
         **{"width": 16, "item_to_sid": _SHORT, "query_to_sid": _SHORT},
@@ -157,7 +161,7 @@ def _settings(given: argparse.Namespace, config: Config) -> dict[str, Any]:
         "shoppers": given.shoppers,
         "seeds": given.seeds,
         "quick": given.quick,
-        "embed.steps": config.embed.steps,
+        "embed.in_domain.steps": config.embed.in_domain.steps,
         "generator.query_to_sid.steps": config.generator.query_to_sid.steps,
         "generator.user_query_to_sid": f"at most {stage.steps} steps of {stage.batch}",
         "generator.shopper_passes": config.generator.shopper_passes,

@@ -41,7 +41,7 @@ from genrecall import __version__
 from genrecall.config import Config
 from genrecall.data.load import load_shop
 from genrecall.data.tables import Catalog, Searches
-from genrecall.embed.load import load_encoder
+from genrecall.embed.load import load_views
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.equal import BeamCurve, at_items, beam_curve
 from genrecall.evaluate.figures import differences, estimates
@@ -137,7 +137,7 @@ def repeat(
     run(repetition(config, number, data=holdout.data), reduced, last="quantize")
     before = reduced.open_stage("quantize")
     sids = load_sids(before)
-    encoder = load_encoder(reduced.open_stage("embed"))
+    encoder = load_views(reduced.open_stage("embed"))
 
     data = whole.open_stage("data")
     shop = load_shop(data)

@@ -21,7 +21,7 @@ settings.load_profile("genrecall")
 @pytest.fixture(scope="session")
 def shop_run(tmp_path_factory):
     """What a run on `tiny_shop` left, its encoder trained a little longer; only to be read."""
-    from tiny_shop import SETTINGS, write_shop
+    from tiny_shop import in_domain, write_shop
 
     from genrecall.config import load_config
     from genrecall.foundation.progress import SilentLog
@@ -29,7 +29,7 @@ def shop_run(tmp_path_factory):
     from genrecall.pipeline.run import run
 
     folder = tmp_path_factory.mktemp("shop_run")
-    embed = SETTINGS["embed"] | {"width": 32, "dim": 16, "steps": 80, "batch": 64}
+    embed = in_domain(width=32, dim=16, steps=80, batch=64)
     outputs = Outputs(folder / "run")
     run(load_config(write_shop(folder, settings={"embed": embed})), outputs, log=SilentLog())
     return outputs

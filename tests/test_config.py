@@ -106,8 +106,11 @@ def test_a_missing_config_is_explained(tmp_path):
             {"data": {**MINIMAL["data"], "searches": {"file": "s.csv", "colums": {}}}},
             "unknown setting 'colums'; known: columns, dialect, file, first_row_of, format. Did",
         ),
-        ({"embed": {"steps": 0}}, "embed.steps: Input should be greater than or equal to 1"),
-        ({"embed": {"steps": 0}}, "(given: 0)"),
+        (
+            {"embed": {"in_domain": {"steps": 0}}},
+            "embed.in_domain.steps: Input should be greater than or equal to 1",
+        ),
+        ({"embed": {"in_domain": {"steps": 0}}}, "(given: 0)"),
         ({"seed": -1}, "seed: "),
         (
             {"data": {**MINIMAL["data"], "split": {"by": "tim"}}},
@@ -146,5 +149,7 @@ def test_a_setting_that_moved_is_named_with_its_place(tmp_path, changes, given, 
 
 def test_all_problems_are_told_at_once(tmp_path):
     with pytest.raises(ConfigError) as error:
-        parse_config(MINIMAL | {"embed": {"steps": 0, "dim": 1}}, folder=tmp_path, name="c")
+        parse_config(
+            MINIMAL | {"embed": {"in_domain": {"steps": 0, "dim": 1}}}, folder=tmp_path, name="c"
+        )
     assert len(str(error.value).splitlines()) == 3

@@ -192,7 +192,7 @@ def _cold_bundle(size: Size, folder: Path) -> Path:
 
 
 _QUICK: Final = {
-    "embed": {"steps": 10, "vocabulary": 500},
+    "embed": {"in_domain": {"steps": 10}, "subwords": {"vocabulary": 500}},
     "generator": {
         "width": 16,
         "item_to_sid": {"steps": 5},

@@ -38,7 +38,7 @@ STEPS: Final = (TABLES, *(stage.name for stage in STAGES), RECALL)
 GIB: Final = 1 << 30
 
 SHORT: Final[Mapping[str, Any]] = {
-    "embed": {"steps": 300},
+    "embed": {"in_domain": {"steps": 300}},
     "quantize": {"training": {"epochs": 1}},
     "generator": {
         "item_to_sid": {"steps": 50},

@@ -21,8 +21,8 @@ from genrecall.channels.config import ChannelsConfig
 from genrecall.channels.dense import DenseChannel
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.data.load import load_catalog
-from genrecall.embed.encoder import Encoder
 from genrecall.embed.load import load_embedded
+from genrecall.embed.views import Views
 from genrecall.foundation.arguments import whole_number
 from genrecall.foundation.artifact import BUNDLE, Artifact, open_artifact
 from genrecall.foundation.errors import ArtifactError, RequestError, unknown_name
@@ -68,7 +68,7 @@ class OpenBundle:
     """
 
     items: LiveItems
-    encoder: Encoder
+    encoder: Views
     stages: Mapping[str, Artifact]
     channels: ChannelsConfig
     _models: _Models = field(default_factory=lambda: _Models(), init=False, repr=False)

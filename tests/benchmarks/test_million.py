@@ -15,7 +15,11 @@ from benchmarks.million.shop import write_tables
 from genrecall.pipeline.outputs import Outputs
 
 TINY = {
-    "embed": {"steps": 3, "width": 16, "dim": 8, "batch": 16, "vocabulary": 300},
+    "embed": {
+        "views": ["in_domain"],
+        "subwords": {"vocabulary": 300},
+        "in_domain": {"steps": 3, "width": 16, "dim": 8, "batch": 16},
+    },
     "quantize": {"training": {"epochs": 1}},
     "generator": {
         "width": 16,

@@ -60,7 +60,7 @@ def test_each_request_of_a_batch_is_read_once(parts):
 def test_reading_passes_every_encoder_once(parts, stage):
     channel = parts.generative(stage)
     passed = []
-    two_tower = channel.generator.encoder.model
+    two_tower = channel.generator.encoder.views["in_domain"].model
     for name, module in (("own", channel.generator.model.encoder), ("first", two_tower)):
         module.register_forward_hook(lambda *_, name=name: passed.append(name))
     channel.answer(Request("red cordless drill"), 60)

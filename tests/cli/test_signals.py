@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from tiny_shop import SETTINGS, write_shop
+from tiny_shop import in_domain, write_shop
 
 COMMAND = "import sys; from genrecall.cli.app import main; main(sys.argv[1:])"
 
@@ -35,7 +35,7 @@ def wait_for(told, process):
 @pytest.fixture
 def config(tmp_path):
     """Of a shop whose encoder takes long, and leaves a point of its curve every 20 steps."""
-    return write_shop(tmp_path, settings={"embed": SETTINGS["embed"] | {"steps": 2000}})
+    return write_shop(tmp_path, settings={"embed": in_domain(steps=2000)})
 
 
 def measured(folder):

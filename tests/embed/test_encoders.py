@@ -1,14 +1,16 @@
-"""What every encoder does, in-domain or pretrained."""
+"""What every combination of views does."""
 
 import numpy as np
 import pytest
-from embed_shop import CONFIG, QUERIES, TITLES, train
+from embed_shop import CONFIG, QUERIES, TITLES, logged_pairs, train
 from tiny_model import save_model
 
-from genrecall.embed.load import load_encoder
-from genrecall.embed.pretrained import PretrainedEncoder
+from genrecall.embed.config import PretrainedConfig
+from genrecall.embed.frozen import FrozenView
+from genrecall.embed.load import load_views, save_views
+from genrecall.embed.pretrained import PretrainedModel
 from genrecall.embed.static import StaticVectors
-from genrecall.embed.training import train_tokenizer
+from genrecall.embed.training.maps import Read, learn_maps
 from genrecall.embed.views import Views
 from genrecall.embed.word_vectors import find_static
 from genrecall.foundation.artifact import open_artifact, writing
@@ -17,28 +19,44 @@ from genrecall.foundation.ragged import take_bags
 
 UNKNOWN = ["", "  ", "...", "日本"]
 TEXTS = [TITLES[0], "", *QUERIES[:3], "日本", f"{TITLES[5]} with unseen words 12v", *TITLES[6:20]]
+VIEWS = {
+    "two-tower": ("in_domain",),
+    "pretrained": ("pretrained",),
+    "two": ("in_domain", "static"),
+    "three": ("in_domain", "static", "pretrained"),
+}
 
 
-@pytest.fixture(scope="module", params=["two-tower", "pretrained", "views"])
+def read_by(name, folder):
+    """What reads texts in a frozen view."""
+    if name == "static":
+        return StaticVectors.make(find_static("wordllama"), folder)
+    model = str(save_model(folder.parent.parent / "model"))
+    config = PretrainedConfig(model=model, query_prefix="query: ", item_prefix="item: ", batch=4)
+    return PretrainedModel.make(config, folder, log=SilentLog())
+
+
+@pytest.fixture(scope="module", params=VIEWS)
 def made(request, tmp_path_factory):
-    """An encoder and the artifact that it was written into."""
+    """Views and the artifact that they were written into."""
     folder = tmp_path_factory.mktemp("encoder")
+    views = train(CONFIG.model_copy(update={"steps": 5}))
+    found = {}
     with writing(folder / "embed", kind="embed") as written:
-        if request.param != "pretrained":
-            encoder = train(CONFIG.model_copy(update={"steps": 5}))
-            encoder.save(written)
-            if request.param == "views":
-                files = find_static("wordllama")
-                static = StaticVectors.make(files, written / "static", dim=16, titles=TITLES)
-                encoder = Views(encoder, static)
-        else:
-            prefixes = {"query_prefix": "query: ", "item_prefix": "item: "}
-            pretrained = str(save_model(folder / "model"))
-            config = CONFIG.model_copy(
-                update={"pretrained": pretrained, "pretrained_batch": 4, **prefixes}
-            )
-            tokenizer = train_tokenizer(config, titles=TITLES, queries=QUERIES)
-            encoder = PretrainedEncoder.make(config, written, tokenizer=tokenizer, log=SilentLog())
+        for name in VIEWS[request.param]:
+            (written / name).mkdir()
+            if name == "in_domain":
+                found[name] = views.views[name]
+                found[name].save(written / name)
+            else:
+                reader = read_by(name, written / name)
+                read = Read(reader.encode_items(TITLES), reader.encode(QUERIES))
+                maps = learn_maps(read, logged_pairs(), dim=8, seed=0)
+                maps.save(written / name)
+                found[name] = FrozenView(reader, maps)
+        weights = {"in_domain": 2.0, "static": 1.0, "pretrained": 1.0}
+        encoder = Views(views.tokenizer, found, weights)
+        save_views(encoder, written)
     return encoder, open_artifact(folder / "embed", kind="embed")
 
 
@@ -88,9 +106,24 @@ def test_changing_an_answer_does_not_change_the_next(encode):
 
 def test_what_is_saved_encodes_equally(made):
     encoder, artifact = made
-    read = load_encoder(artifact)
-    assert type(read) is type(encoder)
-    assert read.dim == encoder.dim
+    read = load_views(artifact)
+    assert read.shares == encoder.shares
+    assert list(read.sizes.items()) == list(encoder.sizes.items())
     assert read.tokenizer.n_features == encoder.tokenizer.n_features
     assert (read.encode(TEXTS) == encoder.encode(TEXTS)).all()
     assert (read.encode_items(TEXTS) == encoder.encode_items(TEXTS)).all()
+
+
+def test_products_are_weighted_means_of_the_views(made):
+    encoder, _ = made
+    texts = [*TITLES[:5], *QUERIES[:3]]
+    bags = encoder.tokenizer.bags(texts)
+    products = 0.0
+    for name, view in encoder.views.items():
+        asked, offered = view.encode(texts, bags), view.encode_items(texts, bags)
+        products = products + encoder.shares[name] * (asked @ offered.T)
+    found = encoder.encode(texts) @ encoder.encode_items(texts).T
+    np.testing.assert_allclose(found, products, atol=1e-5)
+    assert sum(encoder.shares.values()) == pytest.approx(1.0)
+    assert sum(encoder.sizes.values()) == encoder.dim
+    assert encoder.weight == pytest.approx(1 / max(encoder.shares.values()))

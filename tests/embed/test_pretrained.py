@@ -1,4 +1,4 @@
-"""Pretrained encoders: which models are taken, what is copied of them, and a pipeline over one."""
+"""Pretrained models: which models are taken, what is copied of them, and a pipeline over one."""
 
 import json
 import shutil
@@ -7,21 +7,19 @@ import sys
 import numpy as np
 import pytest
 import torch
-from embed_shop import CONFIG, QUERIES, TITLES
+from embed_shop import QUERIES, TITLES
 from tiny_model import save_model
-from tiny_shop import items, write_shop
+from tiny_shop import SETTINGS, items, write_shop
 
 import genrecall
 from genrecall.config import load_config
-from genrecall.embed.pretrained import PretrainedEncoder, find_model
-from genrecall.embed.training import train_tokenizer
+from genrecall.embed.config import EmbedConfig, PretrainedConfig
+from genrecall.embed.pretrained import PretrainedModel, find_model
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import SilentLog
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
-
-TOKENIZER = train_tokenizer(CONFIG, titles=TITLES, queries=QUERIES)
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +33,19 @@ def copied(model, tmp_path):
     return shutil.copytree(model, tmp_path / "copied")
 
 
+def alone(model, **settings):
+    """The settings of a shop whose only view it is."""
+    return EmbedConfig(
+        views=("pretrained",), pretrained=PretrainedConfig(model=str(model), **settings)
+    )
+
+
 def make(model, tmp_path, **settings):
-    config = CONFIG.model_copy(update={"pretrained": str(model), **settings})
+    config = PretrainedConfig(model=str(model), **settings)
     folder = tmp_path / "written"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    return PretrainedEncoder.make(config, folder, tokenizer=TOKENIZER, log=SilentLog())
+    return PretrainedModel.make(config, folder, log=SilentLog())
 
 
 def test_vectors_are_the_models_own(model, tmp_path):
@@ -160,9 +165,9 @@ def test_opening_and_encoding_print_nothing(model, tmp_path, capfd):
 
 def test_inputs_change_with_the_models_bytes_and_not_with_its_place(model, copied):
     def hashed(folder, **settings):
-        return CONFIG.model_copy(update={"pretrained": str(folder), **settings}).content()
+        return alone(folder, **settings).content()
 
-    assert hashed(model) == hashed(copied) != CONFIG.content()
+    assert hashed(model) == hashed(copied) != EmbedConfig(views=("in_domain",)).content()
     assert hashed(model, query_prefix="query: ") != hashed(model)
     (copied / "README.md").write_text("no vector depends on this")
     assert hashed(model) == hashed(copied)
@@ -172,18 +177,20 @@ def test_inputs_change_with_the_models_bytes_and_not_with_its_place(model, copie
 
 @pytest.mark.parametrize("name", ["some-owner/some-model", "./no-such-model"])
 def test_a_name_that_is_no_directory_stays_as_it_is(tmp_path, name):
-    config = load_config(write_shop(tmp_path, settings={"embed": {"pretrained": name}}))
-    assert config.embed.pretrained == name
+    embed = {"views": ["pretrained"], "pretrained": {"model": name}}
+    config = load_config(write_shop(tmp_path, settings={"embed": embed}))
+    assert config.embed.pretrained.model == name
 
 
 def test_an_empty_name_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"embed\.pretrained: .*at least 1 character"):
-        load_config(write_shop(tmp_path, settings={"embed": {"pretrained": ""}}))
+    with pytest.raises(ConfigError, match=r"embed\.pretrained\.model: .*at least 1 char"):
+        load_config(write_shop(tmp_path, settings={"embed": {"pretrained": {"model": ""}}}))
 
 
 def test_a_bundle_needs_no_model_but_its_own(tmp_path):
     save_model(tmp_path / "model", texts=[item["title"] for item in items()])
-    embed = {"vocabulary": 300, "pair_buckets": 64, "pretrained": "model", "query_prefix": "q: "}
+    pretrained = {"model": "model", "query_prefix": "q: "}
+    embed = SETTINGS["embed"] | {"views": ["pretrained"], "pretrained": pretrained}
     config = load_config(write_shop(tmp_path, settings={"embed": embed}))
     outputs = Outputs(tmp_path / "run")
     result = run(config, outputs, log=SilentLog())
@@ -197,6 +204,24 @@ def test_a_bundle_needs_no_model_but_its_own(tmp_path):
     assert channel.recall("日本", k=5) == []
     assert str(tmp_path) not in (outputs.bundle / "manifest.json").read_text()
     bundle = open_artifact(outputs.bundle, kind="bundle")
-    assert "embed/model/model.safetensors" in bundle.files
+    assert "embed/pretrained/model/model.safetensors" in bundle.files
     with pytest.raises(ConfigError, match="model' is no directory"):
         run(config, outputs, log=SilentLog())
+
+
+@pytest.mark.parametrize(
+    ("embed", "told"),
+    [
+        ({"views": ["in_domain", "pretrained"]}, r"no pretrained\.model says which"),
+        ({"pretrained": {"model": "a"}}, r"views names only in_domain, static\. Add pretrained"),
+        ({"views": ["static", "static"]}, "views names one twice: static, static"),
+        ({"views": []}, "at least 1 item"),
+        ({"views": ["dense"]}, "'in_domain', 'static' or 'pretrained'"),
+        ({"query_prefix": "q"}, r"this setting is now embed\.pretrained\.query_prefix"),
+        ({"steps": 3}, r"this setting is now embed\.in_domain\.steps"),
+        ({"stemmer": "none"}, r"this setting is now embed\.subwords\.stemmer"),
+    ],
+)
+def test_views_that_cannot_be(tmp_path, embed, told):
+    with pytest.raises(ConfigError, match=told):
+        load_config(write_shop(tmp_path, settings={"embed": embed}))

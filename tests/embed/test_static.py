@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import polars as pl
 import pytest
-from embed_shop import CONFIG, QUERIES, TITLES, train
+from embed_shop import QUERIES, TITLES
 from kept_log import KeptLog
 from safetensors.numpy import load_file, save_file
 from tiny_shop import SETTINGS, write_shop
@@ -15,15 +15,15 @@ from genrecall.bundle import open_bundle
 from genrecall.config import load_config
 from genrecall.data.tables import ITEMS
 from genrecall.embed import word_vectors
-from genrecall.embed.config import EmbedConfig
+from genrecall.embed.config import EmbedConfig, StaticConfig
 from genrecall.embed.static import StaticVectors
-from genrecall.embed.views import STATIC_WEIGHT, Views
 from genrecall.embed.word_vectors import find_static, named
 from genrecall.foundation.artifact import open_artifact, writing
 from genrecall.foundation.errors import ConfigError
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
 
+VIEWS = {"views": ["in_domain", "static"], "static": {"dim": 12}}
 TEXTS = [*TITLES, *QUERIES, "Crème brûlée 3/4 in.", "日本語", "☂"]
 
 
@@ -34,9 +34,7 @@ def files():
 
 @pytest.fixture(scope="module")
 def whole(files, tmp_path_factory):
-    """All dimensions: nothing is turned or cut."""
-    folder = tmp_path_factory.mktemp("whole") / "static"
-    return StaticVectors.make(files, folder, dim=256, titles=TITLES)
+    return StaticVectors.make(files, tmp_path_factory.mktemp("whole"))
 
 
 def test_vectors_are_those_of_the_library(files, whole):
@@ -59,88 +57,85 @@ def test_what_has_no_token_is_zero_and_a_batch_equals_each_text_alone(whole):
     np.testing.assert_array_equal(whole.encode(TEXTS), alone)
 
 
-def test_few_dimensions_keep_what_the_shop_needs(files, whole, tmp_path):
-    cut = StaticVectors.make(files, tmp_path / "static", dim=32, titles=TITLES)
-    assert cut.dim == 32
-    full, few = whole.encode(TITLES), cut.encode(TITLES)
-    np.testing.assert_allclose(few @ few.T, full @ full.T, atol=0.1)
-    turned = StaticVectors.make(files, tmp_path / "turned", dim=255, titles=TITLES).encode(TITLES)
-    np.testing.assert_allclose(turned @ turned.T, full @ full.T, atol=5e-3)
-
-
 def test_what_is_written_is_read(files, tmp_path):
     with writing(tmp_path / "embed", kind="embed") as folder:
-        made = StaticVectors.make(files, folder / "static", dim=16, titles=TITLES)
+        (folder / "static").mkdir()
+        made = StaticVectors.make(files, folder / "static")
     read = StaticVectors.load(open_artifact(tmp_path / "embed", kind="embed").part("static"))
     np.testing.assert_array_equal(read.encode(TEXTS), made.encode(TEXTS))
 
 
-def test_products_are_weighted_means_of_the_views(whole):
-    own = train(CONFIG.model_copy(update={"steps": 2}))
-    views = Views(own, whole)
-    texts = [*TITLES[:5], ""]
-    joined = views.encode(texts)
-    assert joined.shape == (6, views.dim)
-    share = STATIC_WEIGHT / (1 + STATIC_WEIGHT)
-    one, other = own.encode(texts), whole.encode(texts)
-    expected = (1 - share) * (one @ one.T) + share * (other @ other.T)
-    np.testing.assert_allclose(joined @ joined.T, expected, atol=1e-5)
-    assert views.weight == 1 + STATIC_WEIGHT
-
-
 def test_a_directory_as_others_save_it(files, tmp_path):
     folder = tmp_path / "mine"
-    folder.mkdir()
+    for made in (folder, tmp_path / "static", tmp_path / "other"):
+        made.mkdir()
     shutil.copyfile(files.tokenizer, folder / "tokenizer.json")
     table = np.random.default_rng(0).normal(size=(32_000, 12)).astype(np.float32)
     save_file({"embeddings": table}, folder / "model.safetensors")
     found = find_static(str(folder))
     assert named(found) == str(folder)
-    assert StaticVectors.make(found, tmp_path / "static", dim=128, titles=TITLES).dim == 12
+    assert StaticVectors.make(found, tmp_path / "static").dim == 12
     save_file({"a": table, "b": table}, folder / "model.safetensors")
     with pytest.raises(ConfigError, match="holds 2 matrices; word vectors are one"):
-        StaticVectors.make(found, tmp_path / "other", dim=128, titles=TITLES)
+        StaticVectors.make(found, tmp_path / "other")
     (folder / "model.safetensors").write_bytes(b"x")
     with pytest.raises(ConfigError, match=r"model\.safetensors cannot be read"):
-        StaticVectors.make(found, tmp_path / "other", dim=128, titles=TITLES)
+        StaticVectors.make(found, tmp_path / "other")
     (folder / "tokenizer.json").write_text("{}")
     with pytest.raises(ConfigError, match=r"tokenizer\.json is no tokenizer"):
-        StaticVectors.make(found, tmp_path / "other", dim=128, titles=TITLES)
+        StaticVectors.make(found, tmp_path / "other")
     (folder / "tokenizer.json").unlink()
     with pytest.raises(ConfigError, match=r"is no directory with a tokenizer\.json and one"):
         find_static(str(folder))
 
 
-def test_without_the_package(monkeypatch):
+def test_without_the_package_there_is_nothing(monkeypatch):
     monkeypatch.setattr(word_vectors.util, "find_spec", lambda _: None)
-    assert find_static(None) is None
-    with pytest.raises(ConfigError, match=r"not installed. Install it, such as by pip install"):
-        find_static("wordllama")
+    assert find_static("wordllama") is None
+    assert EmbedConfig().content()["static"]["source"] is None
 
 
 def test_what_is_hashed_is_the_vectors(files, tmp_path):
-    there = EmbedConfig(static="wordllama").content()["static"]
+    there = EmbedConfig().content()["static"]["source"]
     assert set(there) == {"tokenizer", "table"}
     shutil.copyfile(files.tokenizer, tmp_path / "tokenizer.json")
     shutil.copyfile(files.table, tmp_path / "any.safetensors")
-    assert EmbedConfig(static=str(tmp_path)).content()["static"] == there
-    assert EmbedConfig().content()["static"] is None
+    mine = StaticConfig(source=str(tmp_path))
+    assert EmbedConfig(static=mine).content()["static"]["source"] == there
+    assert "static" not in EmbedConfig(views=("in_domain",)).content()
 
 
 def test_a_shop_with_a_second_view(tmp_path):
     """From the config to an answer, and to items that come later."""
-    settings = {"embed": SETTINGS["embed"] | {"static": "wordllama", "static_dim": 12}}
+    settings = {"embed": SETTINGS["embed"] | VIEWS}
     outputs = Outputs(tmp_path / "run")
     log = KeptLog()
     run(load_config(write_shop(tmp_path, settings=settings)), outputs, log=log)
-    assert any("a second view by word vectors of wordllama 0." in line for line in log.said)
+    assert any("word vectors of wordllama 0." in line for line in log.said)
+    assert any(line.startswith("  views: in_domain 0.") for line in log.said)
     bundle = open_bundle(outputs.bundle)
-    assert isinstance(bundle.encoder, Views)
-    assert bundle.items.vectors.shape[1] == SETTINGS["embed"]["dim"] + 12
+    assert bundle.encoder.sizes == {"in_domain": 8, "static": 12}
+    assert bundle.items.vectors.shape[1] == 8 + 12
     generator = bundle.generative().generator
-    assert generator.model.own_share == 1 / (2 + STATIC_WEIGHT)
+    assert generator.model.own_share == pytest.approx(1 / (1 + bundle.encoder.weight))
     assert len(bundle.generative().recall("red cordless drill", k=5)) == 5
     added = {"item_id": "new", "title": "Acme cordless screwdriver red", "category": ["Tools"]}
     frame = pl.DataFrame([dict.fromkeys(ITEMS) | added], schema=ITEMS)
     found = bundle.with_items(frame).dense().recall("red cordless screwdriver", k=3)
     assert found[0].item_id == "new"
+
+
+def test_a_shop_goes_without_what_is_not_installed(tmp_path, monkeypatch):
+    """And says so; installing it makes the views anew."""
+    outputs, log = Outputs(tmp_path / "run"), KeptLog()
+    config = load_config(write_shop(tmp_path, settings={"embed": SETTINGS["embed"] | VIEWS}))
+    with monkeypatch.context() as patch:
+        patch.setattr(word_vectors.util, "find_spec", lambda _: None)
+        run(config, outputs, last="embed", log=log)
+        assert run(config, outputs, last="embed", log=log).ran == ()
+        alone = SETTINGS["embed"] | {"views": ["static"]}
+        config_alone = load_config(write_shop(tmp_path, settings={"embed": alone}))
+        with pytest.raises(ConfigError, match=r"views is static alone, and wordllama is not"):
+            run(config_alone, Outputs(tmp_path / "alone"), last="embed", log=log)
+    assert any("no view by word vectors: wordllama is not installed" in line for line in log.said)
+    assert run(config, outputs, last="embed", log=log).ran == ("embed",)

@@ -10,7 +10,7 @@ from embed_shop import CONFIG, KINDS, NICKNAMES, QUERIES, TITLES, no_pairs, trai
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrecall.embed.encoder import TextEncoder, TwoTower
+from genrecall.embed.in_domain import InDomainView, TwoTower
 from genrecall.embed.losses import in_batch_loss
 from genrecall.foundation.artifact import open_artifact, writing
 from genrecall.foundation.ragged import ragged_offsets
@@ -19,6 +19,10 @@ from genrecall.foundation.ragged import ragged_offsets
 @pytest.fixture(scope="module")
 def encoder():
     return train()
+
+
+def model_of(encoder):
+    return encoder.views["in_domain"].model
 
 
 def best(encoder, query, n=1):
@@ -94,7 +98,7 @@ def test_long_encodings_are_made_block_by_block(encoder, monkeypatch):
     monkeypatch.setattr(TwoTower, "forward", counted)
     monkeypatch.setattr("genrecall.foundation.blocks._ROWS", 7)
     bags = encoder.tokenizer.bags(texts)
-    for vectors in (encoder.encode(texts), encoder.encode_bags(bags)):
+    for vectors in (encoder.encode(texts), encoder.encode_cut(texts, bags)):
         np.testing.assert_allclose(vectors, whole, atol=1e-6)
         assert not vectors[-1].any()
     assert max(sizes) == 7
@@ -134,9 +138,9 @@ def test_shops_of_hardly_any_words_train(titles):
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
     config = CONFIG.model_copy(update={"steps": 5})
     one, again, other = (train(config, seed=seed) for seed in (3, 3, 4))
-    for name, weights in one.model.state_dict().items():
-        assert torch.equal(weights, again.model.state_dict()[name])
-    assert not torch.equal(one.model.embedding.weight, other.model.embedding.weight)
+    for name, weights in model_of(one).state_dict().items():
+        assert torch.equal(weights, model_of(again).state_dict()[name])
+    assert not torch.equal(model_of(one).embedding.weight, model_of(other).embedding.weight)
 
 
 def test_chance_elsewhere_does_not_change_training():
@@ -150,10 +154,11 @@ def test_chance_elsewhere_does_not_change_training():
 
 def test_what_is_saved_encodes_equally(tmp_path, encoder):
     with writing(tmp_path / "embed", kind="embed") as folder:
-        encoder.save(folder)
-    read = TextEncoder.load(open_artifact(tmp_path / "embed", kind="embed"))
-    texts = [*TITLES, *QUERIES, "", "unseen words 12v"]
-    assert (read.encode(texts) == encoder.encode(texts)).all()
+        encoder.views["in_domain"].save(folder)
+    read = InDomainView.load(open_artifact(tmp_path / "embed", kind="embed"))
+    texts = [*TITLES, *QUERIES, "unseen words 12v"]
+    found = read.encode(texts, encoder.tokenizer.bags(texts))
+    assert (found == encoder.encode(texts)).all()
     assert read.dim == encoder.dim == CONFIG.dim
 
 
@@ -184,8 +189,8 @@ def test_a_resumed_encoder_equals_an_uninterrupted_one(tmp_path, monkeypatch):
         with pytest.raises(StoppedError):
             train(checkpoints=tmp_path)
     resumed = train(checkpoints=tmp_path)
-    for name, weight in whole.model.state_dict().items():
-        assert torch.equal(weight, resumed.model.state_dict()[name]), name
+    for name, weight in model_of(whole).state_dict().items():
+        assert torch.equal(weight, model_of(resumed).state_dict()[name]), name
 
 
 def test_gradients_are_the_same_with_one_thread_and_with_two():

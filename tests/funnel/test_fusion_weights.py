@@ -7,12 +7,8 @@ from genrecall.evaluate.measures import recall, target_ranks
 from genrecall.foundation.errors import DataError
 from genrecall.funnel.config import FusionConfig
 from genrecall.funnel.fusion import fuse, gather
-from genrecall.funnel.weights import (
-    _Likelihood,
-    cross_fitted_fusion,
-    fit_weights,
-    likeliest_weights,
-)
+from genrecall.funnel.weights import cross_fitted_fusion, fit_weights
+from genrecall.learning.likelihood import _Likelihood, likeliest_weights
 
 N, K = 300, 100
 CONFIGS = [FusionConfig(method="scores"), FusionConfig(method="rrf")]
@@ -155,7 +151,7 @@ def test_a_search_that_ends_early_counts_where_little_is_left(
         return OptimizeResult(found, success=False, message="ABNORMAL")
 
     expected = fit_weights(channels, positives, K, config=FusionConfig())
-    monkeypatch.setattr("genrecall.funnel.weights.minimize", ends_early)
+    monkeypatch.setattr("genrecall.learning.likelihood.minimize", ends_early)
     if enough:
         assert fit_weights(channels, positives, K, config=FusionConfig()) == expected
         return

@@ -3,8 +3,9 @@
 import numpy as np
 
 from genrecall.data.pairs import LoggedPairs
-from genrecall.embed.config import EmbedConfig
-from genrecall.embed.training import train_encoder
+from genrecall.embed.config import InDomainConfig, SubwordConfig
+from genrecall.embed.training.two_tower import train_in_domain, train_tokenizer
+from genrecall.embed.views import Views
 from genrecall.foundation.progress import SilentLog
 from genrecall.learning.checkpoint import Checkpoints
 
@@ -16,9 +17,8 @@ TITLES = [f"{brand} {color} {kind}" for kind in KINDS for color in COLORS for br
 NICKNAMES = {"kettle": "teapot", "sofa": "couch"}  # words that stand in no title
 QUERIES = [f"{color} {nickname}" for nickname in NICKNAMES.values() for color in COLORS]
 
-CONFIG = EmbedConfig(
-    vocabulary=300, pair_buckets=64, width=32, dim=16, steps=100, batch=64, learning_rate=5e-3
-)
+SUBWORDS = SubwordConfig(vocabulary=300, pair_buckets=64)
+CONFIG = InDomainConfig(width=32, dim=16, steps=100, batch=64, learning_rate=5e-3)
 
 
 def logged_pairs():
@@ -48,12 +48,17 @@ def train(
     checkpoints=None,
     log=None,
 ):
-    return train_encoder(
+    """A view that is trained, alone."""
+    titles, queries = list(titles), list(queries)
+    tokenizer = train_tokenizer(SUBWORDS, titles=titles, queries=queries)
+    view = train_in_domain(
         config,
-        titles=list(titles),
-        queries=list(queries),
+        tokenizer=tokenizer,
+        titles=titles,
+        queries=queries,
         pairs=logged_pairs() if pairs is None else pairs,
         seed=seed,
         checkpoints=Checkpoints(checkpoints, every=0),
         log=log or SilentLog(),
     )
+    return Views(tokenizer, {"in_domain": view}, {"in_domain": 1.0})

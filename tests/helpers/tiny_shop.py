@@ -16,12 +16,9 @@ KINDS = {
 }
 SETTINGS = {
     "embed": {
-        "vocabulary": 300,
-        "pair_buckets": 64,
-        "width": 16,
-        "dim": 8,
-        "steps": 20,
-        "batch": 32,
+        "views": ["in_domain"],
+        "subwords": {"vocabulary": 300, "pair_buckets": 64},
+        "in_domain": {"width": 16, "dim": 8, "steps": 20, "batch": 32},
     },
     "quantize": {
         "min_items": 5,
@@ -40,6 +37,13 @@ SETTINGS = {
     "evaluate": {"searches": 20, "beam": 10, "latency_searches": 0},
     "threads": 1,
 }
+
+
+def in_domain(**settings):
+    """`SETTINGS["embed"]` with other settings of the view that is trained."""
+    embed = SETTINGS["embed"]
+    return embed | {"in_domain": embed["in_domain"] | settings}
+
 
 LM = {
     "family": "lm",

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import yaml
 from kept_log import KeptLog
-from tiny_shop import SETTINGS, items, searches, write_jsonl, write_shop
+from tiny_shop import in_domain, items, searches, write_jsonl, write_shop
 
 import genrecall
 from genrecall.config import load_config
@@ -131,14 +131,14 @@ def test_log_holds_events_as_json_lines(shop):
     lines = (shop / "run/log.jsonl").read_text("utf-8").splitlines()
     events = [json.loads(line) for line in lines]
     assert events[0]["event"] == "run"
-    assert events[0]["config"]["embed"]["steps"] == SETTINGS["embed"]["steps"]
+    assert events[0]["config"]["embed"]["views"] == ["in_domain"]
     assert events[-1]["text"] == "evaluate: up to date"
 
 
 @pytest.mark.parametrize(
     ("settings", "ran"),
     [
-        ({"embed": {"steps": 21}}, READING[1:]),
+        ({"embed": in_domain(steps=21)}, READING[1:]),
         ({"quantize": {"items_per_sid": 4}}, READING[2:]),
         ({"generator": {"width": 24}}, READING[3:]),
         ({"generator": {"align": {"steps": 1}}}, NAMES[4:]),
@@ -212,12 +212,12 @@ def test_from_needs_the_stages_before_it(shop):
         again(shop, first="generator")
     again(shop, last="embed")
     with pytest.raises(ArtifactError, match=r"'embed' was made from other inputs\. Leave out"):
-        again(shop, settings={"embed": {"steps": 22}}, first="generator")
+        again(shop, settings={"embed": in_domain(steps=22)}, first="generator")
 
 
 def test_to_stops_after_its_stage(shop):
     shutil.rmtree(shop / "run/bundle")
-    result = again(shop, settings={"embed": {"steps": 19}}, last="embed")
+    result = again(shop, settings={"embed": in_domain(steps=19)}, last="embed")
     assert result.ran == ("embed",)
     assert result.metrics is None
     assert not (shop / "run/bundle").exists()
@@ -310,13 +310,13 @@ def test_what_is_kept_is_told_of_checkpoints_of_the_same_inputs(shop, monkeypatc
             again(shop, settings=settings)
         return ended.value.kept
 
-    monkeypatch.setattr("genrecall.embed.cache.VectorCache.encode", end)  # after the training
-    embed = SETTINGS["embed"] | {"steps": 25}
+    monkeypatch.setattr("genrecall.embed.stage.fit_view_weights", end)  # after the training
+    embed = in_domain(steps=25)
     assert kept(embed=embed) == "two-tower encoder is saved at step 25"
-    monkeypatch.setattr("genrecall.embed.stage.train_encoder", end)
+    monkeypatch.setattr("genrecall.embed.stage.train_in_domain", end)
     assert kept(embed=embed) == "two-tower encoder is saved at step 25"
     assert list((shop / "run/work/checkpoints").glob("*/*.safetensors"))
-    assert kept(embed=embed | {"steps": 30}) == "stage embed starts over"
+    assert kept(embed=in_domain(steps=30)) == "stage embed starts over"
 
 
 def test_forced_training_does_not_resume(shop):

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 import torch
-from tiny_shop import SETTINGS, write_shop
+from tiny_shop import SETTINGS, in_domain, write_shop
 
 from genrecall.bundle import open_bundle, read_bundle
 from genrecall.config import load_config
@@ -25,7 +25,7 @@ from genrecall.pipeline.walk import Walk
 BY_NAME = {stage.name: stage for stage in STAGES}
 SERVED = ("embed", "quantize", "generator", "align", "calibrate")
 """Stages that are served whole."""
-PARTS = ("titles", "categories", "prices", "fields", "training", "shoppers", "pages")
+PARTS = ("titles", "categories", "prices", "fields", "training", "dated", "shoppers", "pages")
 
 
 def _count(inputs, work):
@@ -49,7 +49,7 @@ WITH_COUNTS = (*STAGES[:2], COUNTS, *STAGES[2:])
 @pytest.fixture
 def shop(tmp_path, shop_run):
     """The shop of `shop_run` with a copy of what its run has made."""
-    embed = SETTINGS["embed"] | {"width": 32, "dim": 16, "steps": 80, "batch": 64}
+    embed = in_domain(width=32, dim=16, steps=80, batch=64)
     path = write_shop(tmp_path, settings={"embed": embed})
     shutil.copytree(shop_run.folder, tmp_path / "run")
     return load_config(path), Outputs(tmp_path / "run")
@@ -98,7 +98,7 @@ class Done:
     ("name", "settings", "reads"),
     [
         ("data", {}, set()),
-        ("embed", {}, {"data.titles", "data.training"}),
+        ("embed", {}, {"data.titles", "data.dated"}),
         ("quantize", {}, {"data.categories", "data.training", "embed"}),
         (
             "generator",

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 import yaml
-from tiny_shop import SETTINGS, items, write_jsonl, write_shop
+from tiny_shop import SETTINGS, in_domain, items, write_jsonl, write_shop
 
 from genrecall.config import Config, load_config
 from genrecall.foundation.artifact import open_artifact
@@ -18,7 +18,7 @@ from genrecall.pipeline.run import run
 from genrecall.quantize.load import load_previous, load_sids
 from genrecall.quantize.stability import sid_stability
 
-EMBED = SETTINGS["embed"] | {"width": 32, "dim": 16, "steps": 80, "batch": 64}  # as `shop_run`
+EMBED = in_domain(width=32, dim=16, steps=80, batch=64)  # as `shop_run`
 
 
 class Heard(SilentLog):

@@ -105,7 +105,9 @@ _TRAINING: Final = """\
 
 # What follows are the defaults; change them when the figures ask for it.
 embed:
-  steps: {embed.steps}                     # training of the two-tower encoder
+  views: [in_domain, static]      # who reads texts: trained here, and word vectors
+  in_domain:
+    steps: {embed.in_domain.steps}                   # training of the two-tower encoder
 quantize:
   items_per_sid: {quantize.items_per_sid}                # wanted size of a cluster
   min_items: {quantize.min_items}                   # smaller categories join their parent

@@ -61,6 +61,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "prices": Part(items=("price",)),
     "fields": Part(filtered=True, splits=("train", "validation")),
     "training": Part(searches=("query", "positives", "gains")),
+    "dated": Part(searches=("query", "user_id", "time", "positives", "gains")),
     "shoppers": Part(searches=("user_id", "time", "positives"), users=True),
     "pages": Part(
         searches=("query", "user_id", "time", "impressions", "positives", "bought", "filters"),

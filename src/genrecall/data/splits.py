@@ -21,7 +21,7 @@ def split_of_query(query: str, config: SplitConfig) -> SplitName:
 
     No other query takes part, so a query stays in its split when the log grows.
     """
-    draw = _draw(query, str(config.seed))
+    draw = draw_of_query(query, str(config.seed))
     if draw < config.test:
         return "test"
     return "validation" if draw < config.test + config.validation else "train"
@@ -33,7 +33,7 @@ def fold_of_query(query: str, folds: int) -> int:
     >>> fold_of_query("drill bits", 5) == fold_of_query("Drill bit", 5)
     True
     """
-    return int(_draw(query, "fold") * folds)
+    return int(draw_of_query(query, "fold") * folds)
 
 
 def split_by_query(queries: pl.Series, config: SplitConfig) -> pl.Series:
@@ -60,7 +60,7 @@ def split_by_time(times: pl.Series, config: SplitConfig) -> pl.Series:
     return pl.Series(np.where(values <= last_train, "train", names).tolist(), dtype=pl.String)
 
 
-def _draw(query: str, salt: str) -> float:
+def draw_of_query(query: str, salt: str) -> float:
     """A number of a query by chance, uniform in [0, 1); each salt makes another one."""
     digest = hashlib.sha256(f"{salt}\n{query_key(query)}".encode()).digest()
     # The 53 bits of a float: with more of them the largest draws would round up to 1.

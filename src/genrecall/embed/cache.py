@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.embed.encoder import Encoder
-
 _KEY_BYTES = 16
 
 
 class VectorCache:
-    """Vectors of one encoder on disk.
+    """Vectors of one reader on disk.
 
     Args:
         folder: where the cache lives; made when needed.
-        encoder_digest: hash of the encoder's files; another encoder never sees these vectors.
+        digest: hash of the reader's files; another reader never sees these vectors.
     """
 
-    def __init__(self, folder: Path, encoder_digest: str) -> None:
-        self._path = folder / f"{encoder_digest[:16]}.npz"
+    def __init__(self, folder: Path, digest: str) -> None:
+        self._path = folder / f"{digest[:16]}.npz"
 
-    def encode(self, encoder: Encoder, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of titles, float32 `[n, D]`; only those not seen before are encoded."""
+    def encode(
+        self, encode: Callable[[list[str]], NDArray[np.float32]], texts: Sequence[str]
+    ) -> NDArray[np.float32]:
+        """Vectors of texts, float32 `[n, R]`; only those not seen before are encoded."""
         wanted = np.array([_key(text) for text in texts], dtype=f"V{_KEY_BYTES}")
-        known_keys, known_vectors = self._read(encoder.dim)
+        known_keys, known_vectors = self._read()
         distinct, first, back = np.unique(wanted, return_index=True, return_inverse=True)
         missing = np.flatnonzero(~np.isin(distinct, known_keys))
-        if len(missing):
-            fresh = encoder.encode_items([texts[first[i]] for i in missing])
+        if len(missing) or not len(known_keys):
+            fresh = encode([texts[first[i]] for i in missing])
             known_keys = np.concatenate([known_keys, distinct[missing]])
             # Vectors may be gigabytes: no copy of them is made where there were none before.
             known_vectors = np.concatenate([known_vectors, fresh]) if len(known_vectors) else fresh
@@ -45,13 +45,13 @@ class VectorCache:
         vectors: NDArray[np.float32] = known_vectors[place[back]]
         return vectors
 
-    def _read(self, dim: int) -> tuple[NDArray[np.void], NDArray[np.float32]]:
+    def _read(self) -> tuple[NDArray[np.void], NDArray[np.float32]]:
         try:
             with self._path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 return stored["keys"], stored["vectors"]
         except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile):
             pass  # there is none, or a damaged one: all that it held can be made again
-        return np.empty(0, dtype=f"V{_KEY_BYTES}"), np.empty((0, dim), dtype=np.float32)
+        return np.empty(0, dtype=f"V{_KEY_BYTES}"), np.empty((0, 0), dtype=np.float32)
 
     def _write(self, keys: NDArray[np.void], vectors: NDArray[np.float32]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

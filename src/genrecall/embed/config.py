@@ -1,48 +1,39 @@
-"""Settings of the encoder."""
+"""Settings of stage `embed`: the views of a shop's texts, and each one's own."""
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from genrecall.embed.word_vectors import find_static
 from genrecall.foundation.artifact import Json
-from genrecall.foundation.settings import ModelName, Section
+from genrecall.foundation.settings import ModelKind, ModelName, Section
+
+IN_DOMAIN: Final = "in_domain"
+STATIC: Final = "static"
+PRETRAINED: Final = "pretrained"
+
+ViewName = Literal["in_domain", "static", "pretrained"]
 
 
-class EmbedConfig(Section):
-    """The subword tokenizer and the encoder: the in-domain two-tower one, or a pretrained one.
+@dataclass(frozen=True)
+class WordVectorsKind(ModelKind):
+    """Word vectors of a package or a directory: they count themselves, not what they are called."""
 
-    The paper takes item and query embeddings as given; the in-domain encoder is ours, so that a
-    shop needs no pretrained model.
-    """
+    def content(self, value: str, setting: str) -> Json:  # noqa: ARG002
+        """See `PathKind.content`; None where the package is not installed.
 
-    pretrained: ModelName | None = None
-    """Directory of a sentence-transformers model, or its name on the model hub, from which it is
-    then downloaded once: it encodes titles and queries, on a GPU where there is one. Null trains
-    the in-domain encoder. With a pretrained one, only the settings of the subwords (`vocabulary`,
-    `pair_buckets`, `stemmer`) and those up to `pretrained_batch` are read; the others are of
-    training."""
+        Raises:
+            ConfigError: a directory holds none.
+        """
+        found = find_static(value)
+        return None if found is None else found.content()
 
-    static: ModelName | None = None
-    """A second view of all texts: word vectors that nobody trained on this shop, which know what
-    words mean in general. `wordllama` takes those of the package of that name, which knows English
-    best; a directory is one with `tokenizer.json` and one `.safetensors`, as model2vec saves them.
-    Whether they help differs by shop: see docs/decisions/views.md."""
 
-    static_dim: int = Field(default=128, ge=8)
-    """Numbers of that view at most: it is turned so that the shop's titles need few."""
-
-    query_prefix: str | None = None
-    """What the pretrained model was trained to see before a query, such as `"query: "`; null takes
-    what the model's own files prescribe, which is often nothing."""
-
-    item_prefix: str | None = None
-    """The same before a title, such as `"passage: "`."""
-
-    pretrained_batch: int = Field(default=64, ge=1)
-    """Texts that the pretrained model reads together; fewer need less memory."""
+class SubwordConfig(Section):
+    """How text is cut: for the in-domain view and the generator."""
 
     vocabulary: int = Field(default=16_000, ge=256)
     """Subwords learned at most from the shop's titles and training queries."""
@@ -54,11 +45,19 @@ class EmbedConfig(Section):
     """`plural` takes English plural endings off words; `none` leaves words as they stand, for shops
     in other languages."""
 
+
+class InDomainConfig(Section):
+    """The two-tower encoder that is trained on the shop's own titles and log.
+
+    The paper takes item and query embeddings as given; this one is ours, so that a shop needs no
+    pretrained model.
+    """
+
     width: int = Field(default=256, ge=8)
     """Size of a feature's embedding."""
 
     dim: int = Field(default=128, ge=8)
-    """Size `D` of item and query vectors."""
+    """Size of item and query vectors."""
 
     steps: int = Field(default=3000, ge=1)
     """Optimizer steps."""
@@ -82,11 +81,76 @@ class EmbedConfig(Section):
     embedding_learning_rate: float = Field(default=1e-2, gt=0)
     """Peak rate of the embedding table, whose sparse gradients touch a row rarely."""
 
-    def content(self) -> dict[str, Json]:
-        """See `Section.content`: the word vectors themselves count, not what they are called.
 
-        Raises:
-            ConfigError: those that are asked for are not there.
-        """
-        found = find_static(self.static)
-        return super().content() | {"static": None if found is None else found.content()}
+class StaticConfig(Section):
+    """Word vectors that nobody trained on this shop, which know what words mean in general."""
+
+    source: Annotated[str, WordVectorsKind()] = "wordllama"
+    """`wordllama` takes those of the package of that name, which knows English best; a directory is
+    one with `tokenizer.json` and one `.safetensors`, as model2vec saves them."""
+
+    dim: int = Field(default=128, ge=8)
+    """Numbers at most: they are turned so that the shop's titles need few."""
+
+
+class PretrainedConfig(Section):
+    """A sentence-transformers model, as it comes; on a GPU where there is one."""
+
+    model: ModelName | None = None
+    """Its directory, or its name on the model hub, from which it is then downloaded once."""
+
+    dim: int | None = Field(default=None, ge=8)
+    """Numbers at most: vectors are turned so that the shop's titles need few. Null keeps them as
+    they are."""
+
+    query_prefix: str | None = None
+    """What the model was trained to see before a query, such as `"query: "`; null takes what the
+    model's own files prescribe, which is often nothing."""
+
+    item_prefix: str | None = None
+    """The same before a title, such as `"passage: "`."""
+
+    batch: int = Field(default=64, ge=1)
+    """Texts that the model reads together; fewer need less memory."""
+
+
+class EmbedConfig(Section):
+    """Which views read a shop's texts; their vectors stand side by side."""
+
+    views: tuple[ViewName, ...] = Field(default=(IN_DOMAIN, STATIC), min_length=1)
+    """`in_domain` is trained on the shop, `static` and `pretrained` know general language. How much
+    each counts is fitted on training searches that no view was trained on. `static` is left out
+    where its package is not installed."""
+
+    subwords: SubwordConfig = SubwordConfig()
+    """How text is cut."""
+
+    in_domain: InDomainConfig = InDomainConfig()
+    """The view that is trained on the shop."""
+
+    static: StaticConfig = StaticConfig()
+    """The view by word vectors."""
+
+    pretrained: PretrainedConfig = PretrainedConfig()
+    """The view by a pretrained model."""
+
+    @model_validator(mode="after")
+    def _check_views(self) -> Self:
+        if len(set(self.views)) < len(self.views):
+            raise ValueError(f"views names one twice: {', '.join(self.views)}. Name each once.")
+        if PRETRAINED in self.views and self.pretrained.model is None:
+            raise ValueError(
+                "views has pretrained, and no pretrained.model says which. Give its directory or "
+                "its name on the model hub, or take it from the views."
+            )
+        if PRETRAINED not in self.views and self.pretrained.model is not None:
+            raise ValueError(
+                f"pretrained.model is given, but views names only {', '.join(self.views)}. Add "
+                "pretrained, beside the others or alone."
+            )
+        return self
+
+    def content(self) -> dict[str, Json]:
+        """See `Section.content`: of views that are not used no setting counts."""
+        unused = {IN_DOMAIN, STATIC, PRETRAINED} - set(self.views)
+        return {name: value for name, value in super().content().items() if name not in unused}

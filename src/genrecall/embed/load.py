@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.embed.encoder import Encoder, TextEncoder
-from genrecall.embed.pretrained import SETTINGS as PRETRAINED
-from genrecall.embed.pretrained import PretrainedEncoder
+from genrecall.embed.config import IN_DOMAIN, STATIC
+from genrecall.embed.frozen import FrozenView, Maps, Reader
+from genrecall.embed.in_domain import InDomainView
+from genrecall.embed.pretrained import PretrainedModel
 from genrecall.embed.static import StaticVectors
-from genrecall.embed.views import Views
+from genrecall.embed.views import View, Views
 from genrecall.foundation.artifact import Artifact
+from genrecall.foundation.files import write_json
 from genrecall.foundation.progress import RunLog
+from genrecall.text.subwords import SUBWORDS, SubwordTokenizer
 
-STATIC: Final = "static"
-"""Folder of the static view, where there is one."""
+ITEM_VECTORS: Final = "item_vectors.npy"
+"""Of the catalog, as all views together read it."""
+
+_VIEWS: Final = "views.json"
 
 
 class Embedded(NamedTuple):
@@ -27,7 +33,7 @@ class Embedded(NamedTuple):
         item_vectors: of the catalog, unit vectors, float32 `[N, D]`.
     """
 
-    encoder: Encoder
+    encoder: Views
     item_vectors: NDArray[np.float32]
 
 
@@ -39,26 +45,43 @@ def load_embedded(artifact: Artifact, *, log: RunLog | None = None) -> Embedded:
         log: where long encodings report to; None for nowhere.
 
     Raises:
-        ConfigError: a pretrained encoder needs a library that is not installed.
+        ConfigError: a pretrained model needs a library that is not installed.
     """
-    vectors = np.load(artifact.file("item_vectors.npy"), allow_pickle=False)
-    return Embedded(load_encoder(artifact, log=log), vectors)
+    vectors = np.load(artifact.file(ITEM_VECTORS), allow_pickle=False)
+    return Embedded(load_views(artifact, log=log), vectors)
 
 
-def load_encoder(artifact: Artifact, *, log: RunLog | None = None) -> Encoder:
-    """Read the encoder of an artifact of stage `embed`, with all views of the shop's texts.
+def save_views(views: Views, folder: Path) -> None:
+    """Write tokenizer and weights of views, each of which has a folder there already."""
+    views.tokenizer.save(folder / SUBWORDS)
+    cut = {"pair_buckets": views.tokenizer.pair_buckets, "stemmer": views.tokenizer.stemmer}
+    listed = [{"name": name, "weight": weight} for name, weight in views.shares.items()]
+    write_json(folder / _VIEWS, {"tokenizer": cut, "views": listed})
+
+
+def load_views(artifact: Artifact, *, log: RunLog | None = None) -> Views:
+    """Read the views of an artifact of stage `embed`.
 
     Args:
         artifact: of the stage, or that part of a bundle.
         log: where long encodings report to; None for nowhere.
 
     Raises:
-        ConfigError: a pretrained encoder needs a library that is not installed.
+        ConfigError: a pretrained model needs a library that is not installed.
     """
-    own: Encoder
-    if PRETRAINED in artifact.files:
-        own = PretrainedEncoder.load(artifact, log=log)
+    told = artifact.read_json(_VIEWS)
+    tokenizer = SubwordTokenizer.load(artifact.file(SUBWORDS), **told["tokenizer"])
+    weights = {view["name"]: view["weight"] for view in told["views"]}
+    views = {name: _load_view(name, artifact.part(name), log) for name in weights}
+    return Views(tokenizer, views, weights)
+
+
+def _load_view(name: str, artifact: Artifact, log: RunLog | None) -> View:
+    if name == IN_DOMAIN:
+        return InDomainView.load(artifact)
+    reader: Reader
+    if name == STATIC:
+        reader = StaticVectors.load(artifact)
     else:
-        own = TextEncoder.load(artifact)
-    static = artifact.parts.get(STATIC)
-    return own if static is None else Views(own, StaticVectors.load(static))
+        reader = PretrainedModel.load(artifact, log=log)
+    return FrozenView(reader, Maps.load(artifact))

@@ -1,10 +1,10 @@
-"""Encoders that come ready-made: any sentence-transformers model, from a directory or the hub.
+"""Pretrained models as readers: any of sentence-transformers, from a directory or the hub.
 
 The model is copied whole into the artifact and opened from there, so that a bundle needs neither
 the model's directory nor the hub. Only settings, vocabularies and safetensors are copied: nothing
 that is read could run code.
 
-Shapes: `n` texts, `D` vector size.
+Shapes: `n` texts, `R` vector size.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from genrecall.embed.config import EmbedConfig
-from genrecall.foundation.arguments import texts as list_of_texts
+from genrecall.embed.config import PretrainedConfig
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.files import write_json
@@ -34,12 +33,8 @@ from genrecall.foundation.libraries import (
     quiet,
 )
 from genrecall.foundation.progress import Progress, RunLog, SilentLog
-from genrecall.foundation.ragged import Bags
-from genrecall.text.subwords import SUBWORDS, SubwordTokenizer
 
-SETTINGS: Final = "pretrained.json"
-"""The file that tells a pretrained encoder from a trained one."""
-
+_SETTINGS: Final = "reading.json"
 _MODEL: Final = "model"
 _LAYOUT: Final = "modules.json"
 _OWNER: Final = "sentence-transformers"  # of the models whose names have no owner
@@ -57,37 +52,26 @@ _UNUSABLE: Final = (
 """What damaged, incomplete or foreign models raise when they are opened."""
 
 
-class PretrainedEncoder:
-    """A sentence-transformers model behind the `Encoder` protocol.
-
-    The model reads texts as they stand, neither normalized nor stemmed. The tokenizer tells which
-    hold a known subword, as it does for the in-domain encoder; the others have zeros.
+class PretrainedModel:
+    """A sentence-transformers model as a reader: texts as they stand, not normalized or stemmed.
 
     Args:
         model: a `SentenceTransformer`.
-        tokenizer: cuts text into the shop's own subwords.
         query_prefix: stands before each query; None for what the model itself prescribes.
         item_prefix: the same for titles.
         batch: texts that are read together.
         log: where long encodings report to.
-
-    Attributes:
-        weight: see `Encoder.weight`.
     """
-
-    weight: Final = 1.0
 
     def __init__(
         self,
         model: Any,
-        tokenizer: SubwordTokenizer,
         *,
         query_prefix: str | None,
         item_prefix: str | None,
         batch: int,
         log: RunLog,
     ) -> None:
-        self.tokenizer = tokenizer
         self._model = model
         self._query_prefix = query_prefix
         self._item_prefix = item_prefix
@@ -96,97 +80,74 @@ class PretrainedEncoder:
         self._dim = len(model.encode_query("a", prompt=query_prefix, show_progress_bar=False))
 
     @classmethod
-    def make(
-        cls, config: EmbedConfig, folder: Path, *, tokenizer: SubwordTokenizer, log: RunLog
-    ) -> PretrainedEncoder:
-        """Copy the model that the config names into an artifact's folder, and open it from there.
+    def make(cls, config: PretrainedConfig, folder: Path, *, log: RunLog) -> PretrainedModel:
+        """Copy the model that the config names into an existing folder, and open it from there.
 
         Args:
             config: which model, and its prefixes.
-            folder: existing; the tokenizer and the settings are written too.
-            tokenizer: trained on the shop's text.
+            folder: of the view.
             log: where to report.
 
         Raises:
             ConfigError: the model cannot be found or loaded, or the library is missing.
         """
-        name = config.pretrained or ""
+        name = config.model or ""
         sentence_transformers()  # before anything is downloaded for it
         source = find_model(name, log)
         for file in model_files(source):
             (folder / _MODEL / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / file, folder / _MODEL / file)
-        tokenizer.save(folder / SUBWORDS)
-        options: dict[str, Any] = {
-            "query_prefix": config.query_prefix,
-            "item_prefix": config.item_prefix,
-            "batch": config.pretrained_batch,
-        }
-        cut = {"pair_buckets": tokenizer.pair_buckets, "stemmer": tokenizer.stemmer}
-        write_json(folder / SETTINGS, {"encoder": options, "tokenizer": cut})
-        encoder = cls(_open(folder / _MODEL, name=name), tokenizer, **options, log=log)
-        log.say(f"  pretrained encoder {name}: vectors of {encoder.dim} numbers")
-        return encoder
+        options = config.model_dump(include={"query_prefix", "item_prefix", "batch"})
+        write_json(folder / _SETTINGS, options)
+        reader = cls(_open(folder / _MODEL, name=name), **options, log=log)
+        log.say(f"  pretrained model {name}: vectors of {reader.dim} numbers")
+        return reader
 
     @classmethod
-    def load(cls, artifact: Artifact, *, log: RunLog | None = None) -> PretrainedEncoder:
-        """Read the encoder that `make` wrote into an artifact.
+    def load(cls, artifact: Artifact, *, log: RunLog | None = None) -> PretrainedModel:
+        """Read the model that `make` copied into an artifact.
 
         Raises:
             ConfigError: the library is missing, or of a version that cannot read the model.
         """
-        settings = artifact.read_json(SETTINGS)
-        tokenizer = SubwordTokenizer.load(artifact.file(SUBWORDS), **settings["tokenizer"])
         folder = artifact.path / _MODEL
         model = _open(folder, name=str(folder))
-        return cls(model, tokenizer, **settings["encoder"], log=log or SilentLog())
+        return cls(model, **artifact.read_json(_SETTINGS), log=log or SilentLog())
 
     @property
     def dim(self) -> int:
-        """Vector size `D`."""
+        """Vector size `R`."""
         return self._dim
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of queries; see `Encoder.encode`."""
-        texts = list_of_texts("texts", texts, such_as="['running shoes']")
-        return self.encode_cut(texts, self.tokenizer.bags(texts))
-
-    def encode_cut(self, texts: Sequence[str], bags: Bags) -> NDArray[np.float32]:
-        """Unit vectors of queries whose features are known; see `Encoder.encode_cut`."""
-        return self._encode(self._model.encode_query, texts, bags, prefix=self._query_prefix)
+        """Unit vectors of queries; see `Reader.encode`."""
+        return self._encode(self._model.encode_query, texts, prefix=self._query_prefix)
 
     def encode_items(self, titles: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of titles; see `Encoder.encode_items`."""
-        titles = list_of_texts("titles", titles, such_as="['Running Shoes, black']")
-        bags = self.tokenizer.bags(titles)
-        return self._encode(self._model.encode_document, titles, bags, prefix=self._item_prefix)
+        """Unit vectors of titles; see `Reader.encode_items`."""
+        return self._encode(self._model.encode_document, titles, prefix=self._item_prefix)
 
     def _encode(
         self,
         encode: Callable[..., NDArray[np.float32]],
         texts: Sequence[str],
-        bags: Bags,
         *,
         prefix: str | None,
     ) -> NDArray[np.float32]:
-        """Unit vectors `[n, D]`, with zeros where a text has no feature."""
-        vectors = self._zeros(len(texts))
-        known = np.flatnonzero(np.diff(bags.offsets))
-        progress = Progress(self._log, "encoding", total=len(known), unit="texts")
-        for start in range(0, len(known), _AT_ONCE * self._batch):
-            rows = known[start : start + _AT_ONCE * self._batch]
-            vectors[rows] = encode(
-                [texts[row] for row in rows.tolist()],
+        """Unit vectors `[n, R]`."""
+        vectors = np.zeros((len(texts), self._dim), dtype=np.float32)
+        progress = Progress(self._log, "encoding", total=len(texts), unit="texts")
+        for start in range(0, len(texts), _AT_ONCE * self._batch):
+            some = list(texts[start : start + _AT_ONCE * self._batch])
+            vectors[start : start + len(some)] = encode(
+                some,
                 prompt=prefix,
                 batch_size=self._batch,
                 normalize_embeddings=True,
                 show_progress_bar=False,
             )
-            progress.update(len(rows))
+            progress.update(len(some))
         return vectors
-
-    def _zeros(self, n: int) -> NDArray[np.float32]:
-        return np.zeros((n, self._dim), dtype=np.float32)
 
 
 def sentence_transformers() -> Any:
@@ -198,8 +159,8 @@ def sentence_transformers() -> Any:
     return library(
         "sentence_transformers",
         extra="pretrained",
-        needed_by="a pretrained encoder",
-        instead="Without embed.pretrained, an encoder is trained that needs nothing more.",
+        needed_by="the view pretrained",
+        instead="The other views of embed.views need nothing more.",
     )
 
 
@@ -217,15 +178,15 @@ def find_model(name: str, log: RunLog) -> Path:
     if not folder.is_dir():
         if not HUB_NAME.fullmatch(name):
             raise ConfigError(
-                f"embed.pretrained: {name!r} is no directory. Give the folder of a saved "
+                f"embed.pretrained.model: {name!r} is no directory. Give the folder of a saved "
                 "sentence-transformers model, or a name on the hub such as "
                 f"'{_OWNER}/all-MiniLM-L6-v2'."
             )
         folder = _download(name if "/" in name else f"{_OWNER}/{name}", log)
     if not (folder / _LAYOUT).is_file():
         raise ConfigError(
-            f"embed.pretrained: {name!r} is no sentence-transformers model: it has no {_LAYOUT}. "
-            "Give a model that SentenceTransformer.save wrote."
+            f"embed.pretrained.model: {name!r} is no sentence-transformers model: it has no "
+            f"{_LAYOUT}. Give a model that SentenceTransformer.save wrote."
         )
     return folder
 
@@ -233,7 +194,7 @@ def find_model(name: str, log: RunLog) -> Path:
 def _download(name: str, log: RunLog) -> Path:
     """Files of a model on the hub, those of the cache where nothing else can be reached."""
     hub = library(
-        "huggingface_hub", extra="pretrained", needed_by="a pretrained encoder", instead=""
+        "huggingface_hub", extra="pretrained", needed_by="the view pretrained", instead=""
     )
     log.say(f"  {name} from the model hub or its cache")
     try:
@@ -246,9 +207,9 @@ def _download(name: str, log: RunLog) -> Path:
     except (OSError, ValueError) as error:
         cause = " ".join(str(error).split())
         raise ConfigError(
-            f"embed.pretrained: {name!r} is no directory here, and as a name on the model hub it "
-            f"cannot be read: {cause} Check the name and the connection, or give the folder of a "
-            "saved sentence-transformers model."
+            f"embed.pretrained.model: {name!r} is no directory here, and as a name on the model "
+            f"hub it cannot be read: {cause} Check the name and the connection, or give the folder "
+            "of a saved sentence-transformers model."
         ) from error
     return Path(found)
 
@@ -267,6 +228,6 @@ def _open(folder: Path, *, name: str) -> Any:
     except _UNUSABLE as error:
         cause = " ".join(str(error).split())
         raise ConfigError(
-            f"embed.pretrained: {name!r} cannot be opened as a sentence-transformers model: "
+            f"embed.pretrained.model: {name!r} cannot be opened as a sentence-transformers model: "
             f"{cause} Give one whose weights are safetensors and that needs no code of its own."
         ) from error

@@ -1,68 +1,175 @@
-"""Stage `embed`: from titles and logged queries to an encoder and the items' vectors."""
+"""Stage `embed`: from titles and logged queries to views of texts and the items' vectors."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from genrecall.data.held_out import HeldOut, hold_out
+from genrecall.data.pairs import LoggedPairs, logged_pairs
 from genrecall.data.shop_data import ShopData
+from genrecall.data.tables import Searches
 from genrecall.embed.cache import VectorCache
-from genrecall.embed.config import EmbedConfig
-from genrecall.embed.encoder import Encoder
-from genrecall.embed.load import STATIC
-from genrecall.embed.pretrained import PretrainedEncoder
+from genrecall.embed.config import IN_DOMAIN, PRETRAINED, STATIC, EmbedConfig
+from genrecall.embed.frozen import FrozenView, Reader, mapped
+from genrecall.embed.load import ITEM_VECTORS, save_views
+from genrecall.embed.pretrained import PretrainedModel
 from genrecall.embed.static import StaticVectors
-from genrecall.embed.training import train_encoder, train_tokenizer
-from genrecall.embed.views import Views
-from genrecall.embed.word_vectors import find_static, named
+from genrecall.embed.training.maps import Read, learn_maps
+from genrecall.embed.training.two_tower import train_in_domain, train_tokenizer
+from genrecall.embed.training.weights import Judged, fit_view_weights
+from genrecall.embed.views import View, Views
+from genrecall.embed.word_vectors import PACKAGE, find_static, named
 from genrecall.foundation.artifact import Artifact, content_hash, file_hash, open_artifact, writing
+from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.ragged import Bags
 from genrecall.foundation.work import Work
 from genrecall.learning.checkpoint import Checkpoints
+from genrecall.text.subwords import SubwordTokenizer
+
+Vectors = NDArray[np.float32]
+
+
+class _Shop(NamedTuple):
+    """What views learn from: see `LoggedPairs` for `pairs`."""
+
+    titles: list[str]
+    queries: list[str]
+    pairs: LoggedPairs
+    tokenizer: SubwordTokenizer
+    bags: Bags  # of the titles
+
+
+class _Made(NamedTuple):
+    """A view, and what it makes of the catalog, `[N, dim]`."""
+
+    view: View
+    items: Vectors
 
 
 def run(config: EmbedConfig, data: ShopData, work: Work) -> Artifact:
-    """Train the encoder on the training split, or open a pretrained one, and encode the catalog.
+    """Make the views, weigh them, and encode the catalog.
 
     Args:
-        config: sizes and rates.
-        data: the titles of all items are read whatever the split, and the training queries.
+        config: which views, their sizes and rates.
+        data: the titles of all items are read whatever the split, and the training searches.
         work: where to write, to keep vectors and to report.
 
     Raises:
-        ConfigError: the pretrained model cannot be found or loaded, or its library is missing.
+        ConfigError: a pretrained model cannot be found or loaded, or its library is missing; word
+            vectors are the only view, and not installed.
     """
-    titles, queries, pairs, log = data.catalog.titles, data.queries, data.pairs, work.log
+    names, divided = _names(config, work), _divide(config, data)
+    queries, pairs = logged_pairs(divided.kept)
+    titles, log = data.catalog.titles, work.log
     log.say(f"  {len(titles):,} titles, {len(queries):,} queries, {len(pairs.query):,} pairs")
-    encoder: Encoder
+    tokenizer = train_tokenizer(config.subwords, titles=titles, queries=queries)
+    shop = _Shop(titles, queries, pairs, tokenizer, tokenizer.bags(titles))
     with writing(work.out, kind="embed", inputs=work.inputs) as folder:
-        if config.pretrained is None:
-            trained = train_encoder(
-                config,
-                titles=titles,
-                queries=queries,
-                pairs=pairs,
-                seed=work.seed,
-                checkpoints=Checkpoints(work.resumes_from, every=work.checkpoint_every),
-                log=log,
-            )
-            trained.save(folder)
-            encoder = trained
-        else:
-            tokenizer = train_tokenizer(config, titles=titles, queries=queries)
-            encoder = PretrainedEncoder.make(config, folder, tokenizer=tokenizer, log=log)
-        if files := find_static(config.static):
-            static = StaticVectors.make(
-                files, folder / STATIC, dim=config.static_dim, titles=titles
-            )
-            encoder = Views(encoder, static)
-            log.say(f"  a second view by word vectors of {named(files)}, {static.dim} numbers")
-        if work.cache is None:
-            vectors = encoder.encode_items(titles)
-        else:
-            vectors = VectorCache(work.cache, _digest(folder)).encode(encoder, titles)
-        np.save(folder / "item_vectors.npy", vectors)
+        made: dict[str, _Made] = {}
+        for name in names:
+            (folder / name).mkdir()
+            made[name] = _MAKERS[name](config, shop, folder / name, work)
+        weights = _weights(made, tokenizer, divided.held)
+        views = Views(tokenizer, {name: of.view for name, of in made.items()}, weights)
+        log.say(f"  {_described(views, len(divided.held))}")
+        save_views(views, folder)
+        vectors = views.join({name: of.items for name, of in made.items()}, shop.bags)
+        np.save(folder / ITEM_VECTORS, vectors)
     return open_artifact(work.out, kind="embed")
+
+
+def _names(config: EmbedConfig, work: Work) -> list[str]:
+    """The views that can be made."""
+    if STATIC not in config.views or find_static(config.static.source) is not None:
+        return list(config.views)
+    install = f"{PACKAGE} is not installed (pip install 'genrecall[static]')"
+    others: list[str] = [name for name in config.views if name != STATIC]
+    if not others:
+        raise ConfigError(
+            f"embed.views is static alone, and {install}. Install it, give embed.static.source a "
+            "directory with word vectors, or add in_domain to the views."
+        )
+    work.log.say(f"  no view by word vectors: {install}")
+    return others
+
+
+def _divide(config: EmbedConfig, data: ShopData) -> HeldOut:
+    """Nothing is held out where there is nothing to weigh."""
+    searches = data.searches.of("train")
+    if len(config.views) == 1:
+        return HeldOut(searches, Searches(searches.frame.clear()))
+    return hold_out(searches, category_paths=data.category_paths)
+
+
+def _in_domain(config: EmbedConfig, shop: _Shop, folder: Path, work: Work) -> _Made:
+    view = train_in_domain(
+        config.in_domain,
+        tokenizer=shop.tokenizer,
+        titles=shop.titles,
+        queries=shop.queries,
+        pairs=shop.pairs,
+        seed=work.seed,
+        checkpoints=Checkpoints(work.resumes_from, every=work.checkpoint_every),
+        log=work.log,
+    )
+    view.save(folder)
+    return _Made(view, view.encode_items(shop.titles, shop.bags))
+
+
+def _static(config: EmbedConfig, shop: _Shop, folder: Path, work: Work) -> _Made:
+    files = find_static(config.static.source)
+    assert files is not None, "asked for only where it is"
+    reader = StaticVectors.make(files, folder)
+    work.log.say(f"  word vectors of {named(files)}")
+    items = reader.encode_items(shop.titles)
+    return _frozen(reader, items, config.static.dim, shop, folder, work)
+
+
+def _pretrained(config: EmbedConfig, shop: _Shop, folder: Path, work: Work) -> _Made:
+    reader = PretrainedModel.make(config.pretrained, folder, log=work.log)
+    if work.cache is None:
+        items = reader.encode_items(shop.titles)
+    else:
+        items = VectorCache(work.cache, _digest(folder)).encode(reader.encode_items, shop.titles)
+    return _frozen(reader, items, config.pretrained.dim, shop, folder, work)
+
+
+_MAKERS: Final[dict[str, Callable[[EmbedConfig, _Shop, Path, Work], _Made]]] = {
+    IN_DOMAIN: _in_domain,
+    STATIC: _static,
+    PRETRAINED: _pretrained,
+}
+
+
+def _frozen(
+    reader: Reader, items: Vectors, dim: int | None, shop: _Shop, folder: Path, work: Work
+) -> _Made:
+    """A reader with maps of its own, written into a folder."""
+    read = Read(items, reader.encode(shop.queries))
+    maps = learn_maps(read, shop.pairs, dim=dim, seed=work.seed)
+    maps.save(folder)
+    return _Made(FrozenView(reader, maps), mapped(items, maps.item))
+
+
+def _weights(
+    made: Mapping[str, _Made], tokenizer: SubwordTokenizer, held: Searches
+) -> dict[str, float]:
+    bags = tokenizer.bags(held.queries)
+    judged = {
+        name: Judged(of.view.encode(held.queries, bags), of.items) for name, of in made.items()
+    }
+    return fit_view_weights(judged, held.positives)
+
+
+def _described(views: Views, n_held: int) -> str:
+    said = ", ".join(f"{name} {views.shares[name]:.2f}" for name in views.sizes)
+    by = f"fitted on {n_held:,} training searches" if n_held else "as usual"
+    return f"views: {said}" + (f" ({by})" if len(views.sizes) > 1 else "")
 
 
 def _digest(folder: Path) -> str:

@@ -1,13 +1,9 @@
-"""The static view: pretrained word vectors, whose mean is a text's vector.
+"""Word vectors as a reader: the mean of its tokens' vectors is a text's vector.
 
-It knows general language, and nothing of the shop: what it says is independent of what an encoder
-has learned from the shop's own titles and log, and that is what makes it worth a view. The table
-comes from an installed package or from a directory; nothing is downloaded.
+They know general language, and nothing of the shop: what they say is independent of what an encoder
+has learned from the shop's own titles and log, and that is what makes them worth a view.
 
-Vectors are turned so that the shop's titles need few dimensions, and cut: a mean of rows may be
-turned row by row, so the table is, once.
-
-Shapes: `n` texts, `V` tokens, `D` vector size.
+Shapes: `n` texts, `V` tokens, `R` vector size.
 """
 
 from __future__ import annotations
@@ -31,8 +27,6 @@ from genrecall.foundation.ragged import ragged_offsets
 
 _VECTORS: Final = "vectors.safetensors"
 _TABLE: Final = "table"
-_SEEN: Final = 50_000
-"""Titles that decide how the table is turned."""
 
 Vectors = NDArray[np.float32]
 
@@ -42,7 +36,7 @@ class StaticVectors:
 
     Args:
         tokenizer: cuts texts.
-        table: of the tokens, `[V, D]`, of any kind of float.
+        table: of the tokens, `[V, R]`, of any kind of float.
     """
 
     def __init__(self, tokenizer: Tokenizer, table: NDArray[np.floating]) -> None:
@@ -51,31 +45,21 @@ class StaticVectors:
         self._tokenizer, self._table = tokenizer, table
 
     @classmethod
-    def make(
-        cls, files: StaticFiles, folder: Path, *, dim: int, titles: Sequence[str]
-    ) -> StaticVectors:
-        """Turn and cut a table for a shop, and write it into a new folder.
+    def make(cls, files: StaticFiles, folder: Path) -> StaticVectors:
+        """Copy word vectors into an existing folder, in half precision, and open them from there.
 
         Args:
             files: the word vectors.
-            folder: to be made.
-            dim: size `D` at most.
-            titles: of the shop.
+            folder: of the view.
 
         Raises:
             ConfigError: the files are no tokenizer, or no table.
         """
-        whole = cls(_tokenizer(files.tokenizer), _read_table(files.table))
-        table = whole._table.astype(np.float32)
-        if dim < table.shape[1]:
-            seen = whole.encode(titles[:: max(len(titles) // _SEEN, 1)]).astype(np.float64)
-            # Not centred: cosines are what counts, and stay where nothing is cut.
-            _, turned = np.linalg.eigh(seen.T @ seen)
-            table = table @ turned[:, ::-1][:, :dim].astype(np.float32)
-        folder.mkdir()
+        tokenizer = _tokenizer(files.tokenizer)
+        table = _read_table(files.table).astype(np.float16)
         shutil.copyfile(files.tokenizer, folder / TOKENIZER)
-        save_file({_TABLE: table.astype(np.float16)}, folder / _VECTORS)
-        return cls(whole._tokenizer, table.astype(np.float16))
+        save_file({_TABLE: table}, folder / _VECTORS)
+        return cls(tokenizer, table)
 
     @classmethod
     def load(cls, artifact: Artifact) -> StaticVectors:
@@ -85,20 +69,24 @@ class StaticVectors:
 
     @property
     def dim(self) -> int:
-        """Vector size `D`."""
+        """Vector size `R`."""
         return int(self._table.shape[1])
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, float32 `[n, D]`; zeros for a text without a token."""
+        """Unit vectors of queries or titles; see `Reader.encode`."""
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         for rows in blocks(len(texts), self.dim):
-            vectors[rows] = self._means(texts[rows])
+            vectors[rows] = self._sums(texts[rows])
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors /= np.maximum(norms, np.finfo(np.float32).tiny)
         return vectors
 
-    def _means(self, texts: Sequence[str]) -> Vectors:
-        """Sums of the tokens' vectors, float32 `[n, D]`: their length does not count."""
+    def encode_items(self, titles: Sequence[str]) -> Vectors:
+        """Unit vectors of titles: read as queries are."""
+        return self.encode(titles)
+
+    def _sums(self, texts: Sequence[str]) -> Vectors:
+        """Sums of the tokens' vectors, float32 `[n, R]`: their length does not count."""
         cut = [self._tokenizer.encode(text.lower(), add_special_tokens=False).ids for text in texts]
         offsets = ragged_offsets([len(ids) for ids in cut])
         filled = np.flatnonzero(np.diff(offsets))
@@ -114,19 +102,19 @@ def _tokenizer(file: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(file))
     except Exception as error:  # the library raises nothing narrower
-        raise ConfigError(f"embed.static: {file} is no tokenizer: {error}") from error
+        raise ConfigError(f"embed.static.source: {file} is no tokenizer: {error}") from error
 
 
 def _read_table(file: Path) -> NDArray[np.floating]:
     try:
         tensors = load_file(file)
     except SafetensorError as error:
-        raise ConfigError(f"embed.static: {file} cannot be read: {error}") from error
+        raise ConfigError(f"embed.static.source: {file} cannot be read: {error}") from error
     tables = [tensor for tensor in tensors.values() if tensor.ndim == 2]
     if len(tables) != 1:
         raise ConfigError(
-            f"embed.static: {file} holds {len(tables)} matrices; word vectors are one, with a row "
-            "for each token."
+            f"embed.static.source: {file} holds {len(tables)} matrices; word vectors are one, with "
+            "a row for each token."
         )
     table: NDArray[np.floating] = tables[0]
     return table

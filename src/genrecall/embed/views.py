@@ -1,80 +1,133 @@
 """Several views of a shop's texts as one encoder.
 
-A view is an encoder that has learned its words apart from the others. Their unit vectors stand side
-by side, each times the root of its weight, so that the product of two joined vectors is the
-weighted mean of the views' cosines.
+A view has learned its words apart from the others. The views' unit vectors stand side by side, each
+times the root of its weight, so that the product of two joined vectors is the weighted mean of the
+views' cosines.
 
 Shapes: `n` texts, `D` size of the joined vectors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.embed.encoder import Encoder
-from genrecall.embed.static import StaticVectors
 from genrecall.foundation.arguments import texts as list_of_texts
 from genrecall.foundation.ragged import Bags
 from genrecall.text.subwords import SubwordTokenizer
 
-STATIC_WEIGHT: Final = 6 / 7
-"""Of the static view beside the shop's own, which has 1. See docs/decisions/views.md."""
-
-_SHARE: Final = STATIC_WEIGHT / (1 + STATIC_WEIGHT)
-
 Vectors = NDArray[np.float32]
 
 
-class Views:
-    """The shop's own encoder and a static view, behind the `Encoder` protocol.
+class View(Protocol):
+    """Texts to unit vectors; zeros where it reads nothing in a text."""
 
-    The shop's tokenizer tells which texts hold a known subword; the others have zeros.
+    @property
+    def dim(self) -> int:
+        """Size of its vectors."""
+
+    def encode(self, texts: Sequence[str], bags: Bags) -> Vectors:
+        """Unit vectors of queries, float32 `[n, dim]`.
+
+        Args:
+            texts: `[n]`, each with a subword that the shop knows.
+            bags: their features by the shop's tokenizer.
+        """
+
+    def encode_items(self, titles: Sequence[str], bags: Bags) -> Vectors:
+        """The same of titles."""
+
+
+class Views:
+    """Texts to unit vectors, as all views together read them.
+
+    A text without a subword that the shop's tokenizer knows gives zeros, whatever the views.
 
     Args:
-        own: the encoder that was made for the shop.
-        static: word vectors that nobody trained on it.
+        tokenizer: cuts text into the shop's own subwords.
+        views: at least one, by name.
+        weights: of each, above 0; only their shares count.
+
+    Attributes:
+        shares: of the weights, by name.
     """
 
-    def __init__(self, own: Encoder, static: StaticVectors) -> None:
-        self._own, self._static = own, static
+    def __init__(
+        self,
+        tokenizer: SubwordTokenizer,
+        views: Mapping[str, View],
+        weights: Mapping[str, float],
+    ) -> None:
+        total = sum(weights[name] for name in views)
+        self.tokenizer = tokenizer
+        self.shares = {name: weights[name] / total for name in views}
+        self.views = dict(views)
 
     @property
     def dim(self) -> int:
         """Size `D` of the joined vectors."""
-        return self._own.dim + self._static.dim
+        return sum(view.dim for view in self.views.values())
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Size of each view's vectors, in the order in which they stand."""
+        return {name: view.dim for name, view in self.views.items()}
 
     @property
     def weight(self) -> float:
-        """See `Encoder.weight`: what those of its views have together."""
-        return self._own.weight + STATIC_WEIGHT
-
-    @property
-    def tokenizer(self) -> SubwordTokenizer:
-        """Cuts text into the shop's own subwords."""
-        return self._own.tokenizer
+        """How much all count together beside one more view that counts as much as the strongest."""
+        return 1 / max(self.shares.values())
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of queries; see `Encoder.encode`."""
-        return self._joined(texts, self._own.encode)
+        """Unit vectors of queries, float32 `[n, D]`.
+
+        Raises:
+            RequestError: no list of texts, such as a single one.
+        """
+        texts = list_of_texts("texts", texts, such_as="['running shoes']")
+        return self.encode_cut(texts, self.tokenizer.bags(texts))
 
     def encode_cut(self, texts: Sequence[str], bags: Bags) -> Vectors:
-        """Unit vectors of queries whose features are known; see `Encoder.encode_cut`."""
-        return self._joined(texts, lambda given: self._own.encode_cut(given, bags))
+        """The same of queries that the tokenizer has cut before.
+
+        Args:
+            texts: `[n]`.
+            bags: their features.
+        """
+        return self._joined(texts, bags, lambda view: view.encode)
 
     def encode_items(self, titles: Sequence[str]) -> Vectors:
-        """Unit vectors of titles; see `Encoder.encode_items`."""
-        return self._joined(titles, self._own.encode_items)
+        """Unit vectors of titles, float32 `[n, D]`.
 
-    def _joined(self, texts: Sequence[str], encode: Callable[[Sequence[str]], Vectors]) -> Vectors:
-        texts = list_of_texts("texts", texts, such_as="['running shoes']")
-        own = encode(texts)
-        joined = np.empty((len(texts), self.dim), dtype=np.float32)
-        np.multiply(own, np.float32((1 - _SHARE) ** 0.5), out=joined[:, : self._own.dim])
-        static = self._static.encode(texts)
-        static[~own.any(axis=1)] = 0.0
-        np.multiply(static, np.float32(_SHARE**0.5), out=joined[:, self._own.dim :])
+        Raises:
+            RequestError: no list of texts.
+        """
+        titles = list_of_texts("titles", titles, such_as="['Running Shoes, black']")
+        return self._joined(titles, self.tokenizer.bags(titles), lambda view: view.encode_items)
+
+    def join(self, vectors: Mapping[str, Vectors], bags: Bags) -> Vectors:
+        """The views' own vectors of the same texts as one, float32 `[n, D]`.
+
+        Args:
+            vectors: by name, each `[n, dim]`.
+            bags: features of the texts.
+        """
+        known = np.diff(bags.offsets) > 0
+        joined = np.empty((len(known), self.dim), dtype=np.float32)
+        first = 0
+        for name, view in self.views.items():
+            columns = slice(first, first := first + view.dim)
+            np.multiply(vectors[name], np.float32(self.shares[name] ** 0.5), out=joined[:, columns])
+        joined[~known] = 0.0
         return joined
+
+    def _joined(
+        self,
+        texts: Sequence[str],
+        bags: Bags,
+        way: Callable[[View], Callable[[Sequence[str], Bags], Vectors]],
+    ) -> Vectors:
+        return self.join({name: way(of)(texts, bags) for name, of in self.views.items()}, bags)

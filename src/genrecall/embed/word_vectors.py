@@ -31,31 +31,24 @@ class StaticFiles(NamedTuple):
         return {"tokenizer": file_hash(self.tokenizer), "table": file_hash(self.table)}
 
 
-def find_static(source: str | None) -> StaticFiles | None:
-    """The files of word vectors; None where none are wanted.
+def find_static(source: str) -> StaticFiles | None:
+    """The files of word vectors; None where the package is not installed.
 
     Args:
         source: the package, or a directory with `tokenizer.json` and one `.safetensors`.
 
     Raises:
-        ConfigError: they are not there.
+        ConfigError: it is neither.
     """
-    if source is None:
-        return None
     if source == PACKAGE:
-        found = _in_package()
-        if found is None:
-            raise ConfigError(
-                f"embed.static: {PACKAGE!r} is not installed. Install it, such as by pip install "
-                "'genrecall[static]', give a directory with word vectors, or set it to null."
-            )
-        return found
+        return _in_package()
     folder = Path(source)
     tables = sorted(folder.glob("*.safetensors"))
     if not (folder / TOKENIZER).is_file() or len(tables) != 1:
         raise ConfigError(
-            f"embed.static: {source!r} is no directory with a {TOKENIZER} and one .safetensors "
-            f"file, as model2vec saves them. Give one, or {PACKAGE!r}, or null for none."
+            f"embed.static.source: {source!r} is no directory with a {TOKENIZER} and one "
+            f".safetensors file, as model2vec saves them. Give one, or {PACKAGE!r}, or take static "
+            "from embed.views."
         )
     return StaticFiles(folder / TOKENIZER, tables[0])
 

@@ -35,6 +35,28 @@ FOLDER: Final = "folder"
 """Key of the validation context: the folder that paths resolve against. Without it they stay."""
 
 _MOVED: Final = {
+    **{
+        f"embed.{name}": f"embed.in_domain.{name}"
+        for name in (
+            "width",
+            "dim",
+            "steps",
+            "batch",
+            "temperature",
+            "logged_share",
+            "word_dropout",
+            "learning_rate",
+            "embedding_learning_rate",
+        )
+    },
+    **{
+        f"embed.{name}": f"embed.subwords.{name}"
+        for name in ("vocabulary", "pair_buckets", "stemmer")
+    },
+    "embed.pretrained_batch": "embed.pretrained.batch",
+    "embed.query_prefix": "embed.pretrained.query_prefix",
+    "embed.item_prefix": "embed.pretrained.item_prefix",
+    "embed.static_dim": "embed.static.dim",
     "channels.fusion": "funnel.fusion",
     "channels.generative.look_ahead_temperature": "generator.temperature",
     "embed.checkpoint_every": "checkpoint_every, in seconds",

@@ -10,24 +10,17 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from genrecall.channels.base import Ranking
 from genrecall.data.tables import Rows
 from genrecall.foundation.errors import DataError
-from genrecall.foundation.ragged import run_starts
 from genrecall.funnel.config import FusionConfig
-from genrecall.funnel.fusion import Candidates, Rankings, fuse, gather
+from genrecall.funnel.fusion import Rankings, fuse, gather
+from genrecall.learning.likelihood import likeliest_weights
 
 Weights = dict[str, float]
 
 _MOST_SEARCHES: Final = 2000  # a handful of weights is known well enough from these
-_RIDGE: Final = 1e-3  # keeps weights finite where the relevant items are always on top
-_LEAST_SLOPE: Final = 1e-8  # at `_RIDGE` a weight is then off by 5e-6 at most
-_MOST_SLOPE: Final = 1e-6  # by 5e-4: what is left where rounding ends the search early
-
-Vector = NDArray[np.float64]
-IntArray = NDArray[np.integer[Any]]
 
 
 class CrossFitted(NamedTuple):
@@ -47,10 +40,7 @@ def fit_weights(
 ) -> Weights:
     """Weights that make the relevant items most likely.
 
-    The fused score of a candidate is read as a logit among its search's candidates: what is
-    maximised is the mean over searches of the mean log-softmax of the relevant items (ListNet, Cao
-    et al., ICML 2007). Unlike recall at some rank it is smooth and has one maximum, so that a
-    few hundred searches fix the weights.
+    The fused score of a candidate is read as a logit: see `likeliest_weights`.
 
     Args:
         rankings: of each channel.
@@ -72,9 +62,14 @@ def fit_weights(
     fitted = np.zeros(len(rankings))
     if len(chosen):
         candidates = gather(list(_select(rankings, chosen).values()), k, config)
-        fitted = likeliest_weights(
-            candidates, [positives[i] for i in chosen.tolist()], list(rankings)
-        )
+        relevant = [positives[i] for i in chosen.tolist()]
+        try:
+            fitted = likeliest_weights(candidates, relevant, list(rankings))
+        except DataError as error:
+            raise DataError(
+                f"{error} Or fuse by rank, which reads no scores: "
+                "funnel: {fusion: {method: rrf}}."
+            ) from error
     if not fitted.any():
         fitted = np.ones(len(rankings))
     return dict(zip(rankings, (fitted / fitted.sum()).tolist(), strict=True))
@@ -132,91 +127,3 @@ def _check(rankings: Rankings, positives: Sequence[Rows]) -> None:
 
 def _select(rankings: Rankings, searches: NDArray[np.int64]) -> Rankings:
     return {name: [lists[i] for i in searches.tolist()] for name, lists in rankings.items()}
-
-
-def likeliest_weights(
-    candidates: Candidates, positives: Sequence[IntArray], names: Sequence[str]
-) -> Vector:
-    """Weights of the parts that make the relevant candidates most likely; see `fit_weights`.
-
-    By L-BFGS-B, on parts of equal spread.
-
-    Args:
-        candidates: of `M` searches.
-        positives: relevant rows of each search.
-        names: of the `C` parts.
-
-    Returns:
-        At least 0 each, `[C]`; zeros without a relevant candidate.
-
-    Raises:
-        DataError: the search for them failed.
-    """
-    n_channels = len(candidates.parts)
-    if len(candidates.rows) == 0:
-        return np.zeros(n_channels)
-    spread = candidates.parts.std(axis=1, dtype=np.float64)
-    spread[spread == 0] = 1.0
-    found = minimize(
-        _Likelihood(candidates, positives, spread),
-        np.zeros(n_channels),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(0.0, None)] * n_channels,
-        options={"ftol": 0.0, "gtol": _LEAST_SLOPE},
-    )
-    # A search that rounding ends just before the optimum counts as failed, too: the slope decides.
-    slope = np.abs(found.jac[(found.x > 0) | ~(found.jac >= 0)]).max(initial=0.0)
-    if not (found.success or slope <= _MOST_SLOPE) or not np.isfinite(slope):
-        raise DataError(
-            f"no weights can be fitted to the scores of {', '.join(names)}: the optimizer ended "
-            f"with {found.message!r}, at a slope of {slope:.1e} where {_MOST_SLOPE:.0e} is enough. "
-            "See that the scores of all channels are finite, or fuse by rank, which reads no "
-            "scores: funnel: {fusion: {method: rrf}}."
-        )
-    fitted: Vector = found.x / spread
-    return fitted
-
-
-class _Likelihood:
-    """Negative mean log-softmax of the relevant items, with its gradient."""
-
-    def __init__(
-        self, candidates: Candidates, positives: Sequence[IntArray], spread: Vector
-    ) -> None:
-        width = int(candidates.rows.max(initial=0)) + 1
-        relevant = np.concatenate(
-            # A number of search and row together: of many searches more than an int32 holds.
-            [
-                search * width + rows[rows < width].astype(np.int64)
-                for search, rows in enumerate(positives)
-            ]
-        )
-        hits = np.isin(candidates.search * width + candidates.rows, relevant)
-        # A search none of whose relevant items was found says nothing about the weights.
-        useful = np.zeros(len(positives), dtype=np.bool_)
-        useful[candidates.search[hits]] = True
-        kept = useful[candidates.search]
-        search, hits = candidates.search[kept], hits[kept]
-        parts = candidates.parts[:, kept] / spread[:, None].astype(np.float32)
-        # Widened and laid out by channel once, not in each evaluation.
-        self._parts = parts.astype(np.float64, order="C")  # (C, n)
-        self._starts = run_starts(search)  # (M,)
-        self._lengths = np.diff(self._starts, append=len(search))
-        share = hits / np.repeat(np.add.reduceat(hits, self._starts), self._lengths)
-        self._relevant = self._parts @ share  # (C,) mean over each search's relevant items, summed
-        self._n = len(self._starts)
-
-    def __call__(self, weights: Vector) -> tuple[float, Vector]:
-        """Loss and gradient `[C]` at `weights`."""
-        ridge = _RIDGE * weights
-        if self._n == 0:
-            return float(weights @ ridge), 2 * ridge
-        logits = weights @ self._parts
-        top = np.maximum.reduceat(logits, self._starts)
-        likely = np.exp(logits - np.repeat(top, self._lengths))
-        total = np.add.reduceat(likely, self._starts)
-        likely /= np.repeat(total, self._lengths)
-        loss = (np.sum(top + np.log(total)) - weights @ self._relevant) / self._n
-        gradient = (self._parts @ likely - self._relevant) / self._n
-        return float(loss + weights @ ridge), gradient + 2 * ridge

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from genrecall.embed.encoder import Encoder
+from genrecall.embed.views import Views
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import ArtifactError
 from genrecall.generator.base import Generator
@@ -82,7 +82,7 @@ def load_generator(
     artifact: Artifact,
     stage: str,
     *,
-    encoder: Encoder,
+    encoder: Views,
     items: LiveItems,
     head_weight: float,
     weights: Artifact | None = None,
@@ -139,7 +139,7 @@ def _shopper_settings(artifact: Artifact, stage: str) -> ShopperSettings:
 
 
 def _load_lm(
-    part: Artifact, stage: str, encoder: Encoder, items: LiveItems, shopper: ShopperSettings
+    part: Artifact, stage: str, encoder: Views, items: LiveItems, shopper: ShopperSettings
 ) -> Generator[Any]:
     # The compact family does not wait for transformers.
     from genrecall.generator.lm.generator import LmGenerator

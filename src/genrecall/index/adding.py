@@ -12,7 +12,7 @@ import polars as pl
 
 from genrecall.data.tables import ITEMS, Catalog
 from genrecall.data.validate import ITEMS_SCHEMA
-from genrecall.embed.encoder import Encoder
+from genrecall.embed.views import Views
 from genrecall.foundation.errors import DataError
 from genrecall.index.live import LiveItems
 from genrecall.quantize.load import FrozenSids
@@ -21,7 +21,7 @@ _EXAMPLES: Final = 3
 
 
 def add_items(
-    live: LiveItems, items: pl.DataFrame, *, encoder: Encoder, sids: FrozenSids
+    live: LiveItems, items: pl.DataFrame, *, encoder: Views, sids: FrozenSids
 ) -> LiveItems:
     """What can be answered with once more items are there; a generator has not yet seen it.
 

@@ -24,7 +24,6 @@ from genrecall.channels.generative import GenerativeChannel, ReadRequests
 from genrecall.foundation.ragged import ragged_offsets, ragged_owners
 from genrecall.foundation.sid import LEVELS
 from genrecall.funnel.fusion import Candidates
-from genrecall.funnel.weights import likeliest_weights
 from genrecall.generator.compact.generator import CompactGenerator, NextCodes
 from genrecall.generator.compact.weights import (
     BOTH,
@@ -35,6 +34,7 @@ from genrecall.generator.compact.weights import (
     Levels,
     LevelWeights,
 )
+from genrecall.learning.likelihood import likeliest_weights
 
 _PRIOR: Final = 20.0  # searches that the usual weights are worth
 _MOST_TARGETS: Final = 4  # of a search: a query with hundreds of judged items is one query

@@ -7,7 +7,7 @@ from typing import Final
 
 from genrecall.config import Config
 from genrecall.data.config import DataConfig, SplitConfig, TableSource
-from genrecall.embed.config import EmbedConfig
+from genrecall.embed.config import EmbedConfig, InDomainConfig
 from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.pipeline.simulate import ensure_shop
@@ -62,7 +62,7 @@ def config_of_shop(folder: Path, *, seed: int) -> Config:
             users=TableSource(file=folder / "users.jsonl"),
             split=SplitConfig(by="time"),
         ),
-        embed=EmbedConfig(steps=600),
+        embed=EmbedConfig(in_domain=InDomainConfig(steps=600)),
         generator=GeneratorConfig(
             item_to_sid=StageConfig(steps=100),
             query_to_sid=StageConfig(steps=400),

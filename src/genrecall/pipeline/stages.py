@@ -248,7 +248,7 @@ STAGES: Final = (
         "embed",
         settings=("embed", "seed"),
         run=_embed,
-        reads=("data.titles", "data.training"),
+        reads=("data.titles", "data.dated"),
         served=("*",),
     ),
     Stage(

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.data.pairs import LoggedPairs
-from genrecall.embed.encoder import Encoder
+from genrecall.embed.views import Views
 from genrecall.foundation.ragged import Bags, ragged_offsets, ragged_owners, take_bags
 from genrecall.generator.config import GeneratorConfig
 from genrecall.generator.prompts import ITEM, QUERY
@@ -166,7 +166,7 @@ def shopper_prompts(tokenizer: SubwordTokenizer, shoppers: KnownShoppers) -> Pro
 
 
 def pseudo_prompts(
-    encoder: Encoder,
+    encoder: Views,
     titles: Words,
     *,
     texts: Sequence[str],

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genrecall.embed.encoder import Encoder
+from genrecall.embed.views import Views
 from genrecall.foundation.blocks import blocks
 from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.steady import rows_of
@@ -103,7 +103,7 @@ class CompactGenerator:
     def __init__(
         self,
         model: CompactModel,
-        encoder: Encoder,
+        encoder: Views,
         items: LiveItems,
         serving: CompactServing,
         titles: CompactModel | None = None,
@@ -269,7 +269,7 @@ class CompactGenerator:
 
 def see_items(
     model: CompactModel,
-    encoder: Encoder,
+    encoder: Views,
     items: LiveItems,
     *,
     first: int = 0,

@@ -28,7 +28,7 @@ from safetensors.torch import load_file, save_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genrecall.embed.encoder import bag_tensors
+from genrecall.embed.in_domain import bag_tensors
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.files import write_json

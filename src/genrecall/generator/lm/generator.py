@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genrecall.embed.encoder import Encoder
+from genrecall.embed.views import Views
 from genrecall.foundation.libraries import lm_library
 from genrecall.foundation.sid import SidSpace
 from genrecall.generator.base import Reading
@@ -67,7 +67,7 @@ class LmGenerator:
     def __init__(
         self,
         lm: LmModel,
-        encoder: Encoder,
+        encoder: Views,
         items: LiveItems,
         *,
         shopper: ShopperSettings,

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genrecall.embed.encoder import Encoder
+from genrecall.embed.views import Views
 from genrecall.foundation.ragged import Bags, join_bags, ragged_offsets, ragged_ranges
 from genrecall.foundation.trie import Trie
 from genrecall.generator.config import GeneratorConfig
@@ -35,7 +35,7 @@ class Shop:
         vectors: of the items by the encoder, float32 `[N, D]`.
     """
 
-    encoder: Encoder
+    encoder: Views
     titles: Words
     trie: Trie
     sid_of_item: NDArray[np.int64]

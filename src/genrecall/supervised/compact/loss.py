@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genrecall.embed.encoder import bag_tensors
+from genrecall.embed.in_domain import bag_tensors
 from genrecall.embed.losses import in_batch_loss
 from genrecall.foundation.sid import LEVELS
 from genrecall.foundation.steady import rows_of

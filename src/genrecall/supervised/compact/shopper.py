@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genrecall.embed.encoder import Encoder
+from genrecall.embed.views import Views
 from genrecall.foundation.ragged import Bags, join_bags
 from genrecall.generator.compact.look_ahead import log_sizes
 from genrecall.generator.compact.model import CompactModel, join_views, read_bags
@@ -47,7 +47,7 @@ class FirstViews:
         sources: whose prompts, each source's in their order.
     """
 
-    def __init__(self, encoder: Encoder, sources: Sequence[Source]) -> None:
+    def __init__(self, encoder: Views, sources: Sequence[Source]) -> None:
         self._of = [_encode_distinct(encoder, source.prompts) for source in sources]
 
     def __call__(self, source: int, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -57,7 +57,7 @@ class FirstViews:
 
 
 def _encode_distinct(
-    encoder: Encoder, prompts: PromptSet
+    encoder: Views, prompts: PromptSet
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     texts, number = distinct(prompts.texts)
     _, first = np.unique(number, return_index=True)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genrecall.data.pairs import LoggedPairs
-from genrecall.embed.config import EmbedConfig
-from genrecall.embed.encoder import TextEncoder, TwoTower, bag_tensors
+from genrecall.embed.config import InDomainConfig, SubwordConfig
+from genrecall.embed.in_domain import InDomainView, TwoTower, bag_tensors
 from genrecall.embed.losses import in_batch_loss
 from genrecall.foundation.progress import RunLog
 from genrecall.foundation.ragged import Bags, join_bags
@@ -27,7 +27,7 @@ from genrecall.text.subwords import SubwordTokenizer, Words
 
 
 def train_tokenizer(
-    config: EmbedConfig, *, titles: list[str], queries: list[str]
+    config: SubwordConfig, *, titles: list[str], queries: list[str]
 ) -> SubwordTokenizer:
     """Learn the shop's subwords from its titles and training queries."""
     return SubwordTokenizer.train(
@@ -38,20 +38,22 @@ def train_tokenizer(
     )
 
 
-def train_encoder(
-    config: EmbedConfig,
+def train_in_domain(
+    config: InDomainConfig,
     *,
+    tokenizer: SubwordTokenizer,
     titles: list[str],
     queries: list[str],
     pairs: LoggedPairs,
     seed: int,
     checkpoints: Checkpoints,
     log: RunLog,
-) -> TextEncoder:
-    """Learn subwords and vectors from the shop's own text.
+) -> InDomainView:
+    """Learn vectors of subwords from the shop's own text.
 
     Args:
         config: sizes and rates.
+        tokenizer: cuts it.
         titles: of the items, by catalog row.
         queries: distinct training queries.
         pairs: which item was relevant to which query; may be empty.
@@ -59,7 +61,6 @@ def train_encoder(
         checkpoints: where to save and to resume from.
         log: where to report.
     """
-    tokenizer = train_tokenizer(config, titles=titles, queries=queries)
     torch.manual_seed(seed)
     model = TwoTower(n_features=tokenizer.n_features, width=config.width, dim=config.dim)
     batches = _Batches(
@@ -91,7 +92,7 @@ def train_encoder(
         checkpoints=checkpoints,
         log=log,
     )
-    return TextEncoder(tokenizer, model)
+    return InDomainView(model)
 
 
 class _Batch(NamedTuple):
@@ -105,7 +106,7 @@ class _Batches:
 
     def __init__(
         self,
-        config: EmbedConfig,
+        config: InDomainConfig,
         *,
         tokenizer: SubwordTokenizer,
         titles: Words,

@@ -1,0 +1,93 @@
+"""How much each view counts, fitted on training searches that no view was trained on.
+
+As the weights of a fusion: they make the relevant items likeliest among the first that any view
+finds. Few searches say little: fitted weights and the usual ones are mixed as `n : 20`, `n` being
+the number of searches.
+
+Shapes: `M` searches, `N` items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.embed.config import IN_DOMAIN, PRETRAINED, STATIC
+from genrecall.learning.likelihood import likeliest_weights
+
+USUAL: Final = {IN_DOMAIN: 0.55, STATIC: 0.2, PRETRAINED: 0.25}
+"""Weights where no search says anything, as shares of each other."""
+
+_PRIOR: Final = 20.0  # searches that the usual weights are worth
+_FIRST: Final = 200  # items of each view that compete
+
+Vectors = NDArray[np.float32]
+
+
+class Judged(NamedTuple):
+    """One view of the searches that weights are fitted on.
+
+    Attributes:
+        queries: unit vectors, `[M, D]`.
+        items: of all items, `[N, D]`.
+    """
+
+    queries: Vectors
+    items: Vectors
+
+
+class _Choices(NamedTuple):
+    search: NDArray[np.int64]
+    rows: NDArray[np.int32]
+    parts: NDArray[np.float32]
+
+
+def fit_view_weights(
+    views: Mapping[str, Judged], positives: Sequence[NDArray[np.integer]]
+) -> dict[str, float]:
+    """Weights of the views, each above 0, together 1.
+
+    Args:
+        views: by name.
+        positives: relevant items of each search.
+    """
+    usual = np.array([USUAL[name] for name in views])
+    usual /= usual.sum()
+    if len(views) == 1 or not len(positives):
+        return dict(zip(views, usual.tolist(), strict=True))
+    choices = _choices(list(views.values()))
+    fitted = likeliest_weights(choices, positives, list(views))
+    n = _found(choices, positives) if fitted.any() else 0
+    fitted = n * fitted / max(fitted.sum(), np.finfo(np.float64).tiny) + _PRIOR * usual
+    return dict(zip(views, (fitted / fitted.sum()).tolist(), strict=True))
+
+
+def _choices(views: Sequence[Judged]) -> _Choices:
+    """The first items of all views, search by search, and every view's cosines of them."""
+    first = min(_FIRST, len(views[0].items))
+    found = np.concatenate(
+        [faiss.knn(of.queries, of.items, first, faiss.METRIC_INNER_PRODUCT)[1] for of in views],
+        axis=1,
+    )
+    distinct = [np.unique(rows) for rows in found]
+    search = np.repeat(np.arange(len(found)), [len(rows) for rows in distinct])
+    rows = np.concatenate(distinct)
+    parts = np.empty((len(views), len(rows)), dtype=np.float32)
+    ends = np.cumsum([len(of) for of in distinct])
+    for part, of in zip(parts, views, strict=True):
+        for query, mine, end in zip(of.queries, distinct, ends, strict=True):
+            part[end - len(mine) : end] = of.items[mine] @ query
+    return _Choices(search, rows.astype(np.int32), parts)
+
+
+def _found(choices: _Choices, positives: Sequence[NDArray[np.integer]]) -> int:
+    """Of how many searches a relevant item is among the candidates."""
+    starts = np.searchsorted(choices.search, np.arange(len(positives) + 1))
+    return sum(
+        bool(np.isin(rows, choices.rows[first:end]).any())
+        for rows, first, end in zip(positives, starts[:-1], starts[1:], strict=True)
+    )
