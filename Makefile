@@ -21,7 +21,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install -c constraints.txt -e .
+	$(BIN)/python -m pip install -c constraints.txt -e '.[static]'
 	touch $@
 
 # What is installed for tests is enough for the demo, too.

@@ -14,9 +14,12 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from genrecall.channels.base import Request
 from genrecall.channels.config import ChannelsConfig
 from genrecall.channels.dense import DenseChannel
 from genrecall.channels.generative import GenerativeChannel
@@ -46,6 +49,9 @@ from genrecall.generator.load import (
 from genrecall.index.adding import add_items
 from genrecall.index.live import LiveItems
 from genrecall.quantize.load import FrozenSids, load_sids, load_table
+from genrecall.queries.load import KIND as QUERIES
+from genrecall.queries.load import load_reader
+from genrecall.queries.reader import QueryReader
 
 if TYPE_CHECKING:
     from genrecall.channels.lexical import LexicalChannel
@@ -92,8 +98,17 @@ class OpenBundle:
         grown = replace(self, items=add_items(self.items, items, encoder=self.encoder, sids=sids))
         grown._models.follow(self._models, grown.items)
         grown.__dict__.update({name: getattr(self, name) for name in _OF_THE_STAGES})
+        grown.__dict__["reader"] = self.reader.with_titles(items["title"].to_list())
         grown.items.prepare()
         return grown
+
+    @cached_property
+    def reader(self) -> QueryReader:
+        """What is done with a query before any channel reads it."""
+        try:
+            return load_reader(self.stages[QUERIES])
+        except KeyError:  # put together without that stage
+            return QueryReader()
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -198,21 +213,25 @@ class OpenBundle:
         generators: Sequence[Generator[Any]] = [read] * len(weights)
         if isinstance(read, CompactGenerator):
             generators = [read.weighed(each) for each in weights]
-        return [GenerativeChannel(generator, self.channels.generative) for generator in generators]
+        return [
+            GenerativeChannel(generator, self.channels.generative, reader=self.reader)
+            for generator in generators
+        ]
 
     def dense(self) -> DenseChannel:
         """The dense channel over the vectors of stage `embed`."""
-        return DenseChannel(
-            self.items,
-            encode=lambda requests: self.encoder.encode([request.query for request in requests]),
-        )
+
+        def encode(requests: Sequence[Request]) -> NDArray[np.float32]:
+            return self.encoder.encode(self.reader.texts([request.query for request in requests]))
+
+        return DenseChannel(self.items, encode=encode, reader=self.reader)
 
     def lexical(self) -> LexicalChannel:
         """The BM25 channel over the titles."""
         # Recall with the generative channel alone does not wait for bm25s and scipy.
         from genrecall.channels.lexical import LexicalChannel
 
-        return LexicalChannel(self.items, self.channels.lexical)
+        return LexicalChannel(self.items, self.channels.lexical, reader=self.reader)
 
     def _generator(self, name: str) -> Generator[Any]:
         """After a training stage, or of an arm; controls are read anew, so that none is kept."""

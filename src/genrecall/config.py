@@ -24,6 +24,7 @@ from genrecall.foundation.settings import FOLDER, Section, moved
 from genrecall.funnel.config import FunnelConfig
 from genrecall.generator.config import GeneratorConfig
 from genrecall.quantize.config import QuantizeConfig
+from genrecall.queries.config import QueriesConfig
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -36,6 +37,9 @@ class Config(Section):
 
     data: DataConfig
     """The shop's tables and how searches are split."""
+
+    queries: QueriesConfig = QueriesConfig()
+    """What is done with a query before any channel reads it."""
 
     embed: EmbedConfig = EmbedConfig()
     """Texts to vectors."""

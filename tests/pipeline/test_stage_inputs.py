@@ -86,7 +86,7 @@ def test_every_entry_is_needed(make, stage, field, name):
         (
             lambda i, _: i.data.users["user_id"].to_list(),
             ("data.training",),
-            r"'data\.dated' or 'data\.pages' or 'data\.shoppers' \(column 'user_id'\), .* reads are data\.t",
+            r"'data\.dated' or 'data\.pages' or 'data\.shoppers' \(column 'user_id'\), .* are data",
         ),
     ],
 )

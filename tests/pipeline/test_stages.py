@@ -23,7 +23,7 @@ from genrecall.pipeline.stages import STAGES, Stage
 from genrecall.pipeline.walk import Walk
 
 BY_NAME = {stage.name: stage for stage in STAGES}
-SERVED = ("embed", "quantize", "generator", "align", "calibrate")
+SERVED = ("queries", "embed", "quantize", "generator", "align", "calibrate")
 """Stages that are served whole."""
 PARTS = ("titles", "categories", "prices", "fields", "training", "dated", "shoppers", "pages")
 
@@ -98,6 +98,7 @@ class Done:
     ("name", "settings", "reads"),
     [
         ("data", {}, set()),
+        ("queries", {}, {"data.titles", "data.training"}),
         ("embed", {}, {"data.titles", "data.dated"}),
         ("quantize", {}, {"data.categories", "data.training", "embed"}),
         (
@@ -114,9 +115,13 @@ class Done:
         (
             "calibrate",
             {},
-            {"data.titles", "data.pages", "embed", "quantize", "generator", "align"},
+            {"data.titles", "data.pages", "queries", "embed", "quantize", "generator", "align"},
         ),
-        ("evaluate", {}, {"data", "embed", "quantize", "generator", "align", "calibrate"}),
+        (
+            "evaluate",
+            {},
+            {"data", "queries", "embed", "quantize", "generator", "align", "calibrate"},
+        ),
     ],
 )
 def test_inputs_change_with_what_is_read_and_with_nothing_else(tmp_path, name, settings, reads):
@@ -164,7 +169,9 @@ def test_the_seed_counts_where_chance_takes_part(tmp_path, name):
     config = load_config(write_shop(tmp_path))
     other = config.model_copy(update={"seed": 1})
     stage = BY_NAME[name]
-    assert (stage.content(config) == stage.content(other)) == (name in ("data", "calibrate"))
+    assert (stage.content(config) == stage.content(other)) == (
+        name in ("data", "queries", "calibrate")
+    )
 
 
 def test_a_language_model_in_a_directory_counts_by_its_bytes(tmp_path, pretrained):

@@ -8,6 +8,7 @@ from typing import Any
 
 from genrecall.data.filters.no_hits import NoHits
 from genrecall.foundation.sid import Sid
+from genrecall.queries.spelling import Change
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class Answer:
         beams: generated SIDs, best first; None unless asked to explain.
         no_hits: why there are no items; None where there are some.
         notes: what of the request changed nothing, for people.
+        changes: what of the query was read in another way than it was typed.
     """
 
     query: str
@@ -88,9 +90,10 @@ class Answer:
     beams: Sequence[Beam] | None = None
     no_hits: NoHits | None = None
     notes: Sequence[str] = ()
+    changes: Sequence[Change] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON; `sids`, `no_items` and `notes` only where there is something to say."""
+        """As JSON; `sids`, `no_items`, `notes` and `changes` only where there is any."""
         told: dict[str, Any] = {
             "query": self.query,
             "items": [hit.to_dict() for hit in self.hits],
@@ -101,4 +104,6 @@ class Answer:
             told["no_items"] = self.no_hits.to_dict()
         if self.notes:
             told["notes"] = list(self.notes)
+        if self.changes:
+            told["changes"] = [change._asdict() for change in self.changes]
         return told

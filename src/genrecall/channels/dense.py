@@ -16,6 +16,7 @@ from genrecall.channels.recall import RecallChannel
 from genrecall.channels.topk import kth_largest, top_k
 from genrecall.foundation.blocks import blocks
 from genrecall.index.live import LiveItems
+from genrecall.queries.reader import AS_TYPED, QueryReader
 
 Vectors = NDArray[np.float32]
 
@@ -38,6 +39,7 @@ class DenseChannel(RecallChannel):
         encode: requests to L2-normalized vectors, float32 `[Q, D]`.
         vectors: of the items in the same space, float32 `[N, D]`; None for `items.vectors`.
         name: in metrics and logs.
+        reader: by which `encode` reads queries, for what an answer says of it.
     """
 
     def __init__(
@@ -47,9 +49,10 @@ class DenseChannel(RecallChannel):
         encode: Callable[[Sequence[Request]], Vectors],
         vectors: Vectors | None = None,
         name: str = "dense",
+        reader: QueryReader = AS_TYPED,
     ) -> None:
         self._name = name
-        self.items = items
+        self.items, self.reader = items, reader
         self._vectors = items.vectors if vectors is None else vectors
         self._encode = encode
 

@@ -29,6 +29,7 @@ from genrecall.foundation.sid import Sid
 from genrecall.generator.base import Generator, Reading
 from genrecall.generator.prompts import Prompt
 from genrecall.index.order import Ordered, fold_variants, order_items
+from genrecall.queries.reader import AS_TYPED, QueryReader
 
 _AT_ONCE: Final = 64  # requests read and searched together: bounds the memory of the beams
 
@@ -60,6 +61,7 @@ class GenerativeChannel(RecallChannel):
     Args:
         generator: scores SIDs of its items.
         config: beam widths and item order.
+        reader: what it takes a query to say.
 
     Attributes:
         items: what can be answered with, as the generator sees it.
@@ -67,8 +69,14 @@ class GenerativeChannel(RecallChannel):
 
     name: Final = "generative"
 
-    def __init__(self, generator: Generator[Any], config: GenerativeConfig) -> None:
-        self.generator = generator
+    def __init__(
+        self,
+        generator: Generator[Any],
+        config: GenerativeConfig,
+        *,
+        reader: QueryReader = AS_TYPED,
+    ) -> None:
+        self.generator, self.reader = generator, reader
         self.items = generator.items
         self._engine = ReferenceEngine(generator, self.items.trie)
         self._config = config
@@ -263,7 +271,8 @@ class GenerativeChannel(RecallChannel):
         # Each item once, at its latest choice, as in training.
         latest_first = dict.fromkeys(reversed(shopper.history))
         history = tuple(row_of[item] for item in reversed(latest_first) if item in row_of)
-        return Prompt(request.query, profile=shopper.profile, history=history)
+        text = self.reader.read(request.query).text
+        return Prompt(text, profile=shopper.profile, history=history)
 
     def _first_beam(self, k: int) -> int:
         """Beams that hold `oversample · k` items if their clusters are of the usual size."""

@@ -17,6 +17,7 @@ from genrecall.channels.config import LexicalConfig
 from genrecall.channels.recall import RecallChannel
 from genrecall.channels.topk import top_k
 from genrecall.index.live import LiveItems
+from genrecall.queries.reader import AS_TYPED, QueryReader
 from genrecall.text.normalize import read_words
 
 
@@ -28,6 +29,7 @@ class LexicalChannel(RecallChannel):
     Args:
         items: what can be answered with; their titles are searched.
         config: parameters of BM25.
+        reader: what it takes a query to say.
     """
 
     name: Final = "bm25"
@@ -36,8 +38,10 @@ class LexicalChannel(RecallChannel):
         self,
         items: LiveItems,
         config: LexicalConfig,
+        *,
+        reader: QueryReader = AS_TYPED,
     ) -> None:
-        self.items = items
+        self.items, self.reader = items, reader
         self._stemmer = config.stemmer
         self._number: dict[str, int] = {}  # of each word, in order of appearance
         documents = [
@@ -55,7 +59,7 @@ class LexicalChannel(RecallChannel):
 
     def _rank(self, request: Request, k: int) -> Ranking:
         mask = self.items.mask(request.filters)
-        words = self._words(request.query)
+        words = self._words(self.reader.read(request.query).text)
         numbers = [self._number[word] for word in words if word in self._number]
         if not numbers:
             return Ranking.of_nothing()

@@ -17,6 +17,7 @@ from genrecall.channels.base import Ranking, Request, check_requests
 from genrecall.channels.recall import RecallChannel
 from genrecall.data.tables import Searches
 from genrecall.index.live import LiveItems
+from genrecall.queries.reader import AS_TYPED, QueryReader
 from genrecall.text.normalize import query_key
 
 
@@ -29,12 +30,15 @@ class PopularityChannel(RecallChannel):
     Args:
         searches: of the training split.
         items: what can be answered with.
+        reader: what it takes a query to say.
     """
 
     name: Final = "popularity"
 
-    def __init__(self, searches: Searches, items: LiveItems) -> None:
-        self.items = items
+    def __init__(
+        self, searches: Searches, items: LiveItems, *, reader: QueryReader = AS_TYPED
+    ) -> None:
+        self.items, self.reader = items, reader
         spelled = {query: query_key(query) for query in set(searches.queries)}
         gains: dict[str, dict[int, float]] = {}
         for query, rows, of_rows in zip(
@@ -52,7 +56,7 @@ class PopularityChannel(RecallChannel):
         }
 
     def __contains__(self, query: object) -> bool:
-        return isinstance(query, str) and query_key(query) in self._gains
+        return isinstance(query, str) and self._key(query) in self._gains
 
     def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
         """See `Channel.rank`."""
@@ -75,9 +79,14 @@ class PopularityChannel(RecallChannel):
             leaves[place, : len(order)] = sids[order]
         return leaves
 
+    def _key(self, query: str) -> str:
+        """What tells the query apart; one that was searched as it is is not read otherwise."""
+        typed = query_key(query)
+        return typed if typed in self._gains else query_key(self.reader.read(query).text)
+
     def _passing(self, request: Request) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Live items that were chosen after the query and pass the filters, with their gains."""
         nothing = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
-        rows, gains = self._gains.get(query_key(request.query), nothing)
+        rows, gains = self._gains.get(self._key(request.query), nothing)
         mask = self.items.mask(request.filters)
         return (rows, gains) if mask is None else (rows[mask[rows]], gains[mask[rows]])

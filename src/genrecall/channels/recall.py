@@ -16,6 +16,7 @@ from genrecall.data.values.convert import shorten
 from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import Sid
 from genrecall.index.live import LiveItems
+from genrecall.queries.reader import QueryReader
 
 
 class RecallChannel(ABC):
@@ -23,9 +24,11 @@ class RecallChannel(ABC):
 
     Attributes:
         items: what it answers with.
+        reader: what it takes a query to say.
     """
 
     items: LiveItems
+    reader: QueryReader
 
     @abstractmethod
     def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
@@ -136,7 +139,8 @@ class RecallChannel(ABC):
         part = page.part(ranking.scores)
         hits = self._hits(ranking, page, part)
         why = None if hits else self._why_none(request, ranking, kept=part.stop)
-        return Answer(request.query, hits, no_hits=why, notes=notes)
+        read = self.reader.read(request.query)
+        return Answer(request.query, hits, no_hits=why, notes=notes, changes=read.changes)
 
     def _hits(self, ranking: Ranking, page: Page, part: slice) -> list[Hit]:
         catalog, rows = self.items.catalog, ranking.rows[part]

@@ -193,6 +193,7 @@ def describe(answer: Answer) -> list[str]:
       none: no item has brand 'Acne'; did you mean 'Acme'?
     """
     lines = [f"note: {note}" for note in answer.notes]
+    lines += [f"{change.typed!r} is read as {change.read!r}" for change in answer.changes]
     if answer.beams is not None:
         lines += [f"SIDs generated for {answer.query!r}:", *_describe_beams(answer.beams)]
     lines.append(f"items for {answer.query!r}:")

@@ -65,7 +65,7 @@ def run(
 ) -> None:
     """Run all stages that are not up to date.
 
-    The stages are data, embed, quantize, generator, align, calibrate and evaluate.
+    The stages are data, queries, embed, quantize, generator, align, calibrate and evaluate.
     """
     from genrecall.config import load_config
     from genrecall.pipeline.outputs import Outputs

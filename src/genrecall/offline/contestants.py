@@ -83,7 +83,7 @@ def contestants(
     # The control: an exact search with the generator's own vectors, without SIDs.
     seen = generated.channel.items
     two_views = DenseChannel(seen, encode=generated.encode, vectors=seen.views, name=TWO_VIEWS)
-    popularity = PopularityChannel(searches.of("train"), bundle.items)
+    popularity = PopularityChannel(searches.of("train"), bundle.items, reader=bundle.reader)
 
     def popular(requests: Sequence[Request]) -> NDArray[np.int64]:
         return popularity.generate(requests, beam)

@@ -1,7 +1,7 @@
 """The stages as values, in order.
 
 ```
-data → embed → quantize → generator → align → calibrate → evaluate → bundle
+data → queries → embed → quantize → generator → align → calibrate → evaluate → bundle
 ```
 
 What each one is made with, what it reads and what of it is served stands in its entry of `STAGES`;
@@ -48,6 +48,7 @@ from genrecall.pipeline.inputs import Declared, StageInputs
 from genrecall.pipeline.outputs import Outputs
 from genrecall.quantize import stage as quantize_stage
 from genrecall.quantize.load import HEALTH, load_previous
+from genrecall.queries import stage as queries_stage
 from genrecall.supervised import stage as generator_stage
 from genrecall.supervised.distill import open_teacher
 
@@ -142,6 +143,12 @@ def _digest(read: str, artifacts: Mapping[str, Artifact]) -> str:
 
 def _data(inputs: StageInputs, work: Work) -> Artifact:
     return data_stage.run(inputs.config.data, work)
+
+
+def _queries(inputs: StageInputs, work: Work) -> Artifact:
+    config = inputs.config
+    stemmer = config.embed.subwords.stemmer
+    return queries_stage.run(config.queries, inputs.data, work, stemmer=stemmer)
 
 
 def _embed(inputs: StageInputs, work: Work) -> Artifact:
@@ -245,6 +252,13 @@ STAGES: Final = (
         served=("items.parquet",),
     ),
     Stage(
+        "queries",
+        settings=("queries", "embed.subwords.stemmer"),
+        run=_queries,
+        reads=("data.titles", "data.training"),
+        served=("*",),
+    ),
+    Stage(
         "embed",
         settings=("embed", "seed"),
         run=_embed,
@@ -288,14 +302,14 @@ STAGES: Final = (
         "calibrate",
         settings=("channels.generative.head_weight", "channels.generative.fit_weights"),
         run=_calibrate,
-        reads=("data.titles", "data.pages", "embed", "quantize", "generator", "align"),
+        reads=("data.titles", "data.pages", "queries", "embed", "quantize", "generator", "align"),
         served=("*",),
     ),
     Stage(
         "evaluate",
         settings=("evaluate", "channels", "funnel", "seed"),
         run=_evaluate,
-        reads=("data", "embed", "quantize", "generator", "align", "calibrate"),
+        reads=("data", "queries", "embed", "quantize", "generator", "align", "calibrate"),
     ),
 )
 

@@ -1,0 +1,1 @@
+"""What a query is taken to say, before any channel reads it: spelling, compounds, synonyms."""

@@ -1,0 +1,18 @@
+"""Settings of how queries are read."""
+
+from __future__ import annotations
+
+from genrecall.foundation.settings import InputFile, Section
+
+
+class QueriesConfig(Section):
+    """What is done with a query in front of all channels; one whose words are known stays."""
+
+    spelling: bool = True
+    """Whether words that neither titles nor frequent queries have are corrected to such as they
+    have, and compounds divided or put together: `refridgerator`, `doorknob`. Numbers, model numbers
+    and words of less than four letters are left alone, as are scripts without letter case."""
+
+    synonyms: InputFile | None = None
+    """Words that mean the same, as OpenSearch and Solr write them: a line `couch, sofa` reads each
+    of them as both; `telly => television` replaces."""

@@ -1,0 +1,63 @@
+"""What a query is taken to say: spelling first, then synonyms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from genrecall.queries.spelling import Change, Speller
+from genrecall.queries.synonyms import Synonyms
+
+_KEPT: Final = 10_000  # readings; most searches are of few queries
+
+
+class ReadQuery(NamedTuple):
+    """A query as channels read it.
+
+    Attributes:
+        text: what they read.
+        changes: what was changed, in order; empty where it is as typed.
+    """
+
+    text: str
+    changes: tuple[Change, ...] = ()
+
+
+class QueryReader:
+    """Reads queries in front of all channels; without speller and synonyms, as they are typed.
+
+    Args:
+        speller: None to leave spelling alone.
+        synonyms: None for none.
+    """
+
+    def __init__(self, speller: Speller | None = None, synonyms: Synonyms | None = None) -> None:
+        self._speller, self._synonyms = speller, synonyms
+        self._cached = lru_cache(_KEPT)(self._read)
+
+    def read(self, query: str) -> ReadQuery:
+        """What channels read of a query."""
+        return self._cached(query)
+
+    def texts(self, queries: Sequence[str]) -> list[str]:
+        """What channels read of several."""
+        return [self.read(query).text for query in queries]
+
+    def with_titles(self, titles: Sequence[str]) -> QueryReader:
+        """The same, to which words of more titles are known."""
+        speller = self._speller and self._speller.with_titles(titles)
+        return QueryReader(speller, self._synonyms)
+
+    def _read(self, query: str) -> ReadQuery:
+        text, changes = query, list[Change]()
+        if self._speller is not None:
+            text, changes = self._speller.correct(text)
+        if self._synonyms is not None:
+            text, named = self._synonyms.apply(text)
+            changes += [Change(*change) for change in named]
+        return ReadQuery(text, tuple(changes))
+
+
+AS_TYPED: Final = QueryReader()
+"""Changes nothing."""

@@ -1,0 +1,172 @@
+"""Words that a shop does not know, read as those that were likely meant: a noisy channel.
+
+What was meant is likely if the shop's titles and queries have it often, most of all beside the
+words around it; that it was typed so is likely if few likely slips make it. A word may also be two
+that were written together, or with its neighbour be one that was written apart (Kernighan et al., A
+Spelling Correction Program Based on a Noisy Channel Model, COLING 1990).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from genrecall.queries.edits import distance
+from genrecall.queries.vocabulary import Vocabulary
+from genrecall.text.normalize import normalize
+
+_LEAST_LETTERS: Final = 4
+"""Shorter words are left alone: too much is near them."""
+
+_LEAST_QUERIES: Final = 5
+"""Of distinct training queries make a word that no title has one that is known."""
+
+_LEAST_TITLES: Final = 2
+"""Of titles that have it make a word one that is corrected to: a title may be misspelt, too."""
+
+_SLIP: Final = 4.5
+"""What a slip costs, in units of log-probability."""
+
+_MOST_SLIPS: Final = 0.34
+"""Of a word's letters."""
+
+_JOINED: Final = 0.5
+"""Slips that it is to write two words as one, or one as two."""
+
+_WEIGHT_OF_QUERIES: Final = 3
+"""Titles that a query counts as much as: it is typed by many."""
+
+_MOST_CANDIDATES: Final = 60
+_LAST_LETTER: Final = "\u052f"  # of the scripts with letter case: Latin, Greek, Cyrillic
+
+
+class Change(NamedTuple):
+    """What was typed, and what it is read as."""
+
+    typed: str
+    read: str
+
+
+class _Reading(NamedTuple):
+    """One way to read a word."""
+
+    score: float
+    words: tuple[str, ...]
+    takes: int = 1  # typed words that it stands for
+
+
+class Speller:
+    """Corrects queries by a vocabulary.
+
+    Args:
+        vocabulary: of the shop.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._by_length: dict[int, list[str]] = defaultdict(list)
+        for word, told in vocabulary.words.items():
+            if told.titles >= _LEAST_TITLES and len(word) >= _LEAST_LETTERS - 1 and _spelt(word):
+                self._by_length[len(word)].append(word)
+
+    def with_titles(self, titles: Sequence[str]) -> Speller:
+        """The same, to which words of more titles are known."""
+        return Speller(self._vocabulary.with_titles(titles))
+
+    def knows(self, word: str) -> bool:
+        """Whether a stem stands in a title, or in so many queries that it is no slip."""
+        told = self._vocabulary.words.get(word)
+        return told is not None and (told.titles > 0 or told.queries >= _LEAST_QUERIES)
+
+    def correct(self, query: str) -> tuple[str, list[Change]]:
+        """The query as it was likely meant, and what was changed.
+
+        A query whose words are known stays as it is, to the letter.
+        """
+        typed = normalize(query).split()
+        stems = [self._vocabulary.stem(word) for word in typed]
+        if all(map(self.knows, stems)):
+            return query, []
+        read: list[str] = []
+        changes: list[Change] = []
+        at = 0
+        while at < len(typed):
+            if self.knows(stems[at]):
+                best = None
+            else:
+                best = max(self._readings(typed, stems, at, read), default=None)
+            if best is None:
+                read.append(typed[at])
+                at += 1
+                continue
+            words = [self._vocabulary.words[word].form for word in best.words]
+            changes.append(Change(" ".join(typed[at : at + best.takes]), " ".join(words)))
+            read += words
+            at += best.takes
+        return (" ".join(read), changes) if changes else (query, [])
+
+    def _readings(
+        self, typed: list[str], stems: list[str], at: int, read: list[str]
+    ) -> Iterator[_Reading]:
+        """Ways to read an unknown word."""
+        before = self._vocabulary.stem(read[-1]) if read else None
+        after = stems[at + 1] if at + 1 < len(stems) else None
+        if after is not None:
+            joined = self._vocabulary.stem(typed[at] + typed[at + 1])
+            if self.knows(joined) and _spelt(joined):
+                yield _Reading(self._likely(joined) - _SLIP * _JOINED, (joined,), takes=2)
+        word = stems[at]
+        if len(word) < _LEAST_LETTERS or not _spelt(word):
+            return
+        for known, slips in self._near(word):
+            score = self._likely(known) - _SLIP * slips
+            yield _Reading(
+                score + self._beside(before, known) + self._beside(known, after), (known,)
+            )
+        for cut in range(2, len(word) - 1):
+            first, second = word[:cut], self._vocabulary.stem(word[cut:])
+            together = self._vocabulary.pair(first, second)
+            if together and (min(cut, len(word) - cut) > 2 or together > 20):
+                likely = math.log(together / self._vocabulary.total)
+                score = likely - _SLIP * _JOINED + self._beside(before, first)
+                yield _Reading(score, (first, second))
+
+    def _near(self, word: str) -> Iterator[tuple[str, float]]:
+        """Known words that few slips are away, and how many."""
+        most = 1 if len(word) <= 4 else 2 if len(word) <= 9 else 3
+        found: list[tuple[float, str]] = []
+        for length in range(len(word) - most, len(word) + most + 1):
+            near = process.extract(
+                word,
+                self._by_length.get(length, ()),
+                scorer=OSA.distance,
+                score_cutoff=most,
+                limit=None,
+            )
+            found += [(edits - self._likely(known) / _SLIP, known) for known, edits, _ in near]
+        for _, known in sorted(found)[:_MOST_CANDIDATES]:
+            slips = distance(word, known)
+            if slips <= _MOST_SLIPS * len(word) + 0.3:
+                yield known, slips
+
+    def _likely(self, word: str) -> float:
+        """Log-probability of a stem."""
+        told = self._vocabulary.words[word]
+        count = told.titles + _WEIGHT_OF_QUERIES * told.queries
+        return math.log((count + 0.1) / max(self._vocabulary.total, 1))
+
+    def _beside(self, first: str | None, second: str | None) -> float:
+        """How much likelier words are because they stand side by side."""
+        if first is None or second is None:
+            return 0.0
+        return math.log1p(self._vocabulary.pair(first, second))
+
+
+def _spelt(word: str) -> bool:
+    """Whether a word is made of letters of which one may be a slip."""
+    return word.isalpha() and max(word) <= _LAST_LETTER

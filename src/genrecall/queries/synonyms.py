@@ -1,0 +1,110 @@
+"""A synonyms file: words that a shop wants read as others, in the form of Solr and OpenSearch.
+
+`couch, sofa` reads each of them as both; `telly => television` replaces; `#` begins a comment.
+Names may have several words; the longest that fits is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from genrecall.foundation.errors import ConfigError
+from genrecall.text.normalize import Stemmer, normalize, read_words
+
+_REPLACES: Final = "=>"
+
+
+class Synonym(NamedTuple):
+    """What a name is read as.
+
+    Attributes:
+        read: as it is read.
+        keeps: whether the name itself stays before it.
+    """
+
+    read: str
+    keeps: bool
+
+
+class Synonyms:
+    """Rules of a file.
+
+    Args:
+        rules: by the stems of a name.
+        stemmer: brings the forms of a word together.
+    """
+
+    def __init__(self, rules: dict[tuple[str, ...], Synonym], stemmer: Stemmer) -> None:
+        self._rules, self._stemmer = rules, stemmer
+        self._longest = max(map(len, rules), default=0)
+
+    @classmethod
+    def read(cls, lines: Iterable[str], *, name: str, stemmer: Stemmer) -> Synonyms:
+        """Read the lines of a file.
+
+        Args:
+            lines: of the file.
+            name: of the file, for errors.
+            stemmer: brings the forms of a word together.
+
+        Raises:
+            ConfigError: a line is no rule; it is named.
+        """
+        rules: dict[tuple[str, ...], Synonym] = {}
+        for number, line in enumerate(lines, start=1):
+            rule = line.split("#")[0].strip()
+            if not rule:
+                continue
+            left, replaces, right = rule.partition(_REPLACES)
+            names, others = (
+                [normalize(part) for part in side.split(",")] for side in (left, right)
+            )
+            wrong = not all(names) or (not all(others) if replaces else len(names) < 2)
+            if wrong:
+                raise ConfigError(
+                    f"{name}, line {number}: {line.strip()!r} is no rule. Write names that mean "
+                    "the same with commas between them, such as `couch, sofa`, or what is to be "
+                    "replaced, such as `telly => television`."
+                )
+            for place, one in enumerate(names):
+                meant = others if replaces else names[:place] + names[place + 1 :]
+                key = tuple(read_words(one, stemmer))
+                rules[key] = Synonym(" ".join(meant), keeps=not replaces)
+        return cls(rules, stemmer)
+
+    @classmethod
+    def load(cls, path: Path, *, stemmer: Stemmer) -> Synonyms:
+        """Read a file.
+
+        Raises:
+            ConfigError: it cannot be read, or a line is no rule.
+        """
+        try:
+            lines = path.read_text("utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"queries.synonyms: {path} cannot be read: {error}") from error
+        return cls.read(lines, name=str(path), stemmer=stemmer)
+
+    def apply(self, query: str) -> tuple[str, list[tuple[str, str]]]:
+        """The query with all names read so, and what was changed; as it is where there are none."""
+        typed = normalize(query).split()
+        stems = read_words(query, self._stemmer)
+        read: list[str] = []
+        changes: list[tuple[str, str]] = []
+        at = 0
+        while at < len(typed):
+            longest = min(self._longest, len(typed) - at)
+            ends = (at + size for size in range(longest, 0, -1))
+            end = next((end for end in ends if tuple(stems[at:end]) in self._rules), None)
+            if end is None:
+                read.append(typed[at])
+                at += 1
+                continue
+            rule, name = self._rules[tuple(stems[at:end])], " ".join(typed[at:end])
+            as_read = f"{name} {rule.read}" if rule.keeps else rule.read
+            read.append(as_read)
+            changes.append((name, as_read))
+            at = end
+        return (" ".join(read), changes) if changes else (query, [])

@@ -1,0 +1,127 @@
+"""The words that a shop knows: of its titles, and of what shoppers type, with their neighbours.
+
+Words are told apart by their stems, as the models read them; each has the form in which titles
+write it most often.
+
+Shapes: `V` words, `P` pairs of neighbours.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from genrecall.foundation.artifact import Artifact
+from genrecall.text.normalize import Stemmer, normalize, stem
+
+_WORDS: Final = "words.parquet"
+_PAIRS: Final = "pairs.parquet"
+
+
+class Word(NamedTuple):
+    """One word.
+
+    Attributes:
+        form: as titles write it.
+        titles: in how many it stands.
+        queries: in how many distinct training queries.
+    """
+
+    form: str
+    titles: int
+    queries: int
+
+
+class Vocabulary:
+    """Words by their stems, and how often two stand side by side.
+
+    Args:
+        words: by stem.
+        pairs: by two stems, in how many titles or queries the first stands before the second.
+        stemmer: brings the forms of a word together.
+    """
+
+    def __init__(
+        self, words: dict[str, Word], pairs: dict[tuple[str, str], int], stemmer: Stemmer
+    ) -> None:
+        self.words, self.stemmer = words, stemmer
+        self._pairs = pairs
+        self.total = sum(word.titles for word in words.values())
+
+    @classmethod
+    def learn(
+        cls, titles: Iterable[str], queries: Iterable[str], *, stemmer: Stemmer
+    ) -> Vocabulary:
+        """Count words and neighbours.
+
+        Args:
+            titles: of the shop.
+            queries: distinct training queries.
+            stemmer: brings the forms of a word together.
+        """
+        forms: dict[str, Counter[str]] = {}
+        counts: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+        pairs: Counter[tuple[str, str]] = Counter()
+        for texts, count in zip((titles, queries), counts, strict=True):
+            for text in texts:
+                written = normalize(text).split()
+                stems = [stem(word, stemmer) for word in written]
+                count.update(set(stems))
+                pairs.update(set(pairwise(stems)))
+                for word, form in zip(stems, written, strict=True):
+                    forms.setdefault(word, Counter())[form] += 1
+        words = {
+            word: Word(_most_written(written), counts[0][word], counts[1][word])
+            for word, written in forms.items()
+        }
+        # What stands once side by side says nothing, and is most of all pairs.
+        return cls(words, {pair: n for pair, n in pairs.items() if n > 1}, stemmer)
+
+    @classmethod
+    def load(cls, artifact: Artifact, *, stemmer: Stemmer) -> Vocabulary:
+        """Read what `save` wrote into an artifact."""
+        words = pl.read_parquet(artifact.file(_WORDS))
+        pairs = pl.read_parquet(artifact.file(_PAIRS))
+        stems = words["stem"].to_list()
+        return cls(
+            {row[0]: Word(*row[1:]) for row in words.iter_rows()},
+            {(stems[first], stems[second]): n for first, second, n in pairs.iter_rows()},
+            stemmer,
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write into an existing folder."""
+        number = {word: place for place, word in enumerate(self.words)}
+        rows = [(word, *told) for word, told in self.words.items()]
+        schema = {"stem": pl.String, "form": pl.String, "titles": pl.Int32, "queries": pl.Int32}
+        pl.DataFrame(rows, schema=schema, orient="row").write_parquet(folder / _WORDS)
+        pairs = [(number[first], number[second], n) for (first, second), n in self._pairs.items()]
+        schema = {"first": pl.Int32, "second": pl.Int32, "count": pl.Int32}
+        pl.DataFrame(pairs, schema=schema, orient="row").write_parquet(folder / _PAIRS)
+
+    def with_titles(self, titles: Sequence[str]) -> Vocabulary:
+        """The same with the words of more titles."""
+        more = Vocabulary.learn(titles, (), stemmer=self.stemmer)
+        words = dict(self.words)
+        for word, told in more.words.items():
+            known = words.get(word, Word(told.form, 0, 0))
+            words[word] = known._replace(titles=known.titles + told.titles)
+        return Vocabulary(words, self._pairs, self.stemmer)
+
+    def pair(self, first: str, second: str) -> int:
+        """How often two stems stand side by side; 0 for once."""
+        return self._pairs.get((first, second), 0)
+
+    def stem(self, word: str) -> str:
+        """What a normalized word is told apart by."""
+        return stem(word, self.stemmer)
+
+
+def _most_written(forms: Counter[str]) -> str:
+    """The most frequent form; of equally frequent ones the first in the alphabet."""
+    return min(forms, key=lambda form: (-forms[form], form))

@@ -1,0 +1,195 @@
+"""Words that a shop does not know, read as those that were meant; known ones never change."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genrecall.foundation.artifact import open_artifact, writing
+from genrecall.foundation.errors import ConfigError
+from genrecall.queries.edits import distance
+from genrecall.queries.reader import QueryReader
+from genrecall.queries.spelling import Change, Speller
+from genrecall.queries.synonyms import Synonyms
+from genrecall.queries.vocabulary import Vocabulary
+
+TITLES = [
+    *["Dewalt cordless drill 18 V"] * 9,
+    *["Skil circular saw blade"] * 9,
+    *["Door knob, satin nickel"] * 9,
+    *["Round toilet seat"] * 9,
+    *["Microwave oven"] * 9,
+    *["Ceiling fans with light"] * 9,
+    "Sill plate",
+    "Skill game",
+    "Kleinteil DX-4120",
+]
+QUERIES = ["toilet seat", "wifi doorbell", *(f"smartplug {word}" for word in "abcdef")]
+
+
+@pytest.fixture(scope="module")
+def vocabulary():
+    return Vocabulary.learn(TITLES, QUERIES, stemmer="plural")
+
+
+@pytest.fixture(scope="module")
+def speller(vocabulary):
+    return Speller(vocabulary)
+
+
+@pytest.mark.parametrize(
+    ("query", "read"),
+    [
+        ("toliet seat", "toilet seat"),
+        ("Cordles DRIL", "cordless drill"),
+        ("celing fan", "ceiling fan"),
+        ("doorknob", "door knob"),
+        ("micr owave oven", "microwave oven"),
+        ("dewalt 18v drlil", "dewalt 18 v drill"),
+        ("ceiling lihgts", "ceiling light"),
+    ],
+)
+def test_what_was_meant_is_read(speller, query, read):
+    assert speller.correct(query)[0] == read
+
+
+def test_changes_are_told_in_order(speller):
+    read, changes = speller.correct("Toliet seta for dewlat")
+    assert read == "toilet seat for dewalt"
+    assert changes == [
+        Change("toliet", "toilet"),
+        Change("seta", "seat"),
+        Change("dewlat", "dewalt"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "Skill SAW",  # another word of some title is nearer to more titles
+        "Toilet  Seats!",
+        "DX-4120",
+        "dx4121",  # a model number that nobody has
+        "3/8 x 7",
+        "saww9",
+        "fn",  # short words are near to everything
+        "wifi doorbell cam",
+        "日本語のドリル",
+        "مثقاب",
+        "smartplug",  # not in titles, but in six queries
+        "",
+        "☂",
+        "zzyzxqwv",  # near to nothing
+    ],
+)
+def test_what_is_known_or_no_slip_stays_to_the_letter(speller, query):
+    assert speller.correct(query) == (query, [])
+
+
+def test_a_word_of_few_queries_may_be_a_slip(speller):
+    assert not speller.knows("wifi")
+    assert speller.knows("smartplug")
+
+
+words = st.sampled_from(
+    ["dewalt", "cordless", "drill", "saw", "blade", "door", "knob", "seat", "fan"]
+)
+
+
+@given(st.lists(words, max_size=6).map(" ".join))
+def test_a_query_of_known_words_is_never_changed(query):
+    speller = Speller(Vocabulary.learn(TITLES, QUERIES, stemmer="plural"))
+    assert speller.correct(query) == (query, [])
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_read_and_what_was_read_stays(text):
+    speller = Speller(Vocabulary.learn(TITLES, QUERIES, stemmer="plural"))
+    read, changes = speller.correct(text)
+    assert bool(changes) == (read != text)
+    for change in changes:
+        assert all(speller.knows(speller._vocabulary.stem(word)) for word in change.read.split())
+
+
+def test_a_shop_of_no_words_changes_nothing():
+    speller = Speller(Vocabulary.learn([], [], stemmer="plural"))
+    assert speller.correct("red saw") == ("red saw", [])
+
+
+def test_words_of_later_items_are_known(speller):
+    assert speller.correct("dewall")[0] == "dewalt"
+    later = speller.with_titles(["Dewall screws"])
+    assert later.correct("dewall") == ("dewall", [])
+    assert speller.correct("dewall")[0] == "dewalt"
+
+
+def test_what_is_saved_reads_equally(vocabulary, speller, tmp_path):
+    with writing(tmp_path / "queries", kind="queries") as folder:
+        vocabulary.save(folder)
+    read = Vocabulary.load(open_artifact(tmp_path / "queries", kind="queries"), stemmer="plural")
+    assert read.words == vocabulary.words
+    assert read.total == vocabulary.total
+    assert read.pair("door", "knob") == vocabulary.pair("door", "knob") == 9
+    for query in ("toliet seta", "doorknob", "Skil saw"):
+        assert Speller(read).correct(query) == speller.correct(query)
+
+
+ALPHABET = st.text("abcdeklmst", max_size=6)
+
+
+@given(ALPHABET, ALPHABET)
+def test_slips_are_counted_the_same_both_ways(one, other):
+    assert distance(one, other) == pytest.approx(distance(other, one))
+    assert (distance(one, other) == 0) == (one == other)
+
+
+@given(ALPHABET, ALPHABET)
+def test_slips_are_edits_of_half_a_letter_to_one_and_a_half(one, other):
+    from rapidfuzz.distance import OSA
+
+    edits = OSA.distance(one, other)
+    assert distance(one, other) <= edits + 0.5 * (edits > 0) + 1e-9
+    if edits <= 1:
+        assert distance(one, other) >= 0.5 * edits
+
+
+def test_likely_slips_cost_less():
+    likely = [("fann", "fan"), ("sow", "saw"), ("dopr", "door"), ("toliet", "toilet")]
+    costs = [distance(*pair) for pair in likely]
+    assert max(costs) < 1.0 < distance("zrill", "drill")
+    assert np.argmin(costs) == 0
+
+
+def rules(text):
+    return Synonyms.read(text.splitlines(), name="mine.txt", stemmer="plural")
+
+
+def test_synonyms_are_read_beside_or_instead():
+    synonyms = rules("couch, sofa, settee\n# a comment\ntelly => television  # so\n")
+    assert synonyms.apply("Couches red") == (
+        "couches sofa settee red",
+        [("couches", "couches sofa settee")],
+    )
+    assert synonyms.apply("telly")[0] == "television"
+    assert synonyms.apply("Red lamp!") == ("Red lamp!", [])
+
+
+def test_the_longest_name_counts():
+    synonyms = rules("ac => air conditioner\nac adapter => power supply")
+    assert synonyms.apply("ac adapters 9v")[0] == "power supply 9 v"
+    assert synonyms.apply("ac")[0] == "air conditioner"
+
+
+@pytest.mark.parametrize("line", ["couch", "couch, ", "=> sofa", "couch =>", "couch => , "])
+def test_a_wrong_rule_is_named(line):
+    with pytest.raises(ConfigError, match=r"mine\.txt, line 2: .* is no rule\. Write names"):
+        rules(f"a, b\n{line}")
+
+
+def test_synonyms_come_after_spelling(speller):
+    reader = QueryReader(speller, rules("toilet => wc"))
+    read = reader.read("toliet")
+    assert read.text == "wc"
+    assert read.changes == (Change("toliet", "toilet"), Change("toilet", "wc"))
+    assert reader.with_titles(["Toliet"]).read("toliet").text == "toliet"
+    assert QueryReader().read("toliet").text == "toliet"
