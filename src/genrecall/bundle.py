@@ -23,6 +23,7 @@ from genrecall.channels.base import Request
 from genrecall.channels.config import ChannelsConfig
 from genrecall.channels.dense import DenseChannel
 from genrecall.channels.generative import GenerativeChannel
+from genrecall.channels.learned_order import ORDER_FILE, FittedOrder, LearnedOrder
 from genrecall.data.load import load_catalog
 from genrecall.embed.load import load_embedded
 from genrecall.embed.views import Views
@@ -50,15 +51,15 @@ from genrecall.index.adding import add_items
 from genrecall.index.live import LiveItems
 from genrecall.quantize.load import FrozenSids, load_sids, load_table
 from genrecall.queries.load import KIND as QUERIES
-from genrecall.queries.load import load_reader
-from genrecall.queries.reader import QueryReader
+from genrecall.queries.load import KnownWords, load_words
+from genrecall.queries.reader import AS_TYPED, QueryReader
 
 if TYPE_CHECKING:
     from genrecall.channels.lexical import LexicalChannel
 
 KIND: Final = BUNDLE
 
-_OF_THE_STAGES: Final = ("supervised", "_went", "arms", "weights")
+_OF_THE_STAGES: Final = ("supervised", "_went", "arms", "weights", "_fitted_order")
 """What is read of the stage outputs, whatever the items are."""
 
 
@@ -98,17 +99,23 @@ class OpenBundle:
         grown = replace(self, items=add_items(self.items, items, encoder=self.encoder, sids=sids))
         grown._models.follow(self._models, grown.items)
         grown.__dict__.update({name: getattr(self, name) for name in _OF_THE_STAGES})
-        grown.__dict__["reader"] = self.reader.with_titles(items["title"].to_list())
+        words = self.words
+        grown.__dict__["words"] = words and words.with_titles(items["title"].to_list())
         grown.items.prepare()
         return grown
 
     @cached_property
+    def words(self) -> KnownWords | None:
+        """What is known of words; None where it was put together without."""
+        try:
+            return load_words(self.stages[QUERIES])
+        except KeyError:
+            return None
+
+    @property
     def reader(self) -> QueryReader:
         """What is done with a query before any channel reads it."""
-        try:
-            return load_reader(self.stages[QUERIES])
-        except KeyError:  # put together without that stage
-            return QueryReader()
+        return AS_TYPED if self.words is None else self.words.reader
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -162,7 +169,7 @@ class OpenBundle:
         fitted = self._fitted(name, way)
         if fitted is None:
             return self.unfitted(name, way=way)
-        return self._channels(name, [fitted.served])[0]
+        return self._channels(name, [fitted.served], self._orders(name, fitted)[:1])[0]
 
     def of_folds(self, name: str | None = None, *, way: str = BOTH) -> list[GenerativeChannel]:
         """The same for each fold of queries, with weights that were fitted on the other folds.
@@ -175,7 +182,9 @@ class OpenBundle:
         name = self._known(name)
         fitted = self._fitted(name, way)
         return (
-            [self.unfitted(name, way=way)] if fitted is None else self._channels(name, fitted.folds)
+            [self.unfitted(name, way=way)]
+            if fitted is None
+            else self._channels(name, fitted.folds, self._orders(name, fitted)[1:])
         )
 
     def unfitted(self, name: str, *, way: str = BOTH) -> GenerativeChannel:
@@ -207,15 +216,36 @@ class OpenBundle:
         arm = next(iter(self.arms)) if name == ALIGN else name
         return self.weights.get(arm, {}).get(way)
 
-    def _channels(self, name: str, weights: Sequence[LevelWeights]) -> list[GenerativeChannel]:
+    def _orders(self, name: str, fitted: Fitted) -> Sequence[LearnedOrder | None]:
+        """What was fitted of the item order: what serves, and behind it that of each fold."""
+        if self._fitted_order is None or self.words is None:
+            return [None] * (1 + len(fitted.folds))
+        return self._fitted_order.orders(self._generator(name).views, self.words.titles)
+
+    @cached_property
+    def _fitted_order(self) -> FittedOrder | None:
+        try:
+            calibrated = self.stages[CALIBRATE]
+        except KeyError:
+            return None
+        return FittedOrder.load(calibrated) if ORDER_FILE in calibrated.files else None
+
+    def _channels(
+        self,
+        name: str,
+        weights: Sequence[LevelWeights],
+        orders: Sequence[LearnedOrder | None] = (None,),
+    ) -> list[GenerativeChannel]:
         """A generator with weights of each kind; they share all else."""
         read = self._generator(name)
         generators: Sequence[Generator[Any]] = [read] * len(weights)
         if isinstance(read, CompactGenerator):
             generators = [read.weighed(each) for each in weights]
         return [
-            GenerativeChannel(generator, self.channels.generative, reader=self.reader)
-            for generator in generators
+            GenerativeChannel(
+                generator, self.channels.generative, reader=self.reader, learned=learned
+            )
+            for generator, learned in zip(generators, orders, strict=True)
         ]
 
     def dense(self) -> DenseChannel:

@@ -24,6 +24,7 @@ def test_orders_equal_a_sort_by_their_keys(items, permuted):
         "score": lambda i: (-score[i], -logprob[i], rows[i]),
         "beam": lambda i: (-logprob[i], -score[i], rows[i]),
         "dense": lambda i: (-(similarity[i] + 0.5 * logprob[i]), -logprob[i], rows[i]),
+        "learned": lambda i: (-similarity[i], -logprob[i], rows[i]),
     }
     for order in ITEM_ORDERS:
         found = order_items(
@@ -44,10 +45,11 @@ def test_unknown_efficiency_counts_as_none():
     assert found.scores.tolist() == [0.5, 0.0, 0.0]
 
 
-def test_dense_order_needs_similarities():
+@pytest.mark.parametrize("order", ["dense", "learned"])
+def test_orders_by_similarity_need_it(order):
     rows = np.array([0], dtype=np.int32)
-    with pytest.raises(RequestError, match="'dense' needs the similarity"):
-        order_items("dense", rows, logprob=np.zeros(1), score=np.zeros(1))
+    with pytest.raises(RequestError, match=f"'{order}' needs the similarity"):
+        order_items(order, rows, logprob=np.zeros(1), score=np.zeros(1))
 
 
 def test_unknown_order_is_refused():

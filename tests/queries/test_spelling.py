@@ -116,9 +116,9 @@ def test_a_shop_of_no_words_changes_nothing():
     assert speller.correct("red saw") == ("red saw", [])
 
 
-def test_words_of_later_items_are_known(speller):
+def test_words_of_later_items_are_known(speller, vocabulary):
     assert speller.correct("dewall")[0] == "dewalt"
-    later = speller.with_titles(["Dewall screws"])
+    later = Speller(vocabulary.with_titles(["Dewall screws"]))
     assert later.correct("dewall") == ("dewall", [])
     assert speller.correct("dewall")[0] == "dewalt"
 
@@ -186,10 +186,10 @@ def test_a_wrong_rule_is_named(line):
         rules(f"a, b\n{line}")
 
 
-def test_synonyms_come_after_spelling(speller):
+def test_synonyms_come_after_spelling(speller, vocabulary):
     reader = QueryReader(speller, rules("toilet => wc"))
     read = reader.read("toliet")
     assert read.text == "wc"
     assert read.changes == (Change("toliet", "toilet"), Change("toilet", "wc"))
-    assert reader.with_titles(["Toliet"]).read("toliet").text == "toliet"
+    assert reader.over(vocabulary.with_titles(["Toliet"])).read("toliet").text == "toliet"
     assert QueryReader().read("toliet").text == "toliet"

@@ -43,9 +43,11 @@ class GenerativeConfig(Section):
     """Whether the weights of heads and look-ahead are fitted for each level, on the validation
     searches, after all training. Few searches move them little from `head_weight` and 1. Only for
     family `compact`."""
-    order: ItemOrder = "dense"
+    order: ItemOrder = "learned"
     """In which order the items behind the beams are answered: by efficiency score as in the paper,
-    by the beam's probability, or by query–item similarity and the beam's probability together."""
+    by the beam's probability, by query–item similarity and the beam's probability together
+    (`dense`), or by these, the words that query and title share, and how often an item was chosen,
+    weighed as the validation searches say (`learned`; where nothing is fitted, `dense`)."""
     beam_weight: float = Field(default=0.02, ge=0)
     """Only for order `dense`: what one nat of a beam's log-probability weighs against one unit of
     cosine similarity."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from genrecall.channels.answer import Answer, Beam
 from genrecall.channels.base import Page, Ranking, Request, check_lengths, check_requests
 from genrecall.channels.config import GenerativeConfig
+from genrecall.channels.learned_order import AskedQuery, LearnedOrder
 from genrecall.channels.recall import RecallChannel
 from genrecall.channels.shopper import check_shopper
 from genrecall.data.shoppers import Shopper
@@ -62,9 +63,11 @@ class GenerativeChannel(RecallChannel):
         generator: scores SIDs of its items.
         config: beam widths and item order.
         reader: what it takes a query to say.
+        learned: for the item order of that name; None where nothing was fitted.
 
     Attributes:
         items: what can be answered with, as the generator sees it.
+        learned: the item order that serves; None where none was fitted, or another one is set.
     """
 
     name: Final = "generative"
@@ -75,8 +78,10 @@ class GenerativeChannel(RecallChannel):
         config: GenerativeConfig,
         *,
         reader: QueryReader = AS_TYPED,
+        learned: LearnedOrder | None = None,
     ) -> None:
         self.generator, self.reader = generator, reader
+        self.learned = learned if config.order == "learned" else None
         self.items = generator.items
         self._engine = ReferenceEngine(generator, self.items.trie)
         self._config = config
@@ -207,7 +212,8 @@ class GenerativeChannel(RecallChannel):
             narrow = []
             found = self.search(read, beam, rows)
             for row, beams in zip(rows.tolist(), found, strict=True):
-                ordered = self.order(read.reading.queries[row], beams, read.masks[row])
+                one = AskedQuery(read.reading.prompts[row].text, read.reading.queries[row])
+                ordered = self.order(one, beams, read.masks[row])
                 rankings[row] = Ranking(ordered.rows[:k], ordered.scores[:k], beams, known[row])
                 exhausted = beams.leaves[-1] < 0 or beam >= self._config.max_beam
                 if len(ordered.rows) < k and not exhausted:
@@ -233,23 +239,26 @@ class GenerativeChannel(RecallChannel):
             min_level1=min(self._config.min_level1, beam),
         )
 
-    def order(self, query: NDArray[np.float32], beams: Beams, mask: Mask | None) -> Ordered:
+    def order(self, query: AskedQuery, beams: Beams, mask: Mask | None) -> Ordered:
         """All items behind the beams of one query, in the order of the answer.
 
         Args:
-            query: its vector as it was read, `[D]`.
+            query: as it was read.
             beams: of this query, `[B]`.
             mask: items that may be answered with, bool `[N]`; None for all.
         """
         posted = self.items.postings.items(beams.leaves, mask)
+        rows, logprob, by = posted.rows, beams.logprob[posted.beam], self._config.order
         similarity = None
-        if self._config.order == "dense":
-            similarity = (self.items.views[posted.rows] * query).sum(axis=1)
+        if self.learned is not None:
+            similarity = self.learned.scores(query, self.items.views[rows], rows, logprob)
+        elif by in ("dense", "learned"):
+            by, similarity = "dense", (self.items.views[rows] * query.vector).sum(axis=1)
         ordered = order_items(
-            self._config.order,
-            posted.rows,
-            logprob=beams.logprob[posted.beam],
-            score=self.items.efficiency[posted.rows],
+            by,
+            rows,
+            logprob=logprob,
+            score=self.items.efficiency[rows],
             similarity=similarity,
             beam_weight=self._config.beam_weight,
         )

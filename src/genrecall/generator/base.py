@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genrecall.embed.views import Views
 from genrecall.foundation.sid import SidSpace
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import Prompt
@@ -47,6 +48,20 @@ class Reading(Generic[State]):
         return len(self.prompts)
 
 
+class ViewPart(NamedTuple):
+    """A part of the vectors in which queries and items are compared.
+
+    Attributes:
+        name: of the view.
+        size: numbers of it.
+        share: of its cosine in the product of two vectors.
+    """
+
+    name: str
+    size: int
+    share: float
+
+
 class Generator(Protocol[State]):
     """A family of generators over the items of a shop.
 
@@ -60,6 +75,10 @@ class Generator(Protocol[State]):
     @property
     def items(self) -> LiveItems:
         """The items that it generates SIDs of, seen as it sees them."""
+
+    @property
+    def views(self) -> Sequence[ViewPart]:
+        """How the vectors of what it reads, and of `items.views`, are put together, in order."""
 
     @property
     def shopper(self) -> ShopperSettings:
@@ -93,3 +112,8 @@ class Policy(Generator[State], Protocol[State]):
 
     def append(self, state: State, rows: Tensor, codes: Tensor) -> tuple[State, Tensor]:
         """As `advance`: the state, and log-probabilities of the next codes `[R, K_next]`."""
+
+
+def view_parts(encoder: Views) -> list[ViewPart]:
+    """How the vectors of stage `embed` are put together."""
+    return [ViewPart(name, size, encoder.shares[name]) for name, size in encoder.sizes.items()]

@@ -4,6 +4,8 @@
   efficiency score).
 - `beam`: the beam's log-probability first, then efficiency.
 - `dense`: query·item similarity plus `beam_weight` times the beam's log-probability.
+- `learned`: by how much all that speaks for an item has been found to count
+  (`channels/learned_order.py`); `dense` where nothing was fitted.
 
 Items that tie in everything stand in catalog order. Shapes: `N` items of the catalog, `n` items
 behind the beams of one query.
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 from genrecall.data.tables import Rows
 from genrecall.foundation.errors import RequestError, unknown_name
 
-ItemOrder = Literal["score", "beam", "dense"]
+ItemOrder = Literal["score", "beam", "dense", "learned"]
 ITEM_ORDERS: Final[tuple[str, ...]] = get_args(ItemOrder)
 
 _Floats = NDArray[np.floating[Any]]
@@ -54,11 +56,12 @@ def order_items(
         rows: catalog rows, each once, int32 `[n]`.
         logprob: log-probability of each item's beam, `[n]`.
         score: efficiency of each item, `[n]`; NaN where unknown, which counts as 0.
-        similarity: similarity of query and item, `[n]`; only for `dense`.
+        similarity: similarity of query and item, `[n]`, for `dense`; for `learned` what all that
+            speaks for it comes to.
         beam_weight: how much a beam's log-probability weighs against the similarity.
 
     Raises:
-        RequestError: an unknown rule, or `dense` without `similarity`.
+        RequestError: an unknown rule, or `dense` or `learned` without `similarity`.
 
     >>> rows, logprob = np.array([7, 8, 9], dtype=np.int32), np.array([-1.0, -2.0, -2.0])
     >>> order_items("beam", rows, logprob=logprob, score=np.array([0.0, 1.0, 5.0])).rows
@@ -71,10 +74,11 @@ def order_items(
         first, second = efficiency, logprob
     elif order == "beam":
         first, second = logprob, efficiency
-    elif order == "dense":
+    elif order in ("dense", "learned"):
         if similarity is None:
-            raise RequestError("the item order 'dense' needs the similarity of query and items.")
-        first, second = similarity + beam_weight * logprob, logprob
+            raise RequestError(f"the item order {order!r} needs the similarity of query and items.")
+        weight = beam_weight if order == "dense" else 0.0
+        first, second = similarity + weight * logprob, logprob
     else:
         raise RequestError(unknown_name("item order", order, ITEM_ORDERS))
     first = first.astype(np.float32)  # what is answered decides, so that equal scores are ties

@@ -14,8 +14,11 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genrecall.bundle import OpenBundle
+from genrecall.channels.config import GenerativeConfig
+from genrecall.channels.learned_order import FittedOrder, OrderParts
 from genrecall.data.shop_data import ShopData
 from genrecall.data.splits import fold_of_query
 from genrecall.foundation.artifact import Artifact, open_artifact, writing
@@ -24,10 +27,12 @@ from genrecall.foundation.work import Work
 from genrecall.generator.compact.weights import BOTH, Fitted, LevelWeights
 from genrecall.generator.load import CALIBRATE, USER_QUERY_TO_SID, WEIGHTS_FILE
 from genrecall.offline.level_weights import fit_levels, level_choices
+from genrecall.offline.order_weights import fit_order, item_prior, order_choices, usual_order
 from genrecall.offline.requests import requests_of
 
 FOLDS: Final = 5
 _MOST_SEARCHES: Final = 2000  # a handful of weights is known well enough from these
+_MOST_ORDERED: Final = 1000  # each is answered for it
 
 
 def skip(work: Work) -> Artifact:
@@ -51,16 +56,20 @@ def run(bundle: OpenBundle, data: ShopData, work: Work) -> Artifact:
     for name, ways in fitted.items():
         kept = ", as it was aligned" if name in moved else ""
         work.log.say(f"  {name}: {describe(ways)}{kept}")
-    return _publish(fitted, work)
+    return _publish(fitted, work, _fit_order(bundle, data, work))
 
 
-def _publish(fitted: Mapping[str, Mapping[str, Fitted]], work: Work) -> Artifact:
+def _publish(
+    fitted: Mapping[str, Mapping[str, Fitted]], work: Work, order: FittedOrder | None = None
+) -> Artifact:
     weights = {
         name: {way: of_way.to_json() for way, of_way in ways.items()}
         for name, ways in fitted.items()
     }
     with writing(work.out, kind=CALIBRATE, inputs=work.inputs) as folder:
         write_json(folder / WEIGHTS_FILE, weights)
+        if order is not None:
+            order.save(folder)
     return open_artifact(work.out, kind=CALIBRATE)
 
 
@@ -86,3 +95,29 @@ def _fit(bundle: OpenBundle, data: ShopData, name: str) -> dict[str, Fitted]:
     )
     fold = np.array([fold_of_query(query, FOLDS) for query in searches.queries], dtype=np.int64)
     return fit_levels(choices, fold, FOLDS, head_weight=bundle.channels.generative.head_weight)
+
+
+def _fit_order(bundle: OpenBundle, data: ShopData, work: Work) -> FittedOrder | None:
+    """How much what speaks for an item counts, of the generator that serves; None without words."""
+    words = bundle.words
+    if words is None:
+        return None
+    searches = data.searches.of("validation").spread(_MOST_ORDERED)
+    # What was filtered by changes which items compete, not what speaks for them.
+    asked = requests_of(data, searches, "validation", shoppers=bundle.reads_shoppers, filters=False)
+    channel = bundle.unfitted(bundle.trained[-1])
+    prior = item_prior(data.searches.of("train"), len(data.catalog))
+    parts = OrderParts(channel.generator.views, words.titles, prior)
+    choices = order_choices(channel, asked.spread(asked.distinct), parts)
+    usual = usual_order(parts, beam_weight=GenerativeConfig().beam_weight)
+    fold = np.array([fold_of_query(query, FOLDS) for query in searches.queries], dtype=np.int64)
+
+    def fit(kept: NDArray[np.int64]) -> dict[str, float]:
+        positives = [searches.positives[row] for row in kept.tolist()]
+        return fit_order(choices.of(kept), positives, parts, usual=usual)
+
+    served = fit(np.arange(len(searches)))
+    told = ", ".join(f"{name} {weight:.2f}" for name, weight in served.items())
+    work.log.say(f"  items are ordered by {told}")
+    folds = tuple(fit(np.flatnonzero(fold != number)) for number in range(FOLDS))
+    return FittedOrder(served, folds, prior)

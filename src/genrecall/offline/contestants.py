@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Channel, Request
-from genrecall.channels.dense import DenseChannel
 from genrecall.channels.popularity import PopularityChannel
 from genrecall.data.tables import Searches
 from genrecall.evaluate.names import ANONYMOUS, GENERATIVE, POPULARITY, TWO_VIEWS
+from genrecall.offline.exact import ExactSearch
 from genrecall.offline.generated import Control, GeneratedAnswers
 from genrecall.offline.requests import DistinctRequests, Questions
 
@@ -80,9 +80,6 @@ def contestants(
         beam: SIDs of a control at most.
     """
     anonymous, personalised = questions
-    # The control: an exact search with the generator's own vectors, without SIDs.
-    seen = generated.channel.items
-    two_views = DenseChannel(seen, encode=generated.encode, vectors=seen.views, name=TWO_VIEWS)
     popularity = PopularityChannel(searches.of("train"), bundle.items, reader=bundle.reader)
 
     def popular(requests: Sequence[Request]) -> NDArray[np.int64]:
@@ -92,7 +89,7 @@ def contestants(
         Contestant(GENERATIVE, generated, personalised),
         Contestant("bm25", bundle.lexical(), anonymous),
         Contestant("dense", bundle.dense(), anonymous),
-        Contestant(TWO_VIEWS, two_views, personalised),
+        Contestant(TWO_VIEWS, ExactSearch(generated), personalised),
     ]
     for name, control in generated.controls.items():
         found.append(Contestant(name, control, personalised, _sids_of(control, generated.widest)))

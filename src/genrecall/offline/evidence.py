@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Ranking
+from genrecall.channels.learned_order import AskedQuery
 from genrecall.data.tables import Rows
 from genrecall.decode.base import Beams
 from genrecall.evaluate.inputs import EvaluationInputs
@@ -100,7 +101,8 @@ def _cut(evidence: Evidence) -> dict[str, Any]:
     answers = []
     for request, vector in enumerate(vectors):
         mask = channel.items.mask(evidence.requests.distinct[request].filters)
-        rows = channel.order(vector, beams[request], mask).rows
+        text = channel.reader.read(evidence.requests.distinct[request].query).text
+        rows = channel.order(AskedQuery(text, vector), beams[request], mask).rows
         leaves = beams.leaves[request]
         filled = leaves[leaves >= 0]
         place[filled] = np.arange(len(filled))

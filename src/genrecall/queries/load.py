@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from genrecall.foundation.artifact import Artifact
 from genrecall.queries.reader import QueryReader
 from genrecall.queries.spelling import Speller
 from genrecall.queries.synonyms import Synonyms
+from genrecall.queries.title_words import TitleWords
 from genrecall.queries.vocabulary import Vocabulary
 
 KIND: Final = "queries"
@@ -15,16 +17,38 @@ SETTINGS: Final = "queries.json"
 SYNONYMS: Final = "synonyms.txt"
 
 
-def load_reader(artifact: Artifact) -> QueryReader:
+class KnownWords(NamedTuple):
+    """What is known of words.
+
+    Attributes:
+        vocabulary: all words.
+        titles: which of them stand in which title.
+        reader: reads queries.
+    """
+
+    vocabulary: Vocabulary
+    titles: TitleWords
+    reader: QueryReader
+
+    def with_titles(self, titles: Sequence[str]) -> KnownWords:
+        """The same with the titles of more items."""
+        vocabulary = self.vocabulary.with_titles(titles)
+        words = self.titles.with_titles(titles, vocabulary)
+        return KnownWords(vocabulary, words, self.reader.over(vocabulary))
+
+
+def load_words(artifact: Artifact) -> KnownWords:
     """Read what the stage wrote.
 
     Args:
         artifact: of the stage, or that part of a bundle.
     """
     settings = artifact.read_json(SETTINGS)
-    stemmer, speller, synonyms = settings["stemmer"], None, None
-    if settings["spelling"]:
-        speller = Speller(Vocabulary.load(artifact, stemmer=stemmer))
+    stemmer, synonyms = settings["stemmer"], None
+    vocabulary = Vocabulary.load(artifact, stemmer=stemmer)
     if SYNONYMS in artifact.files:
         synonyms = Synonyms.load(artifact.file(SYNONYMS), stemmer=stemmer)
-    return QueryReader(speller, synonyms)
+    speller = Speller(vocabulary) if settings["spelling"] else None
+    return KnownWords(
+        vocabulary, TitleWords.load(artifact, vocabulary), QueryReader(speller, synonyms)
+    )

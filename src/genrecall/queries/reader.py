@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from genrecall.queries.spelling import Change, Speller
 from genrecall.queries.synonyms import Synonyms
+from genrecall.queries.vocabulary import Vocabulary
 
 _KEPT: Final = 10_000  # readings; most searches are of few queries
 
@@ -44,10 +45,9 @@ class QueryReader:
         """What channels read of several."""
         return [self.read(query).text for query in queries]
 
-    def with_titles(self, titles: Sequence[str]) -> QueryReader:
-        """The same, to which words of more titles are known."""
-        speller = self._speller and self._speller.with_titles(titles)
-        return QueryReader(speller, self._synonyms)
+    def over(self, vocabulary: Vocabulary) -> QueryReader:
+        """The same by another vocabulary."""
+        return QueryReader(self._speller and Speller(vocabulary), self._synonyms)
 
     def _read(self, query: str) -> ReadQuery:
         text, changes = query, list[Change]()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from rapidfuzz import process
@@ -73,10 +73,6 @@ class Speller:
         for word, told in vocabulary.words.items():
             if told.titles >= _LEAST_TITLES and len(word) >= _LEAST_LETTERS - 1 and _spelt(word):
                 self._by_length[len(word)].append(word)
-
-    def with_titles(self, titles: Sequence[str]) -> Speller:
-        """The same, to which words of more titles are known."""
-        return Speller(self._vocabulary.with_titles(titles))
 
     def knows(self, word: str) -> bool:
         """Whether a stem stands in a title, or in so many queries that it is no slip."""

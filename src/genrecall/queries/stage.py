@@ -9,12 +9,13 @@ from genrecall.foundation.work import Work
 from genrecall.queries.config import QueriesConfig
 from genrecall.queries.load import KIND, SETTINGS, SYNONYMS
 from genrecall.queries.synonyms import Synonyms
+from genrecall.queries.title_words import TitleWords
 from genrecall.queries.vocabulary import Vocabulary
 from genrecall.text.normalize import Stemmer
 
 
 def run(config: QueriesConfig, data: ShopData, work: Work, *, stemmer: Stemmer) -> Artifact:
-    """Count the shop's words, and keep its synonyms.
+    """Count the shop's words and find them in its titles, and keep its synonyms.
 
     Args:
         config: what is done with queries.
@@ -27,10 +28,10 @@ def run(config: QueriesConfig, data: ShopData, work: Work, *, stemmer: Stemmer) 
     """
     with writing(work.out, kind=KIND, inputs=work.inputs) as folder:
         write_json(folder / SETTINGS, {"spelling": config.spelling, "stemmer": stemmer})
-        if config.spelling:
-            learned = Vocabulary.learn(data.catalog.titles, data.queries, stemmer=stemmer)
-            learned.save(folder)
-            work.log.say(f"  {len(learned.words):,} words of titles and training queries")
+        learned = Vocabulary.learn(data.catalog.titles, data.queries, stemmer=stemmer)
+        learned.save(folder)
+        TitleWords.of(data.catalog.titles, learned).save(folder)
+        work.log.say(f"  {len(learned.words):,} words of titles and training queries")
         if config.synonyms is not None:
             Synonyms.load(config.synonyms, stemmer=stemmer)  # so that a wrong rule is told now
             (folder / SYNONYMS).write_bytes(config.synonyms.read_bytes())

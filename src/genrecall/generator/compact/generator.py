@@ -16,7 +16,7 @@ from genrecall.embed.views import Views
 from genrecall.foundation.blocks import blocks
 from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.steady import rows_of
-from genrecall.generator.base import Reading
+from genrecall.generator.base import Reading, ViewPart, view_parts
 from genrecall.generator.compact.grown import Grown
 from genrecall.generator.compact.look_ahead import EMPTY, LookAhead
 from genrecall.generator.compact.model import (
@@ -123,6 +123,13 @@ class CompactGenerator:
     def space(self) -> SidSpace:
         """The SID space it was trained for."""
         return self.items.table.space
+
+    @property
+    def views(self) -> list[ViewPart]:
+        """See `Generator.views`: those of stage `embed`, and the generator's own."""
+        own, size = self.model.own_share, self.items.views.shape[1] - self.encoder.dim
+        first = [view._replace(share=view.share * (1 - own)) for view in view_parts(self.encoder)]
+        return [*first, ViewPart("own", size, own)]
 
     @property
     def shopper(self) -> ShopperSettings:

@@ -21,7 +21,7 @@ from torch import Tensor
 from genrecall.embed.views import Views
 from genrecall.foundation.libraries import lm_library
 from genrecall.foundation.sid import SidSpace
-from genrecall.generator.base import Reading
+from genrecall.generator.base import Reading, ViewPart, view_parts
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.lm.model import LmModel
 from genrecall.generator.prompts import QUERY, Prompt, write_prompt
@@ -84,6 +84,11 @@ class LmGenerator:
     def space(self) -> SidSpace:
         """The SID space it was trained for."""
         return self.lm.space
+
+    @property
+    def views(self) -> list[ViewPart]:
+        """See `Generator.views`: those of stage `embed`."""
+        return view_parts(self._encoder)
 
     def over(self, items: LiveItems) -> LmGenerator:
         """The same weights over more items; see `Generator.over`."""

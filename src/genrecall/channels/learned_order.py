@@ -1,0 +1,156 @@
+"""What speaks for an item behind the beams, and how much of it counts.
+
+Parts, by name: the cosine of query and item in each view, the beam's
+log-probability (`logprob`), the words that query and title share (`words`, BM25), and how often the
+item was chosen before (`prior`). Weights are fitted on searches that nothing was trained on
+(`offline/order_weights.py`).
+
+Shapes: `N` items, `n` items behind the beams of one query, `E` parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.data.tables import Rows
+from genrecall.foundation.artifact import Artifact
+from genrecall.foundation.files import write_json
+from genrecall.generator.base import ViewPart
+from genrecall.queries.title_words import TitleWords
+
+LOGPROB: Final = "logprob"
+WORDS: Final = "words"
+PRIOR: Final = "prior"
+
+ORDER_FILE: Final = "order.json"
+_PRIOR_FILE: Final = "prior.npy"
+
+Vectors = NDArray[np.float32]
+
+
+class AskedQuery(NamedTuple):
+    """One query.
+
+    Attributes:
+        text: as it is read.
+        vector: of it, in the space of the items' views, `[D]`.
+    """
+
+    text: str
+    vector: Vectors
+
+
+@dataclass(frozen=True, eq=False)
+class OrderParts:
+    """Parts of what speaks for items.
+
+    Attributes:
+        views: how the vectors of queries and items are put together, in order.
+        words: of the titles.
+        prior: how often each item was chosen before, on a logarithmic scale, float32 `[N]`.
+    """
+
+    views: Sequence[ViewPart]
+    words: TitleWords
+    prior: Vectors
+
+    @property
+    def names(self) -> list[str]:
+        """Of the parts."""
+        return [*(view.name for view in self.views), LOGPROB, WORDS, PRIOR]
+
+    def of(self, query: AskedQuery, items: Vectors, rows: Rows, logprob: Vectors) -> Vectors:
+        """Each part of each item, float32 `[E, n]`.
+
+        Args:
+            query: that is answered.
+            items: vectors of the items, `[n, D]`.
+            rows: their catalog rows, `[n]`.
+            logprob: log-probability of each one's beam, `[n]`.
+        """
+        found, first = [], 0
+        for view in self.views:
+            columns = slice(first, first := first + view.size)
+            found.append(items[:, columns] @ query.vector[columns] / view.share)
+        return np.stack(
+            [*found, logprob, self.words.scores(query.text, rows), self.prior[rows]]
+        ).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedOrder:
+    """How much each part counts.
+
+    Attributes:
+        parts: what speaks for an item.
+        weights: by their names.
+    """
+
+    parts: OrderParts
+    weights: Mapping[str, float]
+
+    def scores(
+        self, query: AskedQuery, items: Vectors, rows: Rows, logprob: Vectors
+    ) -> NDArray[np.float64]:
+        """What all of it comes to for each item, `[n]`; see `OrderParts.of`."""
+        weighed = query.vector.astype(np.float64)
+        first = 0
+        for view in self.parts.views:
+            columns = slice(first, first := first + view.size)
+            weighed[columns] *= self.weights[view.name] / view.share
+        # Each row is summed on its own, whoever stands beside it.
+        total: NDArray[np.float64] = (items * weighed.astype(np.float32)).sum(
+            axis=1, dtype=np.float64
+        )
+        total += self.weights[LOGPROB] * logprob
+        if self.weights[WORDS]:
+            total += self.weights[WORDS] * self.parts.words.scores(query.text, rows)
+        if self.weights[PRIOR]:
+            total += self.weights[PRIOR] * self.parts.prior[rows]
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class FittedOrder:
+    """What was fitted, as it lies on disk.
+
+    Attributes:
+        served: weights by the names of the parts, fitted on all searches.
+        folds: for the searches of each fold, on those of the others.
+        prior: see `OrderParts.prior`.
+    """
+
+    served: Mapping[str, float]
+    folds: Sequence[Mapping[str, float]]
+    prior: Vectors
+
+    @classmethod
+    def load(cls, artifact: Artifact) -> FittedOrder:
+        """Read what `save` wrote into an artifact."""
+        told = artifact.read_json(ORDER_FILE)
+        prior = np.load(artifact.file(_PRIOR_FILE), allow_pickle=False)
+        return cls(told["served"], told["folds"], prior)
+
+    def save(self, folder: Path) -> None:
+        """Write into an existing folder."""
+        told = {"served": dict(self.served), "folds": [dict(fold) for fold in self.folds]}
+        write_json(folder / ORDER_FILE, told)
+        np.save(folder / _PRIOR_FILE, self.prior)
+
+    def orders(self, views: Sequence[ViewPart], words: TitleWords) -> tuple[LearnedOrder, ...]:
+        """That which serves, and behind it those of the folds.
+
+        Args:
+            views: of the generator.
+            words: of the titles; items that have come since have no prior of their own, and count
+                as the average item.
+        """
+        later = np.full(len(words) - len(self.prior), self.prior.mean(), dtype=np.float32)
+        parts = OrderParts(views, words, np.concatenate([self.prior, later]))
+        return tuple(LearnedOrder(parts, weights) for weights in (self.served, *self.folds))

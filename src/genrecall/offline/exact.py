@@ -1,0 +1,58 @@
+"""The control without SIDs: exact search with the generator's own vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from genrecall.channels.base import Ranking, Request
+from genrecall.channels.dense import DenseChannel
+from genrecall.channels.learned_order import AskedQuery, LearnedOrder
+from genrecall.channels.topk import top_k
+from genrecall.evaluate.names import TWO_VIEWS
+from genrecall.offline.generated import GeneratedAnswers
+
+
+class ExactSearch:
+    """All items compared with what the generator makes of a query; a `Channel` for these requests.
+
+    What is found first stands in the order that the generative channel gives its items, where one
+    was learned: what is left of a difference is due to the SIDs.
+
+    Args:
+        generated: has read the requests.
+    """
+
+    name: Final = TWO_VIEWS
+
+    def __init__(self, generated: GeneratedAnswers) -> None:
+        self._generated, self._items = generated, generated.channel.items
+        self._search = DenseChannel(
+            self._items, encode=generated.encode, vectors=self._items.views, name=self.name
+        )
+
+    def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
+        """See `Channel.rank`."""
+        found = self._search.rank(requests, k)
+        vectors = self._generated.encode(requests)
+        for fold, places in self._generated.channel.folds(requests):
+            learned = self._generated.channel.channels[fold].learned
+            if learned is None:
+                continue
+            for place in places.tolist():
+                text = self._generated.prompt(requests[place]).text
+                found[place] = self._ordered(
+                    learned, AskedQuery(text, vectors[place]), found[place], k
+                )
+        return found
+
+    def _ordered(
+        self, learned: LearnedOrder, query: AskedQuery, ranking: Ranking, k: int
+    ) -> Ranking:
+        rows = ranking.rows
+        no_beam = np.zeros(len(rows), dtype=np.float32)
+        scores = learned.scores(query, self._items.views[rows], rows, no_beam)
+        ordered = top_k(rows, scores.astype(np.float32), k)
+        return Ranking(ordered.rows, ordered.scores, known=ranking.known)

@@ -1,0 +1,143 @@
+"""Fitting how much each part of what speaks for an item counts in the item order `learned`.
+
+As the weights of a fusion (`learning/likelihood.py`), among the first items that the channel finds
+without them. Few searches say little: fitted weights and the usual ones are mixed as `n : 20`.
+
+Shapes: `M` searches, `N` items, `E` parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.channels.base import Request
+from genrecall.channels.generative import GenerativeChannel
+from genrecall.channels.learned_order import LOGPROB, AskedQuery, OrderParts
+from genrecall.data.tables import Rows, Searches
+from genrecall.learning.likelihood import likeliest_weights
+
+_PRIOR: Final = 20.0  # searches that the usual weights are worth
+_FIRST: Final = 500  # items of a search that compete
+_SEEN: Final = 10.0  # times that an item counts as shown, before it was
+
+Weights = dict[str, float]
+
+
+class OrderChoices(NamedTuple):
+    """What the parts say of the first items of searches; see `learning/likelihood.py: Scored`.
+
+    Attributes:
+        search: which search an item is of, int64 `[n]`.
+        rows: catalog rows, ascending within a search, int32 `[n]`.
+        parts: what is said of it, float32 `[E, n]`.
+    """
+
+    search: NDArray[np.int64]
+    rows: NDArray[np.int32]
+    parts: NDArray[np.float32]
+
+    def of(self, searches: NDArray[np.int64]) -> OrderChoices:
+        """Those of some searches, ascending, which are numbered anew."""
+        kept = np.isin(self.search, searches)
+        number = np.searchsorted(searches, self.search[kept])
+        return OrderChoices(number, self.rows[kept], self.parts[:, kept])
+
+
+def order_choices(
+    channel: GenerativeChannel, requests: Sequence[Request], parts: OrderParts
+) -> OrderChoices:
+    """What the parts say of the first items that a channel finds.
+
+    Args:
+        channel: orders them as where nothing was fitted.
+        requests: of `M` searches.
+        parts: what speaks for an item.
+    """
+    search, rows, said = [], [], []
+    number = 0
+    for read in channel.read(requests):
+        rankings = channel.rank_read(read, _FIRST)
+        for place, ranking in enumerate(rankings):
+            found = np.sort(ranking.rows)
+            assert ranking.beams is not None
+            sid_of_item = channel.items.table.sid_of_item[found]
+            order = np.argsort(ranking.beams.leaves, kind="stable")
+            at = order[np.searchsorted(ranking.beams.leaves, sid_of_item, sorter=order)]
+            query = AskedQuery(read.reading.prompts[place].text, read.reading.queries[place])
+            items, logprob = channel.items.views[found], ranking.beams.logprob[at]
+            search.append(np.full(len(found), number, dtype=np.int64))
+            rows.append(found)
+            said.append(parts.of(query, items, found, logprob))
+            number += 1
+    nothing = np.empty((len(parts.names), 0), dtype=np.float32)
+    return OrderChoices(
+        np.concatenate([np.empty(0, dtype=np.int64), *search]),
+        np.concatenate([np.empty(0, dtype=np.int32), *rows]),
+        np.concatenate([nothing, *said], axis=1),
+    )
+
+
+def fit_order(
+    choices: OrderChoices, positives: Sequence[Rows], parts: OrderParts, *, usual: Weights
+) -> Weights:
+    """Weights of the parts, by name.
+
+    Args:
+        choices: what they say.
+        positives: relevant items of each search.
+        parts: what speaks for an item.
+        usual: their weights where nothing is known; only their relation counts.
+    """
+    hits = np.zeros(len(positives), dtype=np.bool_)
+    starts = np.searchsorted(choices.search, np.arange(len(positives) + 1))
+    for search, rows in enumerate(positives):
+        hits[search] = np.isin(rows, choices.rows[starts[search] : starts[search + 1]]).any()
+    n = int(hits.sum())
+    if not n:
+        return usual
+    fitted = likeliest_weights(choices, positives, parts.names)
+    before = np.array([usual[name] for name in parts.names])
+    # On the scale of what was fitted: what is mixed are orders, and an order has no scale.
+    views = [place for place, name in enumerate(parts.names) if name in _views(parts)]
+    scale = max(fitted[views].sum(), 1.0) / before[views].sum()
+    mixed = (n * fitted + _PRIOR * scale * before) / (n + _PRIOR)
+    return dict(zip(parts.names, mixed.tolist(), strict=True))
+
+
+def usual_order(parts: OrderParts, *, beam_weight: float) -> Weights:
+    """The weights that are the item order `dense`."""
+    views = {view.name: view.share for view in parts.views}
+    return {name: views.get(name, 0.0) for name in parts.names} | {LOGPROB: beam_weight}
+
+
+def item_prior(searches: Searches, n: int) -> NDArray[np.float32]:
+    """How often each item was chosen in training, on a logarithmic scale, float32 `[N]`.
+
+    Where the log tells what was shown, it is the share of showings, and an item that was hardly
+    shown counts as the average one; else it is the number of searches.
+
+    Args:
+        searches: of the training split.
+        n: items `N`.
+    """
+    chosen = _count(searches, "positives", n)
+    shown = _count(searches, "impressions", n)
+    if not shown.any():
+        return np.log1p(chosen).astype(np.float32)
+    average = max(chosen.sum(), 1.0) / shown.sum()
+    rate: NDArray[np.float64] = (chosen + _SEEN * average) / (np.maximum(shown, chosen) + _SEEN)
+    return np.log(rate).astype(np.float32)
+
+
+def _count(searches: Searches, column: str, n: int) -> NDArray[np.float64]:
+    """In how many searches each item stands in a column of lists, `[N]`."""
+    rows = searches.frame[column].explode().drop_nulls().to_numpy()
+    return np.bincount(rows, minlength=n).astype(np.float64)
+
+
+def _views(parts: OrderParts) -> set[str]:
+    return {view.name for view in parts.views}

@@ -1,0 +1,161 @@
+"""The item order that is learned: what it reads, how it is fitted, and who keeps to it."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from genrecall.bundle import open_bundle
+from genrecall.channels.base import Request
+from genrecall.channels.config import GenerativeConfig
+from genrecall.channels.generative import GenerativeChannel
+from genrecall.channels.learned_order import (
+    LOGPROB,
+    PRIOR,
+    WORDS,
+    AskedQuery,
+    FittedOrder,
+    LearnedOrder,
+    OrderParts,
+)
+from genrecall.data.tables import SEARCHES, Searches
+from genrecall.offline.order_weights import (
+    OrderChoices,
+    fit_order,
+    item_prior,
+    order_choices,
+    usual_order,
+)
+
+
+@pytest.fixture(scope="module")
+def parts(shop_run):
+    return open_bundle(shop_run.bundle)
+
+
+@pytest.fixture(scope="module")
+def channel(parts):
+    return parts.unfitted("query_to_sid")
+
+
+@pytest.fixture(scope="module")
+def evidence(parts, channel):
+    prior = np.linspace(0, 1, len(parts.items)).astype(np.float32)
+    return OrderParts(channel.generator.views, parts.words.titles, prior)
+
+
+def asked_of(channel, query):
+    (read,) = channel.read([Request(query)])
+    return AskedQuery(read.reading.prompts[0].text, read.reading.queries[0])
+
+
+def test_parts_are_cosines_words_and_priors(channel, evidence, parts):
+    query, rows = asked_of(channel, "red cordless drill"), np.array([3, 1, 7], dtype=np.int32)
+    items, logprob = channel.items.views[rows], np.array([-1, -2, -3], dtype=np.float32)
+    said = evidence.of(query, items, rows, logprob)
+    assert said.shape == (len(evidence.names), 3)
+    by_name = dict(zip(evidence.names, said, strict=True))
+    first = parts.encoder.encode([query.text])[0]
+    np.testing.assert_allclose(by_name["in_domain"], parts.items.vectors[rows] @ first, atol=1e-5)
+    assert np.abs(by_name["own"]).max() <= 1 + 1e-5
+    assert (by_name[LOGPROB] == logprob).all()
+    assert (by_name[PRIOR] == evidence.prior[rows]).all()
+    assert (by_name[WORDS] == parts.words.titles.scores(query.text, rows)).all()
+
+
+def test_scores_are_the_weighted_parts(channel, evidence):
+    query, rows = asked_of(channel, "blue hammer"), np.arange(40, dtype=np.int32)
+    items, logprob = channel.items.views[rows], -np.arange(40, dtype=np.float32)
+    weights = dict(zip(evidence.names, (0.7, 0.2, 0.1, 2.0, 0.5), strict=True))
+    said = evidence.of(query, items, rows, logprob)
+    expected = np.array(list(weights.values())) @ said
+    found = LearnedOrder(evidence, weights).scores(query, items, rows, logprob)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_usual_weights_are_the_order_dense(channel, evidence):
+    weights = usual_order(evidence, beam_weight=0.02)
+    learned = LearnedOrder(evidence, weights)
+    other = GenerativeChannel(channel.generator, GenerativeConfig(), learned=learned)
+    for query in ("red cordless drill", "hammer", "lamp"):
+        (one,), (two,) = channel.rank([Request(query)], 20), other.rank([Request(query)], 20)
+        assert one.rows.tolist() == two.rows.tolist()
+        np.testing.assert_allclose(one.scores, two.scores, atol=1e-5)
+
+
+def test_choices_hold_the_log_probability_of_each_items_beam(channel, evidence):
+    requests = [Request("red cordless drill"), Request("日本"), Request("hammer")]
+    choices = order_choices(channel, requests, evidence)
+    assert set(choices.search.tolist()) == {0, 2}
+    (ranking,) = channel.rank([requests[2]], 500)
+    mine = choices.search == 2
+    assert choices.rows[mine].tolist() == sorted(ranking.rows.tolist())
+    leaves = ranking.beams.leaves.tolist()
+    sid = channel.items.table.sid_of_item[choices.rows[mine]]
+    expected = [ranking.beams.logprob[leaves.index(one)] for one in sid]
+    found = choices.parts[evidence.names.index(LOGPROB), mine]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_what_tells_relevant_items_weighs_more(evidence):
+    random = np.random.default_rng(0)
+    n, width = 200, 30
+    said = random.normal(size=(len(evidence.names), n * width)).astype(np.float32)
+    positives = [np.array([search % width], dtype=np.int32) for search in range(n)]
+    relevant = np.arange(n) * width + np.arange(n) % width
+    said[evidence.names.index(WORDS), relevant] += 3
+    choices = OrderChoices(
+        np.repeat(np.arange(n), width), np.tile(np.arange(width), n).astype(np.int32), said
+    )
+    weights = fit_order(choices, positives, evidence, usual=usual_order(evidence, beam_weight=0.02))
+    assert max(weights, key=weights.get) == WORDS
+    half = fit_order(
+        choices.of(np.arange(0, n, 2)),
+        positives[::2],
+        evidence,
+        usual=usual_order(evidence, beam_weight=0.02),
+    )
+    assert half[WORDS] == pytest.approx(weights[WORDS], rel=0.5)
+
+
+def test_nothing_is_learned_of_nothing(evidence):
+    usual = usual_order(evidence, beam_weight=0.02)
+    nothing = OrderChoices(
+        np.empty(0, dtype=np.int64),
+        np.empty(0, dtype=np.int32),
+        np.empty((len(evidence.names), 0), dtype=np.float32),
+    )
+    assert fit_order(nothing, [], evidence, usual=usual) == usual
+    assert fit_order(nothing, [np.array([1])], evidence, usual=usual) == usual
+
+
+def searches(shown):
+    rows = [
+        {"positives": [0, 1], "impressions": [0, 1, 2] if shown else []},
+        {"positives": [0], "impressions": [0, 2] if shown else []},
+    ]
+    return Searches(pl.DataFrame(rows, schema={name: SEARCHES[name] for name in rows[0]}))
+
+
+def test_the_prior_counts_choices_and_what_was_never_shown_is_average():
+    np.testing.assert_allclose(item_prior(searches(False), 4), np.log([3, 2, 1, 1]), rtol=1e-6)
+    average = 3 / 5
+    expected = [(2 + 10 * average) / 12, (1 + 10 * average) / 11, 10 * average / 12, average]
+    np.testing.assert_allclose(item_prior(searches(True), 4), np.log(expected), rtol=1e-6)
+
+
+def test_a_bundle_keeps_to_what_was_fitted(parts):
+    fitted = parts._fitted_order
+    assert isinstance(fitted, FittedOrder)
+    assert len(fitted.folds) == 5
+    assert parts.generative().learned.weights == fitted.served
+    assert [channel.learned.weights for channel in parts.of_folds()] == list(fitted.folds)
+    assert parts.unfitted(parts.trained[-1]).learned is None
+    plain = replace(
+        parts,
+        channels=parts.channels.model_copy(
+            update={"generative": parts.channels.generative.model_copy(update={"order": "dense"})}
+        ),
+    )
+    assert plain.generative().learned is None
