@@ -86,6 +86,13 @@ def test_what_is_known_or_no_slip_stays_to_the_letter(speller, query):
     assert speller.correct(query) == (query, [])
 
 
+def test_a_word_of_a_few_queries_stays_where_it_is_likely_enough(speller):
+    """The encoder has learned it from what was chosen there."""
+    assert speller.correct("wifi") == ("wifi", [])
+    titles = [*TITLES, *["Wife gift"] * 2000]
+    assert Speller(Vocabulary.learn(titles, QUERIES, stemmer="plural")).correct("wifi")[1]
+
+
 def test_a_word_of_few_queries_may_be_a_slip(speller):
     assert not speller.knows("wifi")
     assert speller.knows("smartplug")

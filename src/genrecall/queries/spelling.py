@@ -101,7 +101,10 @@ class Speller:
                 at += 1
                 continue
             words = [self._vocabulary.words[word].form for word in best.words]
-            changes.append(Change(" ".join(typed[at : at + best.takes]), " ".join(words)))
+            if best.words == (stems[at],):
+                words = [typed[at]]
+            else:
+                changes.append(Change(" ".join(typed[at : at + best.takes]), " ".join(words)))
             read += words
             at += best.takes
         return (" ".join(read), changes) if changes else (query, [])
@@ -119,6 +122,9 @@ class Speller:
         word = stems[at]
         if len(word) < _LEAST_LETTERS or not _spelt(word):
             return
+        if word in self._vocabulary.words:  # of a few queries: perhaps no slip
+            beside = self._beside(before, word) + self._beside(word, after)
+            yield _Reading(self._likely(word) + beside, (word,))
         for known, slips in self._near(word):
             score = self._likely(known) - _SLIP * slips
             yield _Reading(
