@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from genrecall.evaluate.names import (
     ANONYMOUS,
+    CO_CHOICE,
     CONTROLS,
     GENERATIVE,
     HEADS,
@@ -149,7 +150,7 @@ def beside_shopperless(metrics: Metrics) -> Comparison | None:
     if ANONYMOUS in answers:
         title = "What knowing the shopper adds"
         told = [name for name in hits if name not in _UNTOLD and name not in CONTROLS]
-        told += [ANONYMOUS, POPULARITY]
+        told += [ANONYMOUS, POPULARITY, CO_CHOICE]
     rows = [
         Compared(less, hits.get(less, {}), answers.get(less, {}))
         for less in stage_order({*hits, *answers})

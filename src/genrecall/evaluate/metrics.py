@@ -27,6 +27,7 @@ from genrecall.evaluate.inputs import EvaluationInputs, check_inputs, unit_group
 from genrecall.evaluate.measures import only_here
 from genrecall.evaluate.names import (
     ANONYMOUS,
+    CO_CHOICE,
     GENERATIVE,
     HEADS,
     LOOK_AHEAD,
@@ -162,7 +163,7 @@ def _generative(
 ) -> Metrics:
     """What is told of the generative channel alone."""
     figures: Metrics = {}
-    if shopperless := [name for name in (ANONYMOUS, POPULARITY) if name in channels]:
+    if shopperless := [name for name in (ANONYMOUS, POPULARITY, CO_CHOICE) if name in channels]:
         pairs = [(GENERATIVE, name) for name in shopperless]
         figures["paired_shopper"] = paired_figures(channels, pairs, bootstrap)
     if controls := [name for name in (HEADS, LOOK_AHEAD, TWO_VIEWS) if name in channels]:

@@ -23,7 +23,9 @@ ANONYMOUS: Final = "anonymous"
 """A control: the same generator, without the shopper."""
 POPULARITY: Final = "popularity"
 """A baseline, not a channel to serve: what was chosen most often after the same query."""
-CONTROLS: Final = (TWO_VIEWS, LOOK_AHEAD, HEADS, ANONYMOUS, POPULARITY)
+CO_CHOICE: Final = "co_choice"
+"""A baseline, not a channel to serve: what was chosen by those who chose what the shopper has."""
+CONTROLS: Final = (TWO_VIEWS, LOOK_AHEAD, HEADS, ANONYMOUS, POPULARITY, CO_CHOICE)
 JOIN: Final = "+"
 """Joins the names of the channels of a fusion: `bm25+dense`."""
 
@@ -33,6 +35,7 @@ CONTROLS_TOLD: Final = {
     LOOK_AHEAD: "the generator decoded by its look-ahead alone, a control",
     ANONYMOUS: "the generator without the shopper, a control",
     POPULARITY: "what was chosen most often after the same query, a baseline",
+    CO_CHOICE: "what was chosen by those who chose what the shopper has chosen, a baseline",
 }
 """What is no channel to serve, said to a reader; terminal and page show the same names."""
 

@@ -10,14 +10,19 @@ from numpy.typing import NDArray
 
 from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Channel, Request
+from genrecall.channels.co_choice import CoChoiceChannel
 from genrecall.channels.popularity import PopularityChannel
 from genrecall.data.tables import Searches
-from genrecall.evaluate.names import ANONYMOUS, GENERATIVE, POPULARITY, TWO_VIEWS
+from genrecall.evaluate.names import ANONYMOUS, CO_CHOICE, GENERATIVE, POPULARITY, TWO_VIEWS
 from genrecall.offline.exact import ExactSearch
 from genrecall.offline.generated import Control, GeneratedAnswers
 from genrecall.offline.requests import DistinctRequests, Questions
 
-RIVALS: Final = (("bm25", "dense"), ("bm25", "dense", POPULARITY))
+RIVALS: Final = (
+    ("bm25", "dense"),
+    ("bm25", "dense", POPULARITY),
+    ("bm25", "dense", POPULARITY, CO_CHOICE),
+)
 """Channels that are fused without the generator: what a shop has anyway, and what a log gives for
 nothing."""
 
@@ -97,6 +102,9 @@ def contestants(
         found.append(Contestant(ANONYMOUS, generated, anonymous, _sids_of(generated, beam)))
     if known_share(popularity, anonymous) >= LEAST_KNOWN:
         found.append(Contestant(POPULARITY, popularity, anonymous, popular))
+    if questions.reads_shoppers:
+        co_choice = CoChoiceChannel(searches.of("train"), bundle.items, reader=bundle.reader)
+        found.append(Contestant(CO_CHOICE, co_choice, personalised))
     return found
 
 

@@ -1,0 +1,114 @@
+"""What shoppers chose together: items that others chose beside what this shopper has chosen.
+
+Item–item collaborative filtering by cosine (Sarwar et al., WWW 2001): where `c_ij` shoppers chose
+both of two items, and `c_i` and `c_j` each of them, one gets `c_ij / sqrt(c_i c_j)` from the other
+in a history. Where the query is the name of a category, only its items are answered.
+
+Shapes: `N` items, `U` shoppers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import sparse
+
+from genrecall.channels.base import Ranking, Request, check_requests
+from genrecall.channels.recall import RecallChannel
+from genrecall.channels.topk import top_k
+from genrecall.data.shoppers import Shopper, long_choices
+from genrecall.data.tables import Searches
+from genrecall.index.live import LiveItems
+from genrecall.queries.reader import AS_TYPED, QueryReader
+from genrecall.text.normalize import query_key
+
+_MOST_CHOICES: Final = 100
+"""Of a shopper, the latest: pairs grow with their square."""
+
+
+class CoChoiceChannel(RecallChannel):
+    """Items that were chosen by those who chose what the shopper has chosen.
+
+    Without a history, or one that nobody shares, the answer is empty.
+
+    Args:
+        searches: of the training split.
+        items: what can be answered with.
+        reader: what it takes a query to say.
+        leaves_out_chosen: whether what a shopper has chosen is not answered again.
+    """
+
+    name: Final = "co_choice"
+
+    def __init__(
+        self,
+        searches: Searches,
+        items: LiveItems,
+        *,
+        reader: QueryReader = AS_TYPED,
+        leaves_out_chosen: bool = False,
+    ) -> None:
+        self.items, self.reader = items, reader
+        self._leaves_out_chosen = leaves_out_chosen
+        self._alike = _cosines(searches, len(items))
+        self._category = _categories(items)
+
+    def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
+        """See `Channel.rank`."""
+        check_requests(requests, k)
+        return [self._rank(request, k) for request in requests]
+
+    def _rank(self, request: Request, k: int) -> Ranking:
+        row_of = self.items.catalog.row_of
+        history = (request.shopper or Shopper()).history
+        chosen = np.array(sorted({row_of[item] for item in history if item in row_of}), dtype=int)
+        if not len(chosen):
+            return Ranking.of_nothing()
+        scores = np.asarray(self._alike[chosen].sum(axis=0), dtype=np.float32).ravel()  # (N,)
+        if self._leaves_out_chosen:
+            scores[chosen] = 0.0
+        if (mask := self.items.mask(request.filters)) is not None:
+            scores = np.where(mask, scores, np.float32(0))
+        named = self._category.get(query_key(self.reader.read(request.query).text))
+        if named is not None:
+            inside = np.zeros_like(scores)
+            inside[named] = scores[named]
+            scores = inside
+        rows = np.flatnonzero(scores)
+        return top_k(rows, scores[rows], k)
+
+
+def _cosines(searches: Searches, n: int) -> sparse.csr_array:
+    """How alike items are by who chose them, `[N, N]`."""
+    latest = (
+        long_choices(searches)
+        .group_by("user_id", "row")
+        .agg(pl.col("time").max())
+        .sort("user_id", "time", "row")
+        .group_by("user_id", maintain_order=True)
+        .tail(_MOST_CHOICES)
+    )
+    user = latest["user_id"].rle_id().to_numpy().astype(np.int64)
+    row = latest["row"].to_numpy().astype(np.int64)
+    ones = np.ones(len(row), dtype=np.float32)
+    chosen = sparse.csr_array((ones, (user, row)), shape=(int(user.max(initial=-1)) + 1, n))
+    scale = 1 / np.sqrt(np.maximum(np.asarray(chosen.sum(axis=0)).ravel(), 1.0))
+    scaled = chosen.multiply(scale[None, :].astype(np.float32)).tocsr()
+    alike = (scaled.T @ scaled).tocsr()
+    alike.setdiag(0)
+    alike.eliminate_zeros()
+    return alike
+
+
+def _categories(items: LiveItems) -> dict[str, NDArray[np.int64]]:
+    """The items of each category, by the key of its name and of the path to it."""
+    rows: dict[str, set[int]] = {}
+    for row, path in enumerate(items.catalog.frame["category"].to_list()):
+        for depth in range(1, len(path or ()) + 1):
+            for name in (path[depth - 1], " ".join(path[:depth])):
+                rows.setdefault(query_key(name), set()).add(row)
+    return {name: np.array(sorted(inside), dtype=np.int64) for name, inside in rows.items()}
