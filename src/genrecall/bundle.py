@@ -205,6 +205,18 @@ class OpenBundle:
         except KeyError:  # a bundle of a version that fitted none
             return {}
 
+    @property
+    def fitted(self) -> dict[str, Any]:
+        """Weights that serve, as in `metrics.json`: of levels, of views, of the item order."""
+        order = self._fitted_order
+        return {
+            "level_weights": {
+                name: ways[BOTH].served.to_json() for name, ways in self.weights.items()
+            },
+            "view_weights": self.encoder.shares,
+            "order_weights": {} if order is None else dict(order.served),
+        }
+
     def _known(self, name: str | None) -> str:
         if name is None:
             return self.trained[-1]

@@ -125,7 +125,11 @@ def told_weights(metrics: Metrics) -> str:
     before = [of for name, of in weights.items() if name not in metrics.get("align", {})]
     aligned = metrics.get("align_served") and served not in before
     how = "Weights that it was aligned with" if aligned else "Fitted weights"
-    return f"{how}, at the three levels: {'; '.join(told)}."
+    lines = [f"{how}, at the three levels: {'; '.join(told)}."]
+    if order := metrics.get("order_weights"):
+        parts = ", ".join(f"{name} {weight:.2f}" for name, weight in order.items())
+        lines.append(f"Fitted weights of the item order: {parts}.")
+    return " ".join(lines)
 
 
 def beside_controls(metrics: Metrics) -> Comparison | None:

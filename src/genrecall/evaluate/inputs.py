@@ -47,7 +47,7 @@ class EvaluationInputs:
             padding: a small shop has fewer SIDs than a search asks for.
         latencies_ms: milliseconds that single requests took.
         latency_k: how many items these requests asked for.
-        level_weights: of heads and look-ahead by stage or arm, passed on.
+        fitted: weights that serve, by their names in `metrics.json`, passed on.
         quantize: health figures of the SIDs, passed on.
         excluded: how many searches of the split were left out, by cause.
         relevant: how many relevant items of the split are `available` and count, and how many do
@@ -69,7 +69,7 @@ class EvaluationInputs:
     beams_found: IntArray | None = None
     latencies_ms: NDArray[np.floating[Any]] | None = None
     latency_k: int | None = None
-    level_weights: Mapping[str, Any] = field(default_factory=dict)
+    fitted: Mapping[str, Any] = field(default_factory=dict)
     quantize: Mapping[str, Any] = field(default_factory=dict)
     excluded: Mapping[str, int] = field(default_factory=dict)
     relevant: Mapping[str, int] = field(default_factory=dict)

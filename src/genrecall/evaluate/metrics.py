@@ -83,7 +83,8 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
     - `paired_controls`: the same for the generative channel less each part of it alone, and less
       its exact search
     - `level_weights`: stage or arm → `heads` and `look_ahead`, their weights at the three levels as
-      they are served
+      they are served; `view_weights`: view → share; `order_weights`: part of what speaks for an
+      item → weight
     - `paired_hit@beam`: `with - without` → number of beams → difference of the hit rates, for the
       last stage and each other one, control or baseline
     - `latency_ms`: `p50`, `p99` and, no figure, `k`; one of `OF_MACHINE`
@@ -125,8 +126,7 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
         metrics["headline"] = headline
     if inputs.quantize:
         metrics["quantize"] = dict(inputs.quantize)
-    if inputs.level_weights:
-        metrics["level_weights"] = dict(inputs.level_weights)
+    metrics.update({name: weights for name, weights in inputs.fitted.items() if weights})
     if inputs.beams:
         metrics.update(beam_figures(inputs, bootstrap))
     if GENERATIVE in channels:

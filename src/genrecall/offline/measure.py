@@ -157,7 +157,7 @@ def evaluate(
         latency_k=plan.config.latency_k,
         units=units,
         beams_found=np.array([r.beams.found for r in rankings[GENERATIVE] if r.beams], np.int64),
-        level_weights={name: ways[BOTH].served.to_json() for name, ways in bundle.weights.items()},
+        fitted=bundle.fitted,
         quantize=health,
         excluded=chosen.excluded,
         relevant=chosen.relevant,
