@@ -73,9 +73,32 @@ def write_simulated(folder):
     write_jsonl(folder / "users.jsonl", [{"user_id": "shopper-0", "gender": "female"}])
 
 
+def write_bestbuy(folder):
+    folder.mkdir()
+    products = [
+        {
+            "sku": item["item_id"],
+            "title": item["title"],
+            "manufacturer": item["brand"],
+            "category_path": item["category"] if number % 10 == 0 else None,
+        }
+        for number, item in enumerate(items())
+    ]
+    write_jsonl(folder / "products.jsonl", products)
+    clicks = [
+        {"query": f"{color} {kind}", "sku": product["sku"], "clicks": 1 + number % 3}
+        for number, product in enumerate(products)
+        for color in COLORS
+        for kind in KINDS
+        if kind in product["title"] and color in product["title"]
+    ]
+    write_jsonl(folder / "clicks.jsonl", clicks)
+
+
 WRITERS = {
     "align.yaml": ("shop", write_simulated),
     "beauty.yaml": ("amazon_beauty", write_amazon),
+    "bestbuy.yaml": ("bestbuy", write_bestbuy),
     "games.yaml": ("amazon_games", write_amazon),
     "homedepot.yaml": ("homedepot", write_homedepot),
 }

@@ -208,11 +208,9 @@ class OpenBundle:
     @property
     def fitted(self) -> dict[str, Any]:
         """Weights that serve, as in `metrics.json`: of levels, of views, of the item order."""
-        order = self._fitted_order
+        order, levels = self._fitted_order, self.weights.items()
         return {
-            "level_weights": {
-                name: ways[BOTH].served.to_json() for name, ways in self.weights.items()
-            },
+            "level_weights": {name: ways[BOTH].served.to_json() for name, ways in levels},
             "view_weights": self.encoder.shares,
             "order_weights": {} if order is None else dict(order.served),
         }

@@ -52,7 +52,7 @@ def test_protocol(tmp_path, capfd):
 
     main(words)
     again = capfd.readouterr()
-    assert again.err.count("up to date") == 2 * 6
+    assert again.err.count("up to date") == 2 * 7
     assert again.out == printed.rsplit("wrote", 1)[0]
 
 

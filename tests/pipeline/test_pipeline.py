@@ -28,7 +28,7 @@ from genrecall.pipeline.stages import STAGES
 NAMES = tuple(stage.name for stage in STAGES)
 READING = tuple(name for name in NAMES if name != "align")
 """The stages that read others: where nothing is aligned, `align` reads none."""
-CONTROLS = {"two_views", "bm25+dense+two_views", "look_ahead", "heads", "anonymous"}
+CONTROLS = {"two_views", "bm25+dense+two_views", "look_ahead", "heads", "anonymous", "co_choice"}
 CHANNELS = {"generative", "bm25", "dense", "bm25+dense", "bm25+dense+generative"} | CONTROLS
 
 

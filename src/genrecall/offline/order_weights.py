@@ -22,6 +22,7 @@ from genrecall.learning.likelihood import likeliest_weights
 
 _PRIOR: Final = 20.0  # searches that the usual weights are worth
 _FIRST: Final = 500  # items of a search that compete
+_LEAST_VIEWS: Final = 0.01  # of all weights: what is fitted on a few searches may know no view
 _SEEN: Final = 10.0  # times that an item counts as shown, before it was
 
 Weights = dict[str, float]
@@ -84,7 +85,7 @@ def order_choices(
 def fit_order(
     choices: OrderChoices, positives: Sequence[Rows], parts: OrderParts, *, usual: Weights
 ) -> Weights:
-    """Weights of the parts, by name.
+    """Weights of the parts, by name; those of the views are together 1, as in a cosine.
 
     Args:
         choices: what they say.
@@ -97,14 +98,16 @@ def fit_order(
     for search, rows in enumerate(positives):
         hits[search] = np.isin(rows, choices.rows[starts[search] : starts[search + 1]]).any()
     n = int(hits.sum())
-    if not n:
-        return usual
     fitted = likeliest_weights(choices, positives, parts.names)
+    if not fitted.any():
+        return usual
     before = np.array([usual[name] for name in parts.names])
-    # On the scale of what was fitted: what is mixed are orders, and an order has no scale.
-    views = [place for place, name in enumerate(parts.names) if name in _views(parts)]
-    scale = max(fitted[views].sum(), 1.0) / before[views].sum()
-    mixed = (n * fitted + _PRIOR * scale * before) / (n + _PRIOR)
+    # An order has no scale: both are brought to that of a cosine before they are mixed.
+    views = slice(len(parts.views))
+    fitted /= max(fitted[views].sum(), _LEAST_VIEWS * fitted.sum())
+    before /= before[views].sum()
+    mixed = (n * fitted + _PRIOR * before) / (n + _PRIOR)
+    mixed /= mixed[views].sum()
     return dict(zip(parts.names, mixed.tolist(), strict=True))
 
 
@@ -137,7 +140,3 @@ def _count(searches: Searches, column: str, n: int) -> NDArray[np.float64]:
     """In how many searches each item stands in a column of lists, `[N]`."""
     rows = searches.frame[column].explode().drop_nulls().to_numpy()
     return np.bincount(rows, minlength=n).astype(np.float64)
-
-
-def _views(parts: OrderParts) -> set[str]:
-    return {view.name for view in parts.views}
