@@ -3,7 +3,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genrecall.data.config import SplitConfig
-from genrecall.data.splits import fold_of_query, split_by_query, split_by_time, split_of_query
+from genrecall.data.splits import (
+    fold_of_query,
+    split_by_query,
+    split_by_time,
+    split_of_query,
+    without_later_items,
+)
+from genrecall.data.tables import SEARCHES
 from genrecall.text.normalize import query_key
 
 shares = st.tuples(st.floats(0, 0.4), st.floats(0, 0.4))
@@ -106,3 +113,51 @@ def test_by_time_distinct_times_give_the_shares():
 
 def test_by_time_equal_times_all_train():
     assert split_by_time(pl.Series([7, 7, 7]), SplitConfig(by="time")).to_list() == ["train"] * 3
+
+
+def searches_of(rows):
+    names = ("query", "split", "positives", "gains", "bought")
+    return pl.DataFrame(
+        [
+            {
+                "query": f"query {number}",
+                "split": split,
+                "positives": positives,
+                "gains": [float(row) for row in positives],
+                "bought": [row % 2 == 0 for row in positives],
+            }
+            for number, (split, positives) in enumerate(rows)
+        ],
+        schema={name: SEARCHES[name] for name in names},
+    )
+
+
+def test_training_forgets_items_that_are_relevant_later():
+    rows = [
+        ("train", [5, 1, 2]),
+        ("validation", [1]),
+        ("train", [3]),
+        ("test", [3, 9]),
+        ("train", []),
+    ]
+    kept = without_later_items(searches_of(rows))
+    assert kept.schema == searches_of(rows).schema
+    assert kept["positives"].to_list() == [[5, 2], [1], [], [3, 9], []]
+    assert kept["gains"].to_list() == [[5.0, 2.0], [1.0], [], [3.0, 9.0], []]
+    assert kept["bought"].to_list() == [[False, True], [False], [], [False, False], []]
+    assert kept["query"].to_list() == [f"query {number}" for number in range(5)]
+
+
+split_names = st.sampled_from(["train", "validation", "test"])
+
+
+@given(st.lists(st.tuples(split_names, st.lists(st.integers(0, 6), unique=True)), max_size=8))
+def test_no_item_of_training_is_relevant_later_and_nothing_else_changes(rows):
+    kept = without_later_items(searches_of(rows))
+    later = {row for split, positives in rows if split != "train" for row in positives}
+    expected = [
+        [row for row in positives if split != "train" or row not in later]
+        for split, positives in rows
+    ]
+    assert kept["positives"].to_list() == expected
+    assert kept["gains"].to_list() == [[float(row) for row in positives] for positives in expected]

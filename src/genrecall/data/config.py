@@ -136,6 +136,11 @@ class SplitConfig(Section):
     seed: int = 0
     """Another seed gives another split by query; a split by time does not use it."""
 
+    disjoint_items: bool = False
+    """Whether training does not learn that an item was chosen if it is relevant in validation or
+    test. Where few items are ever chosen, which ones is much of what a log teaches; with this it
+    cannot help, and what is measured is how well queries are read. Shown items stay."""
+
     @model_validator(mode="after")
     def _check(self) -> SplitConfig:
         if self.validation + self.test >= 1:

@@ -60,6 +60,35 @@ def split_by_time(times: pl.Series, config: SplitConfig) -> pl.Series:
     return pl.Series(np.where(values <= last_train, "train", names).tolist(), dtype=pl.String)
 
 
+def without_later_items(searches: pl.DataFrame) -> pl.DataFrame:
+    """Searches of which training ones know no item that is relevant in validation or test.
+
+    Args:
+        searches: columns of `SEARCHES`.
+    """
+    train = pl.col("split") == "train"
+    later = searches.filter(~train)["positives"].explode().drop_nulls().unique()
+    lists = ["positives", "gains", "bought"]
+    numbered = searches.with_row_index("search")
+    kept = (
+        numbered.filter(train, pl.col("positives").list.len() > 0)
+        .select("search", *lists)
+        .explode(lists)
+        .filter(~pl.col("positives").is_in(later.implode()))
+        .group_by("search", maintain_order=True)
+        .agg(lists)
+    )
+    joined = numbered.join(kept, on="search", how="left", maintain_order="left", suffix="_kept")
+    chosen = [
+        pl.when(train)
+        .then(pl.col(f"{name}_kept").fill_null(pl.lit([], searches.schema[name])))
+        .otherwise(name)
+        .alias(name)
+        for name in lists
+    ]
+    return joined.with_columns(chosen).select(searches.columns)
+
+
 def draw_of_query(query: str, salt: str) -> float:
     """A number of a query by chance, uniform in [0, 1); each salt makes another one."""
     digest = hashlib.sha256(f"{salt}\n{query_key(query)}".encode()).digest()

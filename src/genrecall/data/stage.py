@@ -20,6 +20,7 @@ from genrecall.data.searches import (
 )
 from genrecall.data.sequences import searches_from_sequences
 from genrecall.data.shoppers import Shoppers, choices_of
+from genrecall.data.splits import without_later_items
 from genrecall.data.summary import Summary, describe_counts, describe_notes, summarize
 from genrecall.data.tables import Catalog, Searches
 from genrecall.data.validate import (
@@ -116,6 +117,8 @@ def _read(config: DataConfig) -> _Shop:
         searches = searches_from_sequences(reads["sequences"], catalog, levels=levels)
     else:
         searches = no_searches()
+    if config.split.disjoint_items:
+        searches = searches._replace(frame=without_later_items(searches.frame))
     users = reads["users"].frame if "users" in reads else None
     shoppers = Shoppers(users, choices_of(Searches(searches.frame), catalog))
     return _Shop(reads, searches, shoppers, summarize(reads, searches, config))
