@@ -35,7 +35,7 @@ class QueryReader:
 
     def __init__(self, speller: Speller | None = None, synonyms: Synonyms | None = None) -> None:
         self._speller, self._synonyms = speller, synonyms
-        self._cached = lru_cache(_KEPT)(self._read)
+        self._cached = lru_cache(_KEPT)(self.read_anew)
 
     def read(self, query: str) -> ReadQuery:
         """What channels read of a query."""
@@ -49,7 +49,8 @@ class QueryReader:
         """The same by another vocabulary."""
         return QueryReader(self._speller and Speller(vocabulary), self._synonyms)
 
-    def _read(self, query: str) -> ReadQuery:
+    def read_anew(self, query: str) -> ReadQuery:
+        """The same, although it may have been read before."""
         text, changes = query, list[Change]()
         if self._speller is not None:
             text, changes = self._speller.correct(text)
