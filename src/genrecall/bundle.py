@@ -99,18 +99,15 @@ class OpenBundle:
         grown = replace(self, items=add_items(self.items, items, encoder=self.encoder, sids=sids))
         grown._models.follow(self._models, grown.items)
         grown.__dict__.update({name: getattr(self, name) for name in _OF_THE_STAGES})
-        words = self.words
-        grown.__dict__["words"] = words and words.with_titles(items["title"].to_list())
+        grown.__dict__["words"] = self.words and self.words.with_titles(items["title"].to_list())
         grown.items.prepare()
         return grown
 
     @cached_property
     def words(self) -> KnownWords | None:
         """What is known of words; None where it was put together without."""
-        try:
-            return load_words(self.stages[QUERIES])
-        except KeyError:
-            return None
+        known = self._made(QUERIES)
+        return None if known is None else load_words(known)
 
     @property
     def reader(self) -> QueryReader:
@@ -148,11 +145,9 @@ class OpenBundle:
     @cached_property
     def _went(self) -> Mapping[str, Mapping[str, Any]]:
         """How each arm went."""
-        try:
-            aligned = self.stages[ALIGN]
-        except KeyError:  # a bundle of a version that could not align
-            return {}
-        return {went["arm"]: went for went in aligned.read_json(ALIGN_FILE)}
+        aligned = self._made(ALIGN)
+        told = [] if aligned is None else aligned.read_json(ALIGN_FILE)
+        return {went["arm"]: went for went in told}
 
     def generative(self, name: str | None = None, *, way: str = BOTH) -> GenerativeChannel:
         """The generative channel, with a generator and its weights as they are served.
@@ -200,10 +195,8 @@ class OpenBundle:
     @cached_property
     def weights(self) -> Mapping[str, Mapping[str, Fitted]]:
         """Fitted weights of heads and look-ahead, by stage or arm, and by way of decoding."""
-        try:
-            return load_weights(self.stages[CALIBRATE])
-        except KeyError:  # a bundle of a version that fitted none
-            return {}
+        calibrated = self._made(CALIBRATE)
+        return {} if calibrated is None else load_weights(calibrated)
 
     @property
     def fitted(self) -> dict[str, Any]:
@@ -214,6 +207,13 @@ class OpenBundle:
             "view_weights": self.encoder.shares,
             "order_weights": {} if order is None else dict(order.served),
         }
+
+    def _made(self, stage: str) -> Artifact | None:
+        """What a stage has made; None where it was put together without."""
+        try:
+            return self.stages[stage]
+        except KeyError:
+            return None
 
     def _known(self, name: str | None) -> str:
         if name is None:
@@ -234,11 +234,10 @@ class OpenBundle:
 
     @cached_property
     def _fitted_order(self) -> FittedOrder | None:
-        try:
-            calibrated = self.stages[CALIBRATE]
-        except KeyError:
+        calibrated = self._made(CALIBRATE)
+        if calibrated is None or ORDER_FILE not in calibrated.files:
             return None
-        return FittedOrder.load(calibrated) if ORDER_FILE in calibrated.files else None
+        return FittedOrder.load(calibrated)
 
     def _channels(
         self,
@@ -360,6 +359,7 @@ def open_bundle(path: str | Path, *, threads: int | None = 1) -> OpenBundle:
         compute_with(int(threads))
     opened = read_bundle(open_artifact(Path(path), kind=KIND))
     opened.items.prepare()
+    _ = opened.words  # read by polars, whose threads a process that is forked does not have
     return opened
 
 

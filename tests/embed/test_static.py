@@ -5,9 +5,11 @@ import shutil
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from embed_shop import QUERIES, TITLES
 from kept_log import KeptLog
 from safetensors.numpy import load_file, save_file
+from safetensors.torch import save_file as save_torch
 from tiny_shop import SETTINGS, write_shop
 from tokenizers import Tokenizer
 
@@ -87,6 +89,35 @@ def test_a_directory_as_others_save_it(files, tmp_path):
     (folder / "tokenizer.json").unlink()
     with pytest.raises(ConfigError, match=r"is no directory with a tokenizer\.json and one"):
         find_static(str(folder))
+
+
+def test_vectors_that_would_be_read_wrongly_are_refused(files, tmp_path):
+    shutil.copyfile(files.tokenizer, tmp_path / "tokenizer.json")
+    file, made = tmp_path / "model.safetensors", tmp_path / "static"
+    made.mkdir()
+
+    def refused(tensors, told):
+        save_torch(tensors, file)
+        with pytest.raises(ConfigError, match=told):
+            StaticVectors.make(find_static(str(tmp_path)), made)
+
+    table = torch.ones(32_000, 4)
+    refused({"a": torch.ones(100, 4)}, r"knows 32,000 tokens, and .* holds vectors of 100\.")
+    refused(
+        {"a": table, "weights": torch.ones(32_000)}, "beside its matrix .* holds weights, which"
+    )
+    refused({"a": table.to(torch.int8)}, "word vectors are one, of floats")
+    save_torch({"a": table.to(torch.bfloat16)}, file)
+    assert StaticVectors.make(find_static(str(tmp_path)), made).dim == 4
+
+
+def test_a_directory_called_like_the_package_is_named_as_it_is(files, tmp_path):
+    folder = tmp_path / "wordllama"
+    folder.mkdir()
+    shutil.copyfile(files.tokenizer, folder / "tokenizer.json")
+    shutil.copyfile(files.table, folder / "any.safetensors")
+    assert named(find_static(str(folder))) == str(folder)
+    assert named(files).startswith("wordllama 0.")
 
 
 def test_without_the_package_there_is_nothing(monkeypatch):

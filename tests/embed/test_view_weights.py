@@ -118,29 +118,37 @@ def searches(n, *, times=False):
     return Searches(pl.DataFrame(rows, schema=SEARCHES))
 
 
-def test_the_latest_are_held_out_where_there_are_times():
-    kept, held = hold_out(searches(400, times=True), category_paths=False)
+def test_the_latest_are_held_out_of_a_split_by_time():
+    kept, held = hold_out(searches(400, times=True), "time")
     assert held.frame["time"].min() > kept.frame["time"].max()
-    assert len(held) == 19  # 5 %, without the one that stands at the cut
-    assert len(kept) == 381
+    assert len(held) == 20
+    assert len(kept) == 380
 
 
-@pytest.mark.parametrize(("column", "paths"), [("query", False), ("user_id", True)])
-def test_else_all_searches_of_some_queries_or_shoppers_are(column, paths):
-    kept, held = hold_out(searches(4000), category_paths=paths)
+@pytest.mark.parametrize(("column", "by"), [("query", "query"), ("user_id", "shopper")])
+@pytest.mark.parametrize("times", [False, True])
+def test_else_all_searches_of_some_queries_or_shoppers_are(column, by, times):
+    kept, held = hold_out(searches(4000, times=times), by)
     assert not set(held.frame[column]) & set(kept.frame[column])
     assert len(kept) + len(held) == 4000
     assert 120 < len(held) < 280
 
 
+def test_a_frequent_query_does_not_take_more_than_its_share():
+    frame = searches(1000).frame
+    often = pl.col("search_id").cast(pl.Int64) < 900
+    for number in range(40):  # whatever the hash draws
+        query = pl.when(often).then(pl.lit(f"often {number}")).otherwise("query").alias("query")
+        assert len(hold_out(Searches(frame.with_columns(query)), "query").kept) >= 900
+
+
 def test_of_many_searches_no_more_are_held_out_than_are_needed():
-    _, held = hold_out(searches(100_000, times=True), category_paths=False)
-    assert 1990 < len(held) <= 2000
+    assert len(hold_out(searches(100_000, times=True), "time").held) == 2000
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
-@pytest.mark.parametrize("times", [False, True])
-def test_hardly_any_searches_are_all_kept(n, times):
-    kept, held = hold_out(searches(n, times=times), category_paths=False)
+@pytest.mark.parametrize("by", ["time", "query", "shopper"])
+def test_hardly_any_searches_are_all_kept(n, by):
+    kept, held = hold_out(searches(n, times=True), by)
     assert len(held) == 0
     assert len(kept) == n

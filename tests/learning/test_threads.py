@@ -114,3 +114,30 @@ def test_children_of_a_process_that_has_answered_answer_alike(shop_run):
     children, answers = done.stdout.rsplit(maxsplit=1)
     assert children == "[0, 0, 0]", done.stderr
     assert int(answers) > 5
+
+
+FORKED_AT_ONCE = """
+import os, signal, sys
+from genrecall.bundle import open_bundle
+
+bundle = open_bundle(sys.argv[1])
+child = os.fork()
+if not child:
+    signal.alarm(60)
+    found = [bundle.generative(), bundle.dense(), bundle.lexical()]
+    os._exit(0 if all(channel.recall("cordles dril", k=5) for channel in found) else 3)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_process_that_has_only_opened_a_bundle_may_be_forked(shop_run):
+    """Nothing is left to be read by polars, whose threads the child does not have."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED_AT_ONCE, str(shop_run.bundle)],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout.strip() == "0", done.stderr

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from genrecall.foundation.artifact import open_artifact, writing
 from genrecall.foundation.errors import ConfigError
 from genrecall.queries.edits import distance
-from genrecall.queries.reader import QueryReader
+from genrecall.queries.reader import QueryReader, make_reader
 from genrecall.queries.spelling import Change, Speller
 from genrecall.queries.synonyms import Synonyms
 from genrecall.queries.vocabulary import Vocabulary
@@ -179,6 +179,35 @@ def test_synonyms_are_read_beside_or_instead():
     )
     assert synonyms.apply("telly")[0] == "television"
     assert synonyms.apply("Red lamp!") == ("Red lamp!", [])
+
+
+def test_lines_about_one_name_add_up_unless_they_contradict():
+    synonyms = rules("couch, sofa\ncouch, settee\ntelly => tv\ntelly => television, tv")
+    assert synonyms.apply("couch")[0] == "couch sofa settee"
+    assert synonyms.apply("telly")[0] == "tv television"
+    with pytest.raises(ConfigError, match="line 2: 'couch' is both replaced and read beside"):
+        rules("couch, sofa\ncouch => settee")
+
+
+def test_words_of_synonyms_are_no_slips(vocabulary):
+    titles = [*TITLES, *["Soda jelly television"] * 20]
+    vocabulary = Vocabulary.learn(titles, QUERIES, stemmer="plural")
+    assert Speller(vocabulary).correct("telly sofa")[1]
+    reader = make_reader(vocabulary, rules("telly => television\ncouch, sofa"), spelling=True)
+    assert reader.read("telly").text == "television"
+    assert reader.read("sofas").text == "sofas couch"
+    assert reader.over(vocabulary.with_titles(["Lamp"])).read("telly").text == "television"
+
+
+def test_a_shop_whose_titles_have_no_word():
+    speller = Speller(Vocabulary.learn(["???"], ["light bulb", "light bulb red"], stemmer="plural"))
+    assert speller.correct("lightbulb")[0] in ("lightbulb", "light bulb")
+
+
+def test_a_long_text_of_unknown_words_is_left_from_some_word_on(speller):
+    read, changes = speller.correct(" ".join(["toliet"] * 30))
+    assert len(changes) == 8
+    assert read.split() == ["toilet"] * 8 + ["toliet"] * 22
 
 
 def test_the_longest_name_counts():

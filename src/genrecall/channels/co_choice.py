@@ -28,6 +28,7 @@ from genrecall.text.normalize import query_key
 
 _MOST_CHOICES: Final = 100
 """Of a shopper, the latest: pairs grow with their square."""
+_NOTHING: Final = 1e-6  # what rounding leaves of an item's cosine with itself
 
 
 class CoChoiceChannel(RecallChannel):
@@ -54,7 +55,8 @@ class CoChoiceChannel(RecallChannel):
     ) -> None:
         self.items, self.reader = items, reader
         self._leaves_out_chosen = leaves_out_chosen
-        self._alike = _cosines(searches, len(items))
+        self._by_shopper = _scaled(searches, len(items))
+        self._by_item = self._by_shopper.tocsc()
         self._category = _categories(items)
 
     def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
@@ -68,7 +70,7 @@ class CoChoiceChannel(RecallChannel):
         chosen = np.array(sorted({row_of[item] for item in history if item in row_of}), dtype=int)
         if not len(chosen):
             return Ranking.of_nothing()
-        scores = np.asarray(self._alike[chosen].sum(axis=0), dtype=np.float32).ravel()  # (N,)
+        scores = self._cosines(chosen)
         if self._leaves_out_chosen:
             scores[chosen] = 0.0
         if (mask := self.items.mask(request.filters)) is not None:
@@ -81,9 +83,21 @@ class CoChoiceChannel(RecallChannel):
         rows = np.flatnonzero(scores)
         return top_k(rows, scores[rows], k)
 
+    def _cosines(self, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Summed cosines of all items with some, but for those of an item with itself, `[N]`.
 
-def _cosines(searches: Searches, n: int) -> sparse.csr_array:
-    """How alike items are by who chose them, `[N, N]`."""
+        By those who chose them, since a matrix of all pairs is too large for a large shop.
+        """
+        columns = self._by_item[:, chosen]
+        shoppers = np.asarray(columns.sum(axis=1)).ravel()  # (U,)
+        who = np.flatnonzero(shoppers)
+        scores = np.asarray(shoppers[who] @ self._by_shopper[who]).ravel().astype(np.float32)
+        scores[chosen] -= np.asarray(columns.multiply(columns).sum(axis=0)).ravel()
+        return np.where(np.abs(scores) < _NOTHING, np.float32(0), scores)
+
+
+def _scaled(searches: Searches, n: int) -> sparse.csr_array:
+    """Who chose what, `[U, N]`; each item's column has length one."""
     latest = (
         long_choices(searches)
         .group_by("user_id", "row")
@@ -97,11 +111,7 @@ def _cosines(searches: Searches, n: int) -> sparse.csr_array:
     ones = np.ones(len(row), dtype=np.float32)
     chosen = sparse.csr_array((ones, (user, row)), shape=(int(user.max(initial=-1)) + 1, n))
     scale = 1 / np.sqrt(np.maximum(np.asarray(chosen.sum(axis=0)).ravel(), 1.0))
-    scaled = chosen.multiply(scale[None, :].astype(np.float32)).tocsr()
-    alike = (scaled.T @ scaled).tocsr()
-    alike.setdiag(0)
-    alike.eliminate_zeros()
-    return alike
+    return chosen.multiply(scale[None, :].astype(np.float32)).tocsr()
 
 
 def _categories(items: LiveItems) -> dict[str, NDArray[np.int64]]:

@@ -1,16 +1,17 @@
 """Training searches that no model is trained on: what views of texts are weighed by.
 
-They are set apart as validation is: the latest searches where the log has times, so that queries
-come back; else all searches of some queries, so that these are unseen. Category-path queries are
-few, so of them some shoppers' searches are.
+They are set apart as validation is: the latest searches where the log is split by time, so that
+queries come back; all searches of some queries where it is split by query, so that these are
+unseen; and of shoppers' sequences, whose category-path queries are few, those of some shoppers.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from genrecall.data.splits import draw_of_query
 from genrecall.data.tables import Searches
@@ -31,20 +32,32 @@ class HeldOut(NamedTuple):
     held: Searches
 
 
-def hold_out(searches: Searches, *, category_paths: bool) -> HeldOut:
-    """Set a few training searches apart: 5 %, and 2,000 or so at most.
+def hold_out(searches: Searches, by: Literal["query", "time", "shopper"]) -> HeldOut:
+    """Set a few training searches apart: about 5 % of them, and 2,000 at most.
 
     Args:
         searches: of the training split.
-        category_paths: whether their queries are category-path queries.
+        by: the latest ones, or all of some queries or shoppers.
     """
     frame = searches.frame
-    share = min(_SHARE, _MOST / max(len(searches), 1))
-    if len(searches) and frame["time"].null_count() == 0:
+    most = min(_SHARE * len(frame), _MOST)
+    if by == "time":
         times = frame["time"].to_numpy()
-        held = times > np.sort(times)[int(len(times) * (1 - share))]
+        held = times > np.sort(times)[len(times) - 1 - int(most)] if len(times) else times > 0
     else:
-        units = frame["user_id" if category_paths else "query"].fill_null("")
-        drawn = {unit: draw_of_query(unit, "held out") < share for unit in units.unique()}
-        held = np.array([drawn[unit] for unit in units.to_list()], dtype=np.bool_)
+        held = _some(frame["query" if by == "query" else "user_id"].fill_null(""), most)
     return HeldOut(Searches(frame.filter(~held)), Searches(frame.filter(pl.Series(held))))
+
+
+def _some(units: pl.Series, most: float) -> NDArray[np.bool_]:
+    """All rows of the units that a hash draws, bool `[M]`: about `most` rows.
+
+    A unit that holds as many by itself is never drawn: it would leave too little to train on.
+    """
+    share = most / max(len(units), 1)
+    held = [
+        unit
+        for unit, rows in units.value_counts(name="rows").rows()
+        if rows <= most and draw_of_query(unit, "held out") < share
+    ]
+    return units.is_in(held).to_numpy()

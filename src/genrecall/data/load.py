@@ -39,5 +39,6 @@ def load_shop(artifact: Artifact) -> ShopData:
     catalog, searches = load_tables(artifact)
     shoppers = load_shoppers(artifact)
     users = None if shoppers is None else shoppers.users
-    category_paths = "category_path_queries" in artifact.read_json(SUMMARY_FILE)
-    return ShopData(catalog, searches, users, category_paths)
+    summary = artifact.read_json(SUMMARY_FILE)
+    split_by = summary["split"]["by"] if "split" in summary else None
+    return ShopData(catalog, searches, users, "category_path_queries" in summary, split_by)

@@ -111,6 +111,7 @@ def keep_parts(shop: ShopData, names: Collection[str]) -> ShopData:
         Searches(_only(searches, columns)),
         shop.users if any(part.users for part in parts) else pl.DataFrame(),
         shop.category_paths,
+        shop.split_by,
     )
 
 

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 
 from genrecall.data.config import DataConfig, Gains, SplitConfig
 from genrecall.data.splits import split_by_query, split_by_time
-from genrecall.data.tables import SEARCHES, Catalog
+from genrecall.data.tables import SEARCHES, Catalog, SplitBy
 from genrecall.data.validate import TableRead
 from genrecall.data.values.ids import WrittenOtherwise, written_otherwise
 from genrecall.foundation.errors import DataError
-
-SplitBy = Literal["query", "time"]
 
 _EXAMPLES: Final = 3
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import polars as pl
 
 from genrecall.data.pairs import LoggedPairs, logged_pairs
-from genrecall.data.tables import Catalog, Searches
+from genrecall.data.tables import Catalog, Searches, SplitBy
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,12 +20,14 @@ class ShopData:
         searches: of all splits; those of the training split are learned from, the others measured.
         users: columns of `USERS`; None where nothing is known of them.
         category_paths: whether the queries are category-path queries, made of what was chosen.
+        split_by: how searches were split; None where it was shopper by shopper, or there are none.
     """
 
     catalog: Catalog
     searches: Searches
     users: pl.DataFrame | None = None
     category_paths: bool = False
+    split_by: SplitBy | None = None
 
     @property
     def queries(self) -> list[str]:

@@ -24,6 +24,9 @@ ItemRow = NewType("ItemRow", int)
 Rows = NDArray[np.int32]
 """Catalog rows."""
 
+SplitBy = Literal["query", "time"]
+"""How searches are split."""
+
 SplitName = Literal["train", "validation", "test"]
 
 ITEMS: Final[dict[str, pl.DataType]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -63,7 +63,8 @@ def run(config: EmbedConfig, data: ShopData, work: Work) -> Artifact:
         ConfigError: a pretrained model cannot be found or loaded, or its library is missing; word
             vectors are the only view, and not installed.
     """
-    names, divided = _names(config, work), _divide(config, data)
+    names = _names(config, work)
+    divided = _divide(names, data)
     queries, pairs = logged_pairs(divided.kept)
     titles, log = data.catalog.titles, work.log
     log.say(f"  {len(titles):,} titles, {len(queries):,} queries, {len(pairs.query):,} pairs")
@@ -98,12 +99,12 @@ def _names(config: EmbedConfig, work: Work) -> list[str]:
     return others
 
 
-def _divide(config: EmbedConfig, data: ShopData) -> HeldOut:
+def _divide(names: Sequence[str], data: ShopData) -> HeldOut:
     """Nothing is held out where there is nothing to weigh."""
     searches = data.searches.of("train")
-    if len(config.views) == 1:
+    if len(names) == 1:
         return HeldOut(searches, Searches(searches.frame.clear()))
-    return hold_out(searches, category_paths=data.category_paths)
+    return hold_out(searches, "shopper" if data.category_paths else data.split_by or "query")
 
 
 def _in_domain(config: EmbedConfig, shop: _Shop, folder: Path, work: Work) -> _Made:

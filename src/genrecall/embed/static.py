@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
+from safetensors.torch import load_file as load_torch
 from tokenizers import Tokenizer
 
 from genrecall.embed.word_vectors import TOKENIZER, StaticFiles
@@ -56,7 +58,12 @@ class StaticVectors:
             ConfigError: the files are no tokenizer, or no table.
         """
         tokenizer = _tokenizer(files.tokenizer)
-        table = _read_table(files.table).astype(np.float16)
+        table = _read_table(files.table)
+        if (known := tokenizer.get_vocab_size()) > len(table):
+            raise ConfigError(
+                f"embed.static.source: {files.tokenizer} knows {known:,} tokens, and {files.table} "
+                f"holds vectors of {len(table):,}. Give files that belong together."
+            )
         shutil.copyfile(files.tokenizer, folder / TOKENIZER)
         save_file({_TABLE: table}, folder / _VECTORS)
         return cls(tokenizer, table)
@@ -105,16 +112,23 @@ def _tokenizer(file: Path) -> Tokenizer:
         raise ConfigError(f"embed.static.source: {file} is no tokenizer: {error}") from error
 
 
-def _read_table(file: Path) -> NDArray[np.floating]:
+def _read_table(file: Path) -> NDArray[np.float16]:
+    """The one matrix of a file, `[V, R]`."""
     try:
-        tensors = load_file(file)
+        tensors = load_torch(file)  # NumPy does not know all kinds of floats
     except SafetensorError as error:
         raise ConfigError(f"embed.static.source: {file} cannot be read: {error}") from error
     tables = [tensor for tensor in tensors.values() if tensor.ndim == 2]
-    if len(tables) != 1:
+    if len(tables) != 1 or not tables[0].is_floating_point():
         raise ConfigError(
-            f"embed.static.source: {file} holds {len(tables)} matrices; word vectors are one, with "
-            "a row for each token."
+            f"embed.static.source: {file} holds {len(tables)} matrices; word vectors are one, of "
+            "floats, with a row for each token."
         )
-    table: NDArray[np.floating] = tables[0]
-    return table
+    if len(tensors) > 1:
+        others = ", ".join(name for name, tensor in tensors.items() if tensor.ndim != 2)
+        raise ConfigError(
+            f"embed.static.source: beside its matrix {file} holds {others}, which are not read: "
+            "vectors of tokens that share rows, or have weights, would be wrong. Save the model "
+            "with a row for each token."
+        )
+    return tables[0].to(torch.float16).numpy()

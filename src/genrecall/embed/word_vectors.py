@@ -66,5 +66,5 @@ def _in_package() -> StaticFiles | None:
 
 def named(files: StaticFiles) -> str:
     """How word vectors are called in a line."""
-    inside = PACKAGE in files.table.parts
-    return f"{PACKAGE} {metadata.version(PACKAGE)}" if inside else str(files.table.parent)
+    found = _in_package()
+    return f"{PACKAGE} {metadata.version(PACKAGE)}" if files == found else str(files.table.parent)

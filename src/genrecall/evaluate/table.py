@@ -302,10 +302,15 @@ def _compared(metrics: Metrics) -> Mapping[str, str]:
     return {name: name for name in channel_order(metrics["channels"])[:2]}
 
 
+_WIDEST: Final = len("bm25+dense+popularity")  # beside the columns of a table
+
+
 def _label(name: str, channels: Collection[str]) -> str:
-    """A fusion behind the one that it adds to is named by what it adds."""
+    """A fusion behind one that it adds to is named by what it adds; a long one has two lines."""
     _, kept, added = base_of(name)
-    return f"  +{added}" if added and JOIN in kept and kept in channels else name
+    if added and JOIN in kept and kept in channels:
+        return f"  +{added}"
+    return _folded(name) if len(name) > _WIDEST else name
 
 
 def _folded(fusion: str) -> str:

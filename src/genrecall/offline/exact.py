@@ -19,7 +19,7 @@ class ExactSearch:
     """All items compared with what the generator makes of a query; a `Channel` for these requests.
 
     What is found first stands in the order that the generative channel gives its items, where one
-    was learned: what is left of a difference is due to the SIDs.
+    was learned; that one orders all items behind its beams, which are more.
 
     Args:
         generated: has read the requests.

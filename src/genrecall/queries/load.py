@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from genrecall.foundation.artifact import Artifact
-from genrecall.queries.reader import QueryReader
-from genrecall.queries.spelling import Speller
+from genrecall.queries.reader import QueryReader, make_reader
 from genrecall.queries.synonyms import Synonyms
 from genrecall.queries.title_words import TitleWords
 from genrecall.queries.vocabulary import Vocabulary
@@ -48,7 +47,5 @@ def load_words(artifact: Artifact) -> KnownWords:
     vocabulary = Vocabulary.load(artifact, stemmer=stemmer)
     if SYNONYMS in artifact.files:
         synonyms = Synonyms.load(artifact.file(SYNONYMS), stemmer=stemmer)
-    speller = Speller(vocabulary) if settings["spelling"] else None
-    return KnownWords(
-        vocabulary, TitleWords.load(artifact, vocabulary), QueryReader(speller, synonyms)
-    )
+    reader = make_reader(vocabulary, synonyms, spelling=settings["spelling"])
+    return KnownWords(vocabulary, TitleWords.load(artifact, vocabulary), reader)

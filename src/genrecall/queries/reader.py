@@ -47,7 +47,7 @@ class QueryReader:
 
     def over(self, vocabulary: Vocabulary) -> QueryReader:
         """The same by another vocabulary."""
-        return QueryReader(self._speller and Speller(vocabulary), self._synonyms)
+        return make_reader(vocabulary, self._synonyms, spelling=self._speller is not None)
 
     def read_anew(self, query: str) -> ReadQuery:
         """The same, although it may have been read before."""
@@ -58,6 +58,20 @@ class QueryReader:
             text, named = self._synonyms.apply(text)
             changes += [Change(*change) for change in named]
         return ReadQuery(text, tuple(changes))
+
+
+def make_reader(
+    vocabulary: Vocabulary, synonyms: Synonyms | None, *, spelling: bool
+) -> QueryReader:
+    """What reads the queries of a shop.
+
+    Args:
+        vocabulary: of the shop.
+        synonyms: None for none; their words are no slips.
+        spelling: whether slips are corrected.
+    """
+    known = set() if synonyms is None else synonyms.words
+    return QueryReader(Speller(vocabulary, known) if spelling else None, synonyms)
 
 
 AS_TYPED: Final = QueryReader()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from rapidfuzz import process
@@ -42,6 +42,10 @@ _WEIGHT_OF_QUERIES: Final = 3
 """Titles that a query counts as much as: it is typed by many."""
 
 _MOST_CANDIDATES: Final = 60
+_MOST_UNKNOWN: Final = 8
+"""Unknown words of a query that are looked at: a long text of them is no slip, and each is compared
+with all known words."""
+
 _LAST_LETTER: Final = "\u052f"  # of the scripts with letter case: Latin, Greek, Cyrillic
 
 
@@ -65,10 +69,11 @@ class Speller:
 
     Args:
         vocabulary: of the shop.
+        known: stems of further words that are no slips, such as those of a synonyms file.
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self._vocabulary = vocabulary
+    def __init__(self, vocabulary: Vocabulary, known: Collection[str] = ()) -> None:
+        self._vocabulary, self._known = vocabulary, frozenset(known)
         self._by_length: dict[int, list[str]] = defaultdict(list)
         for word, told in vocabulary.words.items():
             if told.titles >= _LEAST_TITLES and len(word) >= _LEAST_LETTERS - 1 and _spelt(word):
@@ -76,6 +81,8 @@ class Speller:
 
     def knows(self, word: str) -> bool:
         """Whether a stem stands in a title, or in so many queries that it is no slip."""
+        if word in self._known:
+            return True
         told = self._vocabulary.words.get(word)
         return told is not None and (told.titles > 0 or told.queries >= _LEAST_QUERIES)
 
@@ -90,9 +97,11 @@ class Speller:
             return query, []
         read: list[str] = []
         changes: list[Change] = []
-        at = 0
+        at = unknown = 0
         while at < len(typed):
-            if self.knows(stems[at]):
+            known = self.knows(stems[at])
+            unknown += not known
+            if known or unknown > _MOST_UNKNOWN:
                 best = None
             else:
                 best = max(self._readings(typed, stems, at, read), default=None)
@@ -117,7 +126,7 @@ class Speller:
         after = stems[at + 1] if at + 1 < len(stems) else None
         if after is not None:
             joined = self._vocabulary.stem(typed[at] + typed[at + 1])
-            if self.knows(joined) and _spelt(joined):
+            if joined in self._vocabulary.words and self.knows(joined) and _spelt(joined):
                 yield _Reading(self._likely(joined) - _SLIP * _JOINED, (joined,), takes=2)
         word = stems[at]
         if len(word) < _LEAST_LETTERS or not _spelt(word):
@@ -160,7 +169,7 @@ class Speller:
         """Log-probability of a stem."""
         told = self._vocabulary.words[word]
         count = told.titles + _WEIGHT_OF_QUERIES * told.queries
-        return math.log((count + 0.1) / max(self._vocabulary.total, 1))
+        return math.log((count + 0.1) / self._vocabulary.total)
 
     def _beside(self, first: str | None, second: str | None) -> float:
         """How much likelier words are because they stand side by side."""

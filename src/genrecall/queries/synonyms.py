@@ -20,11 +20,11 @@ class Synonym(NamedTuple):
     """What a name is read as.
 
     Attributes:
-        read: as it is read.
+        read: names as which it is read.
         keeps: whether the name itself stays before it.
     """
 
-    read: str
+    read: tuple[str, ...]
     keeps: bool
 
 
@@ -71,8 +71,20 @@ class Synonyms:
             for place, one in enumerate(names):
                 meant = others if replaces else names[:place] + names[place + 1 :]
                 key = tuple(read_words(one, stemmer))
-                rules[key] = Synonym(" ".join(meant), keeps=not replaces)
+                known = rules.get(key)
+                if known is not None and known.keeps == bool(replaces):
+                    raise ConfigError(
+                        f"{name}, line {number}: {one!r} is both replaced and read beside others. "
+                        "Keep one of the two."
+                    )
+                before = known.read if known is not None else ()
+                rules[key] = Synonym(tuple(dict.fromkeys((*before, *meant))), keeps=not replaces)
         return cls(rules, stemmer)
+
+    @property
+    def words(self) -> set[str]:
+        """Stems of all words of the names that are read otherwise."""
+        return {word for name in self._rules for word in name}
 
     @classmethod
     def load(cls, path: Path, *, stemmer: Stemmer) -> Synonyms:
@@ -103,7 +115,7 @@ class Synonyms:
                 at += 1
                 continue
             rule, name = self._rules[tuple(stems[at:end])], " ".join(typed[at:end])
-            as_read = f"{name} {rule.read}" if rule.keeps else rule.read
+            as_read = " ".join((name, *rule.read) if rule.keeps else rule.read)
             read.append(as_read)
             changes.append((name, as_read))
             at = end

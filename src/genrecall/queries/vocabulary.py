@@ -51,7 +51,7 @@ class Vocabulary:
     ) -> None:
         self.words, self.stemmer = words, stemmer
         self._pairs = pairs
-        self.total = sum(word.titles for word in words.values())
+        self.total = max(sum(word.titles for word in words.values()), 1)
 
     @classmethod
     def learn(
