@@ -20,8 +20,8 @@ from genrecall.channels.learned_order import (
     OrderParts,
 )
 from genrecall.data.tables import SEARCHES, Searches
+from genrecall.learning.likelihood import Choices
 from genrecall.offline.order_weights import (
-    OrderChoices,
     fit_order,
     item_prior,
     order_choices,
@@ -105,7 +105,7 @@ def test_what_tells_relevant_items_weighs_more(evidence):
     positives = [np.array([search % width], dtype=np.int32) for search in range(n)]
     relevant = np.arange(n) * width + np.arange(n) % width
     said[evidence.names.index(WORDS), relevant] += 3
-    choices = OrderChoices(
+    choices = Choices(
         np.repeat(np.arange(n), width), np.tile(np.arange(width), n).astype(np.int32), said
     )
     weights = fit_order(choices, positives, evidence, usual=usual_order(evidence, beam_weight=0.02))
@@ -121,7 +121,7 @@ def test_what_tells_relevant_items_weighs_more(evidence):
 
 def test_nothing_is_learned_of_nothing(evidence):
     usual = usual_order(evidence, beam_weight=0.02)
-    nothing = OrderChoices(
+    nothing = Choices(
         np.empty(0, dtype=np.int64),
         np.empty(0, dtype=np.int32),
         np.empty((len(evidence.names), 0), dtype=np.float32),

@@ -6,7 +6,7 @@ Shapes: `M` searches, `C` parts of what is said, `n` candidates of all searches 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,34 @@ class Scored(Protocol):
     @property
     def parts(self) -> NDArray[np.float32]:
         """What is said of it, `[C, n]`."""
+
+
+class Choices(NamedTuple):
+    """See `Scored`."""
+
+    search: NDArray[np.int64]
+    rows: NDArray[np.int32]
+    parts: NDArray[np.float32]
+
+    def of(self, searches: NDArray[np.int64]) -> Choices:
+        """Those of some searches, ascending, which are numbered anew."""
+        kept = np.isin(self.search, searches)
+        number = np.searchsorted(searches, self.search[kept])
+        return Choices(number, self.rows[kept], self.parts[:, kept])
+
+
+def count_found(candidates: Scored, positives: Sequence[IntArray]) -> int:
+    """Of how many searches a relevant item is among the candidates.
+
+    Args:
+        candidates: of `M` searches.
+        positives: relevant rows of each search.
+    """
+    starts = np.searchsorted(candidates.search, np.arange(len(positives) + 1))
+    return sum(
+        bool(np.isin(rows, candidates.rows[first:end]).any())
+        for rows, first, end in zip(positives, starts[:-1], starts[1:], strict=True)
+    )
 
 
 def likeliest_weights(

@@ -9,7 +9,7 @@ Shapes: `M` searches, `N` items, `E` parts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from genrecall.channels.base import Request
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.channels.learned_order import LOGPROB, AskedQuery, OrderParts
 from genrecall.data.tables import Rows, Searches
-from genrecall.learning.likelihood import likeliest_weights
+from genrecall.learning.likelihood import Choices, count_found, likeliest_weights
 
 _PRIOR: Final = 20.0  # searches that the usual weights are worth
 _FIRST: Final = 500  # items of a search that compete
@@ -28,29 +28,9 @@ _SEEN: Final = 10.0  # times that an item counts as shown, before it was
 Weights = dict[str, float]
 
 
-class OrderChoices(NamedTuple):
-    """What the parts say of the first items of searches; see `learning/likelihood.py: Scored`.
-
-    Attributes:
-        search: which search an item is of, int64 `[n]`.
-        rows: catalog rows, ascending within a search, int32 `[n]`.
-        parts: what is said of it, float32 `[E, n]`.
-    """
-
-    search: NDArray[np.int64]
-    rows: NDArray[np.int32]
-    parts: NDArray[np.float32]
-
-    def of(self, searches: NDArray[np.int64]) -> OrderChoices:
-        """Those of some searches, ascending, which are numbered anew."""
-        kept = np.isin(self.search, searches)
-        number = np.searchsorted(searches, self.search[kept])
-        return OrderChoices(number, self.rows[kept], self.parts[:, kept])
-
-
 def order_choices(
     channel: GenerativeChannel, requests: Sequence[Request], parts: OrderParts
-) -> OrderChoices:
+) -> Choices:
     """What the parts say of the first items that a channel finds.
 
     Args:
@@ -75,7 +55,7 @@ def order_choices(
             said.append(parts.of(query, items, found, logprob))
             number += 1
     nothing = np.empty((len(parts.names), 0), dtype=np.float32)
-    return OrderChoices(
+    return Choices(
         np.concatenate([np.empty(0, dtype=np.int64), *search]),
         np.concatenate([np.empty(0, dtype=np.int32), *rows]),
         np.concatenate([nothing, *said], axis=1),
@@ -83,7 +63,7 @@ def order_choices(
 
 
 def fit_order(
-    choices: OrderChoices, positives: Sequence[Rows], parts: OrderParts, *, usual: Weights
+    choices: Choices, positives: Sequence[Rows], parts: OrderParts, *, usual: Weights
 ) -> Weights:
     """Weights of the parts, by name; those of the views are together 1, as in a cosine.
 
@@ -93,11 +73,7 @@ def fit_order(
         parts: what speaks for an item.
         usual: their weights where nothing is known; only their relation counts.
     """
-    hits = np.zeros(len(positives), dtype=np.bool_)
-    starts = np.searchsorted(choices.search, np.arange(len(positives) + 1))
-    for search, rows in enumerate(positives):
-        hits[search] = np.isin(rows, choices.rows[starts[search] : starts[search + 1]]).any()
-    n = int(hits.sum())
+    n = count_found(choices, positives)
     fitted = likeliest_weights(choices, positives, parts.names)
     if not fitted.any():
         return usual

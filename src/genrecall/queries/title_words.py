@@ -38,7 +38,7 @@ class TitleWords:
         self, vocabulary: Vocabulary, ids: NDArray[np.int32], offsets: NDArray[np.int64]
     ) -> None:
         self._vocabulary, self._ids, self._offsets = vocabulary, ids, offsets
-        self._number = {word: place for place, word in enumerate(vocabulary.words)}
+        self._number = vocabulary.number
         lengths = np.diff(offsets)
         self._lengths = (lengths / max(lengths.mean(), 1.0) if len(lengths) else lengths).astype(
             np.float32
@@ -47,9 +47,8 @@ class TitleWords:
     @classmethod
     def of(cls, titles: Sequence[str], vocabulary: Vocabulary) -> TitleWords:
         """Number the words of titles, all of which the vocabulary has."""
-        number = {word: place for place, word in enumerate(vocabulary.words)}
         words = [
-            sorted({number[word] for word in read_words(title, vocabulary.stemmer)})
+            sorted({vocabulary.number[word] for word in read_words(title, vocabulary.stemmer)})
             for title in titles
         ]
         ids = np.array([word for of_title in words for word in of_title], dtype=np.int32)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -96,7 +97,7 @@ class Vocabulary:
 
     def save(self, folder: Path) -> None:
         """Write into an existing folder."""
-        number = {word: place for place, word in enumerate(self.words)}
+        number = self.number
         rows = [(word, *told) for word, told in self.words.items()]
         schema = {"stem": pl.String, "form": pl.String, "titles": pl.Int32, "queries": pl.Int32}
         pl.DataFrame(rows, schema=schema, orient="row").write_parquet(folder / _WORDS)
@@ -112,6 +113,11 @@ class Vocabulary:
             known = words.get(word, Word(told.form, 0, 0))
             words[word] = known._replace(titles=known.titles + told.titles)
         return Vocabulary(words, self._pairs, self.stemmer)
+
+    @cached_property
+    def number(self) -> dict[str, int]:
+        """Place of each stem."""
+        return {word: place for place, word in enumerate(self.words)}
 
     def pair(self, first: str, second: str) -> int:
         """How often two stems stand side by side; 0 for once."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.embed.config import IN_DOMAIN, PRETRAINED, STATIC
-from genrecall.learning.likelihood import likeliest_weights
+from genrecall.learning.likelihood import Choices, count_found, likeliest_weights
 
 USUAL: Final = {IN_DOMAIN: 0.55, STATIC: 0.2, PRETRAINED: 0.25}
 """Weights where no search says anything, as shares of each other."""
@@ -40,12 +40,6 @@ class Judged(NamedTuple):
     items: Vectors
 
 
-class _Choices(NamedTuple):
-    search: NDArray[np.int64]
-    rows: NDArray[np.int32]
-    parts: NDArray[np.float32]
-
-
 def fit_view_weights(
     views: Mapping[str, Judged], positives: Sequence[NDArray[np.integer]]
 ) -> dict[str, float]:
@@ -61,12 +55,12 @@ def fit_view_weights(
         return dict(zip(views, usual.tolist(), strict=True))
     choices = _choices(list(views.values()))
     fitted = likeliest_weights(choices, positives, list(views))
-    n = _found(choices, positives) if fitted.any() else 0
+    n = count_found(choices, positives) if fitted.any() else 0
     fitted = n * fitted / max(fitted.sum(), np.finfo(np.float64).tiny) + _PRIOR * usual
     return dict(zip(views, (fitted / fitted.sum()).tolist(), strict=True))
 
 
-def _choices(views: Sequence[Judged]) -> _Choices:
+def _choices(views: Sequence[Judged]) -> Choices:
     """The first items of all views, search by search, and every view's cosines of them."""
     first = min(_FIRST, len(views[0].items))
     found = np.concatenate(
@@ -81,13 +75,4 @@ def _choices(views: Sequence[Judged]) -> _Choices:
     for part, of in zip(parts, views, strict=True):
         for query, mine, end in zip(of.queries, distinct, ends, strict=True):
             part[end - len(mine) : end] = of.items[mine] @ query
-    return _Choices(search, rows.astype(np.int32), parts)
-
-
-def _found(choices: _Choices, positives: Sequence[NDArray[np.integer]]) -> int:
-    """Of how many searches a relevant item is among the candidates."""
-    starts = np.searchsorted(choices.search, np.arange(len(positives) + 1))
-    return sum(
-        bool(np.isin(rows, choices.rows[first:end]).any())
-        for rows, first, end in zip(positives, starts[:-1], starts[1:], strict=True)
-    )
+    return Choices(search, rows.astype(np.int32), parts)
