@@ -16,7 +16,7 @@ from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import SilentLog
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
-from genrecall.queries.spelling import Change
+from genrecall.queries.changes import Change
 
 TYPED, MEANT = "cordles dril red", "cordless drill red"
 

@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 from genrecall.foundation.artifact import open_artifact, writing
 from genrecall.foundation.errors import ConfigError
 from genrecall.queries.edits import distance
-from genrecall.queries.reader import QueryReader, make_reader
-from genrecall.queries.spelling import Change, Speller
+from genrecall.queries.dictionary import read_dictionary
+from genrecall.queries.near_words import NearWords
+from genrecall.queries.reader import QueryReader
+from genrecall.queries.changes import Change
+from genrecall.queries.spelling import Speller
 from genrecall.queries.synonyms import Synonyms
 from genrecall.queries.vocabulary import Vocabulary
 
@@ -45,8 +48,11 @@ def speller(vocabulary):
         ("celing fan", "ceiling fan"),
         ("doorknob", "door knob"),
         ("micr owave oven", "microwave oven"),
-        ("dewalt 18v drlil", "dewalt 18 v drill"),
-        ("ceiling lihgts", "ceiling light"),
+        ("DeWalt 18V drlil", "DeWalt 18V drill"),
+        ("ceiling lihgts!", "ceiling light!"),
+        ('Dewalt "Cordles"  DRIL, 18-Volt', 'Dewalt "cordless"  drill, 18-Volt'),
+        ("Ceilïng FAN célings", "ceiling fan ceiling"),  # not found as it stands
+        ("sawsblades", "saw blade"),
     ],
 )
 def test_what_was_meant_is_read(speller, query, read):
@@ -193,7 +199,8 @@ def test_words_of_synonyms_are_no_slips(vocabulary):
     titles = [*TITLES, *["Soda jelly television"] * 20]
     vocabulary = Vocabulary.learn(titles, QUERIES, stemmer="plural")
     assert Speller(vocabulary).correct("telly sofa")[1]
-    reader = make_reader(vocabulary, rules("telly => television\ncouch, sofa"), spelling=True)
+    synonyms = rules("telly => television\ncouch, sofa")
+    reader = QueryReader(Speller(vocabulary, synonyms.words), synonyms)
     assert reader.read("telly").text == "television"
     assert reader.read("sofas").text == "sofas couch"
     assert reader.over(vocabulary.with_titles(["Lamp"])).read("telly").text == "television"
@@ -212,8 +219,65 @@ def test_a_long_text_of_unknown_words_is_left_from_some_word_on(speller):
 
 def test_the_longest_name_counts():
     synonyms = rules("ac => air conditioner\nac adapter => power supply")
-    assert synonyms.apply("ac adapters 9v")[0] == "power supply 9 v"
+    assert synonyms.apply("ac adapters 9v")[0] == "power supply 9v"
     assert synonyms.apply("ac")[0] == "air conditioner"
+
+
+def test_a_word_of_the_language_is_changed_only_where_a_slip_is_likely(vocabulary, tmp_path):
+    titles = [*TITLES, *["Soda bottle"] * 9, *["Recliner chair"] * 90, *["Wood clamp"] * 9]
+    vocabulary = Vocabulary.learn(titles, QUERIES, stemmer="plural")
+    file = tmp_path / "en.dic"
+    file.write_text("3\nsofas/MS\nrecline/D\nçlamped\n", "utf-8")
+    language = read_dictionary(file, "plural")
+    assert {"sofa", "recline", "clamped"} <= language
+    speller = Speller(vocabulary, language=language)
+    assert Speller(vocabulary).correct("sofas")[0] == "soda"
+    assert speller.correct("sofas bed") == ("sofas bed", [])
+    assert speller.correct("bottel")[0] == "bottle"
+    later = speller.over(vocabulary.with_titles(["Lamp"]))
+    assert later.correct("sofas") == ("sofas", [])
+    assert speller.correct("recline chair")[0] == "recliner chair"  # 90 times
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [(b"\xff\xfe\x00", "cannot be read"), (b"12\n/x\n", "holds no word. Give a list of words")],
+)
+def test_a_wrong_dictionary_is_refused(tmp_path, content, error):
+    file = tmp_path / "en.dic"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=error):
+        read_dictionary(file, "plural")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_dictionary(tmp_path / "none.dic", "plural")
+
+
+def test_what_only_many_slips_make_of_a_word_is_not_read():
+    """Somebody may want what the shop does not have."""
+    titles = ["Radiator cover", "Radiator valve", *["Mower deck"] * 4000]
+    speller = Speller(Vocabulary.learn(titles, [], stemmer="plural"))
+    assert speller.correct("mowr")[0] == "mower"
+    assert speller.correct("radiatr")[0] == "radiator"
+    assert speller.correct("redeatr") == ("redeatr", [])
+
+
+def test_titles_say_how_a_word_is_written():
+    queries = [f"lights {word}" for word in "abcdefg"]
+    vocabulary = Vocabulary.learn(["Light bulb", "Light strip"], queries, stemmer="plural")
+    assert vocabulary.words["light"].form == "light"
+    assert Vocabulary.learn([], queries, stemmer="plural").words["light"].form == "lights"
+
+
+NEAR = st.text("abcdeklmst\u0430\u0431", max_size=7)
+
+
+@given(st.lists(NEAR, unique=True, max_size=30), NEAR, st.integers(0, 3))
+def test_near_words_are_those_that_comparing_with_all_finds(known, word, edits):
+    from rapidfuzz.distance import OSA
+
+    compared = {other: OSA.distance(word, other) for other in known}
+    within = {other: cost for other, cost in compared.items() if cost <= edits}
+    assert dict(NearWords(known).within(word, edits)) == within
 
 
 @pytest.mark.parametrize("line", ["couch", "couch, ", "=> sofa", "couch =>", "couch => , "])

@@ -8,7 +8,7 @@ from typing import Any
 
 from genrecall.data.filters.no_hits import NoHits
 from genrecall.foundation.sid import Sid
-from genrecall.queries.spelling import Change
+from genrecall.queries.changes import Change
 
 
 @dataclass(frozen=True)

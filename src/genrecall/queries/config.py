@@ -13,6 +13,11 @@ class QueriesConfig(Section):
     have, and compounds divided or put together: `refridgerator`, `doorknob`. Numbers, model numbers
     and words of less than four letters are left alone, as are scripts without letter case."""
 
+    dictionary: InputFile | None = None
+    """Words of the language, one a line, such as `/usr/share/dict/words` or a `.dic` file of
+    Hunspell. One that the shop does not have (`sofa`, where only `soda` is sold) is then corrected
+    only where a slip is much likelier."""
+
     synonyms: InputFile | None = None
     """Words that mean the same, as OpenSearch and Solr write them: a line `couch, sofa` reads each
     of them as both; `telly => television` replaces."""

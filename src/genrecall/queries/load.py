@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from genrecall.foundation.artifact import Artifact
-from genrecall.queries.reader import QueryReader, make_reader
+from genrecall.queries.dictionary import read_dictionary
+from genrecall.queries.reader import QueryReader
+from genrecall.queries.spelling import Speller
 from genrecall.queries.synonyms import Synonyms
 from genrecall.queries.title_words import TitleWords
 from genrecall.queries.vocabulary import Vocabulary
@@ -14,6 +16,7 @@ from genrecall.queries.vocabulary import Vocabulary
 KIND: Final = "queries"
 SETTINGS: Final = "queries.json"
 SYNONYMS: Final = "synonyms.txt"
+DICTIONARY: Final = "dictionary.txt"
 
 
 class KnownWords(NamedTuple):
@@ -43,9 +46,14 @@ def load_words(artifact: Artifact) -> KnownWords:
         artifact: of the stage, or that part of a bundle.
     """
     settings = artifact.read_json(SETTINGS)
-    stemmer, synonyms = settings["stemmer"], None
+    stemmer, synonyms, speller = settings["stemmer"], None, None
     vocabulary = Vocabulary.load(artifact, stemmer=stemmer)
     if SYNONYMS in artifact.files:
         synonyms = Synonyms.load(artifact.file(SYNONYMS), stemmer=stemmer)
-    reader = make_reader(vocabulary, synonyms, spelling=settings["spelling"])
+    if settings["spelling"]:
+        language: frozenset[str] = frozenset()
+        if DICTIONARY in artifact.files:
+            language = read_dictionary(artifact.file(DICTIONARY), stemmer)
+        speller = Speller(vocabulary, synonyms.words if synonyms else (), language)
+    reader = QueryReader(speller, synonyms)
     return KnownWords(vocabulary, TitleWords.load(artifact, vocabulary), reader)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from genrecall.queries.spelling import Change, Speller
+from genrecall.queries.changes import Change
+from genrecall.queries.spelling import Speller
 from genrecall.queries.synonyms import Synonyms
 from genrecall.queries.vocabulary import Vocabulary
 
@@ -47,7 +48,8 @@ class QueryReader:
 
     def over(self, vocabulary: Vocabulary) -> QueryReader:
         """The same by another vocabulary."""
-        return make_reader(vocabulary, self._synonyms, spelling=self._speller is not None)
+        speller = None if self._speller is None else self._speller.over(vocabulary)
+        return QueryReader(speller, self._synonyms)
 
     def read_anew(self, query: str) -> ReadQuery:
         """The same, although it may have been read before."""
@@ -56,22 +58,8 @@ class QueryReader:
             text, changes = self._speller.correct(text)
         if self._synonyms is not None:
             text, named = self._synonyms.apply(text)
-            changes += [Change(*change) for change in named]
+            changes += named
         return ReadQuery(text, tuple(changes))
-
-
-def make_reader(
-    vocabulary: Vocabulary, synonyms: Synonyms | None, *, spelling: bool
-) -> QueryReader:
-    """What reads the queries of a shop.
-
-    Args:
-        vocabulary: of the shop.
-        synonyms: None for none; their words are no slips.
-        spelling: whether slips are corrected.
-    """
-    known = set() if synonyms is None else synonyms.words
-    return QueryReader(Speller(vocabulary, known) if spelling else None, synonyms)
 
 
 AS_TYPED: Final = QueryReader()

@@ -3,20 +3,19 @@
 What was meant is likely if the shop's titles and queries have it often, most of all beside the
 words around it; that it was typed so is likely if few likely slips make it. A word may also be two
 that were written together, or with its neighbour be one that was written apart (Kernighan et al., A
-Spelling Correction Program Based on a Noisy Channel Model, COLING 1990).
+Spelling Correction Program Based on a Noisy Channel Model, COLING 1990). And it may be meant as it
+is: words that the shop does not know exist.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
+from genrecall.queries.changes import Change, rewrite
 from genrecall.queries.edits import distance
+from genrecall.queries.near_words import NearWords
 from genrecall.queries.vocabulary import Vocabulary
 from genrecall.text.normalize import normalize
 
@@ -38,6 +37,13 @@ _MOST_SLIPS: Final = 0.34
 _JOINED: Final = 0.5
 """Slips that it is to write two words as one, or one as two."""
 
+_UNKNOWN: Final = 0.01
+"""Titles that a word counts as much as of which nothing is known: it is meant as it is typed where
+all that is near is less likely. Of such corrections, one in six is right."""
+
+_OF_LANGUAGE: Final = 3.0
+"""The same of a word that the language is known to have."""
+
 _WEIGHT_OF_QUERIES: Final = 3
 """Titles that a query counts as much as: it is typed by many."""
 
@@ -47,13 +53,6 @@ _MOST_UNKNOWN: Final = 8
 with all known words."""
 
 _LAST_LETTER: Final = "\u052f"  # of the scripts with letter case: Latin, Greek, Cyrillic
-
-
-class Change(NamedTuple):
-    """What was typed, and what it is read as."""
-
-    typed: str
-    read: str
 
 
 class _Reading(NamedTuple):
@@ -70,14 +69,26 @@ class Speller:
     Args:
         vocabulary: of the shop.
         known: stems of further words that are no slips, such as those of a synonyms file.
+        language: stems of words that the language has: they may be slips, less likely than others.
     """
 
-    def __init__(self, vocabulary: Vocabulary, known: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        known: Collection[str] = (),
+        language: Collection[str] = (),
+    ) -> None:
         self._vocabulary, self._known = vocabulary, frozenset(known)
-        self._by_length: dict[int, list[str]] = defaultdict(list)
-        for word, told in vocabulary.words.items():
-            if told.titles >= _LEAST_TITLES and len(word) >= _LEAST_LETTERS - 1 and _spelt(word):
-                self._by_length[len(word)].append(word)
+        self._language = frozenset(language)
+        self._written = NearWords(
+            word
+            for word, told in vocabulary.words.items()
+            if told.titles >= _LEAST_TITLES and len(word) >= _LEAST_LETTERS - 1 and _spelt(word)
+        )
+
+    def over(self, vocabulary: Vocabulary) -> Speller:
+        """The same by another vocabulary."""
+        return Speller(vocabulary, self._known, self._language)
 
     def knows(self, word: str) -> bool:
         """Whether a stem stands in a title, or in so many queries that it is no slip."""
@@ -109,14 +120,14 @@ class Speller:
                 read.append(typed[at])
                 at += 1
                 continue
-            words = [self._vocabulary.words[word].form for word in best.words]
             if best.words == (stems[at],):
                 words = [typed[at]]
             else:
+                words = [self._vocabulary.words[word].form for word in best.words]
                 changes.append(Change(" ".join(typed[at : at + best.takes]), " ".join(words)))
             read += words
             at += best.takes
-        return (" ".join(read), changes) if changes else (query, [])
+        return rewrite(query, changes, " ".join(read)), changes
 
     def _readings(
         self, typed: list[str], stems: list[str], at: int, read: list[str]
@@ -131,6 +142,8 @@ class Speller:
         word = stems[at]
         if len(word) < _LEAST_LETTERS or not _spelt(word):
             return
+        titles = _OF_LANGUAGE if word in self._language else _UNKNOWN
+        yield _Reading(math.log(titles / self._vocabulary.total), (word,))
         if word in self._vocabulary.words:  # of a few queries: perhaps no slip
             beside = self._beside(before, word) + self._beside(word, after)
             yield _Reading(self._likely(word) + beside, (word,))
@@ -140,7 +153,7 @@ class Speller:
                 score + self._beside(before, known) + self._beside(known, after), (known,)
             )
         for cut in range(2, len(word) - 1):
-            first, second = word[:cut], self._vocabulary.stem(word[cut:])
+            first, second = map(self._vocabulary.stem, (word[:cut], word[cut:]))
             together = self._vocabulary.pair(first, second)
             if together and (min(cut, len(word) - cut) > 2 or together > 20):
                 likely = math.log(together / self._vocabulary.total)
@@ -150,16 +163,10 @@ class Speller:
     def _near(self, word: str) -> Iterator[tuple[str, float]]:
         """Known words that few slips are away, and how many."""
         most = 1 if len(word) <= 4 else 2 if len(word) <= 9 else 3
-        found: list[tuple[float, str]] = []
-        for length in range(len(word) - most, len(word) + most + 1):
-            near = process.extract(
-                word,
-                self._by_length.get(length, ()),
-                scorer=OSA.distance,
-                score_cutoff=most,
-                limit=None,
-            )
-            found += [(edits - self._likely(known) / _SLIP, known) for known, edits, _ in near]
+        found = [
+            (edits - self._likely(known) / _SLIP, known)
+            for known, edits in self._written.within(word, most)
+        ]
         for _, known in sorted(found)[:_MOST_CANDIDATES]:
             slips = distance(word, known)
             if slips <= _MOST_SLIPS * len(word) + 0.3:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+
 from genrecall.data.shop_data import ShopData
 from genrecall.foundation.artifact import Artifact, open_artifact, writing
 from genrecall.foundation.files import write_json
 from genrecall.foundation.work import Work
 from genrecall.queries.config import QueriesConfig
-from genrecall.queries.load import KIND, SETTINGS, SYNONYMS
+from genrecall.queries.dictionary import read_dictionary
+from genrecall.queries.load import DICTIONARY, KIND, SETTINGS, SYNONYMS
 from genrecall.queries.synonyms import Synonyms
 from genrecall.queries.title_words import TitleWords
 from genrecall.queries.vocabulary import Vocabulary
@@ -24,7 +27,7 @@ def run(config: QueriesConfig, data: ShopData, work: Work, *, stemmer: Stemmer) 
         stemmer: brings the forms of a word together.
 
     Raises:
-        ConfigError: the synonyms cannot be read.
+        ConfigError: synonyms or dictionary cannot be read.
     """
     with writing(work.out, kind=KIND, inputs=work.inputs) as folder:
         write_json(folder / SETTINGS, {"spelling": config.spelling, "stemmer": stemmer})
@@ -32,7 +35,12 @@ def run(config: QueriesConfig, data: ShopData, work: Work, *, stemmer: Stemmer) 
         learned.save(folder)
         TitleWords.of(data.catalog.titles, learned).save(folder)
         work.log.say(f"  {len(learned.words):,} words of titles and training queries")
+        # Both are read once here, so that what is wrong in them is told now.
         if config.synonyms is not None:
-            Synonyms.load(config.synonyms, stemmer=stemmer)  # so that a wrong rule is told now
-            (folder / SYNONYMS).write_bytes(config.synonyms.read_bytes())
+            Synonyms.load(config.synonyms, stemmer=stemmer)
+            shutil.copyfile(config.synonyms, folder / SYNONYMS)
+        if config.dictionary is not None:
+            words = read_dictionary(config.dictionary, stemmer)
+            shutil.copyfile(config.dictionary, folder / DICTIONARY)
+            work.log.say(f"  {len(words):,} words of the dictionary")
     return open_artifact(work.out, kind=KIND)

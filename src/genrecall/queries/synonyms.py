@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from genrecall.foundation.errors import ConfigError
+from genrecall.queries.changes import Change, rewrite
 from genrecall.text.normalize import Stemmer, normalize, read_words
 
 _REPLACES: Final = "=>"
@@ -99,12 +100,12 @@ class Synonyms:
             raise ConfigError(f"queries.synonyms: {path} cannot be read: {error}") from error
         return cls.read(lines, name=str(path), stemmer=stemmer)
 
-    def apply(self, query: str) -> tuple[str, list[tuple[str, str]]]:
+    def apply(self, query: str) -> tuple[str, list[Change]]:
         """The query with all names read so, and what was changed; as it is where there are none."""
         typed = normalize(query).split()
         stems = read_words(query, self._stemmer)
         read: list[str] = []
-        changes: list[tuple[str, str]] = []
+        changes: list[Change] = []
         at = 0
         while at < len(typed):
             longest = min(self._longest, len(typed) - at)
@@ -117,6 +118,6 @@ class Synonyms:
             rule, name = self._rules[tuple(stems[at:end])], " ".join(typed[at:end])
             as_read = " ".join((name, *rule.read) if rule.keeps else rule.read)
             read.append(as_read)
-            changes.append((name, as_read))
+            changes.append(Change(name, as_read))
             at = end
-        return (" ".join(read), changes) if changes else (query, [])
+        return rewrite(query, changes, " ".join(read)), changes

@@ -28,7 +28,7 @@ class Word(NamedTuple):
     """One word.
 
     Attributes:
-        form: as titles write it.
+        form: as titles write it most often; as queries do where no title has it.
         titles: in how many it stands.
         queries: in how many distinct training queries.
     """
@@ -69,13 +69,15 @@ class Vocabulary:
         counts: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
         pairs: Counter[tuple[str, str]] = Counter()
         for texts, count in zip((titles, queries), counts, strict=True):
+            new: dict[str, Counter[str]] = {}
             for text in texts:
                 written = normalize(text).split()
                 stems = [stem(word, stemmer) for word in written]
                 count.update(set(stems))
                 pairs.update(set(pairwise(stems)))
                 for word, form in zip(stems, written, strict=True):
-                    forms.setdefault(word, Counter())[form] += 1
+                    new.setdefault(word, Counter())[form] += 1
+            forms = new | forms  # those of titles stay
         words = {
             word: Word(_most_written(written), counts[0][word], counts[1][word])
             for word, written in forms.items()
