@@ -164,7 +164,7 @@ class OpenBundle:
         fitted = self._fitted(name, way)
         if fitted is None:
             return self.unfitted(name, way=way)
-        return self._channels(name, [fitted.served], self._orders(name, fitted)[:1])[0]
+        return self.weighed(name, [fitted.served], self._orders(name, fitted)[:1])[0]
 
     def of_folds(self, name: str | None = None, *, way: str = BOTH) -> list[GenerativeChannel]:
         """The same for each fold of queries, with weights that were fitted on the other folds.
@@ -179,13 +179,13 @@ class OpenBundle:
         return (
             [self.unfitted(name, way=way)]
             if fitted is None
-            else self._channels(name, fitted.folds, self._orders(name, fitted)[1:])
+            else self.weighed(name, fitted.folds, self._orders(name, fitted)[1:])
         )
 
     def unfitted(self, name: str, *, way: str = BOTH) -> GenerativeChannel:
         """The same with the usual weights."""
         usual = LevelWeights.usual(way, head_weight=self.channels.generative.head_weight)
-        return self._channels(name, [usual])[0]
+        return self.weighed(name, [usual])[0]
 
     @property
     def ways(self) -> tuple[str, ...]:
@@ -239,14 +239,14 @@ class OpenBundle:
             return None
         return FittedOrder.load(calibrated)
 
-    def _channels(
+    def weighed(
         self,
         name: str,
         weights: Sequence[LevelWeights],
-        orders: Sequence[LearnedOrder | None] = (None,),
+        orders: Sequence[LearnedOrder | None] | None = None,
     ) -> list[GenerativeChannel]:
-        """A generator with weights of each kind; they share all else."""
-        read = self._generator(name)
+        """The same with weights of each kind, and the item order of each; they share all else."""
+        read, orders = self._generator(name), orders or [None] * len(weights)
         generators: Sequence[Generator[Any]] = [read] * len(weights)
         if isinstance(read, CompactGenerator):
             generators = [read.weighed(each) for each in weights]

@@ -19,8 +19,16 @@ from genrecall.channels.learned_order import (
     LearnedOrder,
     OrderParts,
 )
+from genrecall.data.load import load_shop
 from genrecall.data.tables import SEARCHES, Searches
+from genrecall.foundation.progress import SilentLog
+from genrecall.foundation.work import Work
+from genrecall.generator.compact.weights import BOTH, LevelWeights
 from genrecall.learning.likelihood import Choices
+from genrecall.offline import calibrate
+from genrecall.offline.exact import ExactSearch
+from genrecall.offline.folds import FoldedChannel
+from genrecall.offline.generated import GeneratedAnswers
 from genrecall.offline.order_weights import (
     fit_order,
     item_prior,
@@ -86,7 +94,7 @@ def test_the_usual_weights_are_the_order_dense(channel, evidence):
 
 def test_choices_hold_the_log_probability_of_each_items_beam(channel, evidence):
     requests = [Request("red cordless drill"), Request("日本"), Request("hammer")]
-    choices = order_choices(channel, requests, evidence)
+    (choices,) = order_choices([channel], requests, evidence)
     assert set(choices.search.tolist()) == {0, 2}
     (ranking,) = channel.rank([requests[2]], 500)
     mine = choices.search == 2
@@ -96,6 +104,55 @@ def test_choices_hold_the_log_probability_of_each_items_beam(channel, evidence):
     expected = [ranking.beams.logprob[leaves.index(one)] for one in sid]
     found = choices.parts[evidence.names.index(LOGPROB), mine]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_choices_of_other_weights_are_those_of_a_channel_that_has_them(parts, evidence):
+    requests = [Request("red cordless drill"), Request("hammer"), Request("blue lamp")]
+    usual = LevelWeights.usual(head_weight=0.3)
+    other = LevelWeights((0.1, 0.8, 0.0), (0.3, 0.5, 0.9))
+    channels = parts.weighed("query_to_sid", [usual, other])
+    together = order_choices(channels, requests, evidence)
+    for channel, choices in zip(channels, together, strict=True):
+        (alone,) = order_choices([channel], requests, evidence)
+        assert (choices.search == alone.search).all()
+        assert (choices.rows == alone.rows).all()
+        np.testing.assert_allclose(choices.parts, alone.parts, atol=1e-5)
+    logprob = evidence.names.index(LOGPROB)
+    assert not np.array_equal(together[0].parts[logprob], together[1].parts[logprob])
+
+
+def test_each_fold_is_fitted_on_beams_of_its_own_weights(parts, shop_run, tmp_path, monkeypatch):
+    asked = []
+
+    def listening(channels, requests, evidence):
+        asked.extend(channel.generator.serving.weights for channel in channels)
+        return order_choices(channels, requests, evidence)
+
+    monkeypatch.setattr(calibrate, "order_choices", listening)
+    shop = load_shop(shop_run.open_stage("data"))
+    calibrate.run(parts, shop, Work(tmp_path / "calibrate", "", 0, SilentLog()))
+    fitted = parts.weights[parts.trained[-1]][BOTH]
+    assert asked == list(dict.fromkeys((fitted.served, *fitted.folds)))
+
+
+def test_exact_search_orders_as_many_as_the_beams_should_hold(parts):
+    """And so answers with items that are not among its nearest `k`."""
+    channel = parts.generative()
+    requests = [Request("red cordless drill"), Request("hammer"), Request("blue lamp")]
+    generated = GeneratedAnswers(FoldedChannel([channel]), 4, {3: requests})
+    k = 4
+    assert channel.depth(k) == 6
+    vectors = generated.encode(requests)
+    exact = ExactSearch(generated).rank(requests, k)
+    for request, vector, ranking in zip(requests, vectors, exact, strict=True):
+        views = channel.items.views
+        similar = np.where(channel.items.mask({}), views @ vector, -2)
+        nearest = np.sort(np.argsort(-similar, kind="stable")[: channel.depth(k)])
+        no_beam = np.zeros(len(nearest), dtype=np.float32)
+        query = AskedQuery(generated.prompt(request).text, vector)
+        scores = channel.learned.scores(query, views[nearest], nearest, no_beam)
+        expected = nearest[np.argsort(-scores, kind="stable")][:k]
+        assert ranking.rows.tolist() == expected.tolist()
 
 
 def test_what_tells_relevant_items_weighs_more(evidence):

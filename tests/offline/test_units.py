@@ -1,12 +1,16 @@
 """What intervals are over, and which searches are frequent: by the words that models read."""
 
+import numpy as np
 import polars as pl
 import pytest
 
+from genrecall.channels.base import Ranking
 from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import ITEMS, SEARCHES, Catalog, Searches
 from genrecall.evaluate.bootstrap import Units
-from genrecall.offline.slices import bootstrap_units, query_slices
+from genrecall.offline.slices import bootstrap_units, hard_slices, query_slices
+from genrecall.queries.reader import QueryReader
+from genrecall.queries.synonyms import Synonyms
 from genrecall.text.normalize import query_keys
 
 
@@ -49,3 +53,24 @@ def test_a_twin_of_a_training_query_is_not_unseen():
     slices = query_slices(query_keys(measured.queries), data.searches)
     assert slices["head"].tolist() == [True, True, False]
     assert not slices["unseen"].any()
+
+
+def answers(*rows):
+    scores = np.ones(2, dtype=np.float32)
+    return [Ranking(np.array(found, dtype=np.int32), scores[: len(found)]) for found in rows]
+
+
+def test_hard_searches_are_those_read_otherwise_and_those_bm25_misses():
+    measured = shop(LOG).searches.of("validation")
+    reader = QueryReader(synonyms=Synonyms.read(["saw, jigsaw"], name="mine", stemmer="plural"))
+    found = hard_slices(measured, reader, answers([1, 0], [], [3, 4]))
+    assert {name: mask.tolist() for name, mask in found.items()} == {
+        "corrected": [False, False, True],
+        "missed_by_bm25": [False, True, True],
+    }
+
+
+def test_a_slice_of_all_or_no_searches_is_none():
+    measured = shop(LOG).searches.of("validation")
+    assert not hard_slices(measured, QueryReader(), answers([0], [0], [0, 2]))
+    assert not hard_slices(measured, QueryReader(), answers([1], [], [4]))

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from genrecall.foundation.artifact import open_artifact, writing
 from genrecall.foundation.errors import ConfigError
-from genrecall.queries.edits import distance
+from genrecall.queries.changes import Change
 from genrecall.queries.dictionary import read_dictionary
+from genrecall.queries.edits import distance
 from genrecall.queries.near_words import NearWords
 from genrecall.queries.reader import QueryReader
-from genrecall.queries.changes import Change
 from genrecall.queries.spelling import Speller
 from genrecall.queries.synonyms import Synonyms
 from genrecall.queries.vocabulary import Vocabulary

@@ -8,6 +8,7 @@ Shapes: `Q` requests, `B` beams, `N` items, `D` size of the views.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -283,10 +284,14 @@ class GenerativeChannel(RecallChannel):
         text = self.reader.read(request.query).text
         return Prompt(text, profile=shopper.profile, history=history)
 
+    def depth(self, k: int) -> int:
+        """Items that are put in order, if there are so many, for an answer of `k`."""
+        return math.ceil(self._config.oversample * k)
+
     def _first_beam(self, k: int) -> int:
-        """Beams that hold `oversample · k` items if their clusters are of the usual size."""
-        items = self._config.oversample * k
-        wanted = max(self._config.beam, int(np.ceil(items / self.items.postings.usual_size)))
+        """Beams that hold these items if their clusters are of the usual size."""
+        usual = self.items.postings.usual_size
+        wanted = max(self._config.beam, math.ceil(self._config.oversample * k / usual))
         return min(wanted, max(self._config.max_beam, self._config.beam))
 
     def _explain_beam(self, leaf: int, logprob: float, mask: Mask | None, titles: int) -> Beam:

@@ -71,7 +71,8 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
     - `only_generative@1000`: share of the relevant items that no other single channel has, controls
       and the baseline not counted
     - `slices`: slice → channel → as in `channels`; `with_filters` and `without_filters` where some
-      searches have filters and some have none
+      searches have filters and some have none, `corrected` and `missed_by_bm25` where there are
+      queries read otherwise than typed, and such of which BM25 finds no relevant item
     - `paired`: `with - without` → measure → difference, for each fusion with the generative channel
       and each one where that is left out or replaced by one other channel
     - `headline`: the two fusions whose difference matters most, `with` the generative channel and

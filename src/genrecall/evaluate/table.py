@@ -58,6 +58,8 @@ _SLICE_ORDER: Final = (
     *SLICES,
     "with_filters",
     "without_filters",
+    "corrected",
+    "missed_by_bm25",
     "new_items",
     "known_items",
     "cold_items",

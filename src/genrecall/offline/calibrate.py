@@ -56,7 +56,12 @@ def run(bundle: OpenBundle, data: ShopData, work: Work) -> Artifact:
     for name, ways in fitted.items():
         kept = ", as it was aligned" if name in moved else ""
         work.log.say(f"  {name}: {describe(ways)}{kept}")
-    return _publish(fitted, work, _fit_order(bundle, data, work))
+    return _publish(fitted, work, _fit_order(bundle, data, fitted[_serves(bundle)][BOTH], work))
+
+
+def _serves(bundle: OpenBundle) -> str:
+    """Whose weights serve."""
+    return next(iter(bundle.arms), bundle.trained[-1])
 
 
 def _publish(
@@ -97,27 +102,41 @@ def _fit(bundle: OpenBundle, data: ShopData, name: str) -> dict[str, Fitted]:
     return fit_levels(choices, fold, FOLDS, head_weight=bundle.channels.generative.head_weight)
 
 
-def _fit_order(bundle: OpenBundle, data: ShopData, work: Work) -> FittedOrder | None:
-    """How much what speaks for an item counts, of the generator that serves; None without words."""
+def _fit_order(
+    bundle: OpenBundle, data: ShopData, levels: Fitted, work: Work
+) -> FittedOrder | None:
+    """How much what speaks for an item counts, of the generator that serves; None without words.
+
+    Args:
+        bundle: see `run`.
+        data: likewise.
+        levels: weights of its heads and look-ahead. Those of a fold make the beams that the order
+            of that fold is fitted on, so that no search of it takes part.
+        work: where to report.
+    """
     words = bundle.words
     if words is None:
         return None
     searches = data.searches.of("validation").spread(_MOST_ORDERED)
     # What was filtered by changes which items compete, not what speaks for them.
     asked = requests_of(data, searches, "validation", shoppers=bundle.reads_shoppers, filters=False)
-    channel = bundle.unfitted(bundle.trained[-1])
+    each = dict.fromkeys((levels.served, *levels.folds))
+    channels = bundle.weighed(bundle.trained[-1], list(each))
     prior = item_prior(data.searches.of("train"), len(data.catalog))
-    parts = OrderParts(channel.generator.views, words.titles, prior)
-    choices = order_choices(channel, asked.spread(asked.distinct), parts)
+    parts = OrderParts(channels[0].generator.views, words.titles, prior)
+    found = order_choices(channels, asked.spread(asked.distinct), parts)
+    choices = dict(zip(each, found, strict=True))
     usual = usual_order(parts, beam_weight=GenerativeConfig().beam_weight)
     fold = np.array([fold_of_query(query, FOLDS) for query in searches.queries], dtype=np.int64)
 
-    def fit(kept: NDArray[np.int64]) -> dict[str, float]:
+    def fit(weights: LevelWeights, kept: NDArray[np.int64]) -> dict[str, float]:
         positives = [searches.positives[row] for row in kept.tolist()]
-        return fit_order(choices.of(kept), positives, parts, usual=usual)
+        return fit_order(choices[weights].of(kept), positives, parts, usual=usual)
 
-    served = fit(np.arange(len(searches)))
+    served = fit(levels.served, np.arange(len(searches)))
     told = ", ".join(f"{name} {weight:.2f}" for name, weight in served.items())
     work.log.say(f"  items are ordered by {told}")
-    folds = tuple(fit(np.flatnonzero(fold != number)) for number in range(FOLDS))
+    folds = tuple(
+        fit(weights, np.flatnonzero(fold != number)) for number, weights in enumerate(levels.folds)
+    )
     return FittedOrder(served, folds, prior)

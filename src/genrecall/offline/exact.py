@@ -18,8 +18,8 @@ from genrecall.offline.generated import GeneratedAnswers
 class ExactSearch:
     """All items compared with what the generator makes of a query; a `Channel` for these requests.
 
-    What is found first stands in the order that the generative channel gives its items, where one
-    was learned; that one orders all items behind its beams, which are more.
+    As many items as the beams of the generative channel should hold stand in the order that it
+    gives its items, where one was learned; beams that hold more give it more to order.
 
     Args:
         generated: has read the requests.
@@ -35,17 +35,18 @@ class ExactSearch:
 
     def rank(self, requests: Sequence[Request], k: int) -> list[Ranking]:
         """See `Channel.rank`."""
-        found = self._search.rank(requests, k)
+        channels = self._generated.channel.channels
+        if channels[0].learned is None:
+            return self._search.rank(requests, k)
+        found = self._search.rank(requests, channels[0].depth(k))
         vectors = self._generated.encode(requests)
         for fold, places in self._generated.channel.folds(requests):
-            learned = self._generated.channel.channels[fold].learned
-            if learned is None:
-                continue
+            learned = channels[fold].learned
+            assert learned is not None
             for place in places.tolist():
                 text = self._generated.prompt(requests[place]).text
-                found[place] = self._ordered(
-                    learned, AskedQuery(text, vectors[place]), found[place], k
-                )
+                query = AskedQuery(text, vectors[place])
+                found[place] = self._ordered(learned, query, found[place], k)
         return found
 
     def _ordered(

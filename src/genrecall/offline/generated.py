@@ -152,7 +152,7 @@ class GeneratedAnswers(Control):
         for fold, rows in channel.folds(requests):
             first = 0
             for part in channel.channels[fold].read([requests[row] for row in rows.tolist()]):
-                read = _remembered(channel.channels[fold], part)
+                read = remembered(channel.channels[fold], part)
                 at = rows[first : first + len(read)]
                 first += len(read)
                 said.add(channel.channels[fold], read, at, k)
@@ -160,7 +160,7 @@ class GeneratedAnswers(Control):
                 self._queries[at] = read.reading.queries
                 for name, control in (controls or {}).items():
                     other = control.channels[fold]
-                    others[name].add(other, _reread(other, read), at, k)
+                    others[name].add(other, reread(other, read), at, k)
                 progress.update(len(read))
         progress.finish()
 
@@ -190,14 +190,14 @@ class GeneratedAnswers(Control):
         return np.array([self._place[key] for key in keys], dtype=np.int64)
 
 
-def _remembered(channel: GenerativeChannel, read: ReadRequests) -> ReadRequests:
+def remembered(channel: GenerativeChannel, read: ReadRequests) -> ReadRequests:
     """Requests that are searched at several widths, and by controls."""
     if not isinstance(channel.generator, CompactGenerator):
         return read
     return replace(read, reading=channel.generator.remember(read.reading))
 
 
-def _reread(channel: GenerativeChannel, read: ReadRequests) -> ReadRequests:
+def reread(channel: GenerativeChannel, read: ReadRequests) -> ReadRequests:
     """What a channel makes of requests that one with other weights of its parts has read."""
     assert isinstance(channel.generator, CompactGenerator)  # no other one has parts
     return replace(read, reading=channel.generator.reread(read.reading))

@@ -38,7 +38,7 @@ from genrecall.offline.folds import FoldedChannel
 from genrecall.offline.generated import GeneratedAnswers
 from genrecall.offline.latency import measure_latency
 from genrecall.offline.requests import Questions, make_questions
-from genrecall.offline.slices import bootstrap_units, item_slices, search_slices
+from genrecall.offline.slices import bootstrap_units, hard_slices, item_slices, search_slices
 from genrecall.text.normalize import query_keys
 
 
@@ -145,7 +145,10 @@ def evaluate(
         beams={name: sids[:, : plan.config.beam] for name, sids in (stages | controls).items()},
         sid_of_item=bundle.items.table.sid_of_item,
         items_per_sid=bundle.items.postings.sizes,
-        slices=search_slices(keys, measured, searches),
+        slices={
+            **search_slices(keys, measured, searches),
+            **hard_slices(measured, bundle.reader, rankings["bm25"]),
+        },
         item_slices=item_slices(bundle.items.catalog, searches),
         latencies_ms=measure_latency(
             bundle.generative(),

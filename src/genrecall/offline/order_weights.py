@@ -14,11 +14,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.channels.base import Request
+from genrecall.channels.base import Ranking, Request
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.channels.learned_order import LOGPROB, AskedQuery, OrderParts
 from genrecall.data.tables import Rows, Searches
 from genrecall.learning.likelihood import Choices, count_found, likeliest_weights
+from genrecall.offline.generated import remembered, reread
 
 _PRIOR: Final = 20.0  # searches that the usual weights are worth
 _FIRST: Final = 500  # items of a search that compete
@@ -29,37 +30,47 @@ Weights = dict[str, float]
 
 
 def order_choices(
-    channel: GenerativeChannel, requests: Sequence[Request], parts: OrderParts
-) -> Choices:
-    """What the parts say of the first items that a channel finds.
+    channels: Sequence[GenerativeChannel], requests: Sequence[Request], parts: OrderParts
+) -> list[Choices]:
+    """What the parts say of the first items that each channel finds.
 
     Args:
-        channel: orders them as where nothing was fitted.
+        channels: of one generator with weights of each kind; they order items as where nothing was
+            fitted.
         requests: of `M` searches.
         parts: what speaks for an item.
     """
-    search, rows, said = [], [], []
-    number = 0
-    for read in channel.read(requests):
-        rankings = channel.rank_read(read, _FIRST)
-        for place, ranking in enumerate(rankings):
-            found = np.sort(ranking.rows)
-            assert ranking.beams is not None
-            sid_of_item = channel.items.table.sid_of_item[found]
-            order = np.argsort(ranking.beams.leaves, kind="stable")
-            at = order[np.searchsorted(ranking.beams.leaves, sid_of_item, sorter=order)]
-            query = AskedQuery(read.reading.prompts[place].text, read.reading.queries[place])
-            items, logprob = channel.items.views[found], ranking.beams.logprob[at]
-            search.append(np.full(len(found), number, dtype=np.int64))
-            rows.append(found)
-            said.append(parts.of(query, items, found, logprob))
-            number += 1
-    nothing = np.empty((len(parts.names), 0), dtype=np.float32)
-    return Choices(
-        np.concatenate([np.empty(0, dtype=np.int64), *search]),
-        np.concatenate([np.empty(0, dtype=np.int32), *rows]),
-        np.concatenate([nothing, *said], axis=1),
-    )
+    found: list[list[Choices]] = [[] for _ in channels]
+    first = 0
+    for part in channels[0].read(requests):
+        read = remembered(channels[0], part)
+        for channel, of_channel in zip(channels, found, strict=True):
+            again = reread(channel, read)
+            rankings = channel.rank_read(again, _FIRST)
+            for place, ranking in enumerate(rankings):
+                query = AskedQuery(read.reading.prompts[place].text, read.reading.queries[place])
+                of_channel.append(_choices_of(channel, first + place, query, ranking, parts))
+        first += len(read)
+    return [_join(of_channel, len(parts.names)) for of_channel in found]
+
+
+def _choices_of(
+    channel: GenerativeChannel, search: int, query: AskedQuery, ranking: Ranking, parts: OrderParts
+) -> Choices:
+    """What the parts say of one answer."""
+    assert ranking.beams is not None
+    rows, leaves = np.sort(ranking.rows), ranking.beams.leaves
+    order = np.argsort(leaves, kind="stable")
+    at = order[np.searchsorted(leaves, channel.items.table.sid_of_item[rows], sorter=order)]
+    said = parts.of(query, channel.items.views[rows], rows, ranking.beams.logprob[at])
+    return Choices(np.full(len(rows), search, dtype=np.int64), rows, said)
+
+
+def _join(parts: Sequence[Choices], size: int) -> Choices:
+    """Those of all searches."""
+    nothing = Choices(np.empty(0, np.int64), np.empty(0, np.int32), np.empty((size, 0), np.float32))
+    search, rows, said = zip(nothing, *parts, strict=True)
+    return Choices(np.concatenate(search), np.concatenate(rows), np.concatenate(said, axis=1))
 
 
 def fit_order(

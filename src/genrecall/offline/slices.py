@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from genrecall.channels.base import Ranking
 from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import Catalog, Rows, Searches
 from genrecall.evaluate.bootstrap import QUERIES, SHOPPERS, Units
 from genrecall.evaluate.slices import Masks, frequency_slices
+from genrecall.queries.reader import QueryReader
 from genrecall.text.normalize import query_keys
 
 
@@ -50,6 +52,29 @@ def search_slices(keys: Sequence[str], measured: Searches, searches: Searches) -
     if filtered.all() or not filtered.any():
         return slices
     return {**slices, "with_filters": filtered, "without_filters": ~filtered}
+
+
+def hard_slices(measured: Searches, reader: QueryReader, lexical: Sequence[Ranking]) -> Masks:
+    """Slices of measured searches that are hard for words: each is there if it holds some, not all.
+
+    `corrected` are those whose query is read otherwise than it was typed, `missed_by_bm25` those of
+    which BM25 finds no relevant item at all; its own figures there are 0 by definition.
+
+    Args:
+        measured: `M` searches.
+        reader: what is done with queries.
+        lexical: answers of BM25.
+    """
+    read = [bool(reader.read(query).changes) for query in measured.queries]
+    missed = [
+        not np.isin(ranking.rows, positives).any()
+        for ranking, positives in zip(lexical, measured.positives, strict=True)
+    ]
+    slices = {
+        "corrected": np.array(read, dtype=np.bool_),
+        "missed_by_bm25": np.array(missed, dtype=np.bool_),
+    }
+    return {name: mask for name, mask in slices.items() if mask.any() and not mask.all()}
 
 
 def item_slices(catalog: Catalog, searches: Searches) -> dict[str, Rows]:

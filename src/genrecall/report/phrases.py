@@ -32,6 +32,8 @@ _SLICES: Final = {
     "unseen": "queries never seen in training",
     "with_filters": "searches with filters",
     "without_filters": "searches without filters",
+    "corrected": "queries read otherwise than typed",
+    "missed_by_bm25": "queries of which BM25 finds nothing",
     "new_items": "new items only",
     "known_items": "items chosen in training",
     "cold_items": "items never shown or chosen in training",
