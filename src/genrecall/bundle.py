@@ -205,7 +205,7 @@ class OpenBundle:
         return {
             "level_weights": {name: ways[BOTH].served.to_json() for name, ways in levels},
             "view_weights": self.encoder.shares,
-            "order_weights": {} if order is None else dict(order.served),
+            "order_weights": {} if order is None else dict(order.served.weights),
         }
 
     def _made(self, stage: str) -> Artifact | None:

@@ -80,7 +80,7 @@ class TestRecall:
     def test_it_equals_the_ranking(self, channel):
         (ranking,) = channel.rank([Request("coffee maker")], 10)
         hits = channel.recall("coffee maker", k=10)
-        assert [hit.score for hit in hits] == ranking.scores.tolist()
+        assert [hit.score for hit in hits] == ranking.told.tolist()
         assert [channel.items.catalog.row_of[hit.item_id] for hit in hits] == ranking.rows.tolist()
 
     @pytest.mark.parametrize("query", QUERIES)

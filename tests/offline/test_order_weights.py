@@ -17,6 +17,7 @@ from genrecall.channels.learned_order import (
     AskedQuery,
     FittedOrder,
     LearnedOrder,
+    OrderFit,
     OrderParts,
 )
 from genrecall.data.load import load_shop
@@ -78,13 +79,13 @@ def test_scores_are_the_weighted_parts(channel, evidence):
     weights = dict(zip(evidence.names, (0.7, 0.2, 0.1, 2.0, 0.5), strict=True))
     said = evidence.of(query, items, rows, logprob)
     expected = np.array(list(weights.values())) @ said
-    found = LearnedOrder(evidence, weights).scores(query, items, rows, logprob)
+    found = LearnedOrder(evidence, OrderFit(weights)).scores(query, items, rows, logprob)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_usual_weights_are_the_order_dense(channel, evidence):
     weights = usual_order(evidence, beam_weight=0.02)
-    learned = LearnedOrder(evidence, weights)
+    learned = LearnedOrder(evidence, OrderFit(weights))
     other = GenerativeChannel(channel.generator, GenerativeConfig(), learned=learned)
     for query in ("red cordless drill", "hammer", "lamp"):
         (one,), (two,) = channel.rank([Request(query)], 20), other.rank([Request(query)], 20)
@@ -165,7 +166,9 @@ def test_what_tells_relevant_items_weighs_more(evidence):
     choices = Choices(
         np.repeat(np.arange(n), width), np.tile(np.arange(width), n).astype(np.int32), said
     )
-    weights = fit_order(choices, positives, evidence, usual=usual_order(evidence, beam_weight=0.02))
+    weights = fit_order(
+        choices, positives, evidence, usual=usual_order(evidence, beam_weight=0.02)
+    ).weights
     assert max(weights, key=weights.get) == WORDS
     half = fit_order(
         choices.of(np.arange(0, n, 2)),
@@ -173,7 +176,7 @@ def test_what_tells_relevant_items_weighs_more(evidence):
         evidence,
         usual=usual_order(evidence, beam_weight=0.02),
     )
-    assert half[WORDS] == pytest.approx(weights[WORDS], rel=0.5)
+    assert half.weights[WORDS] == pytest.approx(weights[WORDS], rel=0.5)
 
 
 def test_nothing_is_learned_of_nothing(evidence):
@@ -183,8 +186,8 @@ def test_nothing_is_learned_of_nothing(evidence):
         np.empty(0, dtype=np.int32),
         np.empty((len(evidence.names), 0), dtype=np.float32),
     )
-    assert fit_order(nothing, [], evidence, usual=usual) == usual
-    assert fit_order(nothing, [np.array([1])], evidence, usual=usual) == usual
+    assert fit_order(nothing, [], evidence, usual=usual) == OrderFit(usual)
+    assert fit_order(nothing, [np.array([1])], evidence, usual=usual) == OrderFit(usual)
 
 
 def searches(shown):
@@ -206,8 +209,8 @@ def test_a_bundle_keeps_to_what_was_fitted(parts):
     fitted = parts._fitted_order
     assert isinstance(fitted, FittedOrder)
     assert len(fitted.folds) == 5
-    assert parts.generative().learned.weights == fitted.served
-    assert [channel.learned.weights for channel in parts.of_folds()] == list(fitted.folds)
+    assert parts.generative().learned.fit == fitted.served
+    assert [channel.learned.fit for channel in parts.of_folds()] == list(fitted.folds)
     assert parts.unfitted(parts.trained[-1]).learned is None
     plain = replace(
         parts,

@@ -18,7 +18,9 @@ class Hit:
     Attributes:
         item_id: the shop's name of the item.
         title: its title.
-        score: by which the answer is ordered; comparable within one answer only.
+        score: by which the answer is ordered. Where scores are calibrated, as those of the
+            generative channel are by default, it is the share of such items that is relevant, 0 to
+            1; else it is comparable within one answer only.
         rank: place in the answer, from 1.
         sid: the cluster that it lies in.
         fields: what else was asked for, by column of the catalog; None where it is not known.

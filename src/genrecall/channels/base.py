@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.channels.calibration import shares
 from genrecall.data.filters.items import Filters
 from genrecall.data.shoppers import Shopper
 from genrecall.data.values.convert import shorten
@@ -128,15 +129,11 @@ class Page:
         """Items of the answer that have to be known."""
         return self.k + self.offset
 
-    def part(self, scores: NDArray[np.float32]) -> slice:
-        """Which items of a ranking stand on the page.
-
-        Args:
-            scores: of its items, not increasing, `[n]`, `n <= depth`.
-        """
-        kept = len(scores)
+    def part(self, ranking: Ranking) -> slice:
+        """Which items of a ranking, of which `depth` at most are known, stand on the page."""
+        kept = len(ranking.rows)
         if self.min_score is not None:
-            kept = int(np.count_nonzero(scores >= self.min_score))
+            kept = int(np.count_nonzero(ranking.told >= self.min_score))
         return slice(min(self.offset, kept), min(self.depth, kept))
 
 
@@ -146,16 +143,24 @@ class Ranking:
 
     Attributes:
         rows: catalog rows, int32 `[n]`, `n <= k`.
-        scores: not increasing, float32 `[n]`; comparable within one ranking only.
+        scores: not increasing, float32 `[n]`; comparable within one ranking only, unless they are
+            log-odds.
         beams: the SIDs that were searched for it, `[B]`; None for a channel without beams.
         known: whether the channel knows a word of the query; one that it does not know means
             nothing and has no answer.
+        calibrated: whether the scores are the log-odds that an item is relevant.
     """
 
     rows: NDArray[np.int32]
     scores: NDArray[np.float32]
     beams: Beams | None = None
     known: bool = True
+    calibrated: bool = False
+
+    @property
+    def told(self) -> NDArray[np.float32]:
+        """The scores as answers tell them, float32 `[n]`: calibrated ones as shares, 0 to 1."""
+        return shares(self.scores) if self.calibrated else self.scores
 
     @classmethod
     def of_nothing(cls) -> Ranking:

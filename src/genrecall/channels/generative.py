@@ -215,7 +215,7 @@ class GenerativeChannel(RecallChannel):
             for row, beams in zip(rows.tolist(), found, strict=True):
                 one = AskedQuery(read.reading.prompts[row].text, read.reading.queries[row])
                 ordered = self.order(one, beams, read.masks[row])
-                rankings[row] = Ranking(ordered.rows[:k], ordered.scores[:k], beams, known[row])
+                rankings[row] = self._cut(ordered, k, beams, known=known[row])
                 exhausted = beams.leaves[-1] < 0 or beam >= self._config.max_beam
                 if len(ordered.rows) < k and not exhausted:
                     narrow.append(row)
@@ -264,6 +264,13 @@ class GenerativeChannel(RecallChannel):
             beam_weight=self._config.beam_weight,
         )
         return fold_variants(ordered, self.items.groups) if self._config.fold_variants else ordered
+
+    def _cut(self, ordered: Ordered, k: int, beams: Beams, *, known: bool) -> Ranking:
+        rows, scores = ordered.rows[:k], ordered.scores[:k]
+        calibration = None if self.learned is None else self.learned.fit.calibration
+        if calibration is None:
+            return Ranking(rows, scores, beams, known)
+        return Ranking(rows, calibration.log_odds(scores), beams, known, calibrated=True)
 
     def _allowed(self, requests: Sequence[Request]) -> list[tuple[Mask | None, Mask]]:
         """Items and SIDs that requests may be answered with; the same for the same filters."""

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.channels.calibration import Calibration
 from genrecall.data.tables import Rows
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.files import write_json
@@ -83,36 +84,59 @@ class OrderParts:
         ).astype(np.float32)
 
 
+class OrderFit(NamedTuple):
+    """What was fitted on some searches.
+
+    Attributes:
+        weights: by the names of the parts.
+        calibration: of what they come to; None where too little was relevant to fit one.
+    """
+
+    weights: Mapping[str, float]
+    calibration: Calibration | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As in the order's file."""
+        calibration = None if self.calibration is None else self.calibration._asdict()
+        return {"weights": dict(self.weights), "calibration": calibration}
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> OrderFit:
+        """What `to_json` made."""
+        calibration = told["calibration"]
+        return cls(told["weights"], Calibration(**calibration) if calibration else None)
+
+
 @dataclass(frozen=True, eq=False)
 class LearnedOrder:
     """How much each part counts.
 
     Attributes:
         parts: what speaks for an item.
-        weights: by their names.
+        fit: weights of the parts, and the calibration of their sum.
     """
 
     parts: OrderParts
-    weights: Mapping[str, float]
+    fit: OrderFit
 
     def scores(
         self, query: AskedQuery, items: Vectors, rows: Rows, logprob: Vectors
     ) -> NDArray[np.float64]:
         """What all of it comes to for each item, `[n]`; see `OrderParts.of`."""
-        weighed = query.vector.astype(np.float64)
+        weighed, weights = query.vector.astype(np.float64), self.fit.weights
         first = 0
         for view in self.parts.views:
             columns = slice(first, first := first + view.size)
-            weighed[columns] *= self.weights[view.name] / view.share
+            weighed[columns] *= weights[view.name] / view.share
         # Each row is summed on its own, whoever stands beside it.
         total: NDArray[np.float64] = (items * weighed.astype(np.float32)).sum(
             axis=1, dtype=np.float64
         )
-        total += self.weights[LOGPROB] * logprob
-        if self.weights[WORDS]:
-            total += self.weights[WORDS] * self.parts.words.scores(query.text, rows)
-        if self.weights[PRIOR]:
-            total += self.weights[PRIOR] * self.parts.prior[rows]
+        total += weights[LOGPROB] * logprob
+        if weights[WORDS]:
+            total += weights[WORDS] * self.parts.words.scores(query.text, rows)
+        if weights[PRIOR]:
+            total += weights[PRIOR] * self.parts.prior[rows]
         return total
 
 
@@ -121,13 +145,13 @@ class FittedOrder:
     """What was fitted, as it lies on disk.
 
     Attributes:
-        served: weights by the names of the parts, fitted on all searches.
+        served: on all searches.
         folds: for the searches of each fold, on those of the others.
         prior: see `OrderParts.prior`.
     """
 
-    served: Mapping[str, float]
-    folds: Sequence[Mapping[str, float]]
+    served: OrderFit
+    folds: Sequence[OrderFit]
     prior: Vectors
 
     @classmethod
@@ -135,11 +159,12 @@ class FittedOrder:
         """Read what `save` wrote into an artifact."""
         told = artifact.read_json(ORDER_FILE)
         prior = np.load(artifact.file(_PRIOR_FILE), allow_pickle=False)
-        return cls(told["served"], told["folds"], prior)
+        served, *folds = map(OrderFit.of_json, (told["served"], *told["folds"]))
+        return cls(served, folds, prior)
 
     def save(self, folder: Path) -> None:
         """Write into an existing folder."""
-        told = {"served": dict(self.served), "folds": [dict(fold) for fold in self.folds]}
+        told = {"served": self.served.to_json(), "folds": [fit.to_json() for fit in self.folds]}
         write_json(folder / ORDER_FILE, told)
         np.save(folder / _PRIOR_FILE, self.prior)
 
@@ -153,4 +178,4 @@ class FittedOrder:
         """
         later = np.full(len(words) - len(self.prior), self.prior.mean(), dtype=np.float32)
         parts = OrderParts(views, words, np.concatenate([self.prior, later]))
-        return tuple(LearnedOrder(parts, weights) for weights in (self.served, *self.folds))
+        return tuple(LearnedOrder(parts, fit) for fit in (self.served, *self.folds))

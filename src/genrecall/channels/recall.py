@@ -55,7 +55,9 @@ class RecallChannel(ABC):
             filters: what they must satisfy.
             offset: leave out so many of the best: the second page of 20 has an offset of 20. The
                 search is as wide as both need, so very long pages may overlap.
-            min_score: the least score; scores are comparable within one answer only.
+            min_score: the least score. Where scores are calibrated, as those of the generative
+                channel are by default, it is the least share of such items that is relevant, and
+                comparable between answers; else within one answer only.
             fields: columns of the catalog to show in each hit, such as `["brand", "price"]`, and
                 attributes, by `KEY` or `attributes.KEY` as in filters.
 
@@ -136,7 +138,7 @@ class RecallChannel(ABC):
             page: which part is wanted.
             notes: on the request.
         """
-        part = page.part(ranking.scores)
+        part = page.part(ranking)
         hits = self._hits(ranking, page, part)
         why = None if hits else self._why_none(request, ranking, kept=part.stop)
         read = self.reader.read(request.query)
@@ -156,7 +158,7 @@ class RecallChannel(ABC):
                 fields={name: values[place] for name, values in shown.items()},
             )
             for place, (row, score) in enumerate(
-                zip(rows.tolist(), ranking.scores[part].tolist(), strict=True)
+                zip(rows.tolist(), ranking.told[part].tolist(), strict=True)
             )
         ]
 
@@ -167,7 +169,7 @@ class RecallChannel(ABC):
         if kept:
             return NoHits("offset", f"the page starts behind the {kept:,} items of the answer")
         if len(ranking.rows):
-            best = float(ranking.scores[0])
+            best = float(ranking.told[0])
             return NoHits("min_score", f"the best item scores {best:.4g}, less than min_score")
         return self.items.why_none(request.filters) or NoHits(
             "no_match", "items pass the filters, and the query finds none of them; try other words"

@@ -141,14 +141,14 @@ class FileOfAnswers:
 
     def write_run(self, stream: TextIO) -> None:
         """Write a TREC run."""
-        parts = [self._page.part(ranking.scores) for ranking in self._rankings]
+        parts = [self._page.part(ranking) for ranking in self._rankings]
         cut = list(zip(self._rankings, parts, strict=True))
         write_run(
             stream,
             search_ids=self.search_ids,
             item_ids=self._channel.items.catalog.item_ids,
             rows=[ranking.rows[part] for ranking, part in cut],
-            scores=[ranking.scores[part] for ranking, part in cut],
+            scores=[ranking.told[part] for ranking, part in cut],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -165,7 +165,7 @@ class FileOfAnswers:
         """Say how many lines are blank and how many queries have no item, the first of each why."""
         empty: dict[tuple[bool, int], list[int]] = {}
         for place, ranking in enumerate(self._rankings):
-            part = self._page.part(ranking.scores)
+            part = self._page.part(ranking)
             if part.start >= part.stop:
                 empty.setdefault((ranking.known, len(ranking.rows) > 0), []).append(place)
         kind = "blank line" if self._blank == 1 else "blank lines"

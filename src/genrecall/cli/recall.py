@@ -42,7 +42,11 @@ def recall(
     ] = None,
     offset: Annotated[int, typer.Option(help="Leave out so many of the best items.")] = 0,
     min_score: Annotated[
-        float | None, typer.Option(help="The least score of an item; any by default.")
+        float | None,
+        typer.Option(
+            help="The least score of an item, such as 0.01: fewer than one in a hundred items below "
+            "it are relevant. Any by default."
+        ),
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the generated SIDs and what they hold.")

@@ -224,6 +224,28 @@ class Bootstrap:
             at[part] = (reached >= q * reached[:, -1:] - 1e-9).argmax(axis=1)
         return self._estimate(float(value), values[order][at])
 
+    def auc(self, values: NDArray[np.floating[Any]], positive: NDArray[np.bool_]) -> Estimate:
+        """How often the value of a positive search is above that of another one; equal is half.
+
+        Args:
+            values: of each search, `[M]`.
+            positive: which are, bool `[M]`; some, not all.
+
+        >>> Bootstrap(3, seed=0).auc(np.array([0.3, 0.1, 0.1]), np.array([True, False, True])).value
+        0.75
+        """
+        self._check(values)
+        self._check(positive.astype(np.float64))
+        _, place = np.unique(values, return_inverse=True)
+        weights = np.concatenate([np.ones((1, self._counts.shape[1]), np.float32), self._counts])
+        found = np.empty(len(weights))
+        rows = max(_BLOCK // self.n, 1)
+        for start in range(0, len(found), rows):
+            drawn = weights[start : start + rows][:, self._group]
+            found[start : start + rows] = _areas(drawn, place, positive)
+        known = found[1:][~np.isnan(found[1:])]  # a resample of one kind says nothing
+        return self._estimate(float(found[0]), known, SHARE)
+
     def _per_group(self, values: NDArray[np.number[Any]]) -> NDArray[np.float32]:
         """Sums over the searches of each query: `[M]` to `[G]`."""
         return np.bincount(self._group, weights=values).astype(np.float32)
@@ -253,6 +275,26 @@ def numbered(units: Sequence[str]) -> NDArray[np.int64]:
     [1, 0, 1]
     """
     return np.unique(np.array(units, dtype=object), return_inverse=True)[1]
+
+
+def _areas(
+    weights: NDArray[np.float32], place: NDArray[np.int64], positive: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Areas under the ROC curve of weighted searches, `[R]`; NaN where all are of one kind.
+
+    Args:
+        weights: of each search, `[R, M]`.
+        place: of its value among all distinct ones, ascending, `[M]`.
+        positive: bool `[M]`.
+    """
+    size = int(place.max()) + 1
+    found = np.full(len(weights), np.nan)
+    for row, of_row in enumerate(weights.astype(np.float64)):
+        above = np.bincount(place, weights=of_row * positive, minlength=size)
+        below = np.bincount(place, weights=of_row * ~positive, minlength=size)
+        if (pairs := above.sum() * below.sum()) > 0:
+            found[row] = above @ (np.cumsum(below) - below / 2) / pairs
+    return found
 
 
 def _draw(n: int, *, seed: int, resamples: int) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from genrecall.data.tables import Rows
 from genrecall.evaluate.bootstrap import Units
 from genrecall.evaluate.measures import IntArray
-from genrecall.evaluate.names import K
+from genrecall.evaluate.names import GENERATIVE, K
 from genrecall.evaluate.slices import Masks
 from genrecall.foundation.errors import DataError
 from genrecall.text.distinct import distinct
@@ -47,6 +47,8 @@ class EvaluationInputs:
             padding: a small shop has fewer SIDs than a search asks for.
         latencies_ms: milliseconds that single requests took.
         latency_k: how many items these requests asked for.
+        shares: scores of the items that the generative channel gave each search, as what share of
+            such items is relevant; None where they do not say it.
         fitted: weights that serve, by their names in `metrics.json`, passed on.
         quantize: health figures of the SIDs, passed on.
         excluded: how many searches of the split were left out, by cause.
@@ -69,6 +71,7 @@ class EvaluationInputs:
     beams_found: IntArray | None = None
     latencies_ms: NDArray[np.floating[Any]] | None = None
     latency_k: int | None = None
+    shares: Sequence[NDArray[np.float32]] | None = None
     fitted: Mapping[str, Any] = field(default_factory=dict)
     quantize: Mapping[str, Any] = field(default_factory=dict)
     excluded: Mapping[str, int] = field(default_factory=dict)
@@ -128,6 +131,10 @@ def check_inputs(inputs: EvaluationInputs) -> None:
                 f"channel {name!r} gave {longest} candidates; cut every list to {K}, since only "
                 "equal numbers of candidates can be compared."
             )
+    if inputs.shares is not None:
+        sizes = [len(rows) for rows in inputs.channels[GENERATIVE]]
+        if [len(scores) for scores in inputs.shares] != sizes:
+            raise ValueError("`shares` holds other numbers of items than the generative channel.")
     for name, beams in inputs.beams.items():
         if inputs.sid_of_item is None:
             raise ValueError(f"the beams of {name!r} need `sid_of_item`.")

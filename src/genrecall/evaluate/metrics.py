@@ -23,6 +23,7 @@ from genrecall.evaluate.channel_figures import (
     slice_figures,
     strongest_rival,
 )
+from genrecall.evaluate.confidence import confidence_figures
 from genrecall.evaluate.inputs import EvaluationInputs, check_inputs, unit_groups
 from genrecall.evaluate.measures import only_here
 from genrecall.evaluate.names import (
@@ -68,6 +69,8 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
       of the search's relevant items
     - `generative`: `beams`, mean number of SIDs found for a search; `filled`, share of the searches
       answered with all `K` items; `items`, no figure: how many live items it can answer with
+    - `confidence`: whether calibrated scores of the generative channel say the truth; see
+      `confidence_figures`
     - `only_generative@1000`: share of the relevant items that no other single channel has, controls
       and the baseline not counted
     - `slices`: slice → channel → as in `channels`; `with_filters` and `without_filters` where some
@@ -178,6 +181,10 @@ def _generative(
         }
         if (items := inputs.live_items) is not None:
             figures[GENERATIVE]["items"] = items
+    if inputs.shares is not None:
+        figures["confidence"] = confidence_figures(
+            inputs.channels[GENERATIVE], inputs.shares, inputs.positives, bootstrap
+        )
     others = [name for name in single_channels(channels) if name != GENERATIVE]
     if others:
         pairs = [(GENERATIVE, name) for name in others]

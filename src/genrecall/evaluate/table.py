@@ -93,6 +93,7 @@ def print_metrics(metrics: Metrics, *, console: Console | None = None) -> None:
         _beam_table(metrics),
         _channel_table(metrics),
         _order_table(metrics),
+        _confidence_table(metrics),
         *_paired_tables(metrics),
         _parts_table(metrics),
         _shopper_table(metrics),
@@ -197,6 +198,33 @@ def _order_table(metrics: Metrics) -> Table | None:
         cells = (share(channels[name][measure]) for measure in ORDERS)
         table.add_row(_label(name, channels), *cells)
     return table
+
+
+def _confidence_table(metrics: Metrics) -> Table | None:
+    """Whether scores say the truth, and what is left where low ones are not answered."""
+    told = metrics.get("confidence")
+    if not told:
+        return None
+    columns = ["items", "of them relevant", "said", "left from there", f"recall@{K}", "empty"]
+    table = make_table(f"Scores of the {GENERATIVE} channel, from … up to the next", columns)
+    for band in told["items"]:
+        left = told["least"][str(band["from"])]
+        table.add_row(
+            f"{band['from']:g}",
+            f"{band['candidates']['value']:,.1f}",
+            share(band["relevant"]),
+            f"{band['said']['value']:.3f}",
+            f"{left['candidates']['value']:,.1f}",
+            share(left[f"recall@{K}"]),
+            percent(left["zero_results"]["value"]),
+        )
+    areas = ", ".join(
+        f"among the first {name[4:]} {share(told[name])}" for name in told if name[:4] == "auc@"
+    )
+    notes = ["said: by the scores, as share; left: items of an answer with min_score=…"]
+    if areas:
+        notes.append(f"AUC of the best score for an answer with a relevant item: {areas}")
+    return with_notes(table, notes)
 
 
 def _paired_tables(metrics: Metrics) -> list[Table]:

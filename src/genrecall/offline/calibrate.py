@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from genrecall.bundle import OpenBundle
 from genrecall.channels.config import GenerativeConfig
-from genrecall.channels.learned_order import FittedOrder, OrderParts
+from genrecall.channels.learned_order import FittedOrder, OrderFit, OrderParts
 from genrecall.data.shop_data import ShopData
 from genrecall.data.splits import fold_of_query
 from genrecall.foundation.artifact import Artifact, open_artifact, writing
@@ -129,12 +129,12 @@ def _fit_order(
     usual = usual_order(parts, beam_weight=GenerativeConfig().beam_weight)
     fold = np.array([fold_of_query(query, FOLDS) for query in searches.queries], dtype=np.int64)
 
-    def fit(weights: LevelWeights, kept: NDArray[np.int64]) -> dict[str, float]:
+    def fit(weights: LevelWeights, kept: NDArray[np.int64]) -> OrderFit:
         positives = [searches.positives[row] for row in kept.tolist()]
         return fit_order(choices[weights].of(kept), positives, parts, usual=usual)
 
     served = fit(levels.served, np.arange(len(searches)))
-    told = ", ".join(f"{name} {weight:.2f}" for name, weight in served.items())
+    told = ", ".join(f"{name} {weight:.2f}" for name, weight in served.weights.items())
     work.log.say(f"  items are ordered by {told}")
     folds = tuple(
         fit(weights, np.flatnonzero(fold != number)) for number, weights in enumerate(levels.folds)

@@ -160,6 +160,7 @@ def evaluate(
         latency_k=plan.config.latency_k,
         units=units,
         beams_found=np.array([r.beams.found for r in rankings[GENERATIVE] if r.beams], np.int64),
+        shares=_shares(rankings[GENERATIVE]),
         fitted=bundle.fitted,
         quantize=health,
         excluded=chosen.excluded,
@@ -218,6 +219,13 @@ def _generate(
         widths[config.beam] = [*widths.get(config.beam, []), *anonymous]
     controls = {way: plan.channel(bundle, way=way) for way in bundle.ways if way != BOTH}
     return GeneratedAnswers(plan.channel(bundle), K, widths, controls, log=log)
+
+
+def _shares(rankings: Sequence[Ranking]) -> list[NDArray[np.float32]] | None:
+    """Calibrated scores of each answer; None where a fold of them has none."""
+    if not all(ranking.calibrated or not len(ranking.rows) for ranking in rankings):
+        return None
+    return [ranking.told for ranking in rankings]
 
 
 def _rank(contestant: Contestant, log: RunLog) -> list[Ranking]:

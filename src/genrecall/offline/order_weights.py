@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from genrecall.channels.base import Ranking, Request
 from genrecall.channels.generative import GenerativeChannel
-from genrecall.channels.learned_order import LOGPROB, AskedQuery, OrderParts
+from genrecall.channels.learned_order import LOGPROB, AskedQuery, OrderFit, OrderParts
 from genrecall.data.tables import Rows, Searches
 from genrecall.learning.likelihood import Choices, count_found, likeliest_weights
 from genrecall.offline.generated import remembered, reread
+from genrecall.offline.score_calibration import fit_calibration
 
 _PRIOR: Final = 20.0  # searches that the usual weights are worth
 _FIRST: Final = 500  # items of a search that compete
@@ -75,8 +76,10 @@ def _join(parts: Sequence[Choices], size: int) -> Choices:
 
 def fit_order(
     choices: Choices, positives: Sequence[Rows], parts: OrderParts, *, usual: Weights
-) -> Weights:
-    """Weights of the parts, by name; those of the views are together 1, as in a cosine.
+) -> OrderFit:
+    """Weights of the parts, by name, and the calibration of their sum.
+
+    The weights of the views are together 1, as in a cosine.
 
     Args:
         choices: what they say.
@@ -87,7 +90,7 @@ def fit_order(
     n = count_found(choices, positives)
     fitted = likeliest_weights(choices, positives, parts.names)
     if not fitted.any():
-        return usual
+        return OrderFit(usual)
     before = np.array([usual[name] for name in parts.names])
     # An order has no scale: both are brought to that of a cosine before they are mixed.
     views = slice(len(parts.views))
@@ -95,7 +98,8 @@ def fit_order(
     before /= before[views].sum()
     mixed = (n * fitted + _PRIOR * before) / (n + _PRIOR)
     mixed /= mixed[views].sum()
-    return dict(zip(parts.names, mixed.tolist(), strict=True))
+    weights = dict(zip(parts.names, mixed.tolist(), strict=True))
+    return OrderFit(weights, fit_calibration(choices, mixed @ choices.parts, positives))
 
 
 def usual_order(parts: OrderParts, *, beam_weight: float) -> Weights:
