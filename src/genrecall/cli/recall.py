@@ -44,8 +44,8 @@ def recall(
     min_score: Annotated[
         float | None,
         typer.Option(
-            help="The least score of an item, such as 0.01: fewer than one in a hundred items below "
-            "it are relevant. Any by default."
+            help="The least score of an item, such as 0.01: of items below it, fewer than one in a "
+            "hundred is relevant. Any by default."
         ),
     ] = None,
     explain: Annotated[
