@@ -176,11 +176,9 @@ class OpenBundle:
         """
         name = self._known(name)
         fitted = self._fitted(name, way)
-        return (
-            [self.unfitted(name, way=way)]
-            if fitted is None
-            else self.weighed(name, fitted.folds, self._orders(name, fitted)[1:])
-        )
+        if fitted is None:
+            return [self.unfitted(name, way=way)]
+        return self.weighed(name, fitted.folds, self._orders(name, fitted)[1:])
 
     def unfitted(self, name: str, *, way: str = BOTH) -> GenerativeChannel:
         """The same with the usual weights."""
@@ -201,12 +199,10 @@ class OpenBundle:
     @property
     def fitted(self) -> dict[str, Any]:
         """Weights that serve, as in `metrics.json`: of levels, of views, of the item order."""
-        order, levels = self._fitted_order, self.weights.items()
-        return {
-            "level_weights": {name: ways[BOTH].served.to_json() for name, ways in levels},
-            "view_weights": self.encoder.shares,
-            "order_weights": {} if order is None else dict(order.served.weights),
-        }
+        order = {} if (fitted := self._fitted_order) is None else dict(fitted.served.weights)
+        levels = {name: ways[BOTH].served.to_json() for name, ways in self.weights.items()}
+        shares = self.encoder.shares
+        return {"level_weights": levels, "view_weights": shares, "order_weights": order}
 
     def _made(self, stage: str) -> Artifact | None:
         """What a stage has made; None where it was put together without."""
@@ -244,12 +240,15 @@ class OpenBundle:
         name: str,
         weights: Sequence[LevelWeights],
         orders: Sequence[LearnedOrder | None] | None = None,
+        prior: NDArray[np.float32] | None = None,
     ) -> list[GenerativeChannel]:
-        """The same with weights of each kind, and the item order of each; they share all else."""
+        """The same with each of several weights and orders; without `prior`, the fitted one."""
         read, orders = self._generator(name), orders or [None] * len(weights)
+        if prior is None and (fitted := self._fitted_order) is not None:
+            prior = fitted.prior_of(len(self.items))
         generators: Sequence[Generator[Any]] = [read] * len(weights)
         if isinstance(read, CompactGenerator):
-            generators = [read.weighed(each) for each in weights]
+            generators = [read.weighed(each, prior) for each in weights]
         return [
             GenerativeChannel(
                 generator, self.channels.generative, reader=self.reader, learned=learned

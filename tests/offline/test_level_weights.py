@@ -35,6 +35,12 @@ def choices(generator):
     return level_choices(GenerativeChannel(generator, GenerativeConfig()), requests, sids)
 
 
+@pytest.fixture(scope="module")
+def plain(choices):
+    """Choices where no prior is tried."""
+    return {0.0: choices}
+
+
 def log_likelihood(choices, level, heads, look_ahead):
     """Mean over prefixes of the mean log-softmax of the chosen codes, one code after another."""
     of_level, found = choices[level], []
@@ -76,13 +82,13 @@ def test_what_is_said_along_a_sid_adds_up_to_its_log_probability(generator, choi
     assert trie.space == served.space
 
 
-def test_no_other_weights_make_what_was_chosen_likelier(choices):
+def test_no_other_weights_make_what_was_chosen_likelier(choices, plain):
     """But for the searches that the usual weights are worth."""
     n = len(QUERIES)  # the one without a known word says nothing
-    fitted = fit_levels(choices, np.zeros(n + 1, dtype=np.int64), 1, head_weight=0.3)[BOTH].served
+    fitted = fit_levels(plain, np.zeros(n + 1, dtype=np.int64), 1, head_weight=0.3)[BOTH].served
     best = [
         np.array([heads, look_ahead]) * (n + 20) / n - np.array([0.3, 1.0]) * 20 / n
-        for heads, look_ahead in zip(*fitted, strict=True)
+        for heads, look_ahead in zip(*fitted[:2], strict=True)
     ]
     random = np.random.default_rng(0)
     for level, weights in enumerate(best):
@@ -101,16 +107,16 @@ def test_a_query_without_a_known_word_says_nothing(choices):
         )
 
 
-def test_each_way_leaves_out_the_other_part(choices):
+def test_each_way_leaves_out_the_other_part(plain):
     n = len(QUERIES) + 1
-    ways = fit_levels(choices, np.arange(n) % 2, 2, head_weight=0.3)
+    ways = fit_levels(plain, np.arange(n) % 2, 2, head_weight=0.3)
     assert ways[HEADS].served.look_ahead == (0.0, 0.0, 0.0)
     assert ways[LOOK_AHEAD].served.heads == (0.0, 0.0, 0.0)
     assert min(ways[HEADS].served.heads) > 0
     assert len(ways[BOTH].folds) == 2
 
 
-def test_own_relevant_items_do_not_move_the_weights_of_a_fold(generator, choices):
+def test_own_relevant_items_do_not_move_the_weights_of_a_fold(generator, plain):
     """What was chosen after the queries of a fold changes the weights of the others only."""
     n = len(QUERIES) + 1
     fold = np.arange(n) % 3
@@ -119,17 +125,17 @@ def test_own_relevant_items_do_not_move_the_weights_of_a_fold(generator, choices
     changed = [codes[[119]] if fold[k] == 1 else sids[k] for k in range(n)]
     channel = GenerativeChannel(generator, GenerativeConfig())
     requests = [Request(query) for query in (*QUERIES, "☂")]
-    before = fit_levels(choices, fold, 3, head_weight=0.3)
-    after = fit_levels(level_choices(channel, requests, changed), fold, 3, head_weight=0.3)
+    before = fit_levels(plain, fold, 3, head_weight=0.3)
+    after = fit_levels({0.0: level_choices(channel, requests, changed)}, fold, 3, head_weight=0.3)
     for way in (BOTH, HEADS, LOOK_AHEAD):
-        np.testing.assert_allclose(after[way].folds[1], before[way].folds[1], atol=1e-4)
+        np.testing.assert_allclose(after[way].folds[1][:2], before[way].folds[1][:2], atol=1e-4)
     assert after[BOTH].folds[0] != before[BOTH].folds[0]
     assert after[BOTH].served != before[BOTH].served
 
 
 def test_without_a_search_the_usual_weights_serve(generator):
     channel = GenerativeChannel(generator, GenerativeConfig())
-    choices = level_choices(channel, [], [])
+    choices = {0.0: level_choices(channel, [], []), 2.0: level_choices(channel, [], [])}
     ways = fit_levels(choices, np.empty(0, dtype=np.int64), 5, head_weight=0.3)
     assert ways[BOTH].served == LevelWeights((0.3,) * 3, (1.0,) * 3)
     assert ways[HEADS].served == LevelWeights((1.0,) * 3, (0.0,) * 3)
@@ -159,3 +165,46 @@ def test_rereading_is_reading(generator):
     other = generator.weighed(LevelWeights((2.0, 0.1, 0.5), (0.3, 0.3, 0.3)))
     again = other.reread(generator.read(prompts))
     assert torch.equal(again.step, other.read(prompts).step)
+
+
+def test_in_the_look_ahead_an_item_counts_what_the_prior_says(generator):
+    random = np.random.default_rng(3)
+    prior = random.normal(size=len(generator.items)).astype(np.float32)
+    drawn = generator.weighed(LevelWeights((0.0,) * 3, (1.0,) * 3, prior=1.5), prior)
+    plain = generator.weighed(LevelWeights((0.0,) * 3, (1.0,) * 3))
+    prompts = [Prompt(query) for query in QUERIES]
+    one, other = (each.read(prompts).state.features[2].numpy() for each in (drawn, plain))
+    items, sid = generator.items.table.sizes, generator.items.table.sid_of_item
+    worth = np.array([np.exp(1.5 * prior[sid == leaf]).sum() for leaf in range(len(items))])
+    expected = other + np.log(worth / items)
+    expected -= expected.max(axis=1, keepdims=True)
+    np.testing.assert_allclose(one - one.max(axis=1, keepdims=True), expected, atol=1e-3)
+    again = plain.weighed(drawn.serving.weights, prior).weighed(plain.serving.weights)
+    assert torch.equal(again.read(prompts).step, plain.read(prompts).step)
+    assert torch.equal(drawn.reread(plain.read(prompts)).step, drawn.read(prompts).step)
+
+
+def test_a_prior_is_fitted_where_it_tells_what_is_chosen(generator):
+    """Relevant are one rare SID of many for all queries, so no text tells it."""
+    codes = generator.items.table.codes
+    wanted = np.arange(0, len(codes), 7)
+    requests = [Request(query) for query in QUERIES] * 8
+    sids = [codes[[wanted[n % len(wanted)]]] for n in range(len(requests))]
+    chosen = np.zeros(len(codes), dtype=np.float32)
+    chosen[wanted] = 2.0
+    tried = {0.0: None, 1.0: chosen, 3.0: chosen}
+    usual = LevelWeights.usual(head_weight=0.3)
+
+    def fitted(prior):
+        choices = {}
+        for weight in tried:
+            weighed = generator.weighed(usual._replace(prior=weight), prior)
+            channel = GenerativeChannel(weighed, GenerativeConfig())
+            choices[weight] = level_choices(channel, requests, sids)
+        ways = fit_levels(choices, np.arange(len(requests)) % 2, 2, head_weight=0.3)
+        assert len({ways[way].served.prior for way in ways}) == 1
+        return ways[BOTH]
+
+    assert fitted(chosen).served.prior > 0
+    assert min(fold.prior for fold in fitted(chosen).folds) > 0
+    assert fitted(-chosen).served.prior == 0

@@ -156,6 +156,21 @@ def test_exact_search_orders_as_many_as_the_beams_should_hold(parts):
         assert ranking.rows.tolist() == expected.tolist()
 
 
+def test_exact_search_counts_the_prior_as_the_look_ahead_does(parts):
+    prior = np.zeros(len(parts.items), dtype=np.float32)
+    prior[::9] = 40.0
+    weights = LevelWeights((0.0,) * 3, (1.0,) * 3, prior=4.0)
+    views = parts.generative().generator.views
+    evidence = OrderParts(views, parts.words.titles, prior)
+    learned = LearnedOrder(evidence, OrderFit(dict.fromkeys(evidence.names, 0.0)))
+    (channel,) = parts.weighed("query_to_sid", [weights], [learned], prior)
+    requests = [Request("red cordless drill"), Request("☂")]
+    generated = GeneratedAnswers(FoldedChannel([channel]), 4, {3: requests})
+    exact, nothing = ExactSearch(generated).rank(requests, 4)
+    assert set(exact.rows.tolist()) <= set(range(0, len(prior), 9))
+    assert not len(nothing.rows)
+
+
 def test_what_tells_relevant_items_weighs_more(evidence):
     random = np.random.default_rng(0)
     n, width = 200, 30

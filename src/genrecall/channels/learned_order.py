@@ -168,14 +168,17 @@ class FittedOrder:
         write_json(folder / ORDER_FILE, told)
         np.save(folder / _PRIOR_FILE, self.prior)
 
+    def prior_of(self, n: int) -> Vectors:
+        """The prior of `n` items; those that have come since it was made count as the average."""
+        later = np.full(n - len(self.prior), self.prior.mean(), dtype=np.float32)
+        return np.concatenate([self.prior, later])
+
     def orders(self, views: Sequence[ViewPart], words: TitleWords) -> tuple[LearnedOrder, ...]:
         """That which serves, and behind it those of the folds.
 
         Args:
             views: of the generator.
-            words: of the titles; items that have come since have no prior of their own, and count
-                as the average item.
+            words: of the titles.
         """
-        later = np.full(len(words) - len(self.prior), self.prior.mean(), dtype=np.float32)
-        parts = OrderParts(views, words, np.concatenate([self.prior, later]))
+        parts = OrderParts(views, words, self.prior_of(len(words)))
         return tuple(LearnedOrder(parts, fit) for fit in (self.served, *self.folds))

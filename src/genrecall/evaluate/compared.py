@@ -117,10 +117,12 @@ def told_weights(metrics: Metrics) -> str:
     if not weights:
         return ""
     served = weights.get(metrics.get("align_served")) or list(weights.values())[-1]
-    told = (
+    told = [
         f"{part} {', '.join(f'{weight:.2f}' for weight in served[name])}"
         for part, name in (("heads", HEADS), ("look-ahead", LOOK_AHEAD))
-    )
+    ]
+    if served.get("prior"):
+        told.append(f"prior in the look-ahead {served['prior']:g}")
     # Where no step of alignment was better, what serves is the stage before, weights and all.
     before = [of for name, of in weights.items() if name not in metrics.get("align", {})]
     aligned = metrics.get("align_served") and served not in before

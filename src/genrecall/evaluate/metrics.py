@@ -86,8 +86,9 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
       know nothing of the shopper
     - `paired_controls`: the same for the generative channel less each part of it alone, and less
       its exact search
-    - `level_weights`: stage or arm → `heads` and `look_ahead`, their weights at the three levels as
-      they are served; `view_weights`: view → share; `order_weights`: part of what speaks for an
+    - `level_weights`: stage or arm → `heads` and `look_ahead`, their weights at the three levels,
+      and `prior`, how much the look-ahead counts how often items were chosen, as they are served;
+      `view_weights`: view → share; `order_weights`: part of what speaks for an
       item → weight
     - `paired_hit@beam`: `with - without` → number of beams → difference of the hit rates, for the
       last stage and each other one, control or baseline

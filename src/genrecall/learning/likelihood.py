@@ -113,6 +113,25 @@ def likeliest_weights(
     return fitted
 
 
+def mean_log_likelihood(
+    candidates: Scored, positives: Sequence[IntArray], weights: Vector
+) -> float:
+    """What such weights make of the searches with a relevant candidate; see `likeliest_weights`.
+
+    Args:
+        candidates: of `M` searches.
+        positives: relevant rows of each search.
+        weights: of the parts, `[C]`.
+
+    Returns:
+        At most 0; 0 of no candidate.
+    """
+    if len(candidates.rows) == 0:
+        return 0.0
+    loss, _ = _Likelihood(candidates, positives, np.ones(len(weights)))(weights)
+    return _RIDGE * float(weights @ weights) - loss
+
+
 class _Likelihood:
     """Negative mean log-softmax of the relevant items, with its gradient."""
 

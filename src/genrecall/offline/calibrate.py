@@ -26,7 +26,7 @@ from genrecall.foundation.files import write_json
 from genrecall.foundation.work import Work
 from genrecall.generator.compact.weights import BOTH, Fitted, LevelWeights
 from genrecall.generator.load import CALIBRATE, USER_QUERY_TO_SID, WEIGHTS_FILE
-from genrecall.offline.level_weights import fit_levels, level_choices
+from genrecall.offline.level_weights import PRIORS, fit_levels, level_choices
 from genrecall.offline.order_weights import fit_order, item_prior, order_choices, usual_order
 from genrecall.offline.requests import requests_of
 
@@ -48,7 +48,8 @@ def run(bundle: OpenBundle, data: ShopData, work: Work) -> Artifact:
         data: validation searches, and what their shoppers did before.
         work: where to write and to report.
     """
-    fitted = {name: _fit(bundle, data, name) for name in (*bundle.supervised, *bundle.arms)}
+    prior = item_prior(data.searches.of("train"), len(data.catalog))
+    fitted = {name: _fit(bundle, data, name, prior) for name in (*bundle.supervised, *bundle.arms)}
     aligned = LevelWeights.usual(head_weight=bundle.channels.generative.head_weight)
     moved = [name for name in bundle.arms if name not in bundle.unmoved]
     for name in moved:
@@ -56,7 +57,8 @@ def run(bundle: OpenBundle, data: ShopData, work: Work) -> Artifact:
     for name, ways in fitted.items():
         kept = ", as it was aligned" if name in moved else ""
         work.log.say(f"  {name}: {describe(ways)}{kept}")
-    return _publish(fitted, work, _fit_order(bundle, data, fitted[_serves(bundle)][BOTH], work))
+    levels = fitted[_serves(bundle)][BOTH]
+    return _publish(fitted, work, _fit_order(bundle, data, levels, prior, work))
 
 
 def _serves(bundle: OpenBundle) -> str:
@@ -81,29 +83,36 @@ def _publish(
 def describe(ways: Mapping[str, Fitted]) -> str:
     """Say the weights that are served."""
     served = ways[BOTH].served
-    return "; ".join(
+    told = "; ".join(
         f"{part} weigh {', '.join(f'{weight:.2f}' for weight in weights)}"
         for part, weights in (("heads", served.heads), ("the look-ahead", served.look_ahead))
     ).replace("look-ahead weigh", "look-ahead weighs")
+    return told + (f", and in it the prior {served.prior:g}" if served.prior else "")
 
 
-def _fit(bundle: OpenBundle, data: ShopData, name: str) -> dict[str, Fitted]:
+def _fit(
+    bundle: OpenBundle, data: ShopData, name: str, prior: NDArray[np.float32]
+) -> dict[str, Fitted]:
     searches = data.searches.of("validation").spread(_MOST_SEARCHES)
     reads_shoppers = bundle.reads_shoppers and (name == USER_QUERY_TO_SID or name in bundle.arms)
     # What was filtered by does not change what a model says, only what of it is followed.
     asked = requests_of(data, searches, "validation", shoppers=reads_shoppers, filters=False)
     codes = bundle.items.table.codes
-    choices = level_choices(
-        bundle.unfitted(name),
-        asked.spread(asked.distinct),
-        [codes[rows] for rows in searches.positives],
-    )
+    requests, sids = asked.spread(asked.distinct), [codes[rows] for rows in searches.positives]
+    usual = LevelWeights.usual(head_weight=bundle.channels.generative.head_weight)
+    # Where all items were chosen equally often, as without a log, no weight of it changes anything.
+    tried = PRIORS if np.ptp(prior) else PRIORS[:1]
+    weights = [usual._replace(prior=weight) for weight in tried]
+    choices = {
+        weight: level_choices(channel, requests, sids)
+        for weight, channel in zip(tried, bundle.weighed(name, weights, prior=prior), strict=True)
+    }
     fold = np.array([fold_of_query(query, FOLDS) for query in searches.queries], dtype=np.int64)
     return fit_levels(choices, fold, FOLDS, head_weight=bundle.channels.generative.head_weight)
 
 
 def _fit_order(
-    bundle: OpenBundle, data: ShopData, levels: Fitted, work: Work
+    bundle: OpenBundle, data: ShopData, levels: Fitted, prior: NDArray[np.float32], work: Work
 ) -> FittedOrder | None:
     """How much what speaks for an item counts, of the generator that serves; None without words.
 
@@ -112,6 +121,7 @@ def _fit_order(
         data: likewise.
         levels: weights of its heads and look-ahead. Those of a fold make the beams that the order
             of that fold is fitted on, so that no search of it takes part.
+        prior: see `item_prior`.
         work: where to report.
     """
     words = bundle.words
@@ -121,8 +131,7 @@ def _fit_order(
     # What was filtered by changes which items compete, not what speaks for them.
     asked = requests_of(data, searches, "validation", shoppers=bundle.reads_shoppers, filters=False)
     each = dict.fromkeys((levels.served, *levels.folds))
-    channels = bundle.weighed(bundle.trained[-1], list(each))
-    prior = item_prior(data.searches.of("train"), len(data.catalog))
+    channels = bundle.weighed(bundle.trained[-1], list(each), prior=prior)
     parts = OrderParts(channels[0].generator.views, words.titles, prior)
     found = order_choices(channels, asked.spread(asked.distinct), parts)
     choices = dict(zip(each, found, strict=True))

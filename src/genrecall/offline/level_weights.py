@@ -3,15 +3,17 @@
 At each level the next code of a relevant item's SID is read as the choice among the codes that may
 follow its prefix: what is maximised is the mean log-softmax of these codes, as for the weights of a
 fusion (`funnel/weights.py`). It has one maximum at each level. Few searches say little: fitted
-weights and the usual ones are mixed as `n : 20`, `n` being the number of searches.
+weights and the usual ones are mixed as `n : 20`, `n` being the number of searches. How much it
+counts in the look-ahead how often items were chosen is the one of a few weights, `PRIORS`, of which
+the fit is likeliest.
 
 Shapes: `M` searches, `G` prefixes of all searches together, `n` possible next codes of all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -34,9 +36,15 @@ from genrecall.generator.compact.weights import (
     Levels,
     LevelWeights,
 )
-from genrecall.learning.likelihood import likeliest_weights
+from genrecall.learning.likelihood import likeliest_weights, mean_log_likelihood
 
-_PRIOR: Final = 20.0  # searches that the usual weights are worth
+PRIORS: Final = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0)
+"""Weights of the prior in the look-ahead that are tried."""
+
+_LEAST_GAIN: Final = 2.0
+"""Nats by which all searches together must be likelier for another weight than 0."""
+
+_USUAL: Final = 20.0  # searches that the usual weights are worth
 _MOST_TARGETS: Final = 4  # of a search: a query with hundreds of judged items is one query
 
 
@@ -54,6 +62,31 @@ class LevelChoices:
     search: NDArray[np.int64]
     candidates: Candidates
     chosen: Sequence[NDArray[np.int64]]
+
+    def of(self, kept: NDArray[np.bool_]) -> LevelChoices:
+        """Those of the searches that are kept, bool `[M]`; their prefixes are numbered anew."""
+        groups = np.flatnonzero(kept[self.search])
+        number = np.full(len(self.search), -1)
+        number[groups] = np.arange(len(groups))
+        inside = number[self.candidates.search] >= 0
+        some = Candidates(
+            search=number[self.candidates.search[inside]],
+            rows=self.candidates.rows[inside],
+            parts=self.candidates.parts[:, inside],
+            has=self.candidates.has[:, inside],
+        )
+        chosen = [self.chosen[group] for group in groups.tolist()]
+        return LevelChoices(self.search[groups], some, chosen)
+
+    @property
+    def searches(self) -> int:
+        """How many searches chose something."""
+        chose = np.array([len(codes) > 0 for codes in self.chosen], dtype=np.bool_)
+        return len(np.unique(self.search[chose]))
+
+    def log_likelihood(self, weights: NDArray[np.float64]) -> float:
+        """Mean over prefixes, with weights of heads and look-ahead."""
+        return mean_log_likelihood(self.candidates, self.chosen, weights)
 
 
 def level_choices(
@@ -78,64 +111,57 @@ def level_choices(
 
 
 def fit_levels(
-    choices: Sequence[LevelChoices], fold: NDArray[np.int64], folds: int, *, head_weight: float
+    choices: Mapping[float, Sequence[LevelChoices]],
+    fold: NDArray[np.int64],
+    folds: int,
+    *,
+    head_weight: float,
 ) -> dict[str, Fitted]:
     """Weights for each way of decoding, on all searches and on those without each fold.
 
     Args:
-        choices: of each level.
+        choices: of each level, by the weight of the prior in the look-ahead, 0 among them.
         fold: of each search, int64 `[M]`.
         folds: how many there are.
         head_weight: of the heads where nothing is known.
     """
     every = np.ones(len(fold), dtype=np.bool_)
-    return {
-        way: Fitted(
-            _fit(choices, every, way, head_weight),
-            tuple(_fit(choices, fold != number, way, head_weight) for number in range(folds)),
-        )
-        for way in WAYS
-    }
+    served = _fit(choices, every, head_weight)
+    of_folds = [_fit(choices, fold != number, head_weight) for number in range(folds)]
+    return {way: Fitted(served[way], tuple(of_fold[way] for of_fold in of_folds)) for way in WAYS}
 
 
 def _fit(
-    choices: Sequence[LevelChoices], kept: NDArray[np.bool_], way: str, head_weight: float
-) -> LevelWeights:
-    """Weights from the searches that are kept."""
+    choices: Mapping[float, Sequence[LevelChoices]], kept: NDArray[np.bool_], head_weight: float
+) -> dict[str, LevelWeights]:
+    """Weights from the searches that are kept, by way; all ways read one look-ahead."""
+    told: dict[float, float] = {}
+    some = {prior: [of_level.of(kept) for of_level in levels] for prior, levels in choices.items()}
+    for prior, levels in some.items():
+        both = np.array(_fit_way(levels, BOTH, head_weight)[:2])  # (2, levels)
+        likely = sum(of.log_likelihood(both[:, level]) for level, of in enumerate(levels))
+        told[prior] = max(of.searches for of in levels) * likely - _LEAST_GAIN * (prior > 0)
+    best = max(told, key=lambda prior: (told[prior], -prior))
+    return {way: _fit_way(some[best], way, head_weight)._replace(prior=best) for way in WAYS}
+
+
+def _fit_way(choices: Sequence[LevelChoices], way: str, head_weight: float) -> LevelWeights:
+    """Weights of one way of decoding; the usual ones as far as nothing is chosen."""
     usual = LevelWeights.usual(way, head_weight=head_weight)
-    parts = {BOTH: (0, 1), HEADS: (0,), LOOK_AHEAD: (1,)}[way]
-    table = np.array(usual)  # (2, levels)
+    parts = {BOTH: [0, 1], HEADS: [0], LOOK_AHEAD: [1]}[way]
+    names = [(HEADS, LOOK_AHEAD)[part] for part in parts]
+    table = np.array(usual[:2])  # (2, levels)
     for level, of_level in enumerate(choices):
-        n = _searches(of_level, kept)
-        fitted, before = _fit_level(of_level, kept, parts), table[list(parts), level]
-        table[list(parts), level] = (n * fitted + _PRIOR * before) / (n + _PRIOR)
+        said = replace(
+            of_level.candidates,
+            parts=of_level.candidates.parts[parts],
+            has=of_level.candidates.has[parts],
+        )
+        n, before = of_level.searches, table[parts, level]
+        fitted = likeliest_weights(said, of_level.chosen, names)
+        table[parts, level] = (n * fitted + _USUAL * before) / (n + _USUAL)
     heads, look_ahead = table.tolist()
     return LevelWeights(_three(heads), _three(look_ahead))
-
-
-def _searches(choices: LevelChoices, kept: NDArray[np.bool_]) -> int:
-    """How many of the kept searches chose something."""
-    chose = np.array([len(codes) > 0 for codes in choices.chosen], dtype=np.bool_)
-    return len(np.unique(choices.search[chose & kept[choices.search]]))
-
-
-def _fit_level(
-    choices: LevelChoices, kept: NDArray[np.bool_], parts: tuple[int, ...]
-) -> NDArray[np.float64]:
-    """Likeliest weights of some parts; zeros where nothing is chosen."""
-    groups = np.flatnonzero(kept[choices.search])
-    number = np.full(len(choices.search), -1)
-    number[groups] = np.arange(len(groups))
-    candidates = choices.candidates
-    inside = number[candidates.search] >= 0
-    some = Candidates(
-        search=number[candidates.search[inside]],
-        rows=candidates.rows[inside],
-        parts=candidates.parts[list(parts)][:, inside],
-        has=candidates.has[list(parts)][:, inside],
-    )
-    names = [(HEADS, LOOK_AHEAD)[part] for part in parts]
-    return likeliest_weights(some, [choices.chosen[group] for group in groups.tolist()], names)
 
 
 class _Followed(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -142,16 +142,32 @@ class CompactGenerator:
         seen = items.seen_as(np.concatenate([self.items.views, added]))
         return CompactGenerator(self.model, self.encoder, seen, self.serving, self.titles)
 
-    def weighed(self, weights: LevelWeights) -> CompactGenerator:
-        """The same generator, with other weights of heads and look-ahead."""
-        other = copy.copy(self)
+    def weighed(
+        self, weights: LevelWeights, prior: NDArray[np.float32] | None = None
+    ) -> CompactGenerator:
+        """The same generator, with other weights of heads and look-ahead.
+
+        Args:
+            weights: of them.
+            prior: how often each item was chosen, on a logarithmic scale, float32 `[N]`; needed
+                where the weights count it.
+        """
+        other, table = copy.copy(self), self.items.table
+        counts: NDArray[np.number[Any]] = table.sizes
+        if weights.prior:
+            assert prior is not None
+            worth = np.exp(weights.prior * (prior - prior.mean()).astype(np.float64))
+            counts = np.bincount(table.sid_of_item, weights=worth, minlength=len(counts))
+        other.look_ahead = self.look_ahead.counting(counts)
         other.serving = replace(self.serving, weights=weights)
         return other
 
     def reread(self, reading: Reading[CompactState]) -> Reading[CompactState]:
         """What this generator makes of prompts that one with other weights has read."""
         with torch.inference_mode():
-            return replace(reading, step=self._logprobs(reading.state))
+            features = self.look_ahead(torch.from_numpy(reading.queries))
+            state = replace(reading.state, features=features)
+            return replace(reading, state=state, step=self._logprobs(state))
 
     def remember(self, reading: Reading[CompactState]) -> Reading[CompactState]:
         """The same reading, to be searched several times, also by generators with other weights."""

@@ -6,12 +6,16 @@ Every SID `s` stands for the normalized mean vector `m_s` of its `n_s` items. Fo
     feature(prefix) = logsumexp of z_s over the SIDs under the prefix
 
 so a first code is judged by its best SIDs, not by an average that blurs them. The means can follow
-the live catalog without training the generator again.
+the live catalog without training the generator again. Where items do not all count the same, `n_s`
+is the sum of what they count.
 
 Shapes: `Q` queries, `S` SIDs, `D` vector size, `n_l` nodes of trie level `l`.
 """
 
 from __future__ import annotations
+
+import copy
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +35,7 @@ class LookAhead:
     Args:
         trie: the SIDs in use.
         means: normalized mean item vector of each SID, float32 `[S, D]`.
-        counts: items of each SID, int64 `[S]`.
+        counts: items of each SID, `[S]`.
         temperature: τ, in units of cosine similarity.
     """
 
@@ -39,7 +43,7 @@ class LookAhead:
         self,
         trie: Trie,
         means: NDArray[np.float32],
-        counts: NDArray[np.int64],
+        counts: NDArray[np.number[Any]],
         *,
         temperature: float,
     ) -> None:
@@ -48,6 +52,12 @@ class LookAhead:
         self.means = torch.from_numpy(means)
         self._bias = log_sizes(counts)[:, None]  # (S, 1)
         self._lengths = tuple(torch.from_numpy(np.diff(trie.offsets[level])) for level in (1, 2))
+
+    def counting(self, counts: NDArray[np.number[Any]]) -> LookAhead:
+        """The same with other counts of the SIDs, `[S]`."""
+        other = copy.copy(self)
+        other._bias = log_sizes(counts)[:, None]
+        return other
 
     def __call__(self, queries: Tensor) -> tuple[Tensor, ...]:
         """Log-features of all nodes: `[Q, D]` to `[Q, n_0]`, `[Q, n_1]`, `[Q, n_2 = S]`.
@@ -69,6 +79,6 @@ def _log(mass: Tensor) -> Tensor:
     return mass.clamp(min=torch.finfo(mass.dtype).tiny).log()
 
 
-def log_sizes(counts: NDArray[np.int64]) -> Tensor:
+def log_sizes(counts: NDArray[np.number[Any]]) -> Tensor:
     """`log n_s` for all SIDs, float32 `[S]`; of one without an item, small but finite."""
     return torch.log(torch.from_numpy(counts).float().clamp(min=1e-3))

@@ -3,12 +3,14 @@
 What both say of the next code is added up, `w · head + a · look-ahead`, before the softmax over the
 codes of a level. Both have learned the same shop, so that a sum of both in full is too sure of
 itself; how much of each is right differs by level, and is fitted on searches that nothing was
-trained on (`offline/calibrate.py`).
+trained on (`offline/calibrate.py`). In the look-ahead an item counts `exp(p · prior)`, `prior`
+being how often it was chosen before on a logarithmic scale: what is never chosen draws nobody.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 from genrecall.foundation.artifact import Json
 
@@ -28,10 +30,13 @@ class LevelWeights(NamedTuple):
     Attributes:
         heads: of the learned heads.
         look_ahead: of the look-ahead.
+        prior: how much it counts in the look-ahead how often items were chosen, `p`; at 0 all items
+            count the same.
     """
 
     heads: Levels
     look_ahead: Levels
+    prior: float = 0.0
 
     @classmethod
     def usual(cls, way: str = BOTH, *, head_weight: float = 1.0) -> LevelWeights:
@@ -51,12 +56,16 @@ class LevelWeights(NamedTuple):
 
     def to_json(self) -> dict[str, Json]:
         """As in `weights.json`."""
-        return {"heads": list(self.heads), "look_ahead": list(self.look_ahead)}
+        return {
+            "heads": list(self.heads),
+            "look_ahead": list(self.look_ahead),
+            "prior": self.prior,
+        }
 
     @classmethod
-    def of_json(cls, values: dict[str, list[float]]) -> LevelWeights:
+    def of_json(cls, values: Mapping[str, Any]) -> LevelWeights:
         """What `to_json` made."""
-        return cls(_levels(values["heads"]), _levels(values["look_ahead"]))
+        return cls(_levels(values["heads"]), _levels(values["look_ahead"]), values["prior"])
 
 
 class Fitted(NamedTuple):
@@ -76,7 +85,7 @@ class Fitted(NamedTuple):
         return {"served": self.served.to_json(), "folds": folds}
 
     @classmethod
-    def of_json(cls, values: dict[str, Json]) -> Fitted:
+    def of_json(cls, values: Mapping[str, Any]) -> Fitted:
         """What `to_json` made."""
         of_json = LevelWeights.of_json
         return cls(of_json(values["served"]), tuple(map(of_json, values["folds"])))
