@@ -99,7 +99,7 @@ class OpenBundle:
         grown = replace(self, items=add_items(self.items, items, encoder=self.encoder, sids=sids))
         grown._models.follow(self._models, grown.items)
         grown.__dict__.update({name: getattr(self, name) for name in _OF_THE_STAGES})
-        grown.__dict__["words"] = self.words and self.words.with_titles(items["title"].to_list())
+        grown.__dict__["words"] = self.words and self.words.with_items(items)
         grown.items.prepare()
         return grown
 
@@ -226,7 +226,7 @@ class OpenBundle:
         """What was fitted of the item order: what serves, and behind it that of each fold."""
         if self._fitted_order is None or self.words is None:
             return [None] * (1 + len(fitted.folds))
-        return self._fitted_order.orders(self._generator(name).views, self.words.titles)
+        return self._fitted_order.orders(self._generator(name).views, self.words.fields)
 
     @cached_property
     def _fitted_order(self) -> FittedOrder | None:
@@ -265,11 +265,12 @@ class OpenBundle:
         return DenseChannel(self.items, encode=encode, reader=self.reader)
 
     def lexical(self) -> LexicalChannel:
-        """The BM25 channel over the titles."""
+        """The BM25 channel over the titles, and the other texts of items as far as they count."""
         # Recall with the generative channel alone does not wait for bm25s and scipy.
         from genrecall.channels.lexical import LexicalChannel
 
-        return LexicalChannel(self.items, self.channels.lexical, reader=self.reader)
+        config, weights = self.channels.lexical, self.words and self.words.weights
+        return LexicalChannel(self.items, config, weights=weights, reader=self.reader)
 
     def _generator(self, name: str) -> Generator[Any]:
         """After a training stage, or of an arm; controls are read anew, so that none is kept."""

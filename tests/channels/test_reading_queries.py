@@ -66,7 +66,7 @@ def test_words_of_later_items_are_known_at_once(bundle):
     assert grown.reader.read("dril").changes == ()
     assert bundle.reader.read("dril").text == "drill"
     assert grown.lexical().recall("dril", k=1)[0].item_id == "new"
-    assert len(grown.words.titles) == len(bundle.items) + 1
+    assert len(grown.words.fields["title"]) == len(bundle.items) + 1
     assert grown.generative().recall("acme dril stand", k=50)
 
 

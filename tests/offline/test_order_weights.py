@@ -13,7 +13,6 @@ from genrecall.channels.generative import GenerativeChannel
 from genrecall.channels.learned_order import (
     LOGPROB,
     PRIOR,
-    WORDS,
     AskedQuery,
     FittedOrder,
     LearnedOrder,
@@ -22,6 +21,7 @@ from genrecall.channels.learned_order import (
 )
 from genrecall.data.load import load_shop
 from genrecall.data.tables import SEARCHES, Searches
+from genrecall.data.texts import TITLE
 from genrecall.foundation.progress import SilentLog
 from genrecall.foundation.work import Work
 from genrecall.generator.compact.weights import BOTH, LevelWeights
@@ -51,7 +51,7 @@ def channel(parts):
 @pytest.fixture(scope="module")
 def evidence(parts, channel):
     prior = np.linspace(0, 1, len(parts.items)).astype(np.float32)
-    return OrderParts(channel.generator.views, parts.words.titles, prior)
+    return OrderParts(channel.generator.views, parts.words.fields, prior)
 
 
 def asked_of(channel, query):
@@ -70,13 +70,13 @@ def test_parts_are_cosines_words_and_priors(channel, evidence, parts):
     assert np.abs(by_name["own"]).max() <= 1 + 1e-5
     assert (by_name[LOGPROB] == logprob).all()
     assert (by_name[PRIOR] == evidence.prior[rows]).all()
-    assert (by_name[WORDS] == parts.words.titles.scores(query.text, rows)).all()
+    assert (by_name[TITLE] == parts.words.fields[TITLE].scores(query.text, rows)).all()
 
 
 def test_scores_are_the_weighted_parts(channel, evidence):
     query, rows = asked_of(channel, "blue hammer"), np.arange(40, dtype=np.int32)
     items, logprob = channel.items.views[rows], -np.arange(40, dtype=np.float32)
-    weights = dict(zip(evidence.names, (0.7, 0.2, 0.1, 2.0, 0.5), strict=True))
+    weights = dict(zip(evidence.names, (0.7, 0.2, 0.1, 2.0, 0.5, 0.3, 0.4), strict=True))
     said = evidence.of(query, items, rows, logprob)
     expected = np.array(list(weights.values())) @ said
     found = LearnedOrder(evidence, OrderFit(weights)).scores(query, items, rows, logprob)
@@ -161,7 +161,7 @@ def test_exact_search_counts_the_prior_as_the_look_ahead_does(parts):
     prior[::9] = 40.0
     weights = LevelWeights((0.0,) * 3, (1.0,) * 3, prior=4.0)
     views = parts.generative().generator.views
-    evidence = OrderParts(views, parts.words.titles, prior)
+    evidence = OrderParts(views, parts.words.fields, prior)
     learned = LearnedOrder(evidence, OrderFit(dict.fromkeys(evidence.names, 0.0)))
     (channel,) = parts.weighed("query_to_sid", [weights], [learned], prior)
     requests = [Request("red cordless drill"), Request("☂")]
@@ -177,21 +177,21 @@ def test_what_tells_relevant_items_weighs_more(evidence):
     said = random.normal(size=(len(evidence.names), n * width)).astype(np.float32)
     positives = [np.array([search % width], dtype=np.int32) for search in range(n)]
     relevant = np.arange(n) * width + np.arange(n) % width
-    said[evidence.names.index(WORDS), relevant] += 3
+    said[evidence.names.index(TITLE), relevant] += 3
     choices = Choices(
         np.repeat(np.arange(n), width), np.tile(np.arange(width), n).astype(np.int32), said
     )
     weights = fit_order(
         choices, positives, evidence, usual=usual_order(evidence, beam_weight=0.02)
     ).weights
-    assert max(weights, key=weights.get) == WORDS
+    assert max(weights, key=weights.get) == TITLE
     half = fit_order(
         choices.of(np.arange(0, n, 2)),
         positives[::2],
         evidence,
         usual=usual_order(evidence, beam_weight=0.02),
     )
-    assert half.weights[WORDS] == pytest.approx(weights[WORDS], rel=0.5)
+    assert half.weights[TITLE] == pytest.approx(weights[TITLE], rel=0.5)
 
 
 def test_nothing_is_learned_of_nothing(evidence):

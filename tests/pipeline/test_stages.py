@@ -25,7 +25,17 @@ from genrecall.pipeline.walk import Walk
 BY_NAME = {stage.name: stage for stage in STAGES}
 SERVED = ("queries", "embed", "quantize", "generator", "align", "calibrate")
 """Stages that are served whole."""
-PARTS = ("titles", "categories", "prices", "fields", "training", "dated", "shoppers", "pages")
+PARTS = (
+    "titles",
+    "texts",
+    "categories",
+    "prices",
+    "fields",
+    "training",
+    "dated",
+    "shoppers",
+    "pages",
+)
 
 
 def _count(inputs, work):
@@ -98,7 +108,7 @@ class Done:
     ("name", "settings", "reads"),
     [
         ("data", {}, set()),
-        ("queries", {}, {"data.titles", "data.training"}),
+        ("queries", {}, {"data.titles", "data.texts", "data.training"}),
         ("embed", {}, {"data.titles", "data.dated"}),
         ("quantize", {}, {"data.categories", "data.training", "embed"}),
         (

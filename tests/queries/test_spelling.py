@@ -131,7 +131,7 @@ def test_a_shop_of_no_words_changes_nothing():
 
 def test_words_of_later_items_are_known(speller, vocabulary):
     assert speller.correct("dewall")[0] == "dewalt"
-    later = Speller(vocabulary.with_titles(["Dewall screws"]))
+    later = Speller(vocabulary.with_items(["Dewall screws"]))
     assert later.correct("dewall") == ("dewall", [])
     assert speller.correct("dewall")[0] == "dewalt"
 
@@ -203,7 +203,7 @@ def test_words_of_synonyms_are_no_slips(vocabulary):
     reader = QueryReader(Speller(vocabulary, synonyms.words), synonyms)
     assert reader.read("telly").text == "television"
     assert reader.read("sofas").text == "sofas couch"
-    assert reader.over(vocabulary.with_titles(["Lamp"])).read("telly").text == "television"
+    assert reader.over(vocabulary.with_items(["Lamp"])).read("telly").text == "television"
 
 
 def test_a_shop_whose_titles_have_no_word():
@@ -234,7 +234,7 @@ def test_a_word_of_the_language_is_changed_only_where_a_slip_is_likely(vocabular
     assert Speller(vocabulary).correct("sofas")[0] == "soda"
     assert speller.correct("sofas bed") == ("sofas bed", [])
     assert speller.correct("bottel")[0] == "bottle"
-    later = speller.over(vocabulary.with_titles(["Lamp"]))
+    later = speller.over(vocabulary.with_items(["Lamp"]))
     assert later.correct("sofas") == ("sofas", [])
     assert speller.correct("recline chair")[0] == "recliner chair"  # 90 times
 
@@ -291,5 +291,5 @@ def test_synonyms_come_after_spelling(speller, vocabulary):
     read = reader.read("toliet")
     assert read.text == "wc"
     assert read.changes == (Change("toliet", "toilet"), Change("toilet", "wc"))
-    assert reader.over(vocabulary.with_titles(["Toliet"])).read("toliet").text == "toliet"
+    assert reader.over(vocabulary.with_items(["Toliet"])).read("toliet").text == "toliet"
     assert QueryReader().read("toliet").text == "toliet"

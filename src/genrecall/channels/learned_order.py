@@ -1,9 +1,9 @@
 """What speaks for an item behind the beams, and how much of it counts.
 
 Parts, by name: the cosine of query and item in each view, the beam's
-log-probability (`logprob`), the words that query and title share (`words`, BM25), and how often the
-item was chosen before (`prior`). Weights are fitted on searches that nothing was trained on
-(`offline/order_weights.py`).
+log-probability (`logprob`), the words that query and each field of the item share (`title`,
+`brand`, …; BM25), and how often the item was chosen before (`prior`). Weights are fitted on
+searches that nothing was trained on (`offline/order_weights.py`).
 
 Shapes: `N` items, `n` items behind the beams of one query, `E` parts.
 """
@@ -23,10 +23,9 @@ from genrecall.data.tables import Rows
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.files import write_json
 from genrecall.generator.base import ViewPart
-from genrecall.queries.title_words import TitleWords
+from genrecall.queries.field_words import FieldWords
 
 LOGPROB: Final = "logprob"
-WORDS: Final = "words"
 PRIOR: Final = "prior"
 
 ORDER_FILE: Final = "order.json"
@@ -53,18 +52,18 @@ class OrderParts:
 
     Attributes:
         views: how the vectors of queries and items are put together, in order.
-        words: of the titles.
+        fields: words by field of the items, such as their titles.
         prior: how often each item was chosen before, on a logarithmic scale, float32 `[N]`.
     """
 
     views: Sequence[ViewPart]
-    words: TitleWords
+    fields: Mapping[str, FieldWords]
     prior: Vectors
 
     @property
     def names(self) -> list[str]:
         """Of the parts."""
-        return [*(view.name for view in self.views), LOGPROB, WORDS, PRIOR]
+        return [*(view.name for view in self.views), LOGPROB, *self.fields, PRIOR]
 
     def of(self, query: AskedQuery, items: Vectors, rows: Rows, logprob: Vectors) -> Vectors:
         """Each part of each item, float32 `[E, n]`.
@@ -79,9 +78,8 @@ class OrderParts:
         for view in self.views:
             columns = slice(first, first := first + view.size)
             found.append(items[:, columns] @ query.vector[columns] / view.share)
-        return np.stack(
-            [*found, logprob, self.words.scores(query.text, rows), self.prior[rows]]
-        ).astype(np.float32)
+        words = [field.scores(query.text, rows) for field in self.fields.values()]
+        return np.stack([*found, logprob, *words, self.prior[rows]]).astype(np.float32)
 
 
 class OrderFit(NamedTuple):
@@ -133,8 +131,9 @@ class LearnedOrder:
             axis=1, dtype=np.float64
         )
         total += weights[LOGPROB] * logprob
-        if weights[WORDS]:
-            total += weights[WORDS] * self.parts.words.scores(query.text, rows)
+        for name, field in self.parts.fields.items():
+            if weights[name]:
+                total += weights[name] * field.scores(query.text, rows)
         if weights[PRIOR]:
             total += weights[PRIOR] * self.parts.prior[rows]
         return total
@@ -173,12 +172,15 @@ class FittedOrder:
         later = np.full(n - len(self.prior), self.prior.mean(), dtype=np.float32)
         return np.concatenate([self.prior, later])
 
-    def orders(self, views: Sequence[ViewPart], words: TitleWords) -> tuple[LearnedOrder, ...]:
+    def orders(
+        self, views: Sequence[ViewPart], fields: Mapping[str, FieldWords]
+    ) -> tuple[LearnedOrder, ...]:
         """That which serves, and behind it those of the folds.
 
         Args:
             views: of the generator.
-            words: of the titles.
+            fields: words by field of the items.
         """
-        parts = OrderParts(views, words, self.prior_of(len(words)))
+        n = len(next(iter(fields.values())))
+        parts = OrderParts(views, fields, self.prior_of(n))
         return tuple(LearnedOrder(parts, fit) for fit in (self.served, *self.folds))

@@ -59,6 +59,7 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "category": ("category_path", 'root first: a list, or text like "Tools > Drills"'),
         "brand": ("manufacturer", ""),
         "attributes": ("{color: colour, material: material}", ""),
+        "description": ("long_text", "read beside the title"),
         "price": ("price", ""),
         "score": ("popularity", "efficiency, at least 0"),
         "available": ("in_stock", ""),

@@ -57,6 +57,7 @@ class Part(NamedTuple):
 
 PARTS: Final[Mapping[str, Part]] = {
     "titles": Part(items=("item_id", "title")),
+    "texts": Part(items=("brand", "attributes", "description")),
     "categories": Part(items=("category",)),
     "prices": Part(items=("price",)),
     "fields": Part(filtered=True, splits=("train", "validation")),

@@ -35,6 +35,7 @@ ITEMS: Final[dict[str, pl.DataType]] = {
     "category": pl.List(pl.String()),
     "brand": pl.String(),
     "attributes": pl.List(pl.Struct({"key": pl.String(), "value": pl.List(pl.String())})),
+    "description": pl.String(),
     "price": pl.Float64(),
     "score": pl.Float64(),
     "available": pl.Boolean(),

@@ -132,7 +132,7 @@ def _fit_order(
     asked = requests_of(data, searches, "validation", shoppers=bundle.reads_shoppers, filters=False)
     each = dict.fromkeys((levels.served, *levels.folds))
     channels = bundle.weighed(bundle.trained[-1], list(each), prior=prior)
-    parts = OrderParts(channels[0].generator.views, words.titles, prior)
+    parts = OrderParts(channels[0].generator.views, words.fields, prior)
     found = order_choices(channels, asked.spread(asked.distinct), parts)
     choices = dict(zip(each, found, strict=True))
     usual = usual_order(parts, beam_weight=GenerativeConfig().beam_weight)

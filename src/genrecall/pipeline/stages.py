@@ -255,7 +255,7 @@ STAGES: Final = (
         "queries",
         settings=("queries", "embed.subwords.stemmer"),
         run=_queries,
-        reads=("data.titles", "data.training"),
+        reads=("data.titles", "data.texts", "data.training"),
         served=("*",),
     ),
     Stage(

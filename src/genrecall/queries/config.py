@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from genrecall.foundation.settings import InputFile, Section
 
 
@@ -12,6 +14,15 @@ class QueriesConfig(Section):
     """Whether words that neither titles nor frequent queries have are corrected to such as they
     have, and compounds divided or put together: `refridgerator`, `doorknob`. Numbers, model numbers
     and words of less than four letters are left alone, as are scripts without letter case."""
+
+    fields: tuple[Literal["brand", "attributes", "description"], ...] = (
+        "brand",
+        "attributes",
+        "description",
+    )
+    """Texts of items that are read beside their titles, as far as the catalog has them; of
+    attributes the values. How much their words count in BM25 and in the item order `learned` is
+    fitted, on training and on validation searches."""
 
     dictionary: InputFile | None = None
     """Words of the language, one a line, such as `/usr/share/dict/words` or a `.dic` file of

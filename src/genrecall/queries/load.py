@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+import polars as pl
+
+from genrecall.data.texts import TEXT_FIELDS, TITLE, field_texts
 from genrecall.foundation.artifact import Artifact
 from genrecall.queries.dictionary import read_dictionary
+from genrecall.queries.field_words import FieldWords
 from genrecall.queries.reader import QueryReader
 from genrecall.queries.spelling import Speller
 from genrecall.queries.synonyms import Synonyms
-from genrecall.queries.title_words import TitleWords
 from genrecall.queries.vocabulary import Vocabulary
 
 KIND: Final = "queries"
@@ -24,19 +27,25 @@ class KnownWords(NamedTuple):
 
     Attributes:
         vocabulary: all words.
-        titles: which of them stand in which title.
+        fields: which of them stand where, by the field of an item; the title is first.
+        weights: what the words of each field count where those of the title count 1.
         reader: reads queries.
     """
 
     vocabulary: Vocabulary
-    titles: TitleWords
+    fields: Mapping[str, FieldWords]
+    weights: Mapping[str, float]
     reader: QueryReader
 
-    def with_titles(self, titles: Sequence[str]) -> KnownWords:
-        """The same with the titles of more items."""
-        vocabulary = self.vocabulary.with_titles(titles)
-        words = self.titles.with_titles(titles, vocabulary)
-        return KnownWords(vocabulary, words, self.reader.over(vocabulary))
+    def with_items(self, items: pl.DataFrame) -> KnownWords:
+        """The same with more items, columns of `ITEMS`."""
+        texts = {name: field_texts(items, name) for name in self.fields}
+        others = [text for name in texts if name != TITLE for text in texts[name]]
+        vocabulary = self.vocabulary.with_items(texts[TITLE], others)
+        fields = {
+            name: words.with_texts(texts[name], vocabulary) for name, words in self.fields.items()
+        }
+        return KnownWords(vocabulary, fields, self.weights, self.reader.over(vocabulary))
 
 
 def load_words(artifact: Artifact) -> KnownWords:
@@ -56,4 +65,6 @@ def load_words(artifact: Artifact) -> KnownWords:
             language = read_dictionary(artifact.file(DICTIONARY), stemmer)
         speller = Speller(vocabulary, synonyms.words if synonyms else (), language)
     reader = QueryReader(speller, synonyms)
-    return KnownWords(vocabulary, TitleWords.load(artifact, vocabulary), reader)
+    weights = {name: settings["fields"][name] for name in TEXT_FIELDS if name in settings["fields"]}
+    fields = {name: FieldWords.load(artifact, name, vocabulary) for name in weights}
+    return KnownWords(vocabulary, fields, weights, reader)

@@ -25,6 +25,9 @@ _LEAST_LETTERS: Final = 4
 _LEAST_QUERIES: Final = 5
 """Of distinct training queries make a word that no title has one that is known."""
 
+_LEAST_TEXTS: Final = 2
+"""Of other texts make it one, too; long texts have slips of their own."""
+
 _LEAST_TITLES: Final = 2
 """Of titles that have it make a word one that is corrected to: a title may be misspelt, too."""
 
@@ -91,11 +94,13 @@ class Speller:
         return Speller(vocabulary, self._known, self._language)
 
     def knows(self, word: str) -> bool:
-        """Whether a stem stands in a title, or in so many queries that it is no slip."""
+        """Whether a stem stands in a title, or in so many queries or texts that it is no slip."""
         if word in self._known:
             return True
         told = self._vocabulary.words.get(word)
-        return told is not None and (told.titles > 0 or told.queries >= _LEAST_QUERIES)
+        return told is not None and (
+            told.titles > 0 or told.texts >= _LEAST_TEXTS or told.queries >= _LEAST_QUERIES
+        )
 
     def correct(self, query: str) -> tuple[str, list[Change]]:
         """The query as it was likely meant, and what was changed.

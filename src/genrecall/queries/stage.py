@@ -5,36 +5,49 @@ from __future__ import annotations
 import shutil
 
 from genrecall.data.shop_data import ShopData
+from genrecall.data.texts import TITLE, field_texts
 from genrecall.foundation.artifact import Artifact, open_artifact, writing
 from genrecall.foundation.files import write_json
 from genrecall.foundation.work import Work
 from genrecall.queries.config import QueriesConfig
 from genrecall.queries.dictionary import read_dictionary
+from genrecall.queries.field_words import FieldWords
 from genrecall.queries.load import DICTIONARY, KIND, SETTINGS, SYNONYMS
 from genrecall.queries.synonyms import Synonyms
-from genrecall.queries.title_words import TitleWords
+from genrecall.queries.training.field_weights import fit_field_weights
 from genrecall.queries.vocabulary import Vocabulary
 from genrecall.text.normalize import Stemmer
 
 
 def run(config: QueriesConfig, data: ShopData, work: Work, *, stemmer: Stemmer) -> Artifact:
-    """Count the shop's words and find them in its titles, and keep its synonyms.
+    """Count the shop's words and find them in its items, and keep its synonyms.
 
     Args:
         config: what is done with queries.
-        data: all titles, and the training queries.
+        data: all titles and texts of items, and the training searches.
         work: where to write and to report.
         stemmer: brings the forms of a word together.
 
     Raises:
         ConfigError: synonyms or dictionary cannot be read.
     """
+    log = work.log
+    texts = {name: field_texts(data.catalog.frame, name) for name in (TITLE, *config.fields)}
+    texts = {name: of for name, of in texts.items() if name == TITLE or any(of)}
+    others = [text for name in texts if name != TITLE for text in texts[name]]
+    learned = Vocabulary.learn(texts[TITLE], data.queries, others, stemmer=stemmer)
+    log.say(f"  {len(learned.words):,} words of {', '.join(texts)} and training queries")
+    fields = {name: FieldWords.of(of, learned) for name, of in texts.items()}
+    weights = fit_field_weights(fields, data.searches.of("train"))
+    if len(fields) > 1:
+        told = (f"{weights[name]:.2f} in {name}" for name in fields)
+        log.say(f"  words count {', '.join(told)}")
     with writing(work.out, kind=KIND, inputs=work.inputs) as folder:
-        write_json(folder / SETTINGS, {"spelling": config.spelling, "stemmer": stemmer})
-        learned = Vocabulary.learn(data.catalog.titles, data.queries, stemmer=stemmer)
+        settings = {"spelling": config.spelling, "stemmer": stemmer, "fields": weights}
+        write_json(folder / SETTINGS, settings)
         learned.save(folder)
-        TitleWords.of(data.catalog.titles, learned).save(folder)
-        work.log.say(f"  {len(learned.words):,} words of titles and training queries")
+        for name in weights:
+            fields[name].save(folder, name)
         # Both are read once here, so that what is wrong in them is told now.
         if config.synonyms is not None:
             Synonyms.load(config.synonyms, stemmer=stemmer)
@@ -42,5 +55,5 @@ def run(config: QueriesConfig, data: ShopData, work: Work, *, stemmer: Stemmer) 
         if config.dictionary is not None:
             words = read_dictionary(config.dictionary, stemmer)
             shutil.copyfile(config.dictionary, folder / DICTIONARY)
-            work.log.say(f"  {len(words):,} words of the dictionary")
+            log.say(f"  {len(words):,} words of the dictionary")
     return open_artifact(work.out, kind=KIND)

@@ -31,11 +31,13 @@ class Word(NamedTuple):
         form: as titles write it most often; as queries do where no title has it.
         titles: in how many it stands.
         queries: in how many distinct training queries.
+        texts: in how many other texts of items, such as descriptions.
     """
 
     form: str
     titles: int
     queries: int
+    texts: int = 0
 
 
 class Vocabulary:
@@ -56,30 +58,37 @@ class Vocabulary:
 
     @classmethod
     def learn(
-        cls, titles: Iterable[str], queries: Iterable[str], *, stemmer: Stemmer
+        cls,
+        titles: Iterable[str],
+        queries: Iterable[str],
+        texts: Iterable[str] = (),
+        *,
+        stemmer: Stemmer,
     ) -> Vocabulary:
         """Count words and neighbours.
 
         Args:
             titles: of the shop.
             queries: distinct training queries.
+            texts: other texts of its items, whose neighbours do not count.
             stemmer: brings the forms of a word together.
         """
         forms: dict[str, Counter[str]] = {}
-        counts: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+        counts: tuple[Counter[str], ...] = (Counter(), Counter(), Counter())
         pairs: Counter[tuple[str, str]] = Counter()
-        for texts, count in zip((titles, queries), counts, strict=True):
+        for source, count in zip((titles, queries, texts), counts, strict=True):
             new: dict[str, Counter[str]] = {}
-            for text in texts:
+            for text in source:
                 written = normalize(text).split()
                 stems = [stem(word, stemmer) for word in written]
                 count.update(set(stems))
-                pairs.update(set(pairwise(stems)))
+                if source is not texts:
+                    pairs.update(set(pairwise(stems)))
                 for word, form in zip(stems, written, strict=True):
                     new.setdefault(word, Counter())[form] += 1
             forms = new | forms  # those of titles stay
         words = {
-            word: Word(_most_written(written), counts[0][word], counts[1][word])
+            word: Word(_most_written(written), *(count[word] for count in counts))
             for word, written in forms.items()
         }
         # What stands once side by side says nothing, and is most of all pairs.
@@ -101,19 +110,22 @@ class Vocabulary:
         """Write into an existing folder."""
         number = self.number
         rows = [(word, *told) for word, told in self.words.items()]
-        schema = {"stem": pl.String, "form": pl.String, "titles": pl.Int32, "queries": pl.Int32}
+        counts = dict.fromkeys(("titles", "queries", "texts"), pl.Int32)
+        schema = {"stem": pl.String, "form": pl.String, **counts}
         pl.DataFrame(rows, schema=schema, orient="row").write_parquet(folder / _WORDS)
         pairs = [(number[first], number[second], n) for (first, second), n in self._pairs.items()]
         schema = {"first": pl.Int32, "second": pl.Int32, "count": pl.Int32}
         pl.DataFrame(pairs, schema=schema, orient="row").write_parquet(folder / _PAIRS)
 
-    def with_titles(self, titles: Sequence[str]) -> Vocabulary:
-        """The same with the words of more titles."""
-        more = Vocabulary.learn(titles, (), stemmer=self.stemmer)
+    def with_items(self, titles: Sequence[str], texts: Sequence[str] = ()) -> Vocabulary:
+        """The same with the words of more titles, and of more other texts."""
+        more = Vocabulary.learn(titles, (), texts, stemmer=self.stemmer)
         words = dict(self.words)
         for word, told in more.words.items():
             known = words.get(word, Word(told.form, 0, 0))
-            words[word] = known._replace(titles=known.titles + told.titles)
+            words[word] = known._replace(
+                titles=known.titles + told.titles, texts=known.texts + told.texts
+            )
         return Vocabulary(words, self._pairs, self.stemmer)
 
     @cached_property

@@ -87,6 +87,15 @@ SYNONYMS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "marka producent",
         ),
         "attributes": ("attrs",),
+        "description": _words(
+            "productdescription longdescription fulldescription itemdescription",
+            "beschreibung produktbeschreibung artikelbeschreibung langbeschreibung langtext",
+            "descriptionproduit descriptionlongue",
+            "descripcion descripciondelproducto",
+            "descrizione descrizioneprodotto",
+            "omschrijving beschrijving productomschrijving",
+            "opis opisproduktu",
+        ),
         # The price that a product has without an offer; the cells of an offer are often empty.
         "price": _words(
             "regularprice currentprice unitprice productprice listprice sellingprice saleprice",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrecall.foundation.artifact import open_artifact, writing
-from genrecall.queries.title_words import TitleWords
+from genrecall.queries.field_words import FieldWords
 from genrecall.queries.vocabulary import Vocabulary
 from genrecall.text.normalize import read_words
 
@@ -16,7 +16,7 @@ TITLES = ["Red saw", "Blue circular saw blade", "Lamp", "", "Red lamp 18 V", "Sa
 
 def words_of(titles):
     vocabulary = Vocabulary.learn(titles, ["green saw"], stemmer="plural")
-    return TitleWords.of(titles, vocabulary)
+    return FieldWords.of(titles, vocabulary)
 
 
 def by_bm25s(titles, query):
@@ -59,17 +59,18 @@ def test_no_items_have_no_scores():
 def test_what_is_saved_scores_equally(tmp_path):
     whole = words_of(TITLES)
     with writing(tmp_path / "queries", kind="queries") as folder:
-        whole.save(folder)
+        whole.save(folder, "title")
     artifact = open_artifact(tmp_path / "queries", kind="queries")
-    read = TitleWords.load(artifact, Vocabulary.learn(TITLES, ["green saw"], stemmer="plural"))
+    vocabulary = Vocabulary.learn(TITLES, ["green saw"], stemmer="plural")
+    read = FieldWords.load(artifact, "title", vocabulary)
     rows = np.arange(len(TITLES))
     assert (read.scores("red saw", rows) == whole.scores("red saw", rows)).all()
 
 
 def test_more_titles_stand_behind_these():
     vocabulary = Vocabulary.learn(TITLES[:4], (), stemmer="plural")
-    grown = vocabulary.with_titles(TITLES[4:])
-    more = TitleWords.of(TITLES[:4], vocabulary).with_titles(TITLES[4:], grown)
+    grown = vocabulary.with_items(TITLES[4:])
+    more = FieldWords.of(TITLES[:4], vocabulary).with_texts(TITLES[4:], grown)
     assert len(more) == len(TITLES)
     np.testing.assert_allclose(
         more.scores("red lamp", np.arange(6)), by_bm25s(TITLES, "red lamp"), rtol=1e-5

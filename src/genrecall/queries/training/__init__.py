@@ -1,0 +1,1 @@
+"""What is fitted for reading words; only the stage imports it."""
