@@ -75,6 +75,10 @@ class InDomainConfig(Section):
     word_dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of a title's words left out in training, so that no single word carries an item."""
 
+    slips: float = Field(default=0.1, ge=0, le=1)
+    """Share of the words of queries, logged ones and those made of titles, that are mistyped in
+    training: then a word's parts tell what it means, too."""
+
     learning_rate: float = Field(default=2e-3, gt=0)
     """Peak rate of the dense weights, falling linearly to 5 % of it."""
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-_ROWS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-_VOWELS: Final = frozenset("aeiouy")
+from genrecall.text.keyboard import NEIGHBOURS, VOWELS
+
 _ALIKE: Final = frozenset(map(frozenset, ("ck", "cs", "sz", "fv", "kq", "gj", "mn")))
 
 _DOUBLED: Final = 0.5
@@ -21,19 +21,6 @@ _NEIGHBOUR: Final = 0.8
 _TURNED: Final = 0.7
 _FIRST: Final = 0.5
 """More than elsewhere."""
-
-
-def _neighbours() -> frozenset[frozenset[str]]:
-    places = {key: (r, c) for r, row in enumerate(_ROWS) for c, key in enumerate(row)}
-    return frozenset(
-        frozenset((one, other))
-        for one, (row, column) in places.items()
-        for other, (r, c) in places.items()
-        if one != other and abs(row - r) <= 1 and abs(column - c) <= 1
-    )
-
-
-_SIDE_BY_SIDE: Final = _neighbours()
 
 
 def distance(typed: str, known: str) -> float:
@@ -65,12 +52,12 @@ def _instead(letter: str, other: str, *, first: bool) -> float:
     """Cost of one letter for another."""
     if letter == other:
         return 0.0
-    both, cost = frozenset((letter, other)), 1.0
-    if both <= _VOWELS:
+    cost = 1.0
+    if letter in VOWELS and other in VOWELS:
         cost = _VOWEL
-    elif both in _ALIKE:
+    elif frozenset((letter, other)) in _ALIKE:
         cost = _SOUND
-    elif both in _SIDE_BY_SIDE:
+    elif other in NEIGHBOURS.get(letter, ""):
         cost = _NEIGHBOUR
     return cost + _FIRST * first
 
@@ -78,5 +65,5 @@ def _instead(letter: str, other: str, *, first: bool) -> float:
 def _left_out(word: str, at: int) -> float:
     """Cost of a letter of one word that the other does not have."""
     doubled = word[at] in (word[at - 1 : at] + word[at + 1 : at + 2])
-    cost = _DOUBLED if doubled else _VOWEL_LEFT_OUT if word[at] in _VOWELS else 1.0
+    cost = _DOUBLED if doubled else _VOWEL_LEFT_OUT if word[at] in VOWELS else 1.0
     return cost + _FIRST * (at == 0)

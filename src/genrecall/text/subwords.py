@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,18 @@ library's own marks for that make training differ from run to run: where pairs a
 it prefers those whose marked letters it happened to see first."""
 
 
+class CutWord(NamedTuple):
+    """A word.
+
+    Attributes:
+        pieces: numbers of its features.
+        hash: of its stem.
+    """
+
+    pieces: list[int]
+    hash: int
+
+
 @dataclass(frozen=True, eq=False)
 class Words:
     """Texts cut into words, each word into subwords; the form that fragments are drawn from.
@@ -60,6 +72,18 @@ class Words:
     def __len__(self) -> int:
         return len(self.word_offsets) - 1
 
+    def followed_by(self, more: Sequence[CutWord]) -> Words:
+        """The same texts, and words behind theirs that belong to none."""
+        pieces = np.array([piece for word in more for piece in word.pieces], dtype=np.int64)
+        counts = [len(word.pieces) for word in more]
+        offsets = self.piece_offsets[-1] + ragged_offsets(counts)[1:]
+        return Words(
+            pieces=np.concatenate([self.pieces, pieces]),
+            piece_offsets=np.concatenate([self.piece_offsets, offsets]),
+            hashes=np.concatenate([self.hashes, np.array([w.hash for w in more], dtype=np.int64)]),
+            word_offsets=self.word_offsets,
+        )
+
 
 class SubwordTokenizer:
     """Cuts normalized text into features.
@@ -75,7 +99,7 @@ class SubwordTokenizer:
         self._silent = {bpe.token_to_id(token) for token in (_UNKNOWN, _START)}
         self.pair_buckets = pair_buckets
         self.stemmer = stemmer
-        self._cache: dict[str, tuple[list[int], int]] = {}
+        self._cache: dict[str, CutWord] = {}
 
     @classmethod
     def train(
@@ -124,12 +148,12 @@ class SubwordTokenizer:
         hashes: list[int] = []
         word_counts: list[int] = []
         for text in texts:
-            words = [known for word in normalize(text).split() if (known := self._word(word))[0]]
+            words = [cut for cut in self.cut(normalize(text).split()) if cut.pieces]
             word_counts.append(len(words))
-            for word_pieces, word_hash in words:
-                pieces += word_pieces
-                piece_counts.append(len(word_pieces))
-                hashes.append(word_hash)
+            for word in words:
+                pieces += word.pieces
+                piece_counts.append(len(word.pieces))
+                hashes.append(word.hash)
         return Words(
             pieces=np.array(pieces, dtype=np.int64),
             piece_offsets=ragged_offsets(piece_counts),
@@ -139,7 +163,11 @@ class SubwordTokenizer:
 
     def known_words(self, texts: Sequence[str]) -> list[str]:
         """The words of `words(texts)`, normalized, in its order."""
-        return [w for text in texts for w in normalize(text).split() if self._word(w)[0]]
+        return [w for text in texts for w in normalize(text).split() if self._word(w).pieces]
+
+    def cut(self, words: Sequence[str]) -> list[CutWord]:
+        """Normalized words, each on its own."""
+        return [self._word(word) for word in words]
 
     def bags(self, texts: Sequence[str]) -> Bags:
         """Features of texts."""
@@ -171,13 +199,13 @@ class SubwordTokenizer:
         sizes = np.bincount(owner, minlength=len(offsets) - 1)
         return Bags(ids=ids, offsets=ragged_offsets(sizes))
 
-    def _word(self, word: str) -> tuple[list[int], int]:
+    def _word(self, word: str) -> CutWord:
         known = self._cache.get(word)
         if known is None:
             stemmed = stem(word, self.stemmer)
             encoded = self._bpe.encode(_START + stemmed).ids
             pieces = [piece for piece in encoded if piece not in self._silent]
-            known = self._cache[word] = (pieces, zlib.crc32(stemmed.encode()))
+            known = self._cache[word] = CutWord(pieces, zlib.crc32(stemmed.encode()))
             if len(self._cache) > 500_000:  # a service must not grow with what people type
                 self._cache.clear()
         return known

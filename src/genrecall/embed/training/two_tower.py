@@ -6,6 +6,7 @@ it sees. Shapes: `B` pairs of a batch, `P` logged pairs, `D` vector size.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,8 @@ from genrecall.learning.checkpoint import Checkpoints
 from genrecall.learning.loop import train_steps
 from genrecall.learning.sampling import draw_weighted
 from genrecall.text.fragments import draw_fragments, drop_words
-from genrecall.text.subwords import SubwordTokenizer, Words
+from genrecall.text.slips import SlippedWords
+from genrecall.text.subwords import SubwordTokenizer
 
 
 def train_tokenizer(
@@ -66,8 +68,8 @@ def train_in_domain(
     batches = _Batches(
         config,
         tokenizer=tokenizer,
-        titles=tokenizer.words(titles),
-        queries=tokenizer.words(queries),
+        titles=titles,
+        queries=queries,
         pairs=pairs,
         seed=seed,
     )
@@ -109,29 +111,37 @@ class _Batches:
         config: InDomainConfig,
         *,
         tokenizer: SubwordTokenizer,
-        titles: Words,
-        queries: Words,
+        titles: Sequence[str],
+        queries: Sequence[str],
         pairs: LoggedPairs,
         seed: int,
     ) -> None:
         self._config, self._tokenizer, self._seed = config, tokenizer, seed
-        self._titles, self._queries, self._pairs = titles, queries, pairs
+        chance = np.random.default_rng([seed, 0, 1])  # steps have two numbers
+        self._titles = SlippedWords(tokenizer, titles, chance)
+        self._queries = SlippedWords(tokenizer, queries, chance)
+        self._pairs = pairs
         self._n_logged = round(config.batch * config.logged_share) if len(pairs.query) else 0
         self._cumulative = np.cumsum(pairs.weight)
 
     def draw(self, step: int) -> _Batch:
         rng = np.random.default_rng([self._seed, step])
         n_fragments = self._config.batch - self._n_logged
-        fragment_items = rng.integers(len(self._titles), size=n_fragments)
-        fragments = draw_fragments(self._titles, fragment_items, rng)
-        query_bags = self._tokenizer.gather(self._titles, *fragments)
+        titles, queries = self._titles.words, self._queries.words
+        fragment_items = rng.integers(len(titles), size=n_fragments)
+        fragments = draw_fragments(titles, fragment_items, rng)
+        query_bags = self._tokenizer.gather(titles, *self._mistyped(self._titles, fragments, rng))
         item, query = fragment_items, -1 - np.arange(n_fragments)
         if self._n_logged:
             pair = draw_weighted(self._cumulative, self._n_logged, rng)
-            logged = drop_words(self._queries, self._pairs.query[pair], rng, share=0.0)
-            query_bags = join_bags(self._tokenizer.gather(self._queries, *logged), query_bags)
+            logged = drop_words(queries, self._pairs.query[pair], rng, share=0.0)
+            typed = self._tokenizer.gather(queries, *self._mistyped(self._queries, logged, rng))
+            query_bags = join_bags(typed, query_bags)
             item = np.concatenate([self._pairs.item[pair], item])
             query = np.concatenate([self._pairs.query[pair], query])
-        titles = drop_words(self._titles, item, rng, share=self._config.word_dropout)
-        bags = join_bags(query_bags, self._tokenizer.gather(self._titles, *titles))
+        dropped = drop_words(titles, item, rng, share=self._config.word_dropout)
+        bags = join_bags(query_bags, self._tokenizer.gather(titles, *dropped))
         return _Batch(bags=bags, query=query, item=item)
+
+    def _mistyped(self, of: SlippedWords, chosen: Bags, rng: np.random.Generator) -> Bags:
+        return Bags(of.slip(chosen.ids, self._config.slips, rng), chosen.offsets)
