@@ -13,7 +13,6 @@ from genrecall.channels.generative import GenerativeChannel
 from genrecall.channels.learned_order import (
     LOGPROB,
     PRIOR,
-    AskedQuery,
     FittedOrder,
     LearnedOrder,
     OrderFit,
@@ -56,7 +55,7 @@ def evidence(parts, channel):
 
 def asked_of(channel, query):
     (read,) = channel.read([Request(query)])
-    return AskedQuery(read.reading.prompts[0].text, read.reading.queries[0])
+    return read.asked(0)
 
 
 def test_parts_are_cosines_words_and_priors(channel, evidence, parts):
@@ -150,7 +149,7 @@ def test_exact_search_orders_as_many_as_the_beams_should_hold(parts):
         similar = np.where(channel.items.mask({}), views @ vector, -2)
         nearest = np.sort(np.argsort(-similar, kind="stable")[: channel.depth(k)])
         no_beam = np.zeros(len(nearest), dtype=np.float32)
-        query = AskedQuery(generated.prompt(request).text, vector)
+        query = generated.asked(request)
         scores = channel.learned.scores(query, views[nearest], nearest, no_beam)
         expected = nearest[np.argsort(-scores, kind="stable")][:k]
         assert ranking.rows.tolist() == expected.tolist()

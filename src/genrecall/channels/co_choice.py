@@ -28,6 +28,7 @@ from genrecall.text.normalize import query_key
 
 _MOST_CHOICES: Final = 100
 """Of a shopper, the latest: pairs grow with their square."""
+_AGAIN: Final = 0.01
 _NOTHING: Final = 1e-6  # what rounding leaves of an item's cosine with itself
 
 
@@ -55,7 +56,7 @@ class CoChoiceChannel(RecallChannel):
     ) -> None:
         self.items, self.reader = items, reader
         self._leaves_out_chosen = leaves_out_chosen
-        self._by_shopper = _scaled(searches, len(items))
+        self._by_shopper = by_shopper(searches, len(items))
         self._by_item = self._by_shopper.tocsc()
         self._category = _categories(items)
 
@@ -96,8 +97,24 @@ class CoChoiceChannel(RecallChannel):
         return np.where(np.abs(scores) < _NOTHING, np.float32(0), scores)
 
 
-def _scaled(searches: Searches, n: int) -> sparse.csr_array:
-    """Who chose what, `[U, N]`; each item's column has length one."""
+def chosen_again(searches: Searches) -> bool:
+    """Whether shoppers choose again what they have chosen before, as for one choice in a hundred.
+
+    Args:
+        searches: of the training split.
+    """
+    choices = long_choices(searches)
+    distinct = choices.select("user_id", "row").n_unique()
+    return distinct < (1 - _AGAIN) * max(choices.height, 1)
+
+
+def by_shopper(searches: Searches, n: int) -> sparse.csr_array:
+    """Who chose what, `[U, N]`; each item's column has length one.
+
+    Args:
+        searches: of the training split.
+        n: items `N`.
+    """
     latest = (
         long_choices(searches)
         .group_by("user_id", "row")

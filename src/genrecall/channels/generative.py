@@ -23,6 +23,7 @@ from genrecall.channels.learned_order import AskedQuery, LearnedOrder
 from genrecall.channels.recall import RecallChannel
 from genrecall.channels.shopper import check_shopper
 from genrecall.data.shoppers import Shopper
+from genrecall.data.tables import Rows
 from genrecall.decode.base import Beams
 from genrecall.decode.reference import ReferenceEngine
 from genrecall.foundation.arguments import whole_number
@@ -47,14 +48,21 @@ class ReadRequests:
         masks: items that each may be answered with, bool `[N]`; None for all. Requests with one
             and the same `filters` share one.
         valid: SIDs that each may generate, bool `[S]`; shared likewise.
+        chosen: catalog rows of what each one's shopper has chosen before, each once.
     """
 
     reading: Reading[Any]
     masks: Sequence[Mask | None]
     valid: Sequence[Mask]
+    chosen: Sequence[Rows]
 
     def __len__(self) -> int:
         return len(self.masks)
+
+    def asked(self, row: int) -> AskedQuery:
+        """One of them as the item order sees it."""
+        reading = self.reading
+        return AskedQuery(reading.prompts[row].text, reading.queries[row], self.chosen[row])
 
 
 class GenerativeChannel(RecallChannel):
@@ -186,14 +194,17 @@ class GenerativeChannel(RecallChannel):
         for start in range(0, len(requests), _AT_ONCE):
             part = requests[start : start + _AT_ONCE]
             allowed = self._allowed(part)
-            reading = self.generator.read([self._prompt(request) for request in part])
+            prompts = [self._prompt(request) for request in part]
+            reading = self.generator.read(prompts)
             # A query without a known word means nothing: it generates no SID, not the usual ones.
             nothing = np.zeros(len(self.items.trie), dtype=np.bool_)
             known = np.any(reading.queries, axis=1).tolist()
             valid = [
                 sids if meant else nothing for meant, (_, sids) in zip(known, allowed, strict=True)
             ]
-            yield ReadRequests(reading, [mask for mask, _ in allowed], valid)
+            # What is read of a history may be less than it.
+            chosen = [np.array(prompt.history, dtype=np.int32) for prompt in prompts]
+            yield ReadRequests(reading, [mask for mask, _ in allowed], valid, chosen)
 
     def rank_read(
         self, read: ReadRequests, k: int, rows: NDArray[np.int64] | None = None
@@ -213,8 +224,7 @@ class GenerativeChannel(RecallChannel):
             narrow = []
             found = self.search(read, beam, rows)
             for row, beams in zip(rows.tolist(), found, strict=True):
-                one = AskedQuery(read.reading.prompts[row].text, read.reading.queries[row])
-                ordered = self.order(one, beams, read.masks[row])
+                ordered = self.order(read.asked(row), beams, read.masks[row])
                 rankings[row] = self._cut(ordered, k, beams, known=known[row])
                 exhausted = beams.leaves[-1] < 0 or beam >= self._config.max_beam
                 if len(ordered.rows) < k and not exhausted:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.channels.calibration import Calibration
+from genrecall.channels.chosen_together import TOGETHER_FILE, ChosenTogether
 from genrecall.data.tables import Rows
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.files import write_json
@@ -27,6 +28,8 @@ from genrecall.queries.field_words import FieldWords
 
 LOGPROB: Final = "logprob"
 PRIOR: Final = "prior"
+TOGETHER: Final = "together"
+UNCHOSEN: Final = "unchosen"
 
 ORDER_FILE: Final = "order.json"
 _PRIOR_FILE: Final = "prior.npy"
@@ -40,10 +43,12 @@ class AskedQuery(NamedTuple):
     Attributes:
         text: as it is read.
         vector: of it, in the space of the items' views, `[D]`.
+        chosen: catalog rows of what the shopper has chosen before, each once.
     """
 
     text: str
     vector: Vectors
+    chosen: Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,16 +59,19 @@ class OrderParts:
         views: how the vectors of queries and items are put together, in order.
         fields: words by field of the items, such as their titles.
         prior: how often each item was chosen before, on a logarithmic scale, float32 `[N]`.
+        together: what was chosen beside what; None where nothing is known of shoppers.
     """
 
     views: Sequence[ViewPart]
     fields: Mapping[str, FieldWords]
     prior: Vectors
+    together: ChosenTogether | None = None
 
     @property
     def names(self) -> list[str]:
         """Of the parts."""
-        return [*(view.name for view in self.views), LOGPROB, *self.fields, PRIOR]
+        of_shoppers = [] if self.together is None else [TOGETHER, UNCHOSEN]
+        return [*(view.name for view in self.views), LOGPROB, *self.fields, PRIOR, *of_shoppers]
 
     def of(self, query: AskedQuery, items: Vectors, rows: Rows, logprob: Vectors) -> Vectors:
         """Each part of each item, float32 `[E, n]`.
@@ -78,8 +86,21 @@ class OrderParts:
         for view in self.views:
             columns = slice(first, first := first + view.size)
             found.append(items[:, columns] @ query.vector[columns] / view.share)
-        words = [field.scores(query.text, rows) for field in self.fields.values()]
-        return np.stack([*found, logprob, *words, self.prior[rows]]).astype(np.float32)
+        found += [logprob, *(field.scores(query.text, rows) for field in self.fields.values())]
+        found += [self.prior[rows], *self.of_shopper(query, rows).values()]
+        return np.stack(found).astype(np.float32)
+
+    def of_shopper(self, query: AskedQuery, rows: Rows) -> dict[str, Vectors]:
+        """What the shopper's choices say of items, by part, each `[n]`; see `of`.
+
+        Cosines count by their roots: they span orders of magnitude, of which the largest is not
+        the only one that tells something.
+        """
+        if self.together is None:
+            return {}
+        cosines = self.together.cosines(query.chosen, rows)
+        unchosen = np.isin(rows, query.chosen, invert=True)
+        return {TOGETHER: np.sqrt(cosines), UNCHOSEN: unchosen.astype(np.float32)}
 
 
 class OrderFit(NamedTuple):
@@ -136,6 +157,9 @@ class LearnedOrder:
                 total += weights[name] * field.scores(query.text, rows)
         if weights[PRIOR]:
             total += weights[PRIOR] * self.parts.prior[rows]
+        if len(query.chosen):  # else all items are alike in it
+            for name, said in self.parts.of_shopper(query, rows).items():
+                total += weights[name] * said
         return total
 
 
@@ -147,11 +171,13 @@ class FittedOrder:
         served: on all searches.
         folds: for the searches of each fold, on those of the others.
         prior: see `OrderParts.prior`.
+        together: see `OrderParts.together`.
     """
 
     served: OrderFit
     folds: Sequence[OrderFit]
     prior: Vectors
+    together: ChosenTogether | None = None
 
     @classmethod
     def load(cls, artifact: Artifact) -> FittedOrder:
@@ -159,13 +185,16 @@ class FittedOrder:
         told = artifact.read_json(ORDER_FILE)
         prior = np.load(artifact.file(_PRIOR_FILE), allow_pickle=False)
         served, *folds = map(OrderFit.of_json, (told["served"], *told["folds"]))
-        return cls(served, folds, prior)
+        known = TOGETHER_FILE in artifact.files
+        return cls(served, folds, prior, ChosenTogether.load(artifact) if known else None)
 
     def save(self, folder: Path) -> None:
         """Write into an existing folder."""
         told = {"served": self.served.to_json(), "folds": [fit.to_json() for fit in self.folds]}
         write_json(folder / ORDER_FILE, told)
         np.save(folder / _PRIOR_FILE, self.prior)
+        if self.together is not None:
+            self.together.save(folder)
 
     def prior_of(self, n: int) -> Vectors:
         """The prior of `n` items; those that have come since it was made count as the average."""
@@ -182,5 +211,5 @@ class FittedOrder:
             fields: words by field of the items.
         """
         n = len(next(iter(fields.values())))
-        parts = OrderParts(views, fields, self.prior_of(n))
+        parts = OrderParts(views, fields, self.prior_of(n), self.together)
         return tuple(LearnedOrder(parts, fit) for fit in (self.served, *self.folds))

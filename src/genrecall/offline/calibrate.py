@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.bundle import OpenBundle
+from genrecall.channels.chosen_together import ChosenTogether
+from genrecall.channels.co_choice import by_shopper
 from genrecall.channels.config import GenerativeConfig
 from genrecall.channels.learned_order import FittedOrder, OrderFit, OrderParts
 from genrecall.data.shop_data import ShopData
@@ -132,7 +134,10 @@ def _fit_order(
     asked = requests_of(data, searches, "validation", shoppers=bundle.reads_shoppers, filters=False)
     each = dict.fromkeys((levels.served, *levels.folds))
     channels = bundle.weighed(bundle.trained[-1], list(each), prior=prior)
-    parts = OrderParts(channels[0].generator.views, words.fields, prior)
+    together = None
+    if bundle.reads_shoppers:
+        together = ChosenTogether.of(by_shopper(data.searches.of("train"), len(data.catalog)))
+    parts = OrderParts(channels[0].generator.views, words.fields, prior, together)
     found = order_choices(channels, asked.spread(asked.distinct), parts)
     choices = dict(zip(each, found, strict=True))
     usual = usual_order(parts, beam_weight=GenerativeConfig().beam_weight)
@@ -148,4 +153,4 @@ def _fit_order(
     folds = tuple(
         fit(weights, np.flatnonzero(fold != number)) for number, weights in enumerate(levels.folds)
     )
-    return FittedOrder(served, folds, prior)
+    return FittedOrder(served, folds, prior, together)

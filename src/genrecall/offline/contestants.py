@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Channel, Request
-from genrecall.channels.co_choice import CoChoiceChannel
+from genrecall.channels.co_choice import CoChoiceChannel, chosen_again
 from genrecall.channels.popularity import PopularityChannel
 from genrecall.data.tables import Searches
 from genrecall.evaluate.names import ANONYMOUS, CO_CHOICE, GENERATIVE, POPULARITY, TWO_VIEWS
@@ -103,7 +103,13 @@ def contestants(
     if known_share(popularity, anonymous) >= LEAST_KNOWN:
         found.append(Contestant(POPULARITY, popularity, anonymous, popular))
     if questions.reads_shoppers:
-        co_choice = CoChoiceChannel(searches.of("train"), bundle.items, reader=bundle.reader)
+        training = searches.of("train")
+        co_choice = CoChoiceChannel(
+            training,
+            bundle.items,
+            reader=bundle.reader,
+            leaves_out_chosen=not chosen_again(training),
+        )
         found.append(Contestant(CO_CHOICE, co_choice, personalised))
     return found
 

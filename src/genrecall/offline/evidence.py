@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Ranking
-from genrecall.channels.learned_order import AskedQuery
 from genrecall.data.tables import Rows
 from genrecall.decode.base import Beams
 from genrecall.evaluate.inputs import EvaluationInputs
@@ -95,15 +94,13 @@ def gather(evidence: Evidence, bundle: OpenBundle, *, seed: int, log: RunLog) ->
 def _cut(evidence: Evidence) -> dict[str, Any]:
     """Answers of more and more beams, cut to as many items as every channel may give."""
     beams, channel = evidence.served, evidence.generated.channel.channels[0]
-    vectors = evidence.generated.encode(evidence.requests.distinct)
     sid_of_item = channel.items.table.sid_of_item
     place = np.empty(len(channel.items.trie), dtype=np.int64)
     answers = []
-    for request, vector in enumerate(vectors):
-        mask = channel.items.mask(evidence.requests.distinct[request].filters)
-        text = channel.reader.read(evidence.requests.distinct[request].query).text
-        rows = channel.order(AskedQuery(text, vector), beams[request], mask).rows
-        leaves = beams.leaves[request]
+    for number, request in enumerate(evidence.requests.distinct):
+        mask = channel.items.mask(request.filters)
+        rows = channel.order(evidence.generated.asked(request), beams[number], mask).rows
+        leaves = beams.leaves[number]
         filled = leaves[leaves >= 0]
         place[filled] = np.arange(len(filled))
         answers.append((rows, place[sid_of_item[rows]]))

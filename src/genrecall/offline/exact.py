@@ -47,13 +47,11 @@ class ExactSearch:
         if channels[0].learned is None:
             return self._search.rank(requests, k)
         found = self._search.rank(requests, channels[0].depth(k))
-        vectors = self._generated.encode(requests)
         for fold, places in self._generated.channel.folds(requests):
             learned = channels[fold].learned
             assert learned is not None
             for place in places.tolist():
-                text = self._generated.prompt(requests[place]).text
-                query = AskedQuery(text, vectors[place])
+                query = self._generated.asked(requests[place])
                 found[place] = self._ordered(learned, query, found[place], k)
         return found
 

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from genrecall.channels.base import Ranking, Request
 from genrecall.channels.generative import GenerativeChannel, ReadRequests
+from genrecall.channels.learned_order import AskedQuery
+from genrecall.data.tables import Rows
 from genrecall.decode.base import Beams
 from genrecall.foundation.progress import Progress, RunLog, SilentLog
 from genrecall.generator.compact.generator import CompactGenerator
@@ -146,6 +148,7 @@ class GeneratedAnswers(Control):
         others = {name: _Said(len(distinct), compared) for name in controls or {}}
         self.controls = {name: Control(name, of, self._find, k) for name, of in others.items()}
         self._prompts: dict[int, Prompt] = {}
+        self._chosen: dict[int, Rows] = {}
         self._queries = np.empty((len(distinct), channel.items.views.shape[1]), dtype=np.float32)
         requests = list(distinct.values())
         progress = Progress(log or SilentLog(), "read", total=len(requests), unit="requests")
@@ -157,6 +160,7 @@ class GeneratedAnswers(Control):
                 first += len(read)
                 said.add(channel.channels[fold], read, at, k)
                 self._prompts.update(zip(at.tolist(), read.reading.prompts, strict=True))
+                self._chosen.update(zip(at.tolist(), read.chosen, strict=True))
                 self._queries[at] = read.reading.queries
                 for name, control in (controls or {}).items():
                     other = control.channels[fold]
@@ -182,6 +186,15 @@ class GeneratedAnswers(Control):
             ValueError: the request was not read.
         """
         return self._prompts[int(self._find([request])[0])]
+
+    def asked(self, request: Request) -> AskedQuery:
+        """The request as the item order sees it.
+
+        Raises:
+            ValueError: the request was not read.
+        """
+        place = int(self._find([request])[0])
+        return AskedQuery(self._prompts[place].text, self._queries[place], self._chosen[place])
 
     def _find(self, requests: Sequence[Request]) -> NDArray[np.int64]:
         keys = [request_key(request) for request in requests]

@@ -49,8 +49,8 @@ def order_choices(
             again = reread(channel, read)
             rankings = channel.rank_read(again, _FIRST)
             for place, ranking in enumerate(rankings):
-                query = AskedQuery(read.reading.prompts[place].text, read.reading.queries[place])
-                of_channel.append(_choices_of(channel, first + place, query, ranking, parts))
+                asked = read.asked(place)
+                of_channel.append(_choices_of(channel, first + place, asked, ranking, parts))
         first += len(read)
     return [_join(of_channel, len(parts.names)) for of_channel in found]
 
