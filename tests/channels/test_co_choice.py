@@ -6,7 +6,7 @@ import pytest
 from channel_shop import make_shop
 
 from genrecall.channels.base import Request
-from genrecall.channels.co_choice import CoChoiceChannel
+from genrecall.channels.co_choice import CoChoiceChannel, chosen_again
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import SEARCHES, Searches
 
@@ -90,3 +90,9 @@ def test_only_the_latest_choices_of_a_shopper_count(monkeypatch):
     monkeypatch.setattr("genrecall.channels.co_choice._MOST_CHOICES", 2)
     assert set(ask(channel_of(), [1])) == {0, 2, 3}
     assert set(ask(channel_of(), [0])) == {1}
+
+
+def test_whether_anything_is_chosen_again():
+    assert not chosen_again(log_of(BASKETS))
+    assert chosen_again(log_of(BASKETS | {"eve": [4, 2, 4]}))
+    assert not chosen_again(log_of({}))

@@ -46,8 +46,9 @@ class GenerativeConfig(Section):
     order: ItemOrder = "learned"
     """In which order the items behind the beams are answered: by efficiency score as in the paper,
     by the beam's probability, by query–item similarity and the beam's probability together
-    (`dense`), or by these, the words that query and title share, and how often an item was chosen,
-    weighed as the validation searches say (`learned`; where nothing is fitted, `dense`)."""
+    (`dense`), or by these, the words that query and item share, how often an item was chosen, and
+    what shoppers chose beside what this one has, weighed as the validation searches say (`learned`;
+    where nothing is fitted, `dense`). What is never chosen twice comes last."""
     beam_weight: float = Field(default=0.02, ge=0)
     """Only for order `dense`: what one nat of a beam's log-probability weighs against one unit of
     cosine similarity."""
