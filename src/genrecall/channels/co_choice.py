@@ -105,7 +105,7 @@ def chosen_again(searches: Searches) -> bool:
     """
     choices = long_choices(searches)
     distinct = choices.select("user_id", "row").n_unique()
-    return distinct < (1 - _AGAIN) * max(choices.height, 1)
+    return distinct < (1 - _AGAIN) * choices.height
 
 
 def by_shopper(searches: Searches, n: int) -> sparse.csr_array:
