@@ -58,7 +58,7 @@ def measure(bundle: OpenBundle, queries: Sequence[str], k: int) -> dict[str, dic
     """Milliseconds of each part of an answer, the whole one last."""
     channel, encoder = bundle.generative(), bundle.encoder
     texts = bundle.reader.texts(queries)
-    bags = {text: encoder.tokenizer.bags([text]) for text in texts}
+    bags = {text: encoder.tokenizer.bags([text], typed=True) for text in texts}
     embed = bundle.stages["embed"]
     # Without what was read before: each query is new to the reader.
     read = {"ms": _median(queries, bundle.reader.read_anew)}

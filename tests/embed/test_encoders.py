@@ -65,7 +65,7 @@ def encode(request, made):
     """Texts to vectors by each of the encoder's ways."""
     encoder, _ = made
     if request.param == "encode_cut":
-        return lambda texts: encoder.encode_cut(texts, encoder.tokenizer.bags(texts))
+        return lambda texts: encoder.encode_cut(texts, encoder.tokenizer.bags(texts, typed=True))
     return getattr(encoder, request.param)
 
 
@@ -92,7 +92,7 @@ def test_a_batch_equals_each_text_alone(encode):
 def test_queries_cut_before_have_the_same_vectors(made):
     encoder, _ = made
     chosen = np.array([3, 0, 7])
-    bags = take_bags(encoder.tokenizer.bags(TITLES), chosen)
+    bags = take_bags(encoder.tokenizer.bags(TITLES, typed=True), chosen)
     texts = [TITLES[row] for row in chosen]
     np.testing.assert_allclose(encoder.encode_cut(texts, bags), encoder.encode(texts), atol=1e-6)
 
@@ -117,10 +117,10 @@ def test_what_is_saved_encodes_equally(made):
 def test_products_are_weighted_means_of_the_views(made):
     encoder, _ = made
     texts = [*TITLES[:5], *QUERIES[:3]]
-    bags = encoder.tokenizer.bags(texts)
+    typed, bags = (encoder.tokenizer.bags(texts, typed=typed) for typed in (True, False))
     products = 0.0
     for name, view in encoder.views.items():
-        asked, offered = view.encode(texts, bags), view.encode_items(texts, bags)
+        asked, offered = view.encode(texts, typed), view.encode_items(texts, bags)
         products = products + encoder.shares[name] * (asked @ offered.T)
     found = encoder.encode(texts) @ encoder.encode_items(texts).T
     np.testing.assert_allclose(found, products, atol=1e-5)

@@ -97,7 +97,7 @@ def test_long_encodings_are_made_block_by_block(encoder, monkeypatch):
 
     monkeypatch.setattr(TwoTower, "forward", counted)
     monkeypatch.setattr("genrecall.foundation.blocks._ROWS", 7)
-    bags = encoder.tokenizer.bags(texts)
+    bags = encoder.tokenizer.bags(texts, typed=True)
     for vectors in (encoder.encode(texts), encoder.encode_cut(texts, bags)):
         np.testing.assert_allclose(vectors, whole, atol=1e-6)
         assert not vectors[-1].any()
@@ -157,7 +157,7 @@ def test_what_is_saved_encodes_equally(tmp_path, encoder):
         encoder.views["in_domain"].save(folder)
     read = InDomainView.load(open_artifact(tmp_path / "embed", kind="embed"))
     texts = [*TITLES, *QUERIES, "unseen words 12v"]
-    found = read.encode(texts, encoder.tokenizer.bags(texts))
+    found = read.encode(texts, encoder.tokenizer.bags(texts, typed=True))
     assert (found == encoder.encode(texts)).all()
     assert read.dim == encoder.dim == CONFIG.dim
 

@@ -10,7 +10,7 @@ from trained import TEXTS, load_trained
 
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.sid import SidSpace, SidTable
-from genrecall.generator.compact.model import CompactModel
+from genrecall.generator.compact.model import CompactModel, join_views, read_bags
 from genrecall.generator.prompts import Prompt
 
 PROMPTS = [Prompt(text) for text in TEXTS]
@@ -82,8 +82,10 @@ def test_another_sid_space_is_refused(shop_run, trained):
 
 
 def test_its_vectors_of_the_items_are_those_of_their_titles(trained):
-    titles = [Prompt(title) for title in trained.parts.items.catalog.titles]
-    encoded = trained.generator.read(titles).queries
+    titles, generator = trained.parts.items.catalog.titles, trained.generator
+    bags = generator.encoder.tokenizer.bags(titles)
+    _, own = read_bags(generator.model, bags)
+    encoded = join_views(generator.encoder.encode_items(titles), own, generator.model.own_share)
     np.testing.assert_allclose(encoded, trained.views, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(trained.views, axis=1), 1.0, atol=1e-5)
 

@@ -95,7 +95,9 @@ def test_a_query_generates_its_relevant_items_and_comes_by_the_root_of_its_gains
 
 
 def make_pseudo(parts, titles, seed=0, **settings):
-    config = GeneratorConfig(**({"pseudo_queries": 300, "teacher_items": 8} | settings))
+    config = GeneratorConfig(
+        **({"pseudo_queries": 300, "teacher_items": 8, "slips": 0.0} | settings)
+    )
     return pseudo_prompts(
         parts.encoder,
         titles,
@@ -180,7 +182,7 @@ def test_prompts_are_cut_once_and_only_where_features_are_read(parts):
 def test_pseudo_queries_have_the_features_of_the_words_of_their_titles(parts, titles):
     """Here those of their texts, too; elsewhere `25` and `foot` may become `25 ft` in a text."""
     prompts = make_pseudo(parts, titles)
-    bags = parts.encoder.tokenizer.bags(prompts.texts)
+    bags = parts.encoder.tokenizer.bags(prompts.texts, typed=True)
     np.testing.assert_array_equal(bags.offsets, prompts.bags.offsets)
     np.testing.assert_array_equal(bags.ids, prompts.bags.ids)
 
@@ -204,3 +206,19 @@ def test_only_the_titles_that_pseudo_queries_are_made_of_are_spelled(parts, titl
     assert spelled == [every[row] for row in sorted(prompts.made_of.tolist())]
     for text, row in zip(prompts.texts, prompts.made_of.tolist(), strict=True):
         assert set(text.split()) <= set(known_words(parts.encoder.tokenizer, [every[row]]))
+
+
+def test_what_is_mistyped_means_what_is_right(parts, titles):
+    """Texts have slips, targets are those of the words as they are."""
+    right, typed = (make_pseudo(parts, titles, slips=share) for share in (0.0, 0.5))
+    assert typed.targets.cumulative.tolist() == right.targets.cumulative.tolist()
+    assert typed.targets.items.tolist() == right.targets.items.tolist()
+    words = [
+        (a, b)
+        for one, other in zip(right.texts, typed.texts, strict=True)
+        for a, b in zip(one.split(), other.split(), strict=True)
+    ]
+    assert 0.2 < np.mean([a != b for a, b in words if len(a) >= 4 and a.isalpha()]) < 0.6
+    assert all(a == b for a, b in words if len(a) < 4)
+    expected = parts.encoder.tokenizer.bags(typed.texts, typed=True)
+    np.testing.assert_array_equal(typed.bags.ids, expected.ids)

@@ -118,7 +118,7 @@ def test_the_loss_is_what_decoding_says_of_the_same_paths(parts):
             model,
             trie,
             Batch(
-                bags=tokenizer.bags(TEXTS),
+                bags=tokenizer.bags(TEXTS, typed=True),
                 leaves=torch.from_numpy(leaves),
                 titles=tokenizer.bags(parts.items.catalog.titles[: len(TEXTS)]),
                 prompt=torch.from_numpy(rows),

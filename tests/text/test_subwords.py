@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrecall.foundation.ragged import Bags, join_bags, ragged_offsets
-from genrecall.text.normalize import normalize, query_key, read_words
+from genrecall.text.normalize import normalize, query_key, read_words, stem
 from genrecall.text.subwords import SubwordTokenizer
 
 TEXTS = ["Red Acme drill 18V", "red drills", "blue acme saw", "saw blade 3/4 in.", "drill bit"] * 3
@@ -128,7 +128,8 @@ def test_word_order_is_told_by_pairs():
 
 def test_what_is_saved_reads_back(tmp_path):
     TOKENIZER.save(tmp_path / "subwords.json")
-    read = SubwordTokenizer.load(tmp_path / "subwords.json", pair_buckets=50, stemmer="plural")
+    settings = {"pair_buckets": 50, "stemmer": "plural", "run_buckets": 0}
+    read = SubwordTokenizer.load(tmp_path / "subwords.json", **settings)
     for one, other in zip(read.bags(TEXTS), TOKENIZER.bags(TEXTS), strict=True):
         assert one.tolist() == other.tolist()
     assert read.n_features == TOKENIZER.n_features
@@ -184,3 +185,36 @@ def test_without_a_stemmer_queries_with_one_input_are_never_of_two_keys(ones, ot
         for other in others:
             if read_words(one, "none") == read_words(other, "none"):
                 assert query_key(one) == query_key(other)
+
+
+def with_runs(buckets=100):
+    return SubwordTokenizer(TOKENIZER._bpe, pair_buckets=50, stemmer="plural", run_buckets=buckets)
+
+
+@given(texts=texts)
+def test_queries_have_the_features_of_titles_and_runs_of_letters(texts):
+    tokenizer = with_runs()
+    titles, queries = tokenizer.bags(texts), tokenizer.bags(texts, typed=True)
+    first = tokenizer.n_subwords + tokenizer.pair_buckets
+    for n, text in enumerate(texts):
+        asked = np.array(bag(queries, n), dtype=np.int64)
+        assert asked[asked < first].tolist() == bag(titles, n)
+        known = [stem(word, "plural") for word in tokenizer.known_words([text])]
+        assert (asked >= first).sum() == sum(len(word) for word in known if len(word) >= 4)
+    assert max(titles.ids.tolist(), default=0) < first
+    assert max(queries.ids.tolist(), default=0) < tokenizer.n_features
+
+
+def test_words_that_are_spelt_alike_share_runs():
+    tokenizer = with_runs(10_000)
+    runs = {w: set(tokenizer.cut([w])[0].runs) for w in ("drill", "drlil", "drills", "saw")}
+    assert runs["drill"] == runs["drills"]  # one stem
+    assert 0 < len(runs["drill"] & runs["drlil"]) < len(runs["drill"])
+    assert not runs["saw"]  # too short
+
+
+def test_words_have_the_same_numbers_in_titles_and_queries():
+    tokenizer = with_runs()
+    titles, queries = (tokenizer.words(TEXTS, typed=typed) for typed in (False, True))
+    assert titles.word_offsets.tolist() == queries.word_offsets.tolist()
+    assert titles.hashes.tolist() == queries.hashes.tolist()

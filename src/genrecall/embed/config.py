@@ -41,6 +41,11 @@ class SubwordConfig(Section):
     pair_buckets: int = Field(default=65_536, ge=0)
     """Rows for hashed pairs of neighbouring words, which tell `lock for door` from `door lock`."""
 
+    run_buckets: int = Field(default=50_000, ge=0)
+    """Rows for hashed runs of three letters of a query's words, so that a word that is spelt
+    otherwise, or written together with another, is read much like what the shop knows; 0 for
+    none."""
+
     stemmer: Literal["plural", "none"] = "plural"
     """`plural` takes English plural endings off words; `none` leaves words as they stand, for shops
     in other languages."""

@@ -54,7 +54,11 @@ def load_embedded(artifact: Artifact, *, log: RunLog | None = None) -> Embedded:
 def save_views(views: Views, folder: Path) -> None:
     """Write tokenizer and weights of views, each of which has a folder there already."""
     views.tokenizer.save(folder / SUBWORDS)
-    cut = {"pair_buckets": views.tokenizer.pair_buckets, "stemmer": views.tokenizer.stemmer}
+    cut = {
+        "pair_buckets": views.tokenizer.pair_buckets,
+        "run_buckets": views.tokenizer.run_buckets,
+        "stemmer": views.tokenizer.stemmer,
+    }
     listed = [{"name": name, "weight": weight} for name, weight in views.shares.items()]
     write_json(folder / _VIEWS, {"tokenizer": cut, "views": listed})
 

@@ -160,7 +160,7 @@ def _frozen(
 def _weights(
     made: Mapping[str, _Made], tokenizer: SubwordTokenizer, held: Searches
 ) -> dict[str, float]:
-    bags = tokenizer.bags(held.queries)
+    bags = tokenizer.bags(held.queries, typed=True)
     judged = {
         name: Judged(of.view.encode(held.queries, bags), of.items) for name, of in made.items()
     }

@@ -88,7 +88,7 @@ class Views:
             RequestError: no list of texts, such as a single one.
         """
         texts = list_of_texts("texts", texts, such_as="['running shoes']")
-        return self.encode_cut(texts, self.tokenizer.bags(texts))
+        return self.encode_cut(texts, self.tokenizer.bags(texts, typed=True))
 
     def encode_cut(self, texts: Sequence[str], bags: Bags) -> Vectors:
         """The same of queries that the tokenizer has cut before.

@@ -155,6 +155,9 @@ class GeneratorConfig(Section):
     pseudo_queries: int = Field(default=200_000, ge=0)
     """Pseudo-queries made once before stage 2, spread evenly over the items."""
 
+    slips: float = Field(default=0.1, ge=0, le=1)
+    """Share of the words of pseudo-queries that are mistyped."""
+
     teacher_items: int = Field(default=32, ge=1)
     """Soft targets of a pseudo-query: the dense channel's best items, that many."""
 

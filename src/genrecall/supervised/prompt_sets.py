@@ -29,6 +29,7 @@ from genrecall.learning.sampling import draw_in_runs, draw_weighted, running_sum
 from genrecall.supervised.shoppers import KnownShoppers
 from genrecall.text.distinct import distinct
 from genrecall.text.fragments import draw_fragments
+from genrecall.text.slips import mistype_words
 from genrecall.text.subwords import SubwordTokenizer, Words
 
 
@@ -132,7 +133,7 @@ def logged_prompts(
         targets=make_targets(item, weight, ragged_offsets(counts)),
         weight=np.cumsum(np.sqrt(per_query)),
         made_of=None,
-        cut=lambda: tokenizer.bags(queries),
+        cut=lambda: tokenizer.bags(queries, typed=True),
     )
 
 
@@ -147,7 +148,7 @@ def shopper_prompts(tokenizer: SubwordTokenizer, shoppers: KnownShoppers) -> Pro
 
     def cut() -> Bags:
         queries = distinct(searches.queries)
-        return take_bags(tokenizer.bags(queries.texts), queries.number)
+        return take_bags(tokenizer.bags(queries.texts, typed=True), queries.number)
 
     counts = searches.frame["positives"].list.len().to_numpy()
     gains = np.concatenate(searches.gains).astype(np.float64)
@@ -187,11 +188,11 @@ def pseudo_prompts(
     count, n_items = config.pseudo_queries, len(titles)
     items = rng.permutation(np.arange(count) % n_items)
     fragments = draw_fragments(titles, items, rng)
-    bags = encoder.tokenizer.gather(titles, *fragments)
-    queries = _spell(fragments, items, titles, texts, encoder.tokenizer)
+    tokenizer = encoder.tokenizer
+    queries = _spell(fragments, items, titles, texts, tokenizer)
     # (n, n_best) both; an index would hold a copy of the vectors.
     similarity, best = faiss.knn(
-        encoder.encode_cut(queries, bags),
+        encoder.encode(queries),
         item_vectors,
         min(config.teacher_items, n_items),
         metric=faiss.METRIC_INNER_PRODUCT,
@@ -199,8 +200,10 @@ def pseudo_prompts(
     soft = np.exp((similarity - similarity[:, :1]) / config.teacher_temperature).astype(np.float64)
     soft *= (1.0 - config.own_item_weight) / soft.sum(axis=1, keepdims=True)
     own = np.full((count, 1), config.own_item_weight)
+    # What is meant is taught by the words as they are, to those who read them as they are typed.
+    typed = [mistype_words(query, config.slips, rng) for query in queries]
     return PromptSet(
-        texts=queries,
+        texts=typed,
         kind=QUERY,
         targets=make_targets(
             np.concatenate([items[:, None], best], axis=1).reshape(-1),
@@ -209,7 +212,7 @@ def pseudo_prompts(
         ),
         weight=np.arange(1.0, count + 1),
         made_of=items,
-        cut=lambda: bags,
+        cut=lambda: tokenizer.bags(typed, typed=True),
     )
 
 

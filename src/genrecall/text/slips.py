@@ -42,12 +42,18 @@ def mistype(word: str, rng: np.random.Generator) -> str:
             return before + others[int(rng.integers(len(others)))] + after
 
 
+def mistype_words(text: str, share: float, rng: np.random.Generator) -> str:
+    """A normalized text, a share of whose words have a slip."""
+    words = text.split()
+    return " ".join(mistype(word, rng) if rng.random() < share else word for word in words)
+
+
 class SlippedWords:
-    """Texts cut into words, and forms with a slip of each word.
+    """Queries cut into words, and forms with a slip of each word.
 
     Args:
         tokenizer: cuts them.
-        texts: of which they are the words.
+        texts: of which they are the words; titles, where queries are made of these.
         rng: where chance comes from.
 
     Attributes:
@@ -57,7 +63,7 @@ class SlippedWords:
     def __init__(
         self, tokenizer: SubwordTokenizer, texts: Sequence[str], rng: np.random.Generator
     ) -> None:
-        words = tokenizer.words(texts)
+        words = tokenizer.words(texts, typed=True)
         kinds: dict[str, int] = {}
         self._kind = np.array(
             [kinds.setdefault(word, len(kinds)) for word in tokenizer.known_words(texts)],

@@ -1,8 +1,9 @@
 """Texts to bags of features: subwords of a BPE learned on the shop's own text, and word pairs.
 
 A feature is a row of one embedding table: first the `V` subwords, then `H` hashed pairs of
-neighbouring words. Bags are ragged: `ids` holds the features of all texts one after another,
-`offsets` where each text starts.
+neighbouring words, then `G` hashed runs of letters. The latter are features of queries alone, whose
+words are spelt in more ways than those of titles. Bags are ragged: `ids` holds the features of all
+texts one after another, `offsets` where each text starts.
 """
 
 from __future__ import annotations
@@ -41,16 +42,26 @@ library's own marks for that make training differ from run to run: where pairs a
 it prefers those whose marked letters it happened to see first."""
 
 
+_RUN: Final = 3  # letters
+_LEAST_LETTERS: Final = 4  # of a word that is read by its runs, too
+
+
 class CutWord(NamedTuple):
     """A word.
 
     Attributes:
-        pieces: numbers of its features.
+        pieces: numbers of its subwords.
+        runs: numbers of its runs of letters.
         hash: of its stem.
     """
 
     pieces: list[int]
+    runs: list[int]
     hash: int
+
+    def features(self, *, typed: bool) -> list[int]:
+        """In titles, or as shoppers type it."""
+        return self.pieces + self.runs if typed else self.pieces
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +69,7 @@ class Words:
     """Texts cut into words, each word into subwords; the form that fragments are drawn from.
 
     Attributes:
-        pieces: subword numbers of all words, int64 `[total]`.
+        pieces: features of all words, int64 `[total]`.
         piece_offsets: where each word starts in `pieces`, int64 `[words + 1]`.
         hashes: hash of each word, int64 `[words]`.
         word_offsets: where each text starts among the words, int64 `[n + 1]`.
@@ -73,9 +84,10 @@ class Words:
         return len(self.word_offsets) - 1
 
     def followed_by(self, more: Sequence[CutWord]) -> Words:
-        """The same texts, and words behind theirs that belong to none."""
-        pieces = np.array([piece for word in more for piece in word.pieces], dtype=np.int64)
-        counts = [len(word.pieces) for word in more]
+        """The same texts, and words behind theirs that belong to none, as shoppers type them."""
+        features = [word.features(typed=True) for word in more]
+        pieces = np.array([feature for of in features for feature in of], dtype=np.int64)
+        counts = [len(of) for of in features]
         offsets = self.piece_offsets[-1] + ragged_offsets(counts)[1:]
         return Words(
             pieces=np.concatenate([self.pieces, pieces]),
@@ -92,18 +104,27 @@ class SubwordTokenizer:
         bpe: a trained subword model.
         pair_buckets: rows for hashed word pairs; 0 for none.
         stemmer: brings the forms of a word together.
+        run_buckets: rows for hashed runs of letters; 0 for none.
     """
 
-    def __init__(self, bpe: Tokenizer, *, pair_buckets: int, stemmer: Stemmer) -> None:
+    def __init__(
+        self, bpe: Tokenizer, *, pair_buckets: int, stemmer: Stemmer, run_buckets: int = 0
+    ) -> None:
         self._bpe = bpe
         self._silent = {bpe.token_to_id(token) for token in (_UNKNOWN, _START)}
-        self.pair_buckets = pair_buckets
+        self.pair_buckets, self.run_buckets = pair_buckets, run_buckets
         self.stemmer = stemmer
         self._cache: dict[str, CutWord] = {}
 
     @classmethod
     def train(
-        cls, texts: Iterable[str], *, vocabulary: int, pair_buckets: int, stemmer: Stemmer
+        cls,
+        texts: Iterable[str],
+        *,
+        vocabulary: int,
+        pair_buckets: int,
+        stemmer: Stemmer,
+        run_buckets: int = 0,
     ) -> SubwordTokenizer:
         """Learn the subwords of `texts`; equal texts give equal subwords."""
         bpe = Tokenizer(BPE(unk_token=_UNKNOWN))
@@ -116,13 +137,15 @@ class SubwordTokenizer:
         )
         spelled = (" ".join(_START + word for word in read_words(text, stemmer)) for text in texts)
         bpe.train_from_iterator(spelled, trainer)
-        return cls(bpe, pair_buckets=pair_buckets, stemmer=stemmer)
+        return cls(bpe, pair_buckets=pair_buckets, stemmer=stemmer, run_buckets=run_buckets)
 
     @classmethod
-    def load(cls, path: Path, *, pair_buckets: int, stemmer: Stemmer) -> SubwordTokenizer:
+    def load(
+        cls, path: Path, *, pair_buckets: int, stemmer: Stemmer, run_buckets: int
+    ) -> SubwordTokenizer:
         """Read what `save` wrote."""
         bpe = Tokenizer.from_file(str(path))
-        return cls(bpe, pair_buckets=pair_buckets, stemmer=stemmer)
+        return cls(bpe, pair_buckets=pair_buckets, stemmer=stemmer, run_buckets=run_buckets)
 
     def save(self, path: Path) -> None:
         """Write the subword model as JSON."""
@@ -135,13 +158,17 @@ class SubwordTokenizer:
 
     @property
     def n_features(self) -> int:
-        """Rows of the embedding table: `V + H`."""
-        return self.n_subwords + self.pair_buckets
+        """Rows of the embedding table: `V + H + G`."""
+        return self.n_subwords + self.pair_buckets + self.run_buckets
 
-    def words(self, texts: Sequence[str]) -> Words:
-        """Normalize texts and cut them into words and subwords.
+    def words(self, texts: Sequence[str], *, typed: bool = False) -> Words:
+        """Normalize texts and cut them into words and features.
 
         A word of letters that were never seen has no subword and is left out.
+
+        Args:
+            texts: to cut.
+            typed: whether they are queries. The words, and their order, are the same.
         """
         pieces: list[int] = []
         piece_counts: list[int] = []
@@ -151,8 +178,9 @@ class SubwordTokenizer:
             words = [cut for cut in self.cut(normalize(text).split()) if cut.pieces]
             word_counts.append(len(words))
             for word in words:
-                pieces += word.pieces
-                piece_counts.append(len(word.pieces))
+                features = word.features(typed=typed)
+                pieces += features
+                piece_counts.append(len(features))
                 hashes.append(word.hash)
         return Words(
             pieces=np.array(pieces, dtype=np.int64),
@@ -169,9 +197,9 @@ class SubwordTokenizer:
         """Normalized words, each on its own."""
         return [self._word(word) for word in words]
 
-    def bags(self, texts: Sequence[str]) -> Bags:
-        """Features of texts."""
-        parts = [self.words(texts[rows]) for rows in blocks(len(texts))]
+    def bags(self, texts: Sequence[str], *, typed: bool = False) -> Bags:
+        """Features of texts; see `words`."""
+        parts = [self.words(texts[rows], typed=typed) for rows in blocks(len(texts))]
         cut = (self.gather(w, np.arange(len(w.hashes)), w.word_offsets) for w in parts)
         return join_bags(make_bags([]), *cut)
 
@@ -205,7 +233,16 @@ class SubwordTokenizer:
             stemmed = stem(word, self.stemmer)
             encoded = self._bpe.encode(_START + stemmed).ids
             pieces = [piece for piece in encoded if piece not in self._silent]
-            known = self._cache[word] = CutWord(pieces, zlib.crc32(stemmed.encode()))
+            runs = self._runs(stemmed) if pieces else []
+            known = self._cache[word] = CutWord(pieces, runs, zlib.crc32(stemmed.encode()))
             if len(self._cache) > 500_000:  # a service must not grow with what people type
                 self._cache.clear()
         return known
+
+    def _runs(self, word: str) -> list[int]:
+        """Runs of letters, of which the first and the last hold the end of the word."""
+        if not self.run_buckets or len(word) < _LEAST_LETTERS:
+            return []
+        marked, first = f"<{word}>", self.n_subwords + self.pair_buckets
+        runs = (marked[at : at + _RUN] for at in range(len(marked) - _RUN + 1))
+        return [first + zlib.crc32(run.encode()) % self.run_buckets for run in runs]

@@ -36,6 +36,7 @@ def train_tokenizer(
         [*titles, *queries],
         vocabulary=config.vocabulary,
         pair_buckets=config.pair_buckets,
+        run_buckets=config.run_buckets,
         stemmer=config.stemmer,
     )
 
@@ -118,8 +119,10 @@ class _Batches:
     ) -> None:
         self._config, self._tokenizer, self._seed = config, tokenizer, seed
         chance = np.random.default_rng([seed, 0, 1])  # steps have two numbers
-        self._titles = SlippedWords(tokenizer, titles, chance)
-        self._queries = SlippedWords(tokenizer, queries, chance)
+        self._titles = tokenizer.words(titles)
+        # Words have the same numbers in titles and in the queries that are made of them.
+        self._made = SlippedWords(tokenizer, titles, chance)
+        self._logged = SlippedWords(tokenizer, queries, chance)
         self._pairs = pairs
         self._n_logged = round(config.batch * config.logged_share) if len(pairs.query) else 0
         self._cumulative = np.cumsum(pairs.weight)
@@ -127,21 +130,21 @@ class _Batches:
     def draw(self, step: int) -> _Batch:
         rng = np.random.default_rng([self._seed, step])
         n_fragments = self._config.batch - self._n_logged
-        titles, queries = self._titles.words, self._queries.words
-        fragment_items = rng.integers(len(titles), size=n_fragments)
-        fragments = draw_fragments(titles, fragment_items, rng)
-        query_bags = self._tokenizer.gather(titles, *self._mistyped(self._titles, fragments, rng))
+        fragment_items = rng.integers(len(self._titles), size=n_fragments)
+        fragments = draw_fragments(self._titles, fragment_items, rng)
+        query_bags = self._typed(self._made, fragments, rng)
         item, query = fragment_items, -1 - np.arange(n_fragments)
         if self._n_logged:
             pair = draw_weighted(self._cumulative, self._n_logged, rng)
-            logged = drop_words(queries, self._pairs.query[pair], rng, share=0.0)
-            typed = self._tokenizer.gather(queries, *self._mistyped(self._queries, logged, rng))
-            query_bags = join_bags(typed, query_bags)
+            logged = drop_words(self._logged.words, self._pairs.query[pair], rng, share=0.0)
+            query_bags = join_bags(self._typed(self._logged, logged, rng), query_bags)
             item = np.concatenate([self._pairs.item[pair], item])
             query = np.concatenate([self._pairs.query[pair], query])
-        dropped = drop_words(titles, item, rng, share=self._config.word_dropout)
-        bags = join_bags(query_bags, self._tokenizer.gather(titles, *dropped))
+        dropped = drop_words(self._titles, item, rng, share=self._config.word_dropout)
+        bags = join_bags(query_bags, self._tokenizer.gather(self._titles, *dropped))
         return _Batch(bags=bags, query=query, item=item)
 
-    def _mistyped(self, of: SlippedWords, chosen: Bags, rng: np.random.Generator) -> Bags:
-        return Bags(of.slip(chosen.ids, self._config.slips, rng), chosen.offsets)
+    def _typed(self, of: SlippedWords, chosen: Bags, rng: np.random.Generator) -> Bags:
+        """Features of queries, some of whose words are mistyped."""
+        words = of.slip(chosen.ids, self._config.slips, rng)
+        return self._tokenizer.gather(of.words, words, chosen.offsets)

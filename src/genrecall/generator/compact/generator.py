@@ -229,7 +229,7 @@ class CompactGenerator:
     def _follow(self, prompts: Sequence[Prompt]) -> tuple[Sequence[Prompt], Tensor, CompactState]:
         """Prompts as they are read, their views `[Q, D + D']`, and the state of their roots."""
         texts = [prompt.text for prompt in prompts]
-        bags = self.encoder.tokenizer.bags(texts)
+        bags = self.encoder.tokenizer.bags(texts, typed=True)
         hidden, own = follow_bags(self.model, bags)
         first = self.encoder.encode_cut(texts, bags)
         prompts = self._rule.read(prompts, first)
