@@ -25,8 +25,12 @@ _EXAMPLES = Path(__file__).parents[2] / "examples"
 
 SHOPS = {
     "homedepot": "Home Depot, 54,667 products; categories are derived types, not a taxonomy",
+    "homedepot_generic": "Home Depot with word vectors as they come, which know no query of it",
     "synthetic": "the synthetic shop with 20,000 items and its true category tree",
 }
+
+_GENERIC: Mapping[str, Any] = {"embed": {"views": ["static"], "learn_maps": False}}
+"""Nothing of the shop's log in the vectors."""
 
 # A cell trains a generator, and there are hundreds of cells: a seventh of what a run gives it.
 _SHORT: Mapping[str, Any] = {
@@ -78,8 +82,9 @@ def make_shop(name: str, out: Path, *, threads: int, full: bool) -> Shop:
         full: train generators as long as `genrecall run` does.
     """
     folder = out / name
-    if name == "homedepot":
+    if name.startswith("homedepot"):
         config = load_config(_EXAMPLES / "homedepot.yaml")
+        config = changed(config, _GENERIC if name == "homedepot_generic" else {})
     else:
         config = make_demo(folder / "shop", items=20_000, searches=100_000, seed=0)
     unseen = {"data": {"split": {"by": "query"}}, "threads": threads}  # on both shops

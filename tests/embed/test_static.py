@@ -18,6 +18,7 @@ from genrecall.config import load_config
 from genrecall.data.tables import ITEMS
 from genrecall.embed import word_vectors
 from genrecall.embed.config import EmbedConfig, StaticConfig
+from genrecall.embed.load import load_views
 from genrecall.embed.static import StaticVectors
 from genrecall.embed.word_vectors import find_static, named
 from genrecall.foundation.artifact import open_artifact, writing
@@ -170,3 +171,21 @@ def test_a_shop_goes_without_what_is_not_installed(tmp_path, monkeypatch):
             run(config_alone, Outputs(tmp_path / "alone"), last="embed", log=log)
     assert any("no view by word vectors: wordllama is not installed" in line for line in log.said)
     assert run(config, outputs, last="embed", log=log).ran == ("embed",)
+
+
+def test_without_maps_both_sides_are_as_they_come(tmp_path):
+    """Turned and cut, so that a query that is a title is that title."""
+    made = {}
+    for learn in (True, False):
+        folder = tmp_path / str(learn)
+        settings = {"embed": {"views": ["static"], "static": {"dim": 12}, "learn_maps": learn}}
+        outputs = Outputs(folder / "run")
+        folder.mkdir()
+        run(
+            load_config(write_shop(folder, settings=settings)), outputs, last="embed", log=KeptLog()
+        )
+        encoder = load_views(outputs.open_stage("embed"))
+        titles = ["Acme red drill", "Bolt lamp"]
+        made[learn] = encoder.encode(titles), encoder.encode_items(titles)
+    np.testing.assert_allclose(*made[False], atol=1e-6)
+    assert np.abs(np.subtract(*made[True])).max() > 1e-4

@@ -143,6 +143,10 @@ class EmbedConfig(Section):
     pretrained: PretrainedConfig = PretrainedConfig()
     """The view by a pretrained model."""
 
+    learn_maps: bool = True
+    """Whether `static` and `pretrained` learn from the log which queries mean which titles, by a
+    map of each side; without, they are as they come."""
+
     @model_validator(mode="after")
     def _check_views(self) -> Self:
         if len(set(self.views)) < len(self.views):

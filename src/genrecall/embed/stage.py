@@ -35,11 +35,12 @@ Vectors = NDArray[np.float32]
 
 
 class _Shop(NamedTuple):
-    """What views learn from: see `LoggedPairs` for `pairs`."""
+    """What views learn from: see `LoggedPairs` for `pairs`, and for those that maps learn from."""
 
     titles: list[str]
     queries: list[str]
     pairs: LoggedPairs
+    mapped: LoggedPairs
     tokenizer: SubwordTokenizer
     bags: Bags  # of the titles
 
@@ -69,7 +70,9 @@ def run(config: EmbedConfig, data: ShopData, work: Work) -> Artifact:
     titles, log = data.catalog.titles, work.log
     log.say(f"  {len(titles):,} titles, {len(queries):,} queries, {len(pairs.query):,} pairs")
     tokenizer = train_tokenizer(config.subwords, titles=titles, queries=queries)
-    shop = _Shop(titles, queries, pairs, tokenizer, tokenizer.bags(titles))
+    none = LoggedPairs(pairs.query[:0], pairs.item[:0], pairs.weight[:0])
+    taught = pairs if config.learn_maps else none
+    shop = _Shop(titles, queries, pairs, taught, tokenizer, tokenizer.bags(titles))
     with writing(work.out, kind="embed", inputs=work.inputs) as folder:
         made: dict[str, _Made] = {}
         for name in names:
@@ -152,7 +155,7 @@ def _frozen(
 ) -> _Made:
     """A reader with maps of its own, written into a folder."""
     read = Read(items, reader.encode(shop.queries))
-    maps = learn_maps(read, shop.pairs, dim=dim, seed=work.seed)
+    maps = learn_maps(read, shop.mapped, dim=dim, seed=work.seed)
     maps.save(folder)
     return _Made(FrozenView(reader, maps), mapped(items, maps.item))
 

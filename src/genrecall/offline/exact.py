@@ -35,8 +35,9 @@ class ExactSearch:
         channels = generated.channel.channels
         self._drawn = np.array([_drawn(channel) for channel in channels], dtype=np.float32)
         vectors, learned = self._items.views, channels[0].learned
-        if learned is not None:
+        if learned is not None and self._drawn.any():
             vectors = np.concatenate([vectors, learned.parts.prior[:, None]], axis=1)
+        self._width = vectors.shape[1]
         self._search = DenseChannel(
             self._items, encode=self._encode, vectors=vectors, name=self.name
         )
@@ -58,7 +59,7 @@ class ExactSearch:
     def _encode(self, requests: Sequence[Request]) -> Vectors:
         """Queries, and what the prior counts beside them."""
         queries = self._generated.encode(requests)
-        if self._generated.channel.channels[0].learned is None:
+        if queries.shape[1] == self._width:
             return queries
         drawn = np.empty((len(queries), 1), dtype=np.float32)
         for fold, places in self._generated.channel.folds(requests):
