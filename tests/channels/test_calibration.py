@@ -72,3 +72,12 @@ def test_nothing_is_calibrated_where_nothing_is_known():
     assert fit_calibration(choices, -scores, positives) is None
     none = Choices(*(part[..., :0] for part in choices))
     assert fit_calibration(none, scores[:0], positives) is None
+
+
+def test_few_searches_and_still_best_scores_say_nothing():
+    choices, scores, positives = drawn(Calibration(1.5, -0.7, -1.0), searches=15)
+    assert fit_calibration(choices, scores, positives) is None
+    choices, scores, positives = drawn(Calibration(1.5, -0.7, -1.0), searches=200)
+    one = np.tile(scores[:30], 200) + np.random.default_rng(1).normal(0, 1e-9, 6000)
+    found = fit_calibration(choices, one, positives)
+    assert found is None or abs(found.best) < 1e-6

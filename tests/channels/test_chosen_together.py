@@ -113,6 +113,20 @@ def test_without_a_history_nothing_of_it_counts(parts):
     assert (plain.scores == counted.scores).all()
 
 
+@pytest.mark.parametrize("history", [(), ("item-3", "item-7")])
+def test_what_was_fitted_on_is_what_is_served(parts, history):
+    """Also for a shopper of whom nothing is known: shares would be off for all of them."""
+    channel = parts.generative()
+    evidence = channel.learned.parts
+    (read,) = channel.read([Request("red lamp", Shopper(history=history))])
+    rows, asked = np.arange(60, dtype=np.int32), read.asked(0)
+    items, logprob = channel.items.views[rows], -np.arange(60, dtype=np.float32)
+    weights = dict(zip(evidence.names, np.linspace(0.1, 1.5, len(evidence.names)), strict=True))
+    said = evidence.of(asked, items, rows, logprob)
+    served = LearnedOrder(evidence, OrderFit(weights)).scores(asked, items, rows, logprob)
+    np.testing.assert_allclose(served, np.array(list(weights.values())) @ said, rtol=1e-4)
+
+
 def test_a_bundle_holds_what_was_fitted_with_it(parts):
     weights = parts._fitted_order.served.weights
     assert weights.keys() >= {TOGETHER, UNCHOSEN}

@@ -32,7 +32,7 @@ def choices(generator):
     codes = generator.items.table.codes
     sids = [codes[[3 * n, 3 * n + 50]] for n in range(len(QUERIES) + 1)]
     requests = [Request(query) for query in (*QUERIES, "☂")]
-    return level_choices(GenerativeChannel(generator, GenerativeConfig()), requests, sids)
+    return level_choices([GenerativeChannel(generator, GenerativeConfig())], requests, sids)[0]
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_what_is_said_along_a_sid_adds_up_to_its_log_probability(generator, choi
 
 
 def test_no_other_weights_make_what_was_chosen_likelier(choices, plain):
-    """But for the searches that the usual weights are worth."""
+    """But for the searches that the usual weights are worth, and for what keeps them finite."""
     n = len(QUERIES)  # the one without a known word says nothing
     fitted = fit_levels(plain, np.zeros(n + 1, dtype=np.int64), 1, head_weight=0.3)[BOTH].served
     best = [
@@ -95,7 +95,7 @@ def test_no_other_weights_make_what_was_chosen_likelier(choices, plain):
         most = log_likelihood(choices, level, *weights)
         for step in random.normal(0, 0.2, (30, 2)):
             other = np.maximum(weights + step, 0.0)
-            assert log_likelihood(choices, level, *other) <= most + 2e-3
+            assert log_likelihood(choices, level, *other) <= most + 5e-3
 
 
 def test_a_query_without_a_known_word_says_nothing(choices):
@@ -126,7 +126,9 @@ def test_own_relevant_items_do_not_move_the_weights_of_a_fold(generator, plain):
     channel = GenerativeChannel(generator, GenerativeConfig())
     requests = [Request(query) for query in (*QUERIES, "☂")]
     before = fit_levels(plain, fold, 3, head_weight=0.3)
-    after = fit_levels({0.0: level_choices(channel, requests, changed)}, fold, 3, head_weight=0.3)
+    after = fit_levels(
+        {0.0: level_choices([channel], requests, changed)[0]}, fold, 3, head_weight=0.3
+    )
     for way in (BOTH, HEADS, LOOK_AHEAD):
         np.testing.assert_allclose(after[way].folds[1][:2], before[way].folds[1][:2], atol=1e-4)
     assert after[BOTH].folds[0] != before[BOTH].folds[0]
@@ -135,7 +137,7 @@ def test_own_relevant_items_do_not_move_the_weights_of_a_fold(generator, plain):
 
 def test_without_a_search_the_usual_weights_serve(generator):
     channel = GenerativeChannel(generator, GenerativeConfig())
-    choices = {0.0: level_choices(channel, [], []), 2.0: level_choices(channel, [], [])}
+    choices = dict.fromkeys((0.0, 2.0), level_choices([channel], [], [])[0])
     ways = fit_levels(choices, np.empty(0, dtype=np.int64), 5, head_weight=0.3)
     assert ways[BOTH].served == LevelWeights((0.3,) * 3, (1.0,) * 3)
     assert ways[HEADS].served == LevelWeights((1.0,) * 3, (0.0,) * 3)
@@ -192,19 +194,36 @@ def test_a_prior_is_fitted_where_it_tells_what_is_chosen(generator):
     sids = [codes[[wanted[n % len(wanted)]]] for n in range(len(requests))]
     chosen = np.zeros(len(codes), dtype=np.float32)
     chosen[wanted] = 2.0
-    tried = {0.0: None, 1.0: chosen, 3.0: chosen}
+    tried = (0.0, 1.0, 3.0)
     usual = LevelWeights.usual(head_weight=0.3)
 
     def fitted(prior):
-        choices = {}
-        for weight in tried:
-            weighed = generator.weighed(usual._replace(prior=weight), prior)
-            channel = GenerativeChannel(weighed, GenerativeConfig())
-            choices[weight] = level_choices(channel, requests, sids)
-        ways = fit_levels(choices, np.arange(len(requests)) % 2, 2, head_weight=0.3)
+        channels = [
+            GenerativeChannel(
+                generator.weighed(usual._replace(prior=weight), prior), GenerativeConfig()
+            )
+            for weight in tried
+        ]
+        found = level_choices(channels, requests, sids)
+        ways = fit_levels(
+            dict(zip(tried, found, strict=True)), np.arange(len(requests)) % 2, 2, head_weight=0.3
+        )
         assert len({ways[way].served.prior for way in ways}) == 1
         return ways[BOTH]
 
     assert fitted(chosen).served.prior > 0
     assert min(fold.prior for fold in fitted(chosen).folds) > 0
     assert fitted(-chosen).served.prior == 0
+
+
+def test_what_is_never_chosen_still_differs_in_how_little_it_counts(generator):
+    sid = generator.items.table.sid_of_item
+    prior = np.where(sid % 2, -10.0, -14.0).astype(np.float32)
+    prior[sid == 0] = 8.0
+    weights = LevelWeights((0.0,) * 3, (1.0,) * 3, prior=4.0)
+    drawn, plain = (
+        generator.weighed(of, prior).read([Prompt(QUERIES[0])]).state.features[2][0].numpy()
+        for of in (weights, weights._replace(prior=0.0))
+    )
+    moved = drawn - plain
+    np.testing.assert_allclose(moved[2::2] - moved[1], -16.0, atol=1e-2)

@@ -170,6 +170,21 @@ def test_exact_search_counts_the_prior_as_the_look_ahead_does(parts):
     assert not len(nothing.rows)
 
 
+@pytest.mark.parametrize("order", ["dense", "beam"])
+def test_exact_search_counts_the_prior_whatever_the_order(parts, order):
+    """The look-ahead does."""
+    prior = np.zeros(len(parts.items), dtype=np.float32)
+    prior[::9] = 40.0
+    weights = LevelWeights((0.0,) * 3, (1.0,) * 3, prior=4.0)
+    (weighed,) = parts.weighed("query_to_sid", [weights], None, prior)
+    channel = GenerativeChannel(weighed.generator, GenerativeConfig(order=order))
+    requests = [Request("red cordless drill")]
+    (exact,) = ExactSearch(GeneratedAnswers(FoldedChannel([channel]), 4, {3: requests})).rank(
+        requests, 4
+    )
+    assert set(exact.rows.tolist()) <= set(range(0, len(prior), 9))
+
+
 def test_what_tells_relevant_items_weighs_more(evidence):
     random = np.random.default_rng(0)
     n, width = 200, 30

@@ -241,7 +241,10 @@ def test_a_word_of_the_language_is_changed_only_where_a_slip_is_likely(vocabular
 
 @pytest.mark.parametrize(
     ("content", "error"),
-    [(b"\xff\xfe\x00", "cannot be read"), (b"12\n/x\n", "holds no word. Give a list of words")],
+    [
+        (b"\xff\xfe\x00", "is not UTF-8 .*iconv"),
+        (b"12\n/x\n", "holds no word. Give a list of words"),
+    ],
 )
 def test_a_wrong_dictionary_is_refused(tmp_path, content, error):
     file = tmp_path / "en.dic"

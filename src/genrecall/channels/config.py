@@ -11,7 +11,7 @@ from genrecall.index.order import ItemOrder
 
 
 class LexicalConfig(Section):
-    """BM25 over titles. The paper runs beside an inverted index and says nothing about it."""
+    """BM25 over titles and other texts of items. The paper says nothing about the index beside."""
 
     k1: float = Field(default=0.5, ge=0)
     """How much a repeated word adds. Lower than the usual 1.2: titles rarely repeat a word to say

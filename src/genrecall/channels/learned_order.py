@@ -98,6 +98,9 @@ class OrderParts:
         """
         if self.together is None:
             return {}
+        if not len(query.chosen):  # so that scores of an unknown shopper are what they are without
+            nothing = np.zeros(len(rows), dtype=np.float32)
+            return {TOGETHER: nothing, UNCHOSEN: nothing}
         cosines = self.together.cosines(query.chosen, rows)
         unchosen = np.isin(rows, query.chosen, invert=True)
         return {TOGETHER: np.sqrt(cosines), UNCHOSEN: unchosen.astype(np.float32)}
@@ -157,7 +160,7 @@ class LearnedOrder:
                 total += weights[name] * field.scores(query.text, rows)
         if weights[PRIOR]:
             total += weights[PRIOR] * self.parts.prior[rows]
-        if len(query.chosen):  # else all items are alike in it
+        if len(query.chosen):
             for name, said in self.parts.of_shopper(query, rows).items():
                 total += weights[name] * said
         return total

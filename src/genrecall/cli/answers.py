@@ -148,7 +148,7 @@ class FileOfAnswers:
             search_ids=self.search_ids,
             item_ids=self._channel.items.catalog.item_ids,
             rows=[ranking.rows[part] for ranking, part in cut],
-            scores=[ranking.told[part] for ranking, part in cut],
+            scores=[ranking.scores[part] for ranking, part in cut],
         )
 
     def to_dict(self) -> dict[str, Any]:

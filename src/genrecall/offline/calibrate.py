@@ -105,10 +105,8 @@ def _fit(
     # Where all items were chosen equally often, as without a log, no weight of it changes anything.
     tried = PRIORS if np.ptp(prior) else PRIORS[:1]
     weights = [usual._replace(prior=weight) for weight in tried]
-    choices = {
-        weight: level_choices(channel, requests, sids)
-        for weight, channel in zip(tried, bundle.weighed(name, weights, prior=prior), strict=True)
-    }
+    found = level_choices(bundle.weighed(name, weights, prior=prior), requests, sids)
+    choices = dict(zip(tried, found, strict=True))
     fold = np.array([fold_of_query(query, FOLDS) for query in searches.queries], dtype=np.int64)
     return fit_levels(choices, fold, FOLDS, head_weight=bundle.channels.generative.head_weight)
 

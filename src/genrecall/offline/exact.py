@@ -34,9 +34,11 @@ class ExactSearch:
         self._generated, self._items = generated, generated.channel.items
         channels = generated.channel.channels
         self._drawn = np.array([_drawn(channel) for channel in channels], dtype=np.float32)
-        vectors, learned = self._items.views, channels[0].learned
-        if learned is not None and self._drawn.any():
-            vectors = np.concatenate([vectors, learned.parts.prior[:, None]], axis=1)
+        vectors = self._items.views
+        generator = channels[0].generator
+        if self._drawn.any() and isinstance(generator, CompactGenerator):
+            assert generator.prior is not None
+            vectors = np.concatenate([vectors, generator.prior[:, None]], axis=1)
         self._width = vectors.shape[1]
         self._search = DenseChannel(
             self._items, encode=self._encode, vectors=vectors, name=self.name

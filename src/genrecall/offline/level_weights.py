@@ -37,6 +37,7 @@ from genrecall.generator.compact.weights import (
     LevelWeights,
 )
 from genrecall.learning.likelihood import likeliest_weights, mean_log_likelihood
+from genrecall.offline.generated import remembered, reread
 
 PRIORS: Final = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0)
 """Weights of the prior in the look-ahead that are tried."""
@@ -90,24 +91,31 @@ class LevelChoices:
 
 
 def level_choices(
-    channel: GenerativeChannel, requests: Sequence[Request], sids: Sequence[NDArray[np.int32]]
-) -> list[LevelChoices]:
+    channels: Sequence[GenerativeChannel],
+    requests: Sequence[Request],
+    sids: Sequence[NDArray[np.int32]],
+) -> list[list[LevelChoices]]:
     """What heads and look-ahead say along the SIDs of relevant items, for each level.
 
     Args:
-        channel: of a `compact` generator.
+        channels: of one `compact` generator with weights of each kind.
         requests: of `M` searches.
         sids: codes of the relevant items of each, the most relevant first, int32 `[·, 3]`.
+
+    Returns:
+        For each channel.
     """
-    assert isinstance(channel.generator, CompactGenerator)
-    found: list[list[_Followed]] = [[] for _ in range(LEVELS)]
+    found: list[list[list[_Followed]]] = [[[] for _ in range(LEVELS)] for _ in channels]
     first = 0
-    for read in channel.read(requests):
-        part = sids[first : first + len(read)]
-        for level, followed in enumerate(_follow(channel.generator, read, part)):
-            found[level].append(followed._replace(search=followed.search + first))
-        first += len(read)
-    return [_join(of_level) for of_level in found]
+    for part in channels[0].read(requests):
+        read = remembered(channels[0], part)
+        for channel, of_channel in zip(channels, found, strict=True):
+            assert isinstance(channel.generator, CompactGenerator)
+            again, wanted = reread(channel, read), sids[first : first + len(read)]
+            for level, followed in enumerate(_follow(channel.generator, again, wanted)):
+                of_channel[level].append(followed._replace(search=followed.search + first))
+        first += len(part)
+    return [[_join(of_level) for of_level in of_channel] for of_channel in found]
 
 
 def fit_levels(

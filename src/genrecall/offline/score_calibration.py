@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from genrecall.channels.calibration import Calibration
 from genrecall.foundation.ragged import run_starts
 from genrecall.learning.likelihood import Choices
+
+_LEAST_FOUND: Final = 20  # searches: fewer say nothing about shares
+_STILL: Final = 1e-6  # what best scores differ by, as a share of the largest
 
 
 def fit_calibration(
@@ -24,7 +27,8 @@ def fit_calibration(
         positives: relevant items of each search.
 
     Returns:
-        None where no item is relevant or all are, or where relevant ones score no higher.
+        None where fewer than 20 searches have a relevant item or all items are, and where relevant
+        ones score no higher.
     """
     # Recall does not wait for it.
     from sklearn.linear_model import LogisticRegression
@@ -37,14 +41,18 @@ def fit_calibration(
         choices.search * width + choices.rows,
         np.concatenate([search * width + rows for search, rows in enumerate(kept)]),
     )
-    if relevant.all() or not relevant.any():
+    found = len(np.unique(choices.search[relevant]))
+    if relevant.all() or found < _LEAST_FOUND:
         return None
     starts = run_starts(choices.search)
     best = np.maximum.reduceat(scores, starts)
+    if np.ptp(best) <= _STILL * np.abs(best).max():  # of one query, say: it tells nothing
+        best = np.zeros_like(best)
     told = np.column_stack([scores, np.repeat(best, np.diff(starts, append=len(scores)))]).astype(
         np.float64
     )
-    centre, spread = told.mean(axis=0), np.maximum(told.std(axis=0), 1e-9)
+    centre, spread = told.mean(axis=0), told.std(axis=0)
+    spread[spread == 0] = 1.0
     fitted = LogisticRegression().fit((told - centre) / spread, relevant)
     score, of_best = (fitted.coef_[0] / spread).tolist()
     constant = float(fitted.intercept_[0] - (fitted.coef_[0] / spread) @ centre)

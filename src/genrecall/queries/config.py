@@ -22,12 +22,13 @@ class QueriesConfig(Section):
     )
     """Texts of items that are read beside their titles, as far as the catalog has them; of
     attributes the values. How much their words count in BM25 and in the item order `learned` is
-    fitted, on training and on validation searches."""
+    fitted, on training and on validation searches. Long descriptions of a large catalog take time
+    wherever BM25 is opened: leave them out by naming the others."""
 
     dictionary: InputFile | None = None
     """Words of the language, one a line, such as `/usr/share/dict/words` or a `.dic` file of
-    Hunspell. One that the shop does not have (`sofa`, where only `soda` is sold) is then corrected
-    only where a slip is much likelier."""
+    Hunspell, of which the base forms are read. One that the shop does not have (`sofa`, where only
+    `soda` is sold) is then corrected only where a slip is much likelier."""
 
     synonyms: InputFile | None = None
     """Words that mean the same, as OpenSearch and Solr write them: a line `couch, sofa` reads each

@@ -9,7 +9,9 @@ from genrecall.text.normalize import Stemmer, read_words
 
 
 def read_dictionary(path: Path, stemmer: Stemmer) -> frozenset[str]:
-    """Stems of the words of a file, one word a line; Hunspell's rules behind a slash do not count.
+    """Stems of the words of a file, one word a line.
+
+    Hunspell's rules, behind a slash, are not followed: of its files the base forms count.
 
     Args:
         path: of the file.
@@ -20,7 +22,12 @@ def read_dictionary(path: Path, stemmer: Stemmer) -> frozenset[str]:
     """
     try:
         lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"queries.dictionary: {path} is not UTF-8 ({error}). Older dictionaries say their "
+            "encoding in the .aff file beside them; `iconv -f ENCODING -t UTF-8` brings it over."
+        ) from error
+    except OSError as error:
         raise ConfigError(f"queries.dictionary: {path} cannot be read: {error}") from error
     written = {line.partition("/")[0] for line in lines}
     words = frozenset(word for line in written for word in read_words(line, stemmer))

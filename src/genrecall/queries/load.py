@@ -9,7 +9,6 @@ import polars as pl
 
 from genrecall.data.texts import TEXT_FIELDS, TITLE, field_texts
 from genrecall.foundation.artifact import Artifact
-from genrecall.queries.dictionary import read_dictionary
 from genrecall.queries.field_words import FieldWords
 from genrecall.queries.reader import QueryReader
 from genrecall.queries.spelling import Speller
@@ -28,7 +27,7 @@ class KnownWords(NamedTuple):
     Attributes:
         vocabulary: all words.
         fields: which of them stand where, by the field of an item; the title is first.
-        weights: what the words of each field count where those of the title count 1.
+        weights: what the words of each field count.
         reader: reads queries.
     """
 
@@ -40,7 +39,7 @@ class KnownWords(NamedTuple):
     def with_items(self, items: pl.DataFrame) -> KnownWords:
         """The same with more items, columns of `ITEMS`."""
         texts = {name: field_texts(items, name) for name in self.fields}
-        others = [text for name in texts if name != TITLE for text in texts[name]]
+        others = dict.fromkeys(text for name in texts if name != TITLE for text in texts[name])
         vocabulary = self.vocabulary.with_items(texts[TITLE], others)
         fields = {
             name: words.with_texts(texts[name], vocabulary) for name, words in self.fields.items()
@@ -60,9 +59,9 @@ def load_words(artifact: Artifact) -> KnownWords:
     if SYNONYMS in artifact.files:
         synonyms = Synonyms.load(artifact.file(SYNONYMS), stemmer=stemmer)
     if settings["spelling"]:
-        language: frozenset[str] = frozenset()
+        language: list[str] = []
         if DICTIONARY in artifact.files:
-            language = read_dictionary(artifact.file(DICTIONARY), stemmer)
+            language = artifact.file(DICTIONARY).read_text("utf-8").split()
         speller = Speller(vocabulary, synonyms.words if synonyms else (), language)
     reader = QueryReader(speller, synonyms)
     weights = {name: settings["fields"][name] for name in TEXT_FIELDS if name in settings["fields"]}

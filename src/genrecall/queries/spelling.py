@@ -25,9 +25,6 @@ _LEAST_LETTERS: Final = 4
 _LEAST_QUERIES: Final = 5
 """Of distinct training queries make a word that no title has one that is known."""
 
-_LEAST_TEXTS: Final = 2
-"""Of other texts make it one, too; long texts have slips of their own."""
-
 _LEAST_TITLES: Final = 2
 """Of titles that have it make a word one that is corrected to: a title may be misspelt, too."""
 
@@ -40,11 +37,12 @@ _MOST_SLIPS: Final = 0.34
 _JOINED: Final = 0.5
 """Slips that it is to write two words as one, or one as two."""
 
-_UNKNOWN: Final = 0.01
-"""Titles that a word counts as much as of which nothing is known: it is meant as it is typed where
-all that is near is less likely. Of such corrections, one in six is right."""
+_UNKNOWN: Final = (0.01, 2e-8)
+"""Titles that a word counts as much as of which nothing is known, at least, and as a share of all
+words of titles. It is meant as it is typed where all that is near is less likely; of such
+corrections one in six is right."""
 
-_OF_LANGUAGE: Final = 3.0
+_OF_LANGUAGE: Final = (3.0, 5e-6)
 """The same of a word that the language is known to have."""
 
 _WEIGHT_OF_QUERIES: Final = 3
@@ -94,13 +92,11 @@ class Speller:
         return Speller(vocabulary, self._known, self._language)
 
     def knows(self, word: str) -> bool:
-        """Whether a stem stands in a title, or in so many queries or texts that it is no slip."""
+        """Whether a stem stands in a title, or in so many queries that it is no slip."""
         if word in self._known:
             return True
         told = self._vocabulary.words.get(word)
-        return told is not None and (
-            told.titles > 0 or told.texts >= _LEAST_TEXTS or told.queries >= _LEAST_QUERIES
-        )
+        return told is not None and (told.titles > 0 or told.queries >= _LEAST_QUERIES)
 
     def correct(self, query: str) -> tuple[str, list[Change]]:
         """The query as it was likely meant, and what was changed.
@@ -147,11 +143,12 @@ class Speller:
         word = stems[at]
         if len(word) < _LEAST_LETTERS or not _spelt(word):
             return
-        titles = _OF_LANGUAGE if word in self._language else _UNKNOWN
-        yield _Reading(math.log(titles / self._vocabulary.total), (word,))
-        if word in self._vocabulary.words:  # of a few queries: perhaps no slip
+        least, share = _OF_LANGUAGE if word in self._language else _UNKNOWN
+        yield _Reading(math.log(max(least / self._vocabulary.total, share)), (word,))
+        if word in self._vocabulary.words:  # of a few queries, or of descriptions: perhaps no slip
             beside = self._beside(before, word) + self._beside(word, after)
-            yield _Reading(self._likely(word) + beside, (word,))
+            texts = self._vocabulary.words[word].texts
+            yield _Reading(self._likely(word, texts) + beside, (word,))
         for known, slips in self._near(word):
             score = self._likely(known) - _SLIP * slips
             yield _Reading(
@@ -177,10 +174,10 @@ class Speller:
             if slips <= _MOST_SLIPS * len(word) + 0.3:
                 yield known, slips
 
-    def _likely(self, word: str) -> float:
-        """Log-probability of a stem."""
+    def _likely(self, word: str, texts: int = 0) -> float:
+        """Log-probability of a stem that stands in so many texts beside titles and queries."""
         told = self._vocabulary.words[word]
-        count = told.titles + _WEIGHT_OF_QUERIES * told.queries
+        count = told.titles + _WEIGHT_OF_QUERIES * told.queries + texts
         return math.log((count + 0.1) / self._vocabulary.total)
 
     def _beside(self, first: str | None, second: str | None) -> float:

@@ -7,7 +7,7 @@ import shutil
 from genrecall.data.shop_data import ShopData
 from genrecall.data.texts import TITLE, field_texts
 from genrecall.foundation.artifact import Artifact, open_artifact, writing
-from genrecall.foundation.files import write_json
+from genrecall.foundation.files import write_json, write_text
 from genrecall.foundation.work import Work
 from genrecall.queries.config import QueriesConfig
 from genrecall.queries.dictionary import read_dictionary
@@ -34,7 +34,8 @@ def run(config: QueriesConfig, data: ShopData, work: Work, *, stemmer: Stemmer) 
     log = work.log
     texts = {name: field_texts(data.catalog.frame, name) for name in (TITLE, *config.fields)}
     texts = {name: of for name, of in texts.items() if name == TITLE or any(of)}
-    others = [text for name in texts if name != TITLE for text in texts[name]]
+    # Variants of a product share their texts: what is said once counts once.
+    others = dict.fromkeys(text for name in texts if name != TITLE for text in texts[name])
     learned = Vocabulary.learn(texts[TITLE], data.queries, others, stemmer=stemmer)
     log.say(f"  {len(learned.words):,} words of {', '.join(texts)} and training queries")
     fields = {name: FieldWords.of(of, learned) for name, of in texts.items()}
@@ -54,6 +55,6 @@ def run(config: QueriesConfig, data: ShopData, work: Work, *, stemmer: Stemmer) 
             shutil.copyfile(config.synonyms, folder / SYNONYMS)
         if config.dictionary is not None:
             words = read_dictionary(config.dictionary, stemmer)
-            shutil.copyfile(config.dictionary, folder / DICTIONARY)
+            write_text(folder / DICTIONARY, "\n".join(sorted(words)))
             log.say(f"  {len(words):,} words of the dictionary")
     return open_artifact(work.out, kind=KIND)

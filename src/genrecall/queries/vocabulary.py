@@ -31,7 +31,7 @@ class Word(NamedTuple):
         form: as titles write it most often; as queries do where no title has it.
         titles: in how many it stands.
         queries: in how many distinct training queries.
-        texts: in how many other texts of items, such as descriptions.
+        texts: in how many distinct other texts of items, such as descriptions.
     """
 
     form: str
@@ -117,7 +117,7 @@ class Vocabulary:
         schema = {"first": pl.Int32, "second": pl.Int32, "count": pl.Int32}
         pl.DataFrame(pairs, schema=schema, orient="row").write_parquet(folder / _PAIRS)
 
-    def with_items(self, titles: Sequence[str], texts: Sequence[str] = ()) -> Vocabulary:
+    def with_items(self, titles: Sequence[str], texts: Iterable[str] = ()) -> Vocabulary:
         """The same with the words of more titles, and of more other texts."""
         more = Vocabulary.learn(titles, (), texts, stemmer=self.stemmer)
         words = dict(self.words)

@@ -33,7 +33,7 @@ _SLICES: Final = {
     "with_filters": "searches with filters",
     "without_filters": "searches without filters",
     "corrected": "queries read otherwise than typed",
-    "missed_by_bm25": "queries of which BM25 finds nothing",
+    "missed_by_bm25": "queries of which BM25 finds nothing relevant",
     "new_items": "new items only",
     "known_items": "items chosen in training",
     "cold_items": "items never shown or chosen in training",

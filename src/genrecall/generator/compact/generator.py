@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.steady import rows_of
 from genrecall.generator.base import Reading, ViewPart, view_parts
 from genrecall.generator.compact.grown import Grown
-from genrecall.generator.compact.look_ahead import EMPTY, LookAhead
+from genrecall.generator.compact.look_ahead import EMPTY, LookAhead, log_sizes
 from genrecall.generator.compact.model import (
     CompactModel,
     child_features,
@@ -113,6 +113,7 @@ class CompactGenerator:
         self.encoder = encoder
         self.items = items
         self.serving = serving
+        self.prior: NDArray[np.float32] | None = None
         self.look_ahead = LookAhead(
             items.trie, items.means, items.table.sizes, temperature=serving.temperature
         )
@@ -153,13 +154,16 @@ class CompactGenerator:
                 where the weights count it.
         """
         other, table = copy.copy(self), self.items.table
-        counts: NDArray[np.number[Any]] = table.sizes
+        counts = log_sizes(table.sizes).numpy().copy()
         if weights.prior:
             assert prior is not None
             worth = np.exp(weights.prior * (prior - prior.mean()).astype(np.float64))
-            counts = np.bincount(table.sid_of_item, weights=worth, minlength=len(counts))
+            summed = np.bincount(table.sid_of_item, weights=worth, minlength=len(counts))
+            counts = np.where(
+                summed > 0, np.log(np.maximum(summed, np.finfo(np.float64).tiny)), counts
+            )
         other.look_ahead = self.look_ahead.counting(counts)
-        other.serving = replace(self.serving, weights=weights)
+        other.serving, other.prior = replace(self.serving, weights=weights), prior
         return other
 
     def reread(self, reading: Reading[CompactState]) -> Reading[CompactState]:

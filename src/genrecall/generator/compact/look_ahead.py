@@ -35,7 +35,7 @@ class LookAhead:
     Args:
         trie: the SIDs in use.
         means: normalized mean item vector of each SID, float32 `[S, D]`.
-        counts: items of each SID, `[S]`.
+        counts: items of each SID, int64 `[S]`.
         temperature: τ, in units of cosine similarity.
     """
 
@@ -43,7 +43,7 @@ class LookAhead:
         self,
         trie: Trie,
         means: NDArray[np.float32],
-        counts: NDArray[np.number[Any]],
+        counts: NDArray[np.int64],
         *,
         temperature: float,
     ) -> None:
@@ -53,10 +53,10 @@ class LookAhead:
         self._bias = log_sizes(counts)[:, None]  # (S, 1)
         self._lengths = tuple(torch.from_numpy(np.diff(trie.offsets[level])) for level in (1, 2))
 
-    def counting(self, counts: NDArray[np.number[Any]]) -> LookAhead:
-        """The same with other counts of the SIDs, `[S]`."""
+    def counting(self, log_counts: NDArray[np.floating[Any]]) -> LookAhead:
+        """The same with other counts of the SIDs, by their logarithms, `[S]`."""
         other = copy.copy(self)
-        other._bias = log_sizes(counts)[:, None]
+        other._bias = torch.from_numpy(log_counts.astype(np.float32))[:, None]
         return other
 
     def __call__(self, queries: Tensor) -> tuple[Tensor, ...]:
@@ -79,6 +79,6 @@ def _log(mass: Tensor) -> Tensor:
     return mass.clamp(min=torch.finfo(mass.dtype).tiny).log()
 
 
-def log_sizes(counts: NDArray[np.number[Any]]) -> Tensor:
+def log_sizes(counts: NDArray[np.int64]) -> Tensor:
     """`log n_s` for all SIDs, float32 `[S]`; of one without an item, small but finite."""
     return torch.log(torch.from_numpy(counts).float().clamp(min=1e-3))

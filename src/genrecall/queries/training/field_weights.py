@@ -1,4 +1,4 @@
-"""How much the words of each field count beside those of the title, fitted on training searches.
+"""How much the words of each field of an item count, fitted on training searches.
 
 As the weights of a fusion: they make the relevant items likeliest among the first that the words of
 any field find. Nothing else was trained on the searches here, so training searches may tell. Few of
@@ -33,7 +33,7 @@ _LEAST: Final = 0.05
 
 
 def fit_field_weights(fields: Mapping[str, FieldWords], searches: Searches) -> dict[str, float]:
-    """What a field's words count where those of the title count 1.
+    """What the words of each field count; together as much as the usual weights.
 
     Args:
         fields: by name, the title among them.
@@ -44,10 +44,10 @@ def fit_field_weights(fields: Mapping[str, FieldWords], searches: Searches) -> d
     if len(fields) > 1 and len(some):
         choices = _choices(list(fields.values()), some.queries)
         fitted = likeliest_weights(choices, some.positives, list(fields))
-        title = fitted[list(fields).index(TITLE)]
-        if title > 0:
+        if fitted.any():
             n = count_found(choices, some.positives)
-            usual = (n * fitted / title + _USUAL * usual) / (n + _USUAL)
+            fitted *= usual.sum() / fitted.sum()
+            usual = (n * fitted + _USUAL * usual) / (n + _USUAL)
     return dict(zip(fields, np.maximum(usual, _LEAST).tolist(), strict=True))
 
 
@@ -76,7 +76,9 @@ class _Finder:
         """Rows of the items of which the query's words say most."""
         words = self._field.words(query)
         scores = (self._items[:, words] @ self._field.rarity[words]) / self._field.discount
-        if np.count_nonzero(scores) <= _FIRST:
-            return np.flatnonzero(scores)
-        least = np.partition(scores, -_FIRST)[-_FIRST]
-        return np.flatnonzero(scores >= max(least, np.finfo(np.float32).tiny))[:_FIRST]
+        found = np.flatnonzero(scores)
+        if len(found) <= _FIRST:
+            return found
+        least = np.partition(scores[found], -_FIRST)[-_FIRST]
+        above, ties = found[scores[found] > least], found[scores[found] == least]
+        return np.concatenate([above, ties[: _FIRST - len(above)]])
