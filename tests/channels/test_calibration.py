@@ -81,3 +81,13 @@ def test_few_searches_and_still_best_scores_say_nothing():
     one = np.tile(scores[:30], 200) + np.random.default_rng(1).normal(0, 1e-9, 6000)
     found = fit_calibration(choices, one, positives)
     assert found is None or abs(found.best) < 1e-6
+
+
+def test_answers_say_whether_scores_are_shares(channel, shop_run):
+    (answer,) = channel.recall_many(["red cordless drill"], k=3, min_score=0.0)
+    assert answer.calibrated
+    assert answer.to_dict()["calibrated"]
+    assert not answer.notes
+    (answer,) = open_bundle(shop_run.bundle).lexical().recall_many(["drill"], k=3, min_score=0.1)
+    assert not answer.calibrated
+    assert "not calibrated" in answer.notes[0]

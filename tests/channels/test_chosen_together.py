@@ -30,6 +30,8 @@ def drawn(shoppers=60, items=25, seed=0):
 
 def by_hand(by_shopper, chosen, rows):
     cosines = (by_shopper.T @ by_shopper).toarray()
+    who = (by_shopper.toarray() > 0).astype(int)
+    cosines[who.T @ who < 3] = 0
     np.fill_diagonal(cosines, 0)
     return cosines[chosen][:, rows].sum(axis=0)
 
@@ -44,6 +46,13 @@ def test_cosines_are_those_of_all_pairs(chosen, monkeypatch):
     np.testing.assert_allclose(
         together.cosines(chosen, rows), by_hand(by_shopper, chosen, rows), atol=1e-5
     )
+
+
+def test_nothing_is_told_of_one_or_two_shoppers():
+    alone = np.zeros((9, 4), dtype=np.float32)
+    alone[0, [0, 1]] = alone[:2, [2]] = alone[:2, [3]] = 1
+    together = ChosenTogether.of(sparse.csr_array(alone))
+    assert not together.cosines(np.arange(4), np.arange(4)).any()
 
 
 def test_the_nearest_are_kept(monkeypatch):

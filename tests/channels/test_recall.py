@@ -66,13 +66,13 @@ class TestMany:
     def test_answers_are_json(self, generative):
         (answer,) = generative.recall_many(["drill"], 2, fields=["brand", "category", "attributes"])
         told = json.loads(json.dumps(answer.to_dict()))
-        assert set(told) == {"query", "items"}
+        assert set(told) == {"query", "calibrated", "items"}
         assert told["items"] == [hit.to_dict() for hit in answer.hits]
         first = told["items"][0]
         assert list(first) == ["item_id", "title", "score", "rank", "sid", "fields"]
         assert first["sid"] == str(answer.hits[0].sid)
         explained = generative.answer("drill", 2).to_dict()
-        assert set(explained) == {"query", "items", "sids"}
+        assert set(explained) == {"query", "calibrated", "items", "sids"}
         assert json.loads(json.dumps(explained))["sids"][0]["titles"]
 
 

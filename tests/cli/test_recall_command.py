@@ -37,7 +37,7 @@ def test_recall_explains(bundle, genrecall, tmp_path):
     assert "Tools > Drills" in told
     assert "next:" not in told
     answer = read_json(tmp_path / "a.json")
-    assert set(answer) == {"query", "items", "sids"}
+    assert set(answer) == {"query", "calibrated", "items", "sids"}
     assert set(answer["items"][0]) == {"item_id", "title", "score", "rank", "sid"}
     logprobs = [sid["logprob"] for sid in answer["sids"]]
     assert np.all(np.diff(logprobs) <= 0)

@@ -18,9 +18,9 @@ class Hit:
     Attributes:
         item_id: the shop's name of the item.
         title: its title.
-        score: by which the answer is ordered. Where scores are calibrated, as those of the
-            generative channel are by default, it is the share of such items that is relevant, 0 to
-            1; else it is comparable within one answer only.
+        score: by which the answer is ordered. Where scores are calibrated, as those of a `compact`
+            generator are by default, it is the share of such items that is relevant, 0 to 1; else
+            it is comparable within one answer only.
         rank: place in the answer, from 1.
         sid: the cluster that it lies in.
         fields: what else was asked for, by column of the catalog; None where it is not known.
@@ -85,6 +85,7 @@ class Answer:
         no_hits: why there are no items; None where there are some.
         notes: what of the request changed nothing, for people.
         changes: what of the query was read in another way than it was typed.
+        calibrated: whether the scores are shares; see `Hit.score`.
     """
 
     query: str
@@ -93,11 +94,13 @@ class Answer:
     no_hits: NoHits | None = None
     notes: Sequence[str] = ()
     changes: Sequence[Change] = ()
+    calibrated: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; `sids`, `no_items`, `notes` and `changes` only where there is any."""
         told: dict[str, Any] = {
             "query": self.query,
+            "calibrated": self.calibrated,
             "items": [hit.to_dict() for hit in self.hits],
         }
         if self.beams is not None:

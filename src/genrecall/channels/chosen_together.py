@@ -1,7 +1,8 @@
 """Which items shoppers have chosen beside each other: neighbours of each item, without a shopper.
 
 The cosine of two items' shoppers (Sarwar et al., WWW 2001), as the baseline `co_choice` counts it;
-of each item the nearest are kept. Shapes: `N` items, `U` shoppers, `n` items that are asked about.
+of each item the nearest are kept, and none that fewer than three shoppers chose with it: what a
+bundle holds is of no single one. Shapes: `N` items, `U` shoppers, `n` items that are asked about.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # recall does not wait for it
 
 TOGETHER_FILE: Final = "chosen_together.npz"
 _MOST: Final = 50  # neighbours of an item
+_LEAST_SHOPPERS: Final = 3  # who chose both
 _AT_ONCE: Final = 2_000  # items whose neighbours are found together: bounds the memory
 
 
@@ -50,10 +52,13 @@ class ChosenTogether:
             by_shopper: who chose what, each item's column of length one, `[U, N]`.
         """
         n = by_shopper.shape[1]
-        by_item = by_shopper.T.tocsr()
+        by_item, who = by_shopper.T.tocsr(), (by_shopper > 0).astype(np.float32)
+        by_who = who.T.tocsr()
         items, cosines, counts = [], [], np.zeros(n, dtype=np.int64)
         for first in range(0, n, _AT_ONCE):
-            found = (by_item[first : first + _AT_ONCE] @ by_shopper).tocsr()
+            some = slice(first, first + _AT_ONCE)
+            many = ((by_who[some] @ who) >= _LEAST_SHOPPERS).astype(np.float32)
+            found = (by_item[some] @ by_shopper).multiply(many).tocsr()
             found.sort_indices()
             for place in range(found.shape[0]):
                 part = slice(found.indptr[place], found.indptr[place + 1])

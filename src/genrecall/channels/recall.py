@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from genrecall.channels.answer import Answer, Hit
 from genrecall.channels.base import Page, Ranking, Request, check_lengths
@@ -17,6 +17,11 @@ from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import Sid
 from genrecall.index.live import LiveItems
 from genrecall.queries.reader import QueryReader
+
+_UNCALIBRATED: Final = (
+    "min_score: scores of this channel are not calibrated, so they mean something else in every "
+    "answer"
+)
 
 
 class RecallChannel(ABC):
@@ -55,9 +60,9 @@ class RecallChannel(ABC):
             filters: what they must satisfy.
             offset: leave out so many of the best: the second page of 20 has an offset of 20. The
                 search is as wide as both need, so very long pages may overlap.
-            min_score: the least score. Where scores are calibrated, as those of the generative
-                channel are by default, it is the least share of such items that is relevant, and
-                comparable between answers; else within one answer only.
+            min_score: the least score. Where scores are calibrated (`Answer.calibrated`), it is the
+                least share of such items that is relevant, and comparable between answers; else
+                within one answer only, and a note says so.
             fields: columns of the catalog to show in each hit, such as `["brand", "price"]`, and
                 attributes, by `KEY` or `attributes.KEY` as in filters.
 
@@ -142,7 +147,16 @@ class RecallChannel(ABC):
         hits = self._hits(ranking, page, part)
         why = None if hits else self._why_none(request, ranking, kept=part.stop)
         read = self.reader.read(request.query)
-        return Answer(request.query, hits, no_hits=why, notes=notes, changes=read.changes)
+        if page.min_score is not None and len(ranking.rows) and not ranking.calibrated:
+            notes = (*notes, _UNCALIBRATED)
+        return Answer(
+            request.query,
+            hits,
+            no_hits=why,
+            notes=notes,
+            changes=read.changes,
+            calibrated=ranking.calibrated,
+        )
 
     def _hits(self, ranking: Ranking, page: Page, part: slice) -> list[Hit]:
         catalog, rows = self.items.catalog, ranking.rows[part]
