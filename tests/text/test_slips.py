@@ -39,39 +39,42 @@ def test_every_kind_of_slip_is_made():
     assert {"saddle", "sadle", "sadlde", "saaddle", "siddle", "saxdle"} - typed <= {"saddle"}
 
 
-def test_words_of_texts_are_those_that_the_tokenizer_cuts(tokenizer):
+def features(words, number):
+    return words.pieces[words.piece_offsets[number] : words.piece_offsets[number + 1]].tolist()
+
+
+def test_words_without_a_slip_are_those_that_the_tokenizer_cuts(tokenizer):
     slipped = SlippedWords(tokenizer, TITLES, np.random.default_rng(0))
     words = tokenizer.words(TITLES, typed=True)
-    assert slipped.words.word_offsets.tolist() == words.word_offsets.tolist()
-    assert slipped.words.pieces[: len(words.pieces)].tolist() == words.pieces.tolist()
     every = np.arange(len(words.hashes))
-    assert (slipped.slip(every, 0.0, np.random.default_rng(1)) == every).all()
+    numbers = slipped.typed(every, 0.0, np.random.default_rng(1)).tolist()
+    assert [features(slipped.forms, number) for number in numbers] == [
+        features(words, place) for place in every.tolist()
+    ]
+    assert slipped.forms.hashes[numbers].tolist() == words.hashes.tolist()
+    assert len(slipped.forms.hashes) == 5 * len(set(tokenizer.known_words(TITLES)))
 
 
 def test_slipped_words_have_the_features_of_their_forms(tokenizer):
-    texts = ["cordless drill"]
-    slipped = SlippedWords(tokenizer, texts, np.random.default_rng(0))
+    slipped = SlippedWords(tokenizer, ["cordless drill"], np.random.default_rng(0))
     random = np.random.default_rng(0)
-    forms = [mistype(word, random) for word in ("cordless", "drill") for _ in range(4)]
-    numbers = slipped.slip(np.array([0, 1, 1]), 1.0, np.random.default_rng(2))
-    assert (numbers >= 2).all()
-    for number, word in zip(numbers.tolist(), (0, 1, 1), strict=True):
-        form = forms[number - 2]
-        assert (number - 2) // 4 == word
-        offsets = slipped.words.piece_offsets
-        pieces = slipped.words.pieces[offsets[number] : offsets[number + 1]].tolist()
-        assert pieces == tokenizer.cut([form])[0].features(typed=True)
-        assert slipped.words.hashes[number] == tokenizer.cut([form])[0].hash
+    slips = [[mistype(word, random) for _ in range(4)] for word in ("cordless", "drill")]
+    numbers = slipped.typed(np.array([0, 1, 1]), 1.0, np.random.default_rng(2)).tolist()
+    for number, word in zip(numbers, (0, 1, 1), strict=True):
+        assert number // 5 == word
+        assert number % 5
+        (cut,) = tokenizer.cut([slips[word][number % 5 - 1]])
+        assert features(slipped.forms, number) == cut.features(typed=True)
 
 
 def test_the_share_of_the_words_slips(tokenizer):
     slipped = SlippedWords(tokenizer, TITLES, np.random.default_rng(0))
     chosen = np.zeros(4000, dtype=np.int64)
-    numbers = slipped.slip(chosen, 0.1, np.random.default_rng(3))
-    assert 0.08 < (numbers != 0).mean() < 0.12
+    numbers = slipped.typed(chosen, 0.1, np.random.default_rng(3))
+    assert 0.08 < (numbers % 5 != 0).mean() < 0.12
 
 
 def test_texts_without_a_word(tokenizer):
     slipped = SlippedWords(tokenizer, ["", "☂"], np.random.default_rng(0))
     nothing = np.empty(0, dtype=np.int64)
-    assert not len(slipped.slip(nothing, 0.5, np.random.default_rng(0)))
+    assert not len(slipped.typed(nothing, 0.5, np.random.default_rng(0)))

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.text.keyboard import NEIGHBOURS, VOWELS
-from genrecall.text.subwords import SubwordTokenizer
+from genrecall.text.subwords import SubwordTokenizer, Words
 
 _LEAST_LETTERS: Final = 4
 """Shorter words stay: a slip in them makes another word."""
 
-_FORMS: Final = 4  # of each word
+_SLIPS: Final = 4  # of each word
 
 
 def mistype(word: str, rng: np.random.Generator) -> str:
@@ -49,41 +49,43 @@ def mistype_words(text: str, share: float, rng: np.random.Generator) -> str:
 
 
 class SlippedWords:
-    """Queries cut into words, and forms with a slip of each word.
+    """Words of texts as shoppers type them, some with a slip.
+
+    Features are held once for each distinct word and its slips, not for each place where it stands.
 
     Args:
-        tokenizer: cuts them.
-        texts: of which they are the words; titles, where queries are made of these.
+        tokenizer: cuts the texts.
+        texts: of which they are the words: queries, or titles that queries are made of.
         rng: where chance comes from.
 
     Attributes:
-        words: of the texts, and behind them the forms, which belong to no text.
+        forms: of each distinct word, as it is and with slips.
     """
 
     def __init__(
         self, tokenizer: SubwordTokenizer, texts: Sequence[str], rng: np.random.Generator
     ) -> None:
-        words = tokenizer.words(texts, typed=True)
         kinds: dict[str, int] = {}
         self._kind = np.array(
             [kinds.setdefault(word, len(kinds)) for word in tokenizer.known_words(texts)],
-            dtype=np.int64,
+            dtype=np.int32,
         )
-        forms = [mistype(word, rng) for word in kinds for _ in range(_FORMS)]
-        self.words = words.followed_by(tokenizer.cut(forms))
+        typed = [
+            form for word in kinds for form in (word, *(mistype(word, rng) for _ in range(_SLIPS)))
+        ]
+        self.forms = Words.typed(tokenizer.cut(typed))
 
-    def slip(
+    def typed(
         self, chosen: NDArray[np.int64], share: float, rng: np.random.Generator
     ) -> NDArray[np.int64]:
-        """Words of texts, a share of them with a slip: numbers of words to numbers, `[total]`.
+        """Words of the texts to numbers of forms, a share of them with a slip: `[total]`.
 
         Args:
-            chosen: numbers of words of the texts.
+            chosen: numbers of words, as `SubwordTokenizer.words` numbers them.
             share: of them, 0 to 1.
             rng: where chance comes from.
         """
-        slipped, total = np.flatnonzero(rng.random(len(chosen)) < share), len(self._kind)
-        numbers = chosen.copy()
-        form = rng.integers(_FORMS, size=len(slipped))
-        numbers[slipped] = total + self._kind[chosen[slipped]] * _FORMS + form
+        slipped = np.flatnonzero(rng.random(len(chosen)) < share)
+        numbers = self._kind[chosen].astype(np.int64) * (1 + _SLIPS)
+        numbers[slipped] += 1 + rng.integers(_SLIPS, size=len(slipped))
         return numbers

@@ -83,17 +83,15 @@ class Words:
     def __len__(self) -> int:
         return len(self.word_offsets) - 1
 
-    def followed_by(self, more: Sequence[CutWord]) -> Words:
-        """The same texts, and words behind theirs that belong to none, as shoppers type them."""
-        features = [word.features(typed=True) for word in more]
-        pieces = np.array([feature for of in features for feature in of], dtype=np.int64)
-        counts = [len(of) for of in features]
-        offsets = self.piece_offsets[-1] + ragged_offsets(counts)[1:]
-        return Words(
-            pieces=np.concatenate([self.pieces, pieces]),
-            piece_offsets=np.concatenate([self.piece_offsets, offsets]),
-            hashes=np.concatenate([self.hashes, np.array([w.hash for w in more], dtype=np.int64)]),
-            word_offsets=self.word_offsets,
+    @classmethod
+    def typed(cls, cut: Sequence[CutWord]) -> Words:
+        """Words of no text, as shoppers type them."""
+        features = [word.features(typed=True) for word in cut]
+        return cls(
+            pieces=np.array([feature for of in features for feature in of], dtype=np.int64),
+            piece_offsets=ragged_offsets([len(of) for of in features]),
+            hashes=np.array([word.hash for word in cut], dtype=np.int64),
+            word_offsets=np.zeros(1, dtype=np.int64),
         )
 
 

@@ -119,8 +119,7 @@ class _Batches:
     ) -> None:
         self._config, self._tokenizer, self._seed = config, tokenizer, seed
         chance = np.random.default_rng([seed, 0, 1])  # steps have two numbers
-        self._titles = tokenizer.words(titles)
-        # Words have the same numbers in titles and in the queries that are made of them.
+        self._titles, self._queries = tokenizer.words(titles), tokenizer.words(queries)
         self._made = SlippedWords(tokenizer, titles, chance)
         self._logged = SlippedWords(tokenizer, queries, chance)
         self._pairs = pairs
@@ -136,7 +135,7 @@ class _Batches:
         item, query = fragment_items, -1 - np.arange(n_fragments)
         if self._n_logged:
             pair = draw_weighted(self._cumulative, self._n_logged, rng)
-            logged = drop_words(self._logged.words, self._pairs.query[pair], rng, share=0.0)
+            logged = drop_words(self._queries, self._pairs.query[pair], rng, share=0.0)
             query_bags = join_bags(self._typed(self._logged, logged, rng), query_bags)
             item = np.concatenate([self._pairs.item[pair], item])
             query = np.concatenate([self._pairs.query[pair], query])
@@ -146,5 +145,5 @@ class _Batches:
 
     def _typed(self, of: SlippedWords, chosen: Bags, rng: np.random.Generator) -> Bags:
         """Features of queries, some of whose words are mistyped."""
-        words = of.slip(chosen.ids, self._config.slips, rng)
-        return self._tokenizer.gather(of.words, words, chosen.offsets)
+        forms = of.typed(chosen.ids, self._config.slips, rng)
+        return self._tokenizer.gather(of.forms, forms, chosen.offsets)
