@@ -68,6 +68,7 @@ def test_every_path_of_the_config_has_a_kind():
         "TableSource.file": 1,
         "SequenceSource.file": 1,
         "QuantizeConfig.warm_start": 1,
+        "QueriesConfig.dictionary": 1,
         "QueriesConfig.synonyms": 1,
         "DistillConfig.teacher": 1,
     }

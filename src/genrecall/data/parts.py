@@ -120,7 +120,7 @@ def parts_with(column: str) -> list[str]:
     """Names of the parts to which a column belongs, whatever searches filter by if there are any.
 
     >>> parts_with("price"), parts_with("brand")
-    (['prices'], ['fields'])
+    (['prices'], ['texts'])
     """
     always = [
         name
