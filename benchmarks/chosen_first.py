@@ -10,25 +10,21 @@ weights of the other folds.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.command import write_figures
+from benchmarks.command import bundle_parser, open_run, write_figures
 from benchmarks.figures import say_all, say_figure
 from benchmarks.markdown import markdown_table
-from genrecall.bundle import OpenBundle, open_bundle
+from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Channel, Request
-from genrecall.data.load import load_shop
 from genrecall.data.tables import Rows, Searches, SplitName
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.measures import recall_at
 from genrecall.evaluate.names import GENERATIVE, RECALL_AT, K
-from genrecall.foundation.artifact import open_artifact
 from genrecall.offline.folds import FoldedChannel
 from genrecall.text.normalize import query_keys
 
@@ -37,17 +33,10 @@ _FIRST: Final = "{}, chosen first"
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.chosen_first",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("bundle", type=Path, help="a bundle; its run beside it")
+    parser = bundle_parser("chosen_first", __doc__)
     parser.add_argument("--split", choices=get_args(SplitName)[1:], default="validation")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args(arguments)
-    bundle = open_bundle(given.bundle, threads=1)
-    shop = load_shop(open_artifact(given.bundle.parent / "stages/data", kind="data"))
+    bundle, shop = open_run(given.bundle)
     measured, training = shop.searches.of(given.split), shop.searches.of("train")
     chosen = np.zeros(len(shop.catalog), dtype=np.bool_)
     chosen[np.concatenate([np.empty(0, np.int32), *training.positives])] = True

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from genrecall import __version__
+from genrecall.bundle import OpenBundle, open_bundle
 from genrecall.config import Config, load_config
+from genrecall.data.load import load_shop
+from genrecall.data.shop_data import ShopData
+from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ConfigError, unknown_name
 from genrecall.foundation.files import write_json, write_text
 from genrecall.pipeline.demo import make_demo
@@ -36,6 +40,29 @@ def add_shop_arguments(parser: ArgumentParser, *, out: str, seeds: str) -> None:
     parser.add_argument("--items", type=int, default=8000, help=f"of the {DEMO} shop (8000)")
     parser.add_argument("--searches", type=int, default=40_000, help=f"of the {DEMO} shop (40000)")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+
+
+def bundle_parser(name: str, says: str | None) -> ArgumentParser:
+    """Of a benchmark of a bundle, with the figures as JSON.
+
+    Args:
+        name: of its module in `benchmarks`.
+        says: what it is, as it is written there.
+    """
+    parser = ArgumentParser(
+        prog=f"python -m benchmarks.{name}",
+        description=says,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("bundle", type=Path, help="a bundle; its run beside it")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    return parser
+
+
+def open_run(bundle: Path) -> tuple[OpenBundle, ShopData]:
+    """A bundle, on one thread, and the shop of the run that it lies in."""
+    data = open_artifact(bundle.parent / "stages/data", kind="data")
+    return open_bundle(bundle, threads=1), load_shop(data)
 
 
 def positive(text: str) -> int:

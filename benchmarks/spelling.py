@@ -11,23 +11,19 @@ of how queries are read.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.command import write_figures
+from benchmarks.command import bundle_parser, open_run, write_figures
 from benchmarks.figures import say_all, say_figure
 from benchmarks.markdown import markdown_table
-from genrecall.bundle import OpenBundle, open_bundle
+from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Channel, Request
-from genrecall.data.load import load_shop
 from genrecall.data.tables import Rows
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.measures import recall_at
 from genrecall.evaluate.names import GENERATIVE, RECALL_AT, K
-from genrecall.foundation.artifact import open_artifact
 from genrecall.offline.folds import FoldedChannel
 from genrecall.queries.reader import AS_TYPED
 from genrecall.queries.spelling import Speller
@@ -38,16 +34,9 @@ _HEADINGS: Final = ("channel", "recall", "as typed", "as read", "difference")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and print what was read and a table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.spelling",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("bundle", type=Path, help="a bundle; its run beside it")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser = bundle_parser("spelling", __doc__)
     given = parser.parse_args(arguments)
-    bundle = open_bundle(given.bundle, threads=1)
-    shop = load_shop(open_artifact(given.bundle.parent / "stages/data", kind="data"))
+    bundle, shop = open_run(given.bundle)
     searches = shop.searches.of("validation")
     read = counted(bundle, searches.queries)
     print(say_all(read))

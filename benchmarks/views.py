@@ -9,23 +9,19 @@ the views stands what each of them holds on disk, as it is read into memory.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.command import positive, write_figures
+from benchmarks.command import bundle_parser, open_run, positive, write_figures
 from benchmarks.figures import say_all
 from benchmarks.markdown import markdown_table
-from genrecall.bundle import OpenBundle, open_bundle
+from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Request
-from genrecall.data.load import load_shop
 from genrecall.embed.views import View
-from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.ragged import Bags
 
 _HEADINGS: Final = ("part", "ms", "of the answer", "numbers", "weight", "MB")
@@ -34,18 +30,11 @@ _MB: Final = 1e6
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the parts, and print a table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.views",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("bundle", type=Path, help="a bundle; its run beside it")
+    parser = bundle_parser("views", __doc__)
     parser.add_argument("--queries", type=positive, default=300, help="answered (300)")
     parser.add_argument("--k", type=positive, default=1000, help="items of an answer (1,000)")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args(arguments)
-    bundle = open_bundle(given.bundle, threads=1)
-    shop = load_shop(open_artifact(given.bundle.parent / "stages/data", kind="data"))
+    bundle, shop = open_run(given.bundle)
     queries = shop.searches.of("validation").queries[: given.queries]
     settings = {"queries": len(queries), "k": given.k, "items": len(bundle.items), "threads": 1}
     print(say_all(settings))

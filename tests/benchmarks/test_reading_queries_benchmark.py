@@ -21,7 +21,8 @@ def mistyped(shop_run, monkeypatch):
     )
     frame = frame.with_columns(query=slips.otherwise("query")).drop("place")
     changed = type(shop)(shop.catalog, Searches(frame), shop.users)
-    monkeypatch.setattr(spelling, "load_shop", lambda _: changed)
+    bundle = open_bundle(shop_run.bundle)
+    monkeypatch.setattr(spelling, "open_run", lambda _: (bundle, changed))
     return changed.searches.of("validation")
 
 

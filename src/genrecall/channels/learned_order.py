@@ -160,9 +160,8 @@ class LearnedOrder:
                 total += weights[name] * field.scores(query.text, rows)
         if weights[PRIOR]:
             total += weights[PRIOR] * self.parts.prior[rows]
-        if len(query.chosen):
-            for name, said in self.parts.of_shopper(query, rows).items():
-                total += weights[name] * said
+        for name, said in self.parts.of_shopper(query, rows).items():
+            total += weights[name] * said
         return total
 
 

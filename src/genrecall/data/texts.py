@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -28,6 +28,15 @@ def field_texts(items: pl.DataFrame, field: str) -> list[str]:
     if field == "attributes":
         return [_values(cell or ()) for cell in cells]
     return [cell or "" for cell in cells]
+
+
+def beside_titles(texts: Mapping[str, Sequence[str]]) -> list[str]:
+    """The distinct texts of all fields but the title: variants of a product share theirs.
+
+    Args:
+        texts: of the items, by field.
+    """
+    return list(dict.fromkeys(text for name in texts if name != TITLE for text in texts[name]))
 
 
 def _values(attributes: Sequence[dict[str, Any]]) -> str:

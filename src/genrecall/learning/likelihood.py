@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 from genrecall.foundation.errors import DataError
 from genrecall.foundation.ragged import run_starts
 
+_USUAL: Final = 20.0  # searches that the usual weights are worth
 _RIDGE: Final = 1e-3  # keeps weights finite where the relevant items are always on top
 _LEAST_SLOPE: Final = 1e-8  # at `_RIDGE` a weight is then off by 5e-6 at most
 _MOST_SLOPE: Final = 1e-6  # by 5e-4: what is left where rounding ends the search early
@@ -111,6 +112,18 @@ def likeliest_weights(
         )
     fitted: Vector = found.x / spread
     return fitted
+
+
+def mixed_with_usual(fitted: Vector, usual: Vector, n: int) -> Vector:
+    """Few searches say little: fitted weights and the usual ones, mixed as `n : 20`.
+
+    Args:
+        fitted: weights, on the scale of the usual ones.
+        usual: what counts where nothing is known.
+        n: searches that the fit rests on.
+    """
+    mixed: Vector = (n * fitted + _USUAL * usual) / (n + _USUAL)
+    return mixed
 
 
 def mean_log_likelihood(

@@ -36,7 +36,7 @@ from genrecall.generator.compact.weights import (
     Levels,
     LevelWeights,
 )
-from genrecall.learning.likelihood import likeliest_weights, mean_log_likelihood
+from genrecall.learning.likelihood import likeliest_weights, mean_log_likelihood, mixed_with_usual
 from genrecall.offline.generated import remembered, reread
 
 PRIORS: Final = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0)
@@ -45,7 +45,6 @@ PRIORS: Final = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0)
 _LEAST_GAIN: Final = 2.0
 """Nats by which all searches together must be likelier for another weight than 0."""
 
-_USUAL: Final = 20.0  # searches that the usual weights are worth
 _MOST_TARGETS: Final = 4  # of a search: a query with hundreds of judged items is one query
 
 
@@ -167,7 +166,7 @@ def _fit_way(choices: Sequence[LevelChoices], way: str, head_weight: float) -> L
         )
         n, before = of_level.searches, table[parts, level]
         fitted = likeliest_weights(said, of_level.chosen, names)
-        table[parts, level] = (n * fitted + _USUAL * before) / (n + _USUAL)
+        table[parts, level] = mixed_with_usual(fitted, before, n)
     heads, look_ahead = table.tolist()
     return LevelWeights(_three(heads), _three(look_ahead))
 

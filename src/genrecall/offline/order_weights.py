@@ -18,11 +18,10 @@ from genrecall.channels.base import Ranking, Request
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.channels.learned_order import LOGPROB, AskedQuery, OrderFit, OrderParts
 from genrecall.data.tables import Rows, Searches
-from genrecall.learning.likelihood import Choices, count_found, likeliest_weights
+from genrecall.learning.likelihood import Choices, count_found, likeliest_weights, mixed_with_usual
 from genrecall.offline.generated import remembered, reread
 from genrecall.offline.score_calibration import fit_calibration
 
-_PRIOR: Final = 20.0  # searches that the usual weights are worth
 _FIRST: Final = 500  # items of a search that compete
 _LEAST_VIEWS: Final = 0.01  # of all weights: what is fitted on a few searches may know no view
 _SEEN: Final = 10.0  # times that an item counts as shown, before it was
@@ -96,7 +95,7 @@ def fit_order(
     views = slice(len(parts.views))
     fitted /= max(fitted[views].sum(), _LEAST_VIEWS * fitted.sum())
     before /= before[views].sum()
-    mixed = (n * fitted + _PRIOR * before) / (n + _PRIOR)
+    mixed = mixed_with_usual(fitted, before, n)
     mixed /= mixed[views].sum()
     weights = dict(zip(parts.names, mixed.tolist(), strict=True))
     return OrderFit(weights, fit_calibration(choices, mixed @ choices.parts, positives))

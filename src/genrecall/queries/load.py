@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from genrecall.data.texts import TEXT_FIELDS, TITLE, field_texts
+from genrecall.data.texts import TEXT_FIELDS, TITLE, beside_titles, field_texts
 from genrecall.foundation.artifact import Artifact
 from genrecall.queries.field_words import FieldWords
 from genrecall.queries.reader import QueryReader
@@ -39,7 +39,7 @@ class KnownWords(NamedTuple):
     def with_items(self, items: pl.DataFrame) -> KnownWords:
         """The same with more items, columns of `ITEMS`."""
         texts = {name: field_texts(items, name) for name in self.fields}
-        others = dict.fromkeys(text for name in texts if name != TITLE for text in texts[name])
+        others = beside_titles(texts)
         vocabulary = self.vocabulary.with_items(texts[TITLE], others)
         fields = {
             name: words.with_texts(texts[name], vocabulary) for name, words in self.fields.items()

@@ -7,12 +7,13 @@ from typing import Final
 
 import numpy as np
 
+from genrecall.text.keyboard import ROWS
+
 MIN_LETTERS: Final = 4
 """Shorter words are typed right: a typo in them would be another word."""
 
-_ROWS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _NEIGHBOURS: Final = {
-    row[i]: row[max(i - 1, 0) : i] + row[i + 1 : i + 2] for row in _ROWS for i in range(len(row))
+    row[i]: row[max(i - 1, 0) : i] + row[i + 1 : i + 2] for row in ROWS for i in range(len(row))
 }
 _SOUNDS_ALIKE: Final = (
     ("ie", "ei"), ("ei", "ie"), ("ea", "ee"), ("ee", "ea"), ("ph", "f"), ("ck", "k"), ("er", "or"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-_ROWS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+ROWS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 VOWELS: Final = "aeiouy"
 
 
 def _neighbours() -> dict[str, str]:
-    places = {key: (r, c) for r, row in enumerate(_ROWS) for c, key in enumerate(row)}
+    places = {key: (r, c) for r, row in enumerate(ROWS) for c, key in enumerate(row)}
     return {
         key: "".join(
             other

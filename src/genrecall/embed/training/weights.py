@@ -17,12 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.embed.config import IN_DOMAIN, PRETRAINED, STATIC
-from genrecall.learning.likelihood import Choices, count_found, likeliest_weights
+from genrecall.learning.likelihood import Choices, count_found, likeliest_weights, mixed_with_usual
 
 USUAL: Final = {IN_DOMAIN: 0.55, STATIC: 0.2, PRETRAINED: 0.25}
 """Weights where no search says anything, as shares of each other."""
 
-_PRIOR: Final = 20.0  # searches that the usual weights are worth
 _FIRST: Final = 200  # items of each view that compete
 
 Vectors = NDArray[np.float32]
@@ -56,8 +55,9 @@ def fit_view_weights(
     choices = _choices(list(views.values()))
     fitted = likeliest_weights(choices, positives, list(views))
     n = count_found(choices, positives) if fitted.any() else 0
-    fitted = n * fitted / max(fitted.sum(), np.finfo(np.float64).tiny) + _PRIOR * usual
-    return dict(zip(views, (fitted / fitted.sum()).tolist(), strict=True))
+    fitted /= max(fitted.sum(), np.finfo(np.float64).tiny)
+    mixed = mixed_with_usual(fitted, usual, n)
+    return dict(zip(views, (mixed / mixed.sum()).tolist(), strict=True))
 
 
 def _choices(views: Sequence[Judged]) -> Choices:

@@ -19,13 +19,12 @@ from scipy import sparse
 
 from genrecall.data.tables import Searches
 from genrecall.data.texts import TITLE
-from genrecall.learning.likelihood import Choices, count_found, likeliest_weights
+from genrecall.learning.likelihood import Choices, count_found, likeliest_weights, mixed_with_usual
 from genrecall.queries.field_words import FieldWords
 
 USUAL: Final = {TITLE: 1.0, "brand": 0.3, "attributes": 0.2, "description": 0.1}
 """Weights where no search says anything."""
 
-_USUAL: Final = 20.0  # searches that they are worth
 _FIRST: Final = 200  # items of each field that compete
 _MOST_SEARCHES: Final = 2000
 _LEAST: Final = 0.05
@@ -47,7 +46,7 @@ def fit_field_weights(fields: Mapping[str, FieldWords], searches: Searches) -> d
         if fitted.any():
             n = count_found(choices, some.positives)
             fitted *= usual.sum() / fitted.sum()
-            usual = (n * fitted + _USUAL * usual) / (n + _USUAL)
+            usual = mixed_with_usual(fitted, usual, n)
     return dict(zip(fields, np.maximum(usual, _LEAST).tolist(), strict=True))
 
 
