@@ -13,7 +13,7 @@ import yaml
 import genrecall
 from genrecall.cli.app import app
 from genrecall.config import Config, parse_config
-from genrecall.data.tables import ITEMS, JUDGMENTS, SEARCH_LOG, SEQUENCES, USERS
+from genrecall.data.tables import ITEMS, JUDGMENTS, SEARCH_LOG, SEQUENCES, UNLABELLED, USERS
 from genrecall.evaluate.metrics import build_metrics
 from genrecall.generator.align_config import AlignConfig
 
@@ -32,6 +32,7 @@ TABLES = {
     "users": USERS,
     "sequences": SEQUENCES,
     "judgments": JUDGMENTS,
+    "unlabelled": UNLABELLED,
 }
 HOMES = (ROOT, ROOT / "src/genrecall", ROOT / "benchmarks")
 """Where paths of modules start."""

@@ -93,6 +93,7 @@ def write_bestbuy(folder):
         if kind in product["title"] and color in product["title"]
     ]
     write_jsonl(folder / "clicks.jsonl", clicks)
+    write_jsonl(folder / "queries.jsonl", [{"query": f"cheap {kind}"} for kind in KINDS])
 
 
 WRITERS = {

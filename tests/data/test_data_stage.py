@@ -2,11 +2,12 @@ import json
 
 import polars as pl
 import pytest
+from polars.exceptions import ColumnNotFoundError
 
 from genrecall.data import stage
 from genrecall.data.config import DataConfig, SplitConfig
-from genrecall.data.load import load_shoppers, load_tables
-from genrecall.data.parts import digest_parts
+from genrecall.data.load import load_shop, load_shoppers, load_tables
+from genrecall.data.parts import digest_parts, keep_parts
 from genrecall.data.shoppers import Shopper
 from genrecall.data.splits import split_of_query
 from genrecall.data.summary import describe
@@ -56,7 +57,8 @@ def digests(filters, **changed):
     """Hashes of the parts of a shop whose log filters so."""
     catalog = Catalog(pl.DataFrame({"item_id": ["1"], "title": ["Saw"]} | changed)).completed()
     log = pl.DataFrame({"query": ["saw"], "split": ["train"], "filters": [filters]})
-    return digest_parts(catalog.frame, Searches(log).completed().frame, pl.DataFrame())
+    searches, nothing = Searches(log).completed().frame, pl.DataFrame()
+    return digest_parts(catalog.frame, searches, users=nothing, further=nothing)
 
 
 @pytest.mark.parametrize(
@@ -185,6 +187,24 @@ def test_judgments_take_the_place_of_a_log(shop, tmp_path):
     said = "\n".join(describe(stage.validate(judged)))
     assert "2 train, 0 validation, 0 test; 1 of them without a relevant item" in said
     assert "no validation search has a relevant item" in said
+
+
+def test_queries_beside_the_searches_are_a_part_of_their_own(shop, tmp_path):
+    (shop / "queries.csv").write_text("query\nLamp 1\ndesk\nstool\ndesks\n")
+    further = config(shop, unlabelled={"file": shop / "queries.csv"})
+    before, after = (
+        read(of, tmp_path / name) for name, of in (("without", config(shop)), ("with", further))
+    )
+    lonely = ["lamp 0", "lamp 1", "lamp 2"]  # of training searches in which nothing was chosen
+    assert load_shop(before).unlabelled == lonely
+    assert load_shop(after).unlabelled == [*lonely, "desk", "stool"]
+    assert "further queries, which no search has: 2" in "\n".join(describe(stage.validate(further)))
+    parts = before.meta["parts"], after.meta["parts"]
+    assert [name for name in parts[0] if parts[0][name] != parts[1][name]] == ["unlabelled"]
+    kept = keep_parts(load_shop(after), ["training", "unlabelled"])
+    assert kept.unlabelled == load_shop(after).unlabelled
+    with pytest.raises(ColumnNotFoundError):
+        keep_parts(load_shop(after), ["training"]).unlabelled  # noqa: B018
 
 
 def with_shoppers(shop, **changes):

@@ -32,6 +32,7 @@ PARTS = (
     "prices",
     "fields",
     "training",
+    "unlabelled",
     "dated",
     "shoppers",
     "pages",
@@ -114,12 +115,15 @@ class Done:
         (
             "generator",
             {},
-            {"data.titles", "data.training", "data.shoppers", "embed", "quantize"},
+            {
+                *("data.titles", "data.training", "data.unlabelled", "data.shoppers"),
+                *("embed", "quantize"),
+            },
         ),
         (
             "generator",
             {"user_query_to_sid": {"steps": 0}},
-            {"data.titles", "data.training", "embed", "quantize"},
+            {"data.titles", "data.training", "data.unlabelled", "embed", "quantize"},
         ),
         ("align", {}, set()),
         (

@@ -10,7 +10,7 @@ from torch import nn
 from trained import TEXTS, load_trained
 
 from genrecall.data.shop_data import ShopData
-from genrecall.data.tables import SEARCHES, Searches
+from genrecall.data.tables import FURTHER, SEARCHES, Searches
 from genrecall.embed.load import Embedded
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.progress import SilentLog
@@ -27,6 +27,7 @@ from genrecall.index.live import LiveItems
 from genrecall.supervised import stage
 from genrecall.supervised.compact.batch import Batch
 from genrecall.supervised.compact.loss import batch_loss
+from genrecall.supervised.sources import training_stages
 
 CONFIG = GeneratorConfig(
     width=16,
@@ -82,6 +83,7 @@ def train(parts, tmp_path):
     """Run the stage; returns the artifact's digest."""
 
     def run(out="out", *, config=CONFIG, searches=SEARCHES_MADE, seed=1, log=None, **options):
+        further = pl.DataFrame({"further_query": ["kettle", "mug"]})
         work = Work(
             out=tmp_path / out,
             inputs=options.get("inputs", "the same inputs"),
@@ -89,7 +91,7 @@ def train(parts, tmp_path):
             log=log or SilentLog(),
             checkpoints=tmp_path / options.get("checkpoints", f"checkpoints of {out}"),
         )
-        data = ShopData(parts.items.catalog, searches)
+        data = ShopData(parts.items.catalog, searches, further=further)
         embedded = Embedded(parts.encoder, parts.items.vectors)
         return stage.run(config, data, embedded, parts.items.table, work).digest
 
@@ -223,6 +225,7 @@ def test_a_damaged_checkpoint_is_told(train, tmp_path):
         {"item_to_sid": StageConfig(steps=0), "query_to_sid": StageConfig(steps=0)},
         {"query_to_sid": StageConfig(steps=2, batch=1)},
         {"targets": 1, "teacher_items": 1},
+        {"unlabelled_share": 1.0, "pseudo_queries": 0, "logged_share": 0.0, "title_share": 0.0},
     ],
     ids=str,
 )
@@ -230,6 +233,53 @@ def test_a_damaged_checkpoint_is_told(train, tmp_path):
 def test_every_mix_of_sources_trains(train, changes, logged):
     config = GeneratorConfig.model_validate(CONFIG.model_dump() | changes)
     train(config=config, searches=SEARCHES_MADE if logged else NO_SEARCHES)
+
+
+def shares(parts, changes, *, searches=SEARCHES_MADE, further=()):
+    """Share of a stage-2 batch by source, in order, and the unlabelled prompts."""
+    further = pl.DataFrame({"further_query": list(further)}, schema=FURTHER)
+    vectors = parts.items.vectors
+    _, stage_2 = training_stages(
+        GeneratorConfig.model_validate(CONFIG.model_dump() | changes),
+        ShopData(parts.items.catalog, searches, further=further),
+        Embedded(parts.encoder, vectors),
+        titles=parts.encoder.tokenizer.words(parts.items.catalog.titles),
+        sid_of_item=parts.items.table.sid_of_item,
+        known=None,
+        teacher=None,
+        rng=np.random.default_rng(0),
+    )
+    return [source.share for source in stage_2.sources], stage_2.sources[-2].prompts
+
+
+@pytest.mark.parametrize(
+    ("changes", "queries", "expected"),
+    [
+        ({}, 3, [0.1, 0.5, 0.2, 0.2]),
+        ({}, 1, [0.1, 0.5, 0.5 / 3, 0.4 - 0.5 / 3]),
+        ({}, 0, [0.1, 0.5, 0.4]),
+        ({"unlabelled_share": 0.0}, 3, [0.1, 0.5, 0.4]),
+        ({"unlabelled_share": 0.9}, 9, [0.1, 0.5, 0.4]),
+    ],
+)
+def test_an_unlabelled_query_is_read_no_more_often_than_a_logged_one(
+    parts, changes, queries, expected
+):
+    further = [f"mug {number}" for number in range(queries)]
+    assert shares(parts, changes, further=further)[0] == pytest.approx(expected)
+
+
+def test_unlabelled_queries_have_the_items_of_the_dense_channel_for_targets(parts):
+    further = ["kettle", "red drills"]
+    _, prompts = shares(parts, {}, searches=NO_SEARCHES, further=further)
+    assert list(prompts.texts) == further
+    assert prompts.made_of is None
+    scores = parts.encoder.encode(further) @ parts.items.vectors.T
+    best = np.argsort(-scores, axis=1)[:, :4]
+    np.testing.assert_array_equal(prompts.targets.items.reshape(2, 4), best)
+    weights = np.diff(prompts.targets.cumulative).reshape(2, 4)
+    soft = np.exp(np.take_along_axis(scores, best, axis=1) / 0.04)
+    np.testing.assert_allclose(weights, soft / soft.sum(axis=1, keepdims=True), rtol=1e-4)
 
 
 def test_training_lowers_the_loss(train):

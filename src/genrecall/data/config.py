@@ -180,6 +180,11 @@ class DataConfig(Section):
     last one, if there are several, is in the validation split and the others in training;
     `held_out` is the test split."""
 
+    unlabelled: TableSource | None = None
+    """Further queries of shoppers, `query`, of which nobody knows what is relevant to them: the
+    generator learns from what the views find for them. Those that the other tables have are left
+    out, so that no query of validation or test is learned from."""
+
     positive_from: float = 1.0
     """Relevance from which a judged item is a relevant item to its query, on the scale of the
     judgments. Several judgments of a pair are averaged first."""
@@ -227,5 +232,6 @@ class DataConfig(Section):
             "users": self.users,
             "judgments": self.judgments,
             "sequences": self.sequences,
+            "unlabelled": self.unlabelled,
         }
         return {name: source for name, source in tables.items() if source is not None}

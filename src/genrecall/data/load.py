@@ -13,6 +13,9 @@ from genrecall.foundation.artifact import Artifact
 
 KIND: Final = "data"
 
+FURTHER_FILE: Final = "unlabelled.parquet"
+"""Queries that no search has, where some were given."""
+
 SUMMARY_FILE: Final = "summary.json"
 """What was read of the tables, counted; see `summary.Summary`."""
 
@@ -41,4 +44,6 @@ def load_shop(artifact: Artifact) -> ShopData:
     users = None if shoppers is None else shoppers.users
     summary = artifact.read_json(SUMMARY_FILE)
     split_by = summary["split"]["by"] if "split" in summary else None
-    return ShopData(catalog, searches, users, "category_path_queries" in summary, split_by)
+    given = FURTHER_FILE in artifact.files
+    further = pl.read_parquet(artifact.file(FURTHER_FILE)) if given else None
+    return ShopData(catalog, searches, users, "category_path_queries" in summary, split_by, further)

@@ -15,7 +15,7 @@ import polars as pl
 
 from genrecall.data.filters.items import COLUMNS as FILTERED
 from genrecall.data.shop_data import ShopData
-from genrecall.data.tables import USERS, Catalog, Searches, SplitName
+from genrecall.data.tables import FURTHER, USERS, Catalog, Searches, SplitName
 from genrecall.foundation.artifact import content_hash
 
 
@@ -27,6 +27,7 @@ class Part(NamedTuple):
         filtered: whether the columns of `ITEMS` do, too, that searches of those splits filter by.
         searches: columns of `SEARCHES`.
         users: whether the users do.
+        further: whether queries beside the searches do.
         splits: of the searches.
     """
 
@@ -34,6 +35,7 @@ class Part(NamedTuple):
     filtered: bool = False
     searches: tuple[str, ...] = ()
     users: bool = False
+    further: bool = False
     splits: tuple[SplitName, ...] = ("train",)
 
     @property
@@ -62,6 +64,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "prices": Part(items=("price",)),
     "fields": Part(filtered=True, splits=("train", "validation")),
     "training": Part(searches=("query", "positives", "gains")),
+    "unlabelled": Part(further=True),
     "dated": Part(searches=("query", "user_id", "time", "positives", "gains")),
     "shoppers": Part(searches=("user_id", "time", "positives"), users=True),
     "pages": Part(
@@ -74,7 +77,7 @@ PARTS: Final[Mapping[str, Part]] = {
 
 
 def digest_parts(
-    items: pl.DataFrame, searches: pl.DataFrame, users: pl.DataFrame
+    items: pl.DataFrame, searches: pl.DataFrame, users: pl.DataFrame, further: pl.DataFrame
 ) -> dict[str, str]:
     """Hash of each part.
 
@@ -82,6 +85,7 @@ def digest_parts(
         items: columns of `ITEMS`.
         searches: columns of `SEARCHES`, all splits.
         users: columns of `USERS`; no rows where nothing is known of them.
+        further: column of `FURTHER`; no rows where no queries beside the searches were given.
     """
 
     def digest(part: Part) -> str:
@@ -90,6 +94,7 @@ def digest_parts(
         if part.searches:
             tables.append(_of_splits(searches, part.splits).select(part.search_columns))
         tables += [users] if part.users else []
+        tables += [further] if part.further else []
         digests = [_digest(table) for table in tables]
         return digests[0] if len(digests) == 1 else content_hash(digests)
 
@@ -113,6 +118,7 @@ def keep_parts(shop: ShopData, names: Collection[str]) -> ShopData:
         shop.users if any(part.users for part in parts) else pl.DataFrame(),
         shop.category_paths,
         shop.split_by,
+        shop.further if any(part.further for part in parts) else pl.DataFrame(),
     )
 
 
@@ -125,7 +131,13 @@ def parts_with(column: str) -> list[str]:
     always = [
         name
         for name, part in PARTS.items()
-        if column in (*part.items, *part.search_columns, *(USERS if part.users else ()))
+        if column
+        in (
+            *part.items,
+            *part.search_columns,
+            *(USERS if part.users else ()),
+            *(FURTHER if part.further else ()),
+        )
     ]
     asked = column in (*FILTERED, "attributes")
     return always or [name for name, part in PARTS.items() if part.filtered and asked]

@@ -8,6 +8,7 @@ from functools import cached_property
 import polars as pl
 
 from genrecall.data.pairs import LoggedPairs, logged_pairs
+from genrecall.data.splits import further_queries
 from genrecall.data.tables import Catalog, Searches, SplitBy
 
 
@@ -21,6 +22,7 @@ class ShopData:
         users: columns of `USERS`; None where nothing is known of them.
         category_paths: whether the queries are category-path queries, made of what was chosen.
         split_by: how searches were split; None where it was shopper by shopper, or there are none.
+        further: column of `FURTHER`; None where no queries beside the searches were given.
     """
 
     catalog: Catalog
@@ -28,6 +30,7 @@ class ShopData:
     users: pl.DataFrame | None = None
     category_paths: bool = False
     split_by: SplitBy | None = None
+    further: pl.DataFrame | None = None
 
     @property
     def queries(self) -> list[str]:
@@ -38,6 +41,17 @@ class ShopData:
     def pairs(self) -> LoggedPairs:
         """Which item was relevant to which of those queries; may be empty."""
         return self._logged[1]
+
+    @cached_property
+    def unlabelled(self) -> list[str]:
+        """Distinct queries of which nobody knows what is relevant.
+
+        Those of training searches in which nothing was chosen, and those beside the searches.
+        """
+        training = self.searches.frame.filter(split="train")
+        lonely = training.filter(pl.col("positives").list.len() == 0)["query"]
+        found = further_queries(lonely, self.searches.of("train").frame["query"])
+        return found if self.further is None else [*found, *self.further["further_query"]]
 
     @cached_property
     def _logged(self) -> tuple[list[str], LoggedPairs]:

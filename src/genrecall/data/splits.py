@@ -7,6 +7,7 @@ divided. Queries are equal where the models read the same words (`query_key`).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
@@ -87,6 +88,19 @@ def without_later_items(searches: pl.DataFrame) -> pl.DataFrame:
         for name in lists
     ]
     return joined.with_columns(chosen).select(searches.columns)
+
+
+def further_queries(queries: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Queries that are none of the known ones, each once, in the order in which they first occur.
+
+    >>> further_queries(["saw", "Drill bits", "drill bit"], known=["saws"])
+    ['Drill bits']
+    """
+    keys = {query_key(query) for query in set(known)}
+    found: dict[str, str] = {}
+    for query in queries:
+        found.setdefault(query_key(query), query)
+    return [query for key, query in found.items() if key not in keys]
 
 
 def draw_of_query(query: str, salt: str) -> float:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from genrecall.data.config import DataConfig
-from genrecall.data.load import KIND, SUMMARY_FILE
+from genrecall.data.load import FURTHER_FILE, KIND, SUMMARY_FILE
 from genrecall.data.parts import digest_parts
 from genrecall.data.rows.rejects import write_rejects
 from genrecall.data.searches import (
@@ -20,15 +20,16 @@ from genrecall.data.searches import (
 )
 from genrecall.data.sequences import searches_from_sequences
 from genrecall.data.shoppers import Shoppers, choices_of
-from genrecall.data.splits import without_later_items
+from genrecall.data.splits import further_queries, without_later_items
 from genrecall.data.summary import Summary, describe_counts, describe_notes, summarize
-from genrecall.data.tables import Catalog, Searches
+from genrecall.data.tables import FURTHER, Catalog, Searches
 from genrecall.data.validate import (
     ITEMS_SCHEMA,
     JUDGMENTS_SCHEMA,
     SEARCHES_SCHEMA,
     SEQUENCES_SCHEMA,
     TIMED_SEARCHES_SCHEMA,
+    UNLABELLED_SCHEMA,
     USERS_SCHEMA,
     TableRead,
     read_table,
@@ -42,6 +43,7 @@ class _Shop(NamedTuple):
     reads: dict[str, TableRead]
     searches: BuiltSearches
     shoppers: Shoppers
+    further: pl.DataFrame
     summary: Summary
 
 
@@ -49,8 +51,9 @@ def run(config: DataConfig, work: Work) -> Artifact:
     """Read, check and split the shop's tables, and publish them at `work.out`.
 
     The folder holds `items.parquet`, `searches.parquet`, `users.parquet` if there are users,
-    `choices.parquet` if searches tell who chose what and when, `summary.json` and
-    `rejects/<table>.jsonl` for each table with rejects. Equal files and config give equal bytes.
+    `choices.parquet` if searches tell who chose what and when, `unlabelled.parquet` if there are
+    queries beside the searches, `summary.json` and `rejects/<table>.jsonl` for each table with
+    rejects. Equal files and config give equal bytes.
 
     The manifest's `parts` hold the hash of each of `PARTS`, some of which later stages read, so
     that a new price trains nothing.
@@ -61,11 +64,13 @@ def run(config: DataConfig, work: Work) -> Artifact:
     """
     shop = _read(config)
     items, searches = shop.reads["items"].frame, shop.searches.frame
-    meta = {"parts": digest_parts(items, searches, shop.shoppers.users)}
+    meta = {"parts": digest_parts(items, searches, shop.shoppers.users, shop.further)}
     with writing(work.out, kind=KIND, inputs=work.inputs, meta=meta) as folder:
         _write(items, folder / "items.parquet")
         _write(_stored(searches), folder / "searches.parquet")
         shop.shoppers.write(folder)
+        if len(shop.further):
+            _write(shop.further, folder / FURTHER_FILE)
         for name, read in shop.reads.items():
             if read.rejects:
                 write_rejects(read.rejects, folder / "rejects" / f"{name}.jsonl", file=read.file)
@@ -93,6 +98,7 @@ def _read(config: DataConfig) -> _Shop:
         "users": USERS_SCHEMA,
         "judgments": JUDGMENTS_SCHEMA,
         "sequences": SEQUENCES_SCHEMA,
+        "unlabelled": UNLABELLED_SCHEMA,
     }
     sources = config.sources
     reads = {
@@ -121,7 +127,10 @@ def _read(config: DataConfig) -> _Shop:
         searches = searches._replace(frame=without_later_items(searches.frame))
     users = reads["users"].frame if "users" in reads else None
     shoppers = Shoppers(users, choices_of(Searches(searches.frame), catalog))
-    return _Shop(reads, searches, shoppers, summarize(reads, searches, config))
+    queries = reads["unlabelled"].frame["query"].to_list() if "unlabelled" in reads else []
+    found = further_queries(queries, searches.frame["query"])
+    further = pl.DataFrame({"further_query": found}, schema=dict(FURTHER))
+    return _Shop(reads, searches, shoppers, further, summarize(reads, searches, further, config))
 
 
 def _with_times(read: TableRead, config: DataConfig, catalog: Catalog) -> TableRead:

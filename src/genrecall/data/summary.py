@@ -40,6 +40,7 @@ Summary = Mapping[str, Any]
 - `filters`, where searches have some: how many `searches`, `of` how many; `fields` {field:
   searches}; and `filtered_out`, how many relevant items do not pass what their search was filtered
   by, of how many `positives` of these searches.
+- `further_queries`, where some were given: how many of them no search has.
 - `notes`: what should be known about how cells were read, and what would help with rejects.
 - `unknown_items`: `impressions`, `positives`, and `examples` of ids that the catalog lacks; and
   `otherwise`, where it has some with other leading zeros or without a trailing .0: their `count`,
@@ -84,6 +85,8 @@ def describe_counts(summary: Summary) -> list[str]:
             )
     else:
         lines.append("  searches: none; everything is learned from the titles")
+    if "further_queries" in summary:
+        lines.append(f"  further queries, which no search has: {summary['further_queries']:,}")
     if made := summary.get("category_path_queries"):
         lines.append(
             f"  the queries are category-path queries of {made['levels']} levels, never real ones; "
@@ -104,9 +107,12 @@ def describe_counts(summary: Summary) -> list[str]:
 
 
 def summarize(
-    reads: Mapping[str, TableRead], searches: BuiltSearches, config: DataConfig
+    reads: Mapping[str, TableRead],
+    searches: BuiltSearches,
+    further: pl.DataFrame,
+    config: DataConfig,
 ) -> Summary:
-    """Count what was read of the tables, and what became of the searches."""
+    """Count what was read of the tables, and what became of searches and further queries."""
     tables = {
         name: {
             "rows": read.rows,
@@ -137,6 +143,8 @@ def summarize(
     if searches.split_by is not None:
         later, known = _taught_later(searches.frame)
         summary["split"] = {"by": searches.split_by, "taught_later": later, "of": known}
+    if "unlabelled" in reads:
+        summary["further_queries"] = further.height
     if counted := _count_filters(Searches(searches.frame), items):
         summary["filters"] = counted
     summary["notes"] += unreadable_titles(items)

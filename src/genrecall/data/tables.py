@@ -80,6 +80,12 @@ SEQUENCES: Final[dict[str, pl.DataType]] = {
 }
 """`sequences`, one row a shopper: what they chose in time order, and what they chose after that."""
 
+UNLABELLED: Final[dict[str, pl.DataType]] = {"query": pl.String()}
+"""`unlabelled`: queries of which nobody knows what is relevant to them."""
+
+FURTHER: Final[dict[str, pl.DataType]] = {"further_query": pl.String()}
+"""Those of them that no search has, each once."""
+
 SEARCHES: Final[dict[str, pl.DataType]] = {
     "search_id": pl.String(),
     "query": pl.String(),

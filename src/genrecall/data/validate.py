@@ -19,7 +19,15 @@ from genrecall.data.filters.cells import FilterCells
 from genrecall.data.rows.readers import Chunk, FirstRows, read_chunks
 from genrecall.data.rows.rejects import Reject, check_share
 from genrecall.data.rows.remedies import remedies
-from genrecall.data.tables import ITEMS, JUDGMENTS, SEARCH_LOG, SEQUENCES, USERS, Catalog
+from genrecall.data.tables import (
+    ITEMS,
+    JUDGMENTS,
+    SEARCH_LOG,
+    SEQUENCES,
+    UNLABELLED,
+    USERS,
+    Catalog,
+)
 from genrecall.data.values import cells
 from genrecall.data.values.convert import build, shorten
 from genrecall.data.values.reading import CellReader
@@ -62,6 +70,7 @@ JUDGMENTS_SCHEMA: Final = TableSchema("judgments", JUDGMENTS, ("query", "item_id
 SEQUENCES_SCHEMA: Final = TableSchema(
     "sequences", SEQUENCES, ("user_id", "items"), unique="user_id"
 )
+UNLABELLED_SCHEMA: Final = TableSchema("unlabelled", UNLABELLED, ("query",))
 
 
 class TableRead(NamedTuple):

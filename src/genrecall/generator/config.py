@@ -138,11 +138,17 @@ class GeneratorConfig(Section):
 
     logged_share: float = Field(default=0.5, ge=0, le=1)
     """Share of stage-2 prompts that are logged or judged queries; pseudo-queries take their place
-    in a shop without a log. With logged queries alone a small log is learned by heart."""
+    in a shop without a log. With logged queries alone a small log is learned by heart. What titles
+    and queries leave of a batch are pseudo-queries made of title words."""
 
     title_share: float = Field(default=0.1, ge=0, le=1)
-    """Share of stage-2 prompts that are titles, so that stage 1 is not forgotten. The rest are
-    pseudo-queries made of title words."""
+    """Share of stage-2 prompts that are titles, so that stage 1 is not forgotten."""
+
+    unlabelled_share: float = Field(default=0.2, ge=0, le=1)
+    """Share of stage-2 prompts that are queries of which nobody knows what is relevant, those of
+    `data.unlabelled` and of training searches in which nothing was chosen. Less where titles and
+    logged queries leave less, and where they are so few that one would be drawn more often than a
+    logged query."""
 
     word_dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of a title's words left out where it is matched with a prompt."""
@@ -159,7 +165,8 @@ class GeneratorConfig(Section):
     """Share of the words of pseudo-queries that are mistyped."""
 
     teacher_items: int = Field(default=32, ge=1)
-    """Soft targets of a pseudo-query: the dense channel's best items, that many."""
+    """Soft targets of pseudo-queries and unlabelled queries: the dense channel's best items, that
+    many."""
 
     teacher_temperature: float = Field(default=0.04, gt=0)
     """Temperature of the softmax over those items, in units of cosine similarity."""

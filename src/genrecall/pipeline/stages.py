@@ -278,7 +278,7 @@ STAGES: Final = (
         "generator",
         settings=("generator", "seed"),
         run=_generator,
-        reads=("data.titles", "data.training", "embed", "quantize"),
+        reads=("data.titles", "data.training", "data.unlabelled", "embed", "quantize"),
         reads_if={"data.shoppers": lambda config: config.generator.user_query_to_sid.steps},
         served=("*",),
         shared=True,

@@ -1,9 +1,9 @@
 """What the generator learns from: prompts and the items whose SIDs it should generate for them.
 
-Four sources: titles with their own item (stage item→SID); logged or judged queries with their
-relevant items; pseudo-queries, words of a title, whose targets are soft: the dense channel's best
-items share the weight by a softmax, and the title's own item keeps a fixed part; and single
-searches with their shopper (stage user+query→SID).
+Five sources: titles with their own item (stage item→SID); logged or judged queries with their
+relevant items; two with soft targets, the dense channel's best items, which share the weight by a
+softmax: pseudo-queries, words of a title, whose own item keeps a fixed part, and queries of which
+nobody knows what is relevant; and single searches with their shopper (stage user+query→SID).
 
 Shapes: `n` prompts, `total` targets of all prompts, `B` prompts of a batch, `T` targets drawn.
 """
@@ -190,15 +190,8 @@ def pseudo_prompts(
     fragments = draw_fragments(titles, items, rng)
     tokenizer = encoder.tokenizer
     queries = _spell(fragments, items, titles, texts, tokenizer)
-    # (n, n_best) both; an index would hold a copy of the vectors.
-    similarity, best = faiss.knn(
-        encoder.encode(queries),
-        item_vectors,
-        min(config.teacher_items, n_items),
-        metric=faiss.METRIC_INNER_PRODUCT,
-    )
-    soft = np.exp((similarity - similarity[:, :1]) / config.teacher_temperature).astype(np.float64)
-    soft *= (1.0 - config.own_item_weight) / soft.sum(axis=1, keepdims=True)
+    best, soft = _soft_targets(encoder, queries, item_vectors, config)
+    soft *= 1.0 - config.own_item_weight
     own = np.full((count, 1), config.own_item_weight)
     # What is meant is taught by the words as they are, to those who read them as they are typed.
     typed = [mistype_words(query, config.slips, rng) for query in queries]
@@ -214,6 +207,59 @@ def pseudo_prompts(
         made_of=items,
         cut=lambda: tokenizer.bags(typed, typed=True),
     )
+
+
+def unlabelled_prompts(
+    encoder: Views,
+    queries: Sequence[str],
+    *,
+    item_vectors: NDArray[np.float32],
+    config: GeneratorConfig,
+) -> PromptSet:
+    """Queries of which nobody knows what is relevant, with soft targets from the dense channel.
+
+    Args:
+        encoder: for features and the dense channel.
+        queries: distinct ones, `[n]`.
+        item_vectors: float32 `[N, D]`.
+        config: how soft.
+    """
+    best, soft = _soft_targets(encoder, queries, item_vectors, config)
+    return PromptSet(
+        texts=queries,
+        kind=QUERY,
+        targets=make_targets(
+            best.reshape(-1),
+            soft.reshape(-1),
+            np.arange(len(queries) + 1, dtype=np.int64) * best.shape[1],
+        ),
+        weight=np.arange(1.0, len(queries) + 1),
+        made_of=None,
+        cut=lambda: encoder.tokenizer.bags(queries, typed=True),
+    )
+
+
+class _Soft(NamedTuple):
+    items: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+def _soft_targets(
+    encoder: Views,
+    queries: Sequence[str],
+    item_vectors: NDArray[np.float32],
+    config: GeneratorConfig,
+) -> _Soft:
+    """The dense channel's best items, and their weights, which sum to one: `[n, best]` both."""
+    # An index would hold a copy of the vectors.
+    similarity, best = faiss.knn(
+        encoder.encode(queries),
+        item_vectors,
+        min(config.teacher_items, len(item_vectors)),
+        metric=faiss.METRIC_INNER_PRODUCT,
+    )
+    soft = np.exp((similarity - similarity[:, :1]) / config.teacher_temperature).astype(np.float64)
+    return _Soft(best, soft / soft.sum(axis=1, keepdims=True))
 
 
 def _spell(

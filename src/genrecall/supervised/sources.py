@@ -24,6 +24,7 @@ from genrecall.supervised.prompt_sets import (
     pseudo_prompts,
     shopper_prompts,
     title_prompts,
+    unlabelled_prompts,
 )
 from genrecall.supervised.shoppers import KnownShoppers
 from genrecall.text.subwords import Words
@@ -108,7 +109,8 @@ def training_stages(
     """
     tokenizer, texts = embedded.encoder.tokenizer, data.catalog.titles
     of_titles = title_prompts(tokenizer, texts)
-    logged = logged_prompts(tokenizer, data.queries, data.pairs) if data.queries else None
+    labelled = len(data.pairs.query) > 0
+    logged = logged_prompts(tokenizer, data.queries, data.pairs) if labelled else None
     pseudo = pseudo_prompts(
         embedded.encoder,
         titles,
@@ -117,7 +119,14 @@ def training_stages(
         config=config,
         rng=rng,
     )
-    of_queries = _query_sources(config, titles=of_titles, logged=logged, pseudo=pseudo)
+    unlabelled = None
+    if data.unlabelled and config.unlabelled_share > 0:
+        unlabelled = unlabelled_prompts(
+            embedded.encoder, data.unlabelled, item_vectors=embedded.item_vectors, config=config
+        )
+    of_queries = _query_sources(
+        config, titles=of_titles, logged=logged, pseudo=pseudo, unlabelled=unlabelled
+    )
     if teacher is not None and config.distill is not None:
         taught = distilled_prompts(
             teacher, config.distill, logged=logged, pseudo=pseudo, sid_of_item=sid_of_item, rng=rng
@@ -134,12 +143,24 @@ def training_stages(
 
 
 def _query_sources(
-    config: GeneratorConfig, *, titles: PromptSet, logged: PromptSet | None, pseudo: PromptSet
+    config: GeneratorConfig,
+    *,
+    titles: PromptSet,
+    logged: PromptSet | None,
+    unlabelled: PromptSet | None,
+    pseudo: PromptSet,
 ) -> list[Source]:
-    """Titles, logged queries and pseudo-queries by their share of a batch."""
+    """Titles, queries and pseudo-queries by their share of a batch."""
     shares = [(titles, config.title_share)]
     if logged is not None:
         shares.append((logged, config.logged_share))
+    if unlabelled is not None:
+        share = min(config.unlabelled_share, 1.0 - sum(share for _, share in shares))
+        if logged is not None and config.logged_share > 0:
+            # None of them is drawn more often than a query of which it is known what it means.
+            known = np.count_nonzero(np.diff(logged.targets.offsets))
+            share = min(share, config.logged_share * len(unlabelled) / known)
+        shares.append((unlabelled, share))
     given = sum(share for _, share in shares)
     if len(pseudo):
         shares.append((pseudo, 1.0 - given))
