@@ -122,6 +122,10 @@ class PretrainedConfig(Section):
     batch: int = Field(default=64, ge=1)
     """Texts that the model reads together; fewer need less memory."""
 
+    int8: bool = True
+    """Whether an int8 copy of the model reads queries, on the CPU by ONNX Runtime and several times
+    as fast, if it finds as much. Needs `pip install 'genrecall[onnx]'`, and is left out without."""
+
 
 class EmbedConfig(Section):
     """Which views read a shop's texts; their vectors stand side by side."""

@@ -2,7 +2,8 @@
 
 The model is copied whole into the artifact and opened from there, so that a bundle needs neither
 the model's directory nor the hub. Only settings, vocabularies and safetensors are copied: nothing
-that is read could run code.
+that is read could run code. Beside it may stand an int8 copy that reads queries (`int8.py`); then
+the model is opened only when a title is to be read.
 
 Shapes: `n` texts, `R` vector size.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from genrecall.embed.config import PretrainedConfig
+from genrecall.embed.int8 import Int8Queries, has_runtime
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.files import write_json
@@ -35,7 +38,9 @@ from genrecall.foundation.libraries import (
 from genrecall.foundation.progress import Progress, RunLog, SilentLog
 
 _SETTINGS: Final = "reading.json"
-_MODEL: Final = "model"
+MODEL: Final = "model"
+INT8: Final = "int8"
+"""Folders of the model, and of its int8 copy."""
 _LAYOUT: Final = "modules.json"
 _OWNER: Final = "sentence-transformers"  # of the models whose names have no owner
 _AT_ONCE: Final = 16  # batches between two reports; texts of like length go into one batch
@@ -56,28 +61,43 @@ class PretrainedModel:
     """A sentence-transformers model as a reader: texts as they stand, not normalized or stemmed.
 
     Args:
-        model: a `SentenceTransformer`.
+        folder: holds the model in `model`, and in `int8` what reads queries, if anything does.
         query_prefix: stands before each query; None for what the model itself prescribes.
         item_prefix: the same for titles.
         batch: texts that are read together.
         log: where long encodings report to.
+        name: what the model is called where it cannot be opened.
+
+    Raises:
+        ConfigError: the model cannot be opened, or the library is missing.
     """
 
     def __init__(
         self,
-        model: Any,
+        folder: Path,
         *,
         query_prefix: str | None,
         item_prefix: str | None,
         batch: int,
         log: RunLog,
+        name: str = "",
     ) -> None:
-        self._model = model
+        self.folder, self._name = folder, name or str(folder / MODEL)
         self._query_prefix = query_prefix
         self._item_prefix = item_prefix
         self._batch = batch
         self._log = log
-        self._dim = len(model.encode_query("a", prompt=query_prefix, show_progress_bar=False))
+        copied = (folder / INT8).is_dir()
+        self._int8 = Int8Queries(folder / INT8) if copied and has_runtime() else None
+        if self._int8 is None:
+            _ = self.model  # what is wrong with it is told now
+        if copied and self._int8 is None:
+            log.say("  queries are read by the model itself: onnxruntime is not installed")
+
+    @cached_property
+    def model(self) -> Any:
+        """The `SentenceTransformer`; opened when first needed."""
+        return open_model(self.folder / MODEL, name=self._name)
 
     @classmethod
     def make(cls, config: PretrainedConfig, folder: Path, *, log: RunLog) -> PretrainedModel:
@@ -95,11 +115,11 @@ class PretrainedModel:
         sentence_transformers()  # before anything is downloaded for it
         source = find_model(name, log)
         for file in model_files(source):
-            (folder / _MODEL / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / file, folder / _MODEL / file)
+            (folder / MODEL / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / file, folder / MODEL / file)
         options = config.model_dump(include={"query_prefix", "item_prefix", "batch"})
         write_json(folder / _SETTINGS, options)
-        reader = cls(_open(folder / _MODEL, name=name), **options, log=log)
+        reader = cls(folder, **options, log=log, name=name)
         log.say(f"  pretrained model {name}: vectors of {reader.dim} numbers")
         return reader
 
@@ -110,42 +130,61 @@ class PretrainedModel:
         Raises:
             ConfigError: the library is missing, or of a version that cannot read the model.
         """
-        folder = artifact.path / _MODEL
-        model = _open(folder, name=str(folder))
-        return cls(model, **artifact.read_json(_SETTINGS), log=log or SilentLog())
+        return cls(artifact.path, **artifact.read_json(_SETTINGS), log=log or SilentLog())
 
-    @property
+    @cached_property
     def dim(self) -> int:
         """Vector size `R`."""
-        return self._dim
+        return self._int8.dim if self._int8 else len(self._by(self.model.encode_query)(["a"])[0])
+
+    @property
+    def query_prefix(self) -> str:
+        """What stands before each query."""
+        prescribed: str = self.model.prompts.get("query") or ""
+        return prescribed if self._query_prefix is None else self._query_prefix
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of queries; see `Reader.encode`."""
-        return self._encode(self._model.encode_query, texts, prefix=self._query_prefix)
+        if self._int8 is not None:
+            return self._encode(self._int8.encode, texts)
+        return self._encode(self._by(self.model.encode_query, self._query_prefix), texts)
 
     def encode_items(self, titles: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of titles; see `Reader.encode_items`."""
-        return self._encode(self._model.encode_document, titles, prefix=self._item_prefix)
+        return self._encode(self._by(self.model.encode_document, self._item_prefix), titles)
+
+    def opened_again(self) -> PretrainedModel:
+        """The reader as it is in its folder now."""
+        return PretrainedModel(
+            self.folder,
+            query_prefix=self._query_prefix,
+            item_prefix=self._item_prefix,
+            batch=self._batch,
+            log=self._log,
+            name=self._name,
+        )
+
+    def _by(
+        self, encode: Callable[..., NDArray[np.float32]], prefix: str | None = None
+    ) -> Callable[[list[str]], NDArray[np.float32]]:
+        """What encodes as this reader does."""
+        return partial(
+            encode,
+            prompt=prefix,
+            batch_size=self._batch,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+        )
 
     def _encode(
-        self,
-        encode: Callable[..., NDArray[np.float32]],
-        texts: Sequence[str],
-        *,
-        prefix: str | None,
+        self, encode: Callable[[list[str]], NDArray[np.float32]], texts: Sequence[str]
     ) -> NDArray[np.float32]:
         """Unit vectors `[n, R]`."""
-        vectors = np.zeros((len(texts), self._dim), dtype=np.float32)
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         progress = Progress(self._log, "encoding", total=len(texts), unit="texts")
         for start in range(0, len(texts), _AT_ONCE * self._batch):
             some = list(texts[start : start + _AT_ONCE * self._batch])
-            vectors[start : start + len(some)] = encode(
-                some,
-                prompt=prefix,
-                batch_size=self._batch,
-                normalize_embeddings=True,
-                show_progress_bar=False,
-            )
+            vectors[start : start + len(some)] = encode(some)
             progress.update(len(some))
         return vectors
 
@@ -214,13 +253,23 @@ def _download(name: str, log: RunLog) -> Path:
     return Path(found)
 
 
-def _open(folder: Path, *, name: str) -> Any:
-    """Open a model from local files."""
+def open_model(folder: Path, *, name: str, device: str | None = None) -> Any:
+    """Open a model from local files, as a `SentenceTransformer`.
+
+    Args:
+        folder: of the model.
+        name: what it is called where it cannot be opened.
+        device: where it computes; None for a GPU where there is one.
+
+    Raises:
+        ConfigError: it cannot be opened, or the library is missing.
+    """
     library = sentence_transformers()
     try:
         with quiet():
             return library.SentenceTransformer(
                 str(folder),
+                device=device,
                 local_files_only=True,
                 trust_remote_code=False,
                 model_kwargs={"dtype": torch.float32, "use_safetensors": True},

@@ -19,6 +19,7 @@ from genrecall.embed.frozen import FrozenView, Reader, mapped
 from genrecall.embed.load import ITEM_VECTORS, save_views
 from genrecall.embed.pretrained import PretrainedModel
 from genrecall.embed.static import StaticVectors
+from genrecall.embed.training.int8 import asked, with_int8
 from genrecall.embed.training.maps import Read, learn_maps
 from genrecall.embed.training.two_tower import train_in_domain, train_tokenizer
 from genrecall.embed.training.weights import Judged, fit_view_weights
@@ -140,6 +141,9 @@ def _pretrained(config: EmbedConfig, shop: _Shop, folder: Path, work: Work) -> _
         items = reader.encode_items(shop.titles)
     else:
         items = VectorCache(work.cache, _digest(folder)).encode(reader.encode_items, shop.titles)
+    if config.pretrained.int8:
+        compared = asked(shop.queries, shop.pairs, shop.titles)
+        reader = with_int8(reader, items, compared, work.log)
     return _frozen(reader, items, config.pretrained.dim, shop, folder, work)
 
 
