@@ -102,8 +102,30 @@ class StaticConfig(Section):
     """Numbers at most: they are turned so that the shop's titles need few."""
 
 
+class FineTuneConfig(Section):
+    """How a pretrained model learns from the log, by low-rank adapters (LoRA)."""
+
+    steps: int = Field(default=0, ge=0)
+    """Optimizer steps; 0 leaves the model as it came. On a GPU thousands take minutes."""
+
+    batch: int = Field(default=64, ge=2)
+    """Logged pairs per step; the other items of the batch are the negatives."""
+
+    rank: int = Field(default=16, ge=1)
+    """Of the adapters."""
+
+    alpha: int = Field(default=32, ge=1)
+    """How strongly they count: `alpha / rank` times."""
+
+    learning_rate: float = Field(default=2e-4, gt=0)
+    """Peak rate, falling linearly to 5 % of it."""
+
+    temperature: float = Field(default=0.05, gt=0)
+    """Temperature of the in-batch softmax, in units of cosine similarity."""
+
+
 class PretrainedConfig(Section):
-    """A sentence-transformers model, as it comes; on a GPU where there is one."""
+    """A sentence-transformers model, as it comes or fine-tuned; on a GPU where there is one."""
 
     model: ModelName | None = None
     """Its directory, or its name on the model hub, from which it is then downloaded once."""
@@ -121,6 +143,9 @@ class PretrainedConfig(Section):
 
     batch: int = Field(default=64, ge=1)
     """Texts that the model reads together; fewer need less memory."""
+
+    fine_tune: FineTuneConfig = FineTuneConfig()
+    """How it learns from the log; needs `pip install 'genrecall[lm]'`. Off unless it has steps."""
 
     int8: bool = True
     """Whether an int8 copy of the model reads queries, on the CPU by ONNX Runtime and several times

@@ -143,6 +143,28 @@ class PretrainedModel:
         prescribed: str = self.model.prompts.get("query") or ""
         return prescribed if self._query_prefix is None else self._query_prefix
 
+    @property
+    def item_prefix(self) -> str:
+        """What stands before each title."""
+        prescribed: str = self.model.prompts.get("document") or ""
+        return prescribed if self._item_prefix is None else self._item_prefix
+
+    @property
+    def transformer(self) -> Any:
+        """The part of the model that is a transformer, whose `model` is one of transformers.
+
+        Raises:
+            ConfigError: it has none.
+        """
+        first = self.model[0]
+        if not isinstance(getattr(first, "model", None), torch.nn.Module):
+            raise ConfigError(
+                f"embed.pretrained.fine_tune: {self._name!r} begins with a "
+                f"{type(first).__name__} and has no transformer to adapt. Take one that has, or "
+                "leave fine_tune out."
+            )
+        return first
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of queries; see `Reader.encode`."""
         if self._int8 is not None:
@@ -152,6 +174,14 @@ class PretrainedModel:
     def encode_items(self, titles: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of titles; see `Reader.encode_items`."""
         return self._encode(self._by(self.model.encode_document, self._item_prefix), titles)
+
+    def rewritten(self) -> PretrainedModel:
+        """The reader with the weights of its model as they are now, in its folder, too."""
+        model, folder = self.model, self.folder / MODEL
+        shutil.rmtree(folder)
+        with quiet():
+            model.save(str(folder), create_model_card=False)
+        return self.opened_again()
 
     def opened_again(self) -> PretrainedModel:
         """The reader as it is in its folder now."""

@@ -14,11 +14,12 @@ from genrecall.data.pairs import LoggedPairs, logged_pairs
 from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import Searches
 from genrecall.embed.cache import VectorCache
-from genrecall.embed.config import IN_DOMAIN, PRETRAINED, STATIC, EmbedConfig
+from genrecall.embed.config import IN_DOMAIN, PRETRAINED, STATIC, EmbedConfig, FineTuneConfig
 from genrecall.embed.frozen import FrozenView, Reader, mapped
 from genrecall.embed.load import ITEM_VECTORS, save_views
 from genrecall.embed.pretrained import PretrainedModel
 from genrecall.embed.static import StaticVectors
+from genrecall.embed.training.fine_tune import Logged, fine_tune
 from genrecall.embed.training.int8 import asked, with_int8
 from genrecall.embed.training.maps import Read, learn_maps
 from genrecall.embed.training.two_tower import train_in_domain, train_tokenizer
@@ -137,6 +138,8 @@ def _static(config: EmbedConfig, shop: _Shop, folder: Path, work: Work) -> _Made
 
 def _pretrained(config: EmbedConfig, shop: _Shop, folder: Path, work: Work) -> _Made:
     reader = PretrainedModel.make(config.pretrained, folder, log=work.log)
+    if config.pretrained.fine_tune.steps:
+        reader = _fine_tuned(reader, config.pretrained.fine_tune, shop, work)
     if work.cache is None:
         items = reader.encode_items(shop.titles)
     else:
@@ -152,6 +155,22 @@ _MAKERS: Final[dict[str, Callable[[EmbedConfig, _Shop, Path, Work], _Made]]] = {
     STATIC: _static,
     PRETRAINED: _pretrained,
 }
+
+
+def _fine_tuned(
+    reader: PretrainedModel, config: FineTuneConfig, shop: _Shop, work: Work
+) -> PretrainedModel:
+    if not len(shop.pairs.query):
+        work.log.say("  the pretrained model stays as it came: there is no log to learn from")
+        return reader
+    return fine_tune(
+        reader,
+        Logged(shop.titles, shop.queries, shop.pairs),
+        config,
+        seed=work.seed,
+        checkpoints=Checkpoints(work.resumes_from, every=work.checkpoint_every),
+        log=work.log,
+    )
 
 
 def _frozen(

@@ -25,7 +25,7 @@ class LinearDecay(NamedTuple):
 
 
 class SparseDenseAdam:
-    """AdamW for the dense weights of a model, SparseAdam for its embedding bags.
+    """AdamW for the dense weights of a model that are trained, SparseAdam for its embedding bags.
 
     Args:
         model: whose `nn.EmbeddingBag` modules with `sparse=True` have sparse gradients.
@@ -36,36 +36,36 @@ class SparseDenseAdam:
     def __init__(self, model: nn.Module, *, dense: LinearDecay, sparse: LinearDecay) -> None:
         bags = [m.weight for m in model.modules() if isinstance(m, nn.EmbeddingBag) and m.sparse]
         in_bag = {id(weight) for weight in bags}
-        others = [weight for weight in model.parameters() if id(weight) not in in_bag]
-        self._rates = (dense, sparse)
-        self._optimizers = (
-            torch.optim.AdamW(others, lr=dense.peak),
-            torch.optim.SparseAdam(bags, lr=sparse.peak),
-        )
+        others = [w for w in model.parameters() if id(w) not in in_bag and w.requires_grad]
+        self._rates = {"dense": dense, "sparse": sparse}
+        self._optimizers: dict[str, torch.optim.Optimizer] = {
+            "dense": torch.optim.AdamW(others, lr=dense.peak)
+        }
+        if bags:
+            self._optimizers["sparse"] = torch.optim.SparseAdam(bags, lr=sparse.peak)
 
     def step(self, losses: Iterable[Tensor], step: int) -> None:
         """Follow the gradient of the sum of `losses` at the rates of `step`.
 
         Each is forgotten before the next one is made.
         """
-        for optimizer, rate in zip(self._optimizers, self._rates, strict=True):
+        for name, optimizer in self._optimizers.items():
             optimizer.zero_grad(set_to_none=True)
             for group in optimizer.param_groups:
-                group["lr"] = rate.at(step)
+                group["lr"] = self._rates[name].at(step)
         for loss in losses:
             loss.backward()  # type: ignore[no-untyped-call]
-        for optimizer in self._optimizers:
+        for optimizer in self._optimizers.values():
             optimizer.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """State of both optimizers."""
-        dense, sparse = (optimizer.state_dict() for optimizer in self._optimizers)
-        return {"dense": dense, "sparse": sparse}
+        """State of each optimizer."""
+        return {name: optimizer.state_dict() for name, optimizer in self._optimizers.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""
-        for optimizer, key in zip(self._optimizers, ("dense", "sparse"), strict=True):
-            optimizer.load_state_dict(state[key])
+        for name, optimizer in self._optimizers.items():
+            optimizer.load_state_dict(state[name])
 
 
 class FallingAdam:

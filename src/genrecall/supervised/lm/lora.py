@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from genrecall.foundation.libraries import lm_library
 from genrecall.generator.lm.config import LoraConfig
 from genrecall.generator.lm.model import LmModel
+from genrecall.learning.adapters import adapt
 
 
 def add_adapters(lm: LmModel, config: LoraConfig) -> Any:
@@ -22,17 +22,7 @@ def add_adapters(lm: LmModel, config: LoraConfig) -> Any:
         ConfigError: peft is not installed.
     """
     peft = lm_library("peft")
-    adapters = peft.LoraConfig(
-        r=config.rank,
-        lora_alpha=config.alpha,
-        lora_dropout=config.dropout,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
-    with warnings.catch_warnings():
-        # peft asks transformers a question by its old name.
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
-        adapted = peft.get_peft_model(lm.causal, adapters)
+    adapted = adapt(peft, lm.causal, config, dropout=config.dropout, task="CAUSAL_LM")
     lm.free_sid_rows()
     return adapted
 
