@@ -41,6 +41,7 @@ from genrecall import __version__
 from genrecall.config import Config
 from genrecall.data.load import load_shop
 from genrecall.data.tables import Catalog, Searches
+from genrecall.data.texts import texts_beside
 from genrecall.embed.load import load_views
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.equal import BeamCurve, at_items, beam_curve
@@ -142,7 +143,8 @@ def repeat(
     data = whole.open_stage("data")
     shop = load_shop(data)
     catalog, searches = shop.catalog, shop.searches
-    vectors = encoder.encode_items(catalog.titles)
+    others = texts_beside(catalog.frame, encoder.beside.fields)
+    vectors = encoder.encode_items(catalog.titles, others)
     known = ~is_hidden(catalog.item_ids, share=share, seed=number)
     measured = _sample(searches, config.evaluate.searches)
     grown = Grown(

@@ -14,6 +14,7 @@ from genrecall.bundle import open_bundle
 from genrecall.channels.base import LONGEST_QUERY, Page
 from genrecall.channels.fields import read_fields
 from genrecall.data.tables import ITEMS, Catalog
+from genrecall.data.texts import texts_beside
 from genrecall.index.live import LiveItems
 
 QUERIES = ["red cordless drill", "coffee maker", "blue lamp"]
@@ -321,10 +322,11 @@ class TestBundle:
     def test_the_encoder_gives_vectors(self, bundle):
         vectors = bundle.encoder.encode(["red drill", "☂☂☂"])
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [1, 0], atol=1e-6)
-        titles = bundle.items.catalog.titles[:3]
-        np.testing.assert_allclose(
-            bundle.encoder.encode_items(titles), bundle.items.vectors[:3], rtol=1e-5, atol=1e-6
-        )
+        catalog = bundle.items.catalog
+        others = texts_beside(catalog.frame[:3], bundle.encoder.beside.fields)
+        assert all(others)
+        found = bundle.encoder.encode_items(catalog.titles[:3], others)
+        np.testing.assert_allclose(found, bundle.items.vectors[:3], rtol=1e-5, atol=1e-6)
 
     @pytest.mark.parametrize("given", ["red drill", None, 5, [None], ["red drill", 5]])
     def test_the_encoder_takes_lists_of_texts(self, bundle, given):

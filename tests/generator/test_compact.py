@@ -8,6 +8,7 @@ import torch
 from decoding import advance, search
 from trained import TEXTS, load_trained
 
+from genrecall.data.texts import texts_beside
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.generator.compact.model import CompactModel, join_views, read_bags
@@ -81,11 +82,14 @@ def test_another_sid_space_is_refused(shop_run, trained):
         load_trained(shop_run, items=dataclasses.replace(trained.parts.items, table=table))
 
 
-def test_its_vectors_of_the_items_are_those_of_their_titles(trained):
-    titles, generator = trained.parts.items.catalog.titles, trained.generator
+def test_its_vectors_of_the_items_are_those_of_their_texts(trained):
+    catalog, generator = trained.parts.items.catalog, trained.generator
+    titles = catalog.titles
     bags = generator.encoder.tokenizer.bags(titles)
     _, own = read_bags(generator.model, bags)
-    encoded = join_views(generator.encoder.encode_items(titles), own, generator.model.own_share)
+    others = texts_beside(catalog.frame, generator.encoder.beside.fields)
+    read = generator.encoder.encode_items(titles, others)
+    encoded = join_views(read, own, generator.model.own_share)
     np.testing.assert_allclose(encoded, trained.views, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(trained.views, axis=1), 1.0, atol=1e-5)
 

@@ -110,7 +110,7 @@ class Done:
     [
         ("data", {}, set()),
         ("queries", {}, {"data.titles", "data.texts", "data.training"}),
-        ("embed", {}, {"data.titles", "data.dated"}),
+        ("embed", {}, {"data.titles", "data.texts", "data.dated"}),
         ("quantize", {}, {"data.categories", "data.training", "embed"}),
         (
             "generator",

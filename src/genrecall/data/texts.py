@@ -13,6 +13,10 @@ TEXT_FIELDS: Final = (TITLE, "brand", "attributes", "description")
 """Columns of `ITEMS` that hold text."""
 
 
+_WORDS: Final = 60
+"""Of what stands beside a title, read for its meaning as a whole."""
+
+
 def field_texts(items: pl.DataFrame, field: str) -> list[str]:
     """The text of a field of each item; empty where it has none.
 
@@ -28,6 +32,23 @@ def field_texts(items: pl.DataFrame, field: str) -> list[str]:
     if field == "attributes":
         return [_values(cell or ()) for cell in cells]
     return [cell or "" for cell in cells]
+
+
+def texts_beside(items: pl.DataFrame, fields: Sequence[str]) -> list[str]:
+    """What stands beside each title, all fields together; no more words than say what it is.
+
+    Args:
+        items: columns of `ITEMS`, these among them.
+        fields: of `TEXT_FIELDS` but the title.
+
+    >>> items = pl.DataFrame({"brand": ["Acme", None], "description": ["Turns  screws.", None]})
+    >>> texts_beside(items, ["brand", "description"])
+    ['Acme Turns screws.', '']
+    """
+    texts = [field_texts(items, field) for field in fields]
+    if not texts:
+        return [""] * len(items)
+    return [" ".join(" ".join(of).split()[:_WORDS]) for of in zip(*texts, strict=True)]
 
 
 def beside_titles(texts: Mapping[str, Sequence[str]]) -> list[str]:

@@ -160,6 +160,14 @@ class EmbedConfig(Section):
     each counts is fitted on training searches that no view was trained on. `static` is left out
     where its package is not installed."""
 
+    fields: tuple[Literal["brand", "attributes", "description"], ...] = (
+        "brand",
+        "attributes",
+        "description",
+    )
+    """Texts of items that are read beside their titles, as far as the catalog has them; of
+    attributes the values. How much they count is fitted as the weights of the views are."""
+
     subwords: SubwordConfig = SubwordConfig()
     """How text is cut."""
 

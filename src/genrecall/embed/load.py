@@ -13,7 +13,7 @@ from genrecall.embed.frozen import FrozenView, Maps, Reader
 from genrecall.embed.in_domain import InDomainView
 from genrecall.embed.pretrained import PretrainedModel
 from genrecall.embed.static import StaticVectors
-from genrecall.embed.views import View, Views
+from genrecall.embed.views import Beside, View, Views
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.files import write_json
 from genrecall.foundation.progress import RunLog
@@ -60,7 +60,8 @@ def save_views(views: Views, folder: Path) -> None:
         "stemmer": views.tokenizer.stemmer,
     }
     listed = [{"name": name, "weight": weight} for name, weight in views.shares.items()]
-    write_json(folder / _VIEWS, {"tokenizer": cut, "views": listed})
+    beside = {"fields": list(views.beside.fields), "weights": dict(views.beside.weights)}
+    write_json(folder / _VIEWS, {"tokenizer": cut, "views": listed, "beside": beside})
 
 
 def load_views(artifact: Artifact, *, log: RunLog | None = None) -> Views:
@@ -77,7 +78,8 @@ def load_views(artifact: Artifact, *, log: RunLog | None = None) -> Views:
     tokenizer = SubwordTokenizer.load(artifact.file(SUBWORDS), **told["tokenizer"])
     weights = {view["name"]: view["weight"] for view in told["views"]}
     views = {name: _load_view(name, artifact.part(name), log) for name in weights}
-    return Views(tokenizer, views, weights)
+    beside = Beside(tuple(told["beside"]["fields"]), told["beside"]["weights"])
+    return Views(tokenizer, views, weights, beside)
 
 
 def _load_view(name: str, artifact: Artifact, log: RunLog | None) -> View:

@@ -12,19 +12,22 @@ from numpy.typing import NDArray
 from genrecall.data.held_out import HeldOut, hold_out
 from genrecall.data.pairs import LoggedPairs, logged_pairs
 from genrecall.data.shop_data import ShopData
-from genrecall.data.tables import Searches
+from genrecall.data.tables import Catalog, Searches
+from genrecall.data.texts import field_texts, texts_beside
 from genrecall.embed.cache import VectorCache
 from genrecall.embed.config import IN_DOMAIN, PRETRAINED, STATIC, EmbedConfig, FineTuneConfig
 from genrecall.embed.frozen import FrozenView, Reader, mapped
 from genrecall.embed.load import ITEM_VECTORS, save_views
 from genrecall.embed.pretrained import PretrainedModel
 from genrecall.embed.static import StaticVectors
+from genrecall.embed.training.beside import Read as ReadBeside
+from genrecall.embed.training.beside import fit_beside
 from genrecall.embed.training.fine_tune import Logged, fine_tune
 from genrecall.embed.training.int8 import asked, with_int8
 from genrecall.embed.training.maps import Read, learn_maps
 from genrecall.embed.training.two_tower import train_in_domain, train_tokenizer
 from genrecall.embed.training.weights import Judged, fit_view_weights
-from genrecall.embed.views import View, Views
+from genrecall.embed.views import ALONE, Beside, View, Views, read_others, with_others
 from genrecall.embed.word_vectors import PACKAGE, find_static, named
 from genrecall.foundation.artifact import Artifact, content_hash, file_hash, open_artifact, writing
 from genrecall.foundation.errors import ConfigError
@@ -59,7 +62,8 @@ def run(config: EmbedConfig, data: ShopData, work: Work) -> Artifact:
 
     Args:
         config: which views, their sizes and rates.
-        data: the titles of all items are read whatever the split, and the training searches.
+        data: titles and other texts of all items are read whatever the split, and the training
+            searches.
         work: where to write, to keep vectors and to report.
 
     Raises:
@@ -67,7 +71,7 @@ def run(config: EmbedConfig, data: ShopData, work: Work) -> Artifact:
             vectors are the only view, and not installed.
     """
     names = _names(config, work)
-    divided = _divide(names, data)
+    divided = _divide(names, config.fields, data)
     queries, pairs = logged_pairs(divided.kept)
     titles, log = data.catalog.titles, work.log
     log.say(f"  {len(titles):,} titles, {len(queries):,} queries, {len(pairs.query):,} pairs")
@@ -80,8 +84,9 @@ def run(config: EmbedConfig, data: ShopData, work: Work) -> Artifact:
         for name in names:
             (folder / name).mkdir()
             made[name] = _MAKERS[name](config, shop, folder / name, work)
+        beside = _read_beside(made, tokenizer, data.catalog, config.fields, divided.held)
         weights = _weights(made, tokenizer, divided.held)
-        views = Views(tokenizer, {name: of.view for name, of in made.items()}, weights)
+        views = Views(tokenizer, {name: of.view for name, of in made.items()}, weights, beside)
         log.say(f"  {_described(views, len(divided.held))}")
         save_views(views, folder)
         vectors = views.join({name: of.items for name, of in made.items()}, shop.bags)
@@ -104,10 +109,11 @@ def _names(config: EmbedConfig, work: Work) -> list[str]:
     return others
 
 
-def _divide(names: Sequence[str], data: ShopData) -> HeldOut:
+def _divide(names: Sequence[str], fields: Sequence[str], data: ShopData) -> HeldOut:
     """Nothing is held out where there is nothing to weigh."""
     searches = data.searches.of("train")
-    if len(names) == 1:
+    beside = any(any(field_texts(data.catalog.frame, name)) for name in fields)
+    if len(names) == 1 and not beside:
         return HeldOut(searches, Searches(searches.frame.clear()))
     return hold_out(searches, "shopper" if data.category_paths else data.split_by or "query")
 
@@ -183,6 +189,30 @@ def _frozen(
     return _Made(FrozenView(reader, maps), mapped(items, maps.item))
 
 
+def _read_beside(
+    made: dict[str, _Made],
+    tokenizer: SubwordTokenizer,
+    catalog: Catalog,
+    fields: Sequence[str],
+    held: Searches,
+) -> Beside:
+    """What is read beside titles; the items' vectors of each view are made with it."""
+    known = tuple(name for name in fields if any(field_texts(catalog.frame, name)))
+    if not known:
+        return ALONE
+    texts = texts_beside(catalog.frame, known)
+    others = {name: read_others(of.view, texts, tokenizer) for name, of in made.items()}
+    bags = tokenizer.bags(held.queries, typed=True)
+    read = {
+        name: ReadBeside(of.view.encode(held.queries, bags), of.items, others[name])
+        for name, of in made.items()
+    }
+    weights = fit_beside(read, held.positives)
+    for name, of in made.items():
+        made[name] = _Made(of.view, with_others(of.items, others.pop(name), weights[name]))
+    return Beside(known, weights)
+
+
 def _weights(
     made: Mapping[str, _Made], tokenizer: SubwordTokenizer, held: Searches
 ) -> dict[str, float]:
@@ -196,7 +226,11 @@ def _weights(
 def _described(views: Views, n_held: int) -> str:
     said = ", ".join(f"{name} {views.shares[name]:.2f}" for name in views.sizes)
     by = f"fitted on {n_held:,} training searches" if n_held else "as usual"
-    return f"views: {said}" + (f" ({by})" if len(views.sizes) > 1 else "")
+    told = f"views: {said}" + (f" ({by})" if len(views.sizes) > 1 else "")
+    if not views.beside.fields:
+        return told
+    weights = ", ".join(f"{weight:.2f}" for weight in views.beside.weights.values())
+    return f"{told}; beside a title {', '.join(views.beside.fields)} count {weights}"
 
 
 def _digest(folder: Path) -> str:

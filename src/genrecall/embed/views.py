@@ -9,14 +9,15 @@ Shapes: `n` texts, `D` size of the joined vectors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.foundation.arguments import texts as list_of_texts
 from genrecall.foundation.ragged import Bags
+from genrecall.text.distinct import distinct
 from genrecall.text.subwords import SubwordTokenizer
 
 Vectors = NDArray[np.float32]
@@ -41,6 +42,22 @@ class View(Protocol):
         """The same of titles."""
 
 
+class Beside(NamedTuple):
+    """What of an item is read beside its title.
+
+    Attributes:
+        fields: columns of `ITEMS`.
+        weights: how much they count beside a title of weight one, by view.
+    """
+
+    fields: tuple[str, ...]
+    weights: Mapping[str, float]
+
+
+ALONE: Final = Beside((), {})
+"""Nothing beside titles."""
+
+
 class Views:
     """Texts to unit vectors, as all views together read them.
 
@@ -50,6 +67,7 @@ class Views:
         tokenizer: cuts text into the shop's own subwords.
         views: at least one, by name.
         weights: of each, above 0; only their shares count.
+        beside: what of items is read beside their titles.
 
     Attributes:
         shares: of the weights, by name.
@@ -60,11 +78,13 @@ class Views:
         tokenizer: SubwordTokenizer,
         views: Mapping[str, View],
         weights: Mapping[str, float],
+        beside: Beside = ALONE,
     ) -> None:
         total = sum(weights[name] for name in views)
         self.tokenizer = tokenizer
         self.shares = {name: weights[name] / total for name in views}
         self.views = dict(views)
+        self.beside = beside
 
     @property
     def dim(self) -> int:
@@ -97,16 +117,27 @@ class Views:
             texts: `[n]`.
             bags: their features.
         """
-        return self._joined(texts, bags, lambda view: view.encode)
+        found = {name: view.encode(texts, bags) for name, view in self.views.items()}
+        return self.join(found, bags)
 
-    def encode_items(self, titles: Sequence[str]) -> Vectors:
-        """Unit vectors of titles, float32 `[n, D]`.
+    def encode_items(self, titles: Sequence[str], others: Sequence[str] | None = None) -> Vectors:
+        """Unit vectors of items, float32 `[n, D]`.
+
+        Args:
+            titles: of the items, `[n]`.
+            others: what `beside.fields` say of each, "" for nothing; None for nothing of any.
 
         Raises:
             RequestError: no list of texts.
         """
         titles = list_of_texts("titles", titles, such_as="['Running Shoes, black']")
-        return self._joined(titles, self.tokenizer.bags(titles), lambda view: view.encode_items)
+        bags, found = self.tokenizer.bags(titles), {}
+        for name, view in self.views.items():
+            found[name] = view.encode_items(titles, bags)
+            if others is not None and self.beside.weights.get(name):
+                read = read_others(view, others, self.tokenizer)
+                found[name] = with_others(found[name], read, self.beside.weights[name])
+        return self.join(found, bags)
 
     def join(self, vectors: Mapping[str, Vectors], bags: Bags) -> Vectors:
         """The views' own vectors of the same texts as one, float32 `[n, D]`.
@@ -124,10 +155,24 @@ class Views:
         joined[~known] = 0.0
         return joined
 
-    def _joined(
-        self,
-        texts: Sequence[str],
-        bags: Bags,
-        way: Callable[[View], Callable[[Sequence[str], Bags], Vectors]],
-    ) -> Vectors:
-        return self.join({name: way(of)(texts, bags) for name, of in self.views.items()}, bags)
+
+def read_others(view: View, others: Sequence[str], tokenizer: SubwordTokenizer) -> Vectors:
+    """What a view makes of the texts beside titles, `[n, dim]`; zeros where there are none."""
+    vectors = np.zeros((len(others), view.dim), dtype=np.float32)
+    given = np.flatnonzero([bool(text) for text in others])
+    once = distinct(others[row] for row in given.tolist())  # variants of a product share theirs
+    if once.texts:
+        vectors[given] = view.encode_items(once.texts, tokenizer.bags(once.texts))[once.number]
+    return vectors
+
+
+def with_others(titles: Vectors, others: Vectors, weight: float) -> Vectors:
+    """Vectors of items from those of titles and of what stands beside them, `[n, dim]` each.
+
+    Of length one, or zero as the title's.
+    """
+    vectors = titles + np.float32(weight) * others
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors /= np.maximum(lengths, np.finfo(np.float32).tiny)
+    vectors[~titles.any(axis=1)] = 0.0
+    return vectors

@@ -11,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from genrecall.data.tables import ITEMS, Catalog
+from genrecall.data.texts import texts_beside
 from genrecall.data.validate import ITEMS_SCHEMA
 from genrecall.embed.views import Views
 from genrecall.foundation.errors import DataError
@@ -35,7 +36,8 @@ def add_items(
         DataError: see `extend_catalog`.
     """
     catalog = extend_catalog(live.catalog, items)
-    vectors = encoder.encode_items(catalog.titles[len(live) :])
+    others = texts_beside(catalog.frame[len(live) :], encoder.beside.fields)
+    vectors = encoder.encode_items(catalog.titles[len(live) :], others)
     codes = sids.assign_new(vectors, catalog.categories[len(live) :])
     return live.grown(catalog, codes, vectors)
 

@@ -262,7 +262,7 @@ STAGES: Final = (
         "embed",
         settings=("embed", "seed"),
         run=_embed,
-        reads=("data.titles", "data.dated"),
+        reads=("data.titles", "data.texts", "data.dated"),
         served=("*",),
     ),
     Stage(

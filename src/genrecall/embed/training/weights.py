@@ -52,16 +52,20 @@ def fit_view_weights(
     usual /= usual.sum()
     if len(views) == 1 or not len(positives):
         return dict(zip(views, usual.tolist(), strict=True))
-    choices = _choices(list(views.values()))
-    fitted = likeliest_weights(choices, positives, list(views))
-    n = count_found(choices, positives) if fitted.any() else 0
+    found = choices(list(views.values()))
+    fitted = likeliest_weights(found, positives, list(views))
+    n = count_found(found, positives) if fitted.any() else 0
     fitted /= max(fitted.sum(), np.finfo(np.float64).tiny)
     mixed = mixed_with_usual(fitted, usual, n)
     return dict(zip(views, (mixed / mixed.sum()).tolist(), strict=True))
 
 
-def _choices(views: Sequence[Judged]) -> Choices:
-    """The first items of all views, search by search, and every view's cosines of them."""
+def choices(views: Sequence[Judged]) -> Choices:
+    """The first items of all views, search by search, and every view's cosines of them.
+
+    Args:
+        views: of the same searches and items.
+    """
     first = min(_FIRST, len(views[0].items))
     found = np.concatenate(
         [faiss.knn(of.queries, of.items, first, faiss.METRIC_INNER_PRODUCT)[1] for of in views],

@@ -1,0 +1,1 @@
+"""Shops in other languages than English."""

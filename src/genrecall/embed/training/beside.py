@@ -1,0 +1,66 @@
+"""How much what stands beside a title counts in an item's vector, fitted for each view.
+
+A view reads titles and the other texts apart; what both say of a query is weighed by likelihood, as
+the views themselves are. An item's vector is that of its title and, by the ratio of the weights,
+that of the other texts.
+
+Shapes: `M` searches, `N` items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.embed.training.weights import Judged, choices
+from genrecall.learning.likelihood import count_found, likeliest_weights, mixed_with_usual
+
+USUAL: Final = 0.1
+"""How much the other texts count beside a title where no search says anything."""
+
+_MOST: Final = 0.5  # a title is what an item is called
+
+Vectors = NDArray[np.float32]
+
+
+class Read(NamedTuple):
+    """What a view makes of searches and items.
+
+    Attributes:
+        queries: unit vectors, `[M, D]`.
+        titles: `[N, D]`.
+        others: of the other texts, `[N, D]`, zeros where there are none.
+    """
+
+    queries: Vectors
+    titles: Vectors
+    others: Vectors
+
+
+def fit_beside(
+    views: Mapping[str, Read], positives: Sequence[NDArray[np.integer]]
+) -> dict[str, float]:
+    """How much the other texts count beside a title, by view, at least 0.
+
+    Args:
+        views: by name.
+        positives: relevant items of each search.
+    """
+    if not len(positives):
+        return dict.fromkeys(views, USUAL)
+    found = choices([Judged(of.queries, of.titles) for of in views.values()])
+    said = np.concatenate([found.parts, np.empty_like(found.parts)])
+    for part, of in zip(said[len(views) :], views.values(), strict=True):
+        np.einsum("nd,nd->n", of.queries[found.search], of.others[found.rows], out=part)
+    found = found._replace(parts=said)
+    names = [f"{name} {kind}" for kind in ("titles", "others") for name in views]
+    fitted = likeliest_weights(found, positives, names)
+    of_titles, of_others = fitted.reshape(2, len(views))
+    # Where the title says nothing, neither do the other texts say how much they count beside it.
+    ratio = np.divide(of_others, of_titles, out=np.full(len(views), USUAL), where=of_titles > 0)
+    n = count_found(found, positives)
+    mixed = mixed_with_usual(np.minimum(ratio, _MOST), np.full(len(views), USUAL), n)
+    return dict(zip(views, mixed.tolist(), strict=True))
