@@ -411,5 +411,5 @@ def test_what_a_score_says_is_shown_where_scores_are_calibrated():
     page = render_report(metrics | {"confidence": told}, data)
     text = words(Reader(page).text)
     assert "from items said relevant items left recall@1000 left empty answers" in text
-    assert "0.3 0.5 0.500 1.000" in text
+    assert "0.5 0.500 1.000 [0.158–1.000] 0.5 0.500" in text
     assert "among its first 10 is above that of one without in 1.000" in text
