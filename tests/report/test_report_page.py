@@ -5,7 +5,6 @@ import re
 from html.parser import HTMLParser
 from itertools import pairwise
 
-import numpy as np
 import plotly.graph_objects
 import pytest
 import typer
@@ -13,8 +12,6 @@ from report_data import COSTS, EVIL, QUERIES, measured, unmeasured_data
 from rich.console import Console
 
 from genrecall.cli.app import app
-from genrecall.evaluate.bootstrap import Bootstrap
-from genrecall.evaluate.confidence import confidence_figures
 from genrecall.evaluate.names import channel_order
 from genrecall.evaluate.table import WIDTH, print_metrics
 from genrecall.report.page import render_report
@@ -400,16 +397,3 @@ def test_the_page_is_a_function_of_what_is_stored(page):
         json.loads(json.dumps(copy.deepcopy(value), sort_keys=True)) for value in measured()
     )
     assert render_report(metrics, data, COSTS) == page
-
-
-def test_what_a_score_says_is_shown_where_scores_are_calibrated():
-    metrics, data = measured()
-    assert 'id="scores"' not in render_report(metrics, data)
-    answers, relevant = [np.array([1, 2]), np.array([3])], [np.array([1]), np.array([4])]
-    scores = [np.array([0.5, 0.02]), np.array([0.02])]
-    told = confidence_figures(answers, scores, relevant, Bootstrap(2, seed=0))
-    page = render_report(metrics | {"confidence": told}, data)
-    text = words(Reader(page).text)
-    assert "from items said relevant items left recall@1000 left empty answers" in text
-    assert "0.5 0.500 1.000 [0.158–1.000] 0.5 0.500" in text
-    assert "among its first 10 is above that of one without in 1.000" in text

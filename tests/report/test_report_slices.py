@@ -1,7 +1,10 @@
-"""What the page says of parts of the searches."""
+"""What the page says of parts of the searches, and of scores."""
 
+import numpy as np
 from report_data import measured
 
+from genrecall.evaluate.bootstrap import Bootstrap
+from genrecall.evaluate.confidence import confidence_figures
 from genrecall.report.page import render_report
 
 
@@ -22,3 +25,15 @@ def test_a_loss_in_a_part_looks_like_it():
     page = render_report(*measured())
     part = page[page.index('id="parts"') : page.index('id="contest"')]
     assert '<td class="figure down">−0.250 <span class="ends">[−0.500, −0.125]</span></td>' in part
+
+
+def test_what_a_score_says_is_shown_where_scores_are_calibrated():
+    metrics, data = measured()
+    assert 'id="scores"' not in render_report(metrics, data)
+    answers, relevant = [np.array([1, 2]), np.array([3])], [np.array([1]), np.array([4])]
+    scores = [np.array([0.5, 0.02]), np.array([0.02])]
+    told = confidence_figures(answers, scores, relevant, Bootstrap(2, seed=0))
+    page = render_report(metrics | {"confidence": told}, data)
+    part = page[page.index('id="scores"') : page.index('id="contest"')]
+    assert '<th scope="row">0.3</th><td>0.5</td>\n<td>0.500</td>' in part
+    assert "among its first 10 is above that of one without in" in part
