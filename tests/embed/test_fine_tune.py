@@ -3,17 +3,24 @@
 import shutil
 
 import numpy as np
+import polars as pl
 import pytest
+import torch
 from embed_shop import QUERIES, TITLES, logged_pairs
 from kept_log import KeptLog
 from safetensors import safe_open
 from tiny_model import save_model
 
-from genrecall.embed.config import FineTuneConfig, PretrainedConfig
+from genrecall.data.shop_data import ShopData
+from genrecall.data.tables import SEARCHES, Catalog, Searches
+from genrecall.embed import stage
+from genrecall.embed.config import EmbedConfig, FineTuneConfig, PretrainedConfig
+from genrecall.embed.losses import in_batch_loss
 from genrecall.embed.pretrained import PretrainedModel
 from genrecall.embed.training.fine_tune import Logged, fine_tune
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import SilentLog
+from genrecall.foundation.work import Work
 from genrecall.learning.checkpoint import Checkpoints
 
 PAIRS = logged_pairs()
@@ -102,6 +109,53 @@ def test_an_interrupted_training_resumes_exactly(opened, tmp_path):
     resumed = tuned(opened("stopped"), checkpoints=kept, log=log)
     assert any("pretrained model: resumes at step" in line for line in log.said)
     assert (resumed.encode(QUERIES) == whole).all()
+
+
+def test_of_frozen_weights_no_checkpoint_is_kept(opened, tmp_path):
+    tuned(opened(), CONFIG.model_copy(update={"steps": 1}), checkpoints=tmp_path / "kept")
+    (path,) = (tmp_path / "kept").iterdir()
+    with safe_open(path, framework="np") as stored:
+        shapes = [stored.get_slice(name).get_shape() for name in stored.keys()]  # noqa: SIM118
+    assert max(max(shape, default=0) for shape in shapes) <= 32  # no table of words
+
+
+def test_the_loss_is_computed_where_the_vectors_are():
+    """On a GPU, for which this device stands."""
+    vectors = torch.zeros(4, 8, device="meta")
+    numbers = torch.arange(4, device="meta")
+    loss = in_batch_loss(vectors, vectors, query_ids=numbers, item_ids=numbers, temperature=0.1)
+    assert loss.device.type == "meta"
+
+
+def made(tmp_path, log, **settings):
+    """The stage with a fine-tuned model alone."""
+    model = save_model(tmp_path / "tiny")
+    pretrained = {"model": str(model), "int8": False, "fine_tune": {"steps": 2, "batch": 4}}
+    config = EmbedConfig(views=("pretrained",), pretrained=pretrained)
+    frame = pl.DataFrame({"item_id": [str(row) for row in range(len(TITLES))], "title": TITLES})
+    data = ShopData(Catalog(frame).completed(), Searches(pl.DataFrame(**settings)).completed())
+    return stage.run(config, data, Work(tmp_path / "out", inputs="", seed=0, log=log))
+
+
+def test_the_stage_fine_tunes_where_there_is_a_log(tmp_path):
+    searches = {
+        "query": QUERIES,
+        "split": ["train"] * 8,
+        "positives": [[1]] * 8,
+        "gains": [[1.0]] * 8,
+    }
+    log = KeptLog()
+    artifact = made(tmp_path, log, data=searches)
+    assert "pretrained/model/model.safetensors" in artifact.files
+    assert not any(file.startswith("pretrained/int8/") for file in artifact.files)
+    assert not any("stays as it came" in line for line in log.said)
+
+
+def test_without_a_log_a_model_stays_as_it_came(tmp_path):
+    log = KeptLog()
+    made(tmp_path, log, schema=SEARCHES)
+    told = "  the pretrained model stays as it came: there is no log to learn from"
+    assert told in log.said
 
 
 def test_a_model_without_a_transformer_is_refused(opened, tmp_path):

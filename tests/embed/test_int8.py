@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+import shutil
 import sys
 
 import numpy as np
@@ -12,10 +13,12 @@ from tiny_model import save_model
 
 from genrecall.data.pairs import LoggedPairs
 from genrecall.embed.config import PretrainedConfig
+from genrecall.embed.int8 import Int8Queries
 from genrecall.embed.pretrained import INT8, PretrainedModel
 from genrecall.embed.training import int8
 from genrecall.embed.training.int8 import Asked, Recalls, asked, compare, with_int8
 from genrecall.foundation.artifact import open_artifact, writing
+from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.progress import SilentLog
 
 COMPARED = Asked(list(TITLES), None)
@@ -63,6 +66,32 @@ def test_a_query_is_read_alone_as_in_company(made):
     alone = np.concatenate([reader.encode([query]) for query in QUERIES])
     assert (together == alone).all()
     assert reader.encode([]).shape == (0, reader.dim)
+
+
+def test_many_queries_are_read_as_a_few_are(made):
+    reader = PretrainedModel.load(made[0])
+    many = [f"{query} {number}" for number in range(8) for query in QUERIES]
+    few = np.concatenate([reader.encode(many[at : at + 8]) for at in range(0, len(many), 8)])
+    assert (reader.encode(many) == few).all()
+
+
+def test_a_copy_that_cannot_be_opened_is_told(made, tmp_path):
+    folder = shutil.copytree(made[0].path / INT8, tmp_path / INT8)
+    (folder / "model.onnx").write_bytes(b"no model")
+    with pytest.raises(ArtifactError, match=r"model\.onnx cannot be opened by onnxruntime \S+: .*"):
+        Int8Queries(folder)
+
+
+@pytest.mark.parametrize(("told", "kept"), [(None, None), (10**30, None), (256, 256)])
+def test_a_huge_number_of_tokens_is_no_limit(told, kept):
+    assert int8._most_tokens(told) == kept
+
+
+def test_a_model_that_leaves_its_prompt_out_of_vectors_gets_no_copy(reader, tmp_path):
+    reader.model[1].include_prompt = False
+    asking = reader.model
+    with pytest.raises(ValueError, match="leaves it out of the vectors"):
+        int8.write_int8(asking, tmp_path / "copy", prefix="query: ")
 
 
 def test_queries_are_read_without_the_models_library(made, monkeypatch):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genrecall.embed.cache import VectorCache
+from genrecall.embed.cache import VectorCache, with_cache
 
 
 class Counting:
@@ -76,3 +76,12 @@ def test_a_cut_off_cache_is_made_again(tmp_path, encoder, length):
     path.write_bytes(path.read_bytes()[:length])
     assert cache.encode(encoder.encode_items, ["a", "b"]).tolist() == expected.tolist()
     assert len(encoder.asked) == 4
+
+
+def test_a_reader_with_a_cache_reads_no_title_twice(tmp_path):
+    reader = Counting()
+    cached = with_cache(reader, VectorCache(tmp_path, "one encoder"))
+    first = cached.encode_items(["a", "b"])
+    assert cached.encode_items(["b", "a", "b"]).tolist() == first[[1, 0, 1]].tolist()
+    assert sorted(reader.asked) == ["a", "b"]
+    assert with_cache(reader, None) is reader

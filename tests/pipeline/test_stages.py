@@ -111,6 +111,7 @@ class Done:
         ("data", {}, set()),
         ("queries", {}, {"data.titles", "data.texts", "data.training"}),
         ("embed", {}, {"data.titles", "data.texts", "data.dated"}),
+        ("embed", {"fields": []}, {"data.titles", "data.dated"}),
         ("quantize", {}, {"data.categories", "data.training", "embed"}),
         (
             "generator",

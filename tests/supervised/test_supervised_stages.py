@@ -24,7 +24,7 @@ from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import Prompt
 from genrecall.index.live import LiveItems
-from genrecall.supervised import stage
+from genrecall.supervised import prompt_sets, stage
 from genrecall.supervised.compact.batch import Batch
 from genrecall.supervised.compact.loss import batch_loss
 from genrecall.supervised.sources import training_stages
@@ -260,6 +260,7 @@ def shares(parts, changes, *, searches=SEARCHES_MADE, further=()):
         ({}, 0, [0.1, 0.5, 0.4]),
         ({"unlabelled_share": 0.0}, 3, [0.1, 0.5, 0.4]),
         ({"unlabelled_share": 0.9}, 9, [0.1, 0.5, 0.4]),
+        ({"pseudo_queries": 0}, 3, [1 / 8, 5 / 8, 2 / 8]),
     ],
 )
 def test_an_unlabelled_query_is_read_no_more_often_than_a_logged_one(
@@ -267,6 +268,29 @@ def test_an_unlabelled_query_is_read_no_more_often_than_a_logged_one(
 ):
     further = [f"mug {number}" for number in range(queries)]
     assert shares(parts, changes, further=further)[0] == pytest.approx(expected)
+
+
+def test_a_few_unlabelled_queries_without_a_log_are_not_learned_by_heart(parts):
+    changes = {"pseudo_queries": 900}
+    found, _ = shares(parts, changes, searches=NO_SEARCHES, further=["red drill", "lamp"])
+    assert found == pytest.approx([0.1, 0.1, 0.8])  # fifty times two of nine hundred, of .9
+    many = [f"mug {number}" for number in range(40)]
+    assert shares(parts, changes, searches=NO_SEARCHES, further=many)[0][1] == pytest.approx(0.2)
+
+
+def test_queries_in_which_nothing_is_read_teach_nothing(parts):
+    further = ["☂☂☂", "red drill", "???"]
+    _, prompts = shares(parts, {}, searches=NO_SEARCHES, further=further)
+    assert list(prompts.texts) == ["red drill"]
+    found, _ = shares(parts, {}, searches=NO_SEARCHES, further=["☂☂☂"])
+    assert found == pytest.approx([0.1, 0.9])
+
+
+def test_of_very_many_unlabelled_queries_some_are_read(parts, monkeypatch):
+    monkeypatch.setattr(prompt_sets, "_LEAST_UNLABELLED", 3)
+    further = [f"mug {number}" for number in range(9)]
+    _, prompts = shares(parts, {"pseudo_queries": 2}, further=further)
+    assert list(prompts.texts) == ["mug 0", "mug 4", "mug 8"]
 
 
 def test_unlabelled_queries_have_the_items_of_the_dense_channel_for_targets(parts):

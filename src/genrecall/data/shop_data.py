@@ -46,7 +46,8 @@ class ShopData:
     def unlabelled(self) -> list[str]:
         """Distinct queries of which nobody knows what is relevant.
 
-        Those of training searches in which nothing was chosen, and those beside the searches.
+        Those of training searches in which nothing was chosen, or nothing that training may know
+        (`split.disjoint_items`), and those beside the searches.
         """
         training = self.searches.frame.filter(split="train")
         lonely = training.filter(pl.col("positives").list.len() == 0)["query"]

@@ -11,6 +11,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.embed.frozen import Reader
+
 _KEY_BYTES = 16
 
 
@@ -59,6 +61,26 @@ class VectorCache:
         with scratch.open("wb") as stream:
             np.savez(stream, keys=keys, vectors=vectors)
         scratch.replace(self._path)
+
+
+def with_cache(reader: Reader, cache: VectorCache | None) -> Reader:
+    """A reader that reads no title twice; itself without a cache."""
+    return reader if cache is None else _CachedTitles(reader, cache)
+
+
+class _CachedTitles:
+    """A reader that finds what it made of titles before."""
+
+    def __init__(self, reader: Reader, cache: VectorCache) -> None:
+        self._reader, self._cache = reader, cache
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """See `Reader.encode`."""
+        return self._reader.encode(texts)
+
+    def encode_items(self, titles: Sequence[str]) -> NDArray[np.float32]:
+        """See `Reader.encode_items`."""
+        return self._cache.encode(self._reader.encode_items, titles)
 
 
 def _key(text: str) -> bytes:

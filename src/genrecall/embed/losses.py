@@ -21,4 +21,4 @@ def in_batch_loss(
     same = (query_ids[:, None] == query_ids) | (item_ids[:, None] == item_ids)
     same.fill_diagonal_(False)
     logits = logits.masked_fill(same, -torch.inf)
-    return F.cross_entropy(logits, torch.arange(len(logits)))
+    return F.cross_entropy(logits, torch.arange(len(logits), device=logits.device))

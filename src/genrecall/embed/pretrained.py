@@ -69,7 +69,8 @@ class PretrainedModel:
         name: what the model is called where it cannot be opened.
 
     Raises:
-        ConfigError: the model cannot be opened, or the library is missing.
+        ConfigError: the model cannot be opened, or the library is missing. Where an int8 copy reads
+            queries, titles are the first to need either.
     """
 
     def __init__(

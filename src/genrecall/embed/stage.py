@@ -14,7 +14,7 @@ from genrecall.data.pairs import LoggedPairs, logged_pairs
 from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import Catalog, Searches
 from genrecall.data.texts import field_texts, texts_beside
-from genrecall.embed.cache import VectorCache
+from genrecall.embed.cache import VectorCache, with_cache
 from genrecall.embed.config import IN_DOMAIN, PRETRAINED, STATIC, EmbedConfig, FineTuneConfig
 from genrecall.embed.frozen import FrozenView, Reader, mapped
 from genrecall.embed.load import ITEM_VECTORS, save_views
@@ -146,14 +146,12 @@ def _pretrained(config: EmbedConfig, shop: _Shop, folder: Path, work: Work) -> _
     reader = PretrainedModel.make(config.pretrained, folder, log=work.log)
     if config.pretrained.fine_tune.steps:
         reader = _fine_tuned(reader, config.pretrained.fine_tune, shop, work)
-    if work.cache is None:
-        items = reader.encode_items(shop.titles)
-    else:
-        items = VectorCache(work.cache, _digest(folder)).encode(reader.encode_items, shop.titles)
+    cache = None if work.cache is None else VectorCache(work.cache, _digest(folder))
+    items = with_cache(reader, cache).encode_items(shop.titles)
     if config.pretrained.int8:
         compared = asked(shop.queries, shop.pairs, shop.titles)
         reader = with_int8(reader, items, compared, work.log)
-    return _frozen(reader, items, config.pretrained.dim, shop, folder, work)
+    return _frozen(with_cache(reader, cache), items, config.pretrained.dim, shop, folder, work)
 
 
 _MAKERS: Final[dict[str, Callable[[EmbedConfig, _Shop, Path, Work], _Made]]] = {

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.foundation.arguments import texts as list_of_texts
+from genrecall.foundation.blocks import blocks
 from genrecall.foundation.ragged import Bags
 from genrecall.text.distinct import distinct
 from genrecall.text.subwords import SubwordTokenizer
@@ -171,8 +172,10 @@ def with_others(titles: Vectors, others: Vectors, weight: float) -> Vectors:
 
     Of length one, or zero as the title's.
     """
-    vectors = titles + np.float32(weight) * others
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    vectors /= np.maximum(lengths, np.finfo(np.float32).tiny)
-    vectors[~titles.any(axis=1)] = 0.0
+    vectors = np.empty_like(titles)
+    for rows in blocks(len(titles), titles.shape[1]):
+        summed = titles[rows] + np.float32(weight) * others[rows]
+        lengths = np.linalg.norm(summed, axis=1, keepdims=True)
+        vectors[rows] = summed / np.maximum(lengths, np.finfo(np.float32).tiny)
+        vectors[rows][~titles[rows].any(axis=1)] = 0.0
     return vectors

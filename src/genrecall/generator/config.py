@@ -146,9 +146,10 @@ class GeneratorConfig(Section):
 
     unlabelled_share: float = Field(default=0.2, ge=0, le=1)
     """Share of stage-2 prompts that are queries of which nobody knows what is relevant, those of
-    `data.unlabelled` and of training searches in which nothing was chosen. Less where titles and
-    logged queries leave less, and where they are so few that one would be drawn more often than a
-    logged query."""
+    `data.unlabelled` and of training searches in which nothing was chosen; of those no more are
+    taken than there are pseudo-queries. Less where titles and logged queries leave less, and where
+    they are so few that one would be drawn more often than a logged query, or without a log fifty
+    times as often as a pseudo-query."""
 
     word_dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of a title's words left out where it is matched with a prompt."""

@@ -262,7 +262,8 @@ STAGES: Final = (
         "embed",
         settings=("embed", "seed"),
         run=_embed,
-        reads=("data.titles", "data.texts", "data.dated"),
+        reads=("data.titles", "data.dated"),
+        reads_if={"data.texts": lambda config: config.embed.fields},
         served=("*",),
     ),
     Stage(

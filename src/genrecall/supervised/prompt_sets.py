@@ -14,7 +14,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import faiss
 import numpy as np
@@ -31,6 +31,8 @@ from genrecall.text.distinct import distinct
 from genrecall.text.fragments import draw_fragments
 from genrecall.text.slips import mistype_words
 from genrecall.text.subwords import SubwordTokenizer, Words
+
+_LEAST_UNLABELLED: Final = 1000  # that are read of each shop, however few pseudo-queries it makes
 
 
 class Targets(NamedTuple):
@@ -218,12 +220,20 @@ def unlabelled_prompts(
 ) -> PromptSet:
     """Queries of which nobody knows what is relevant, with soft targets from the dense channel.
 
+    Those in which no view reads anything find nothing and are left out. Of more than there are
+    pseudo-queries, which cost as much, so many are taken, evenly in their order.
+
     Args:
         encoder: for features and the dense channel.
-        queries: distinct ones, `[n]`.
+        queries: distinct ones.
         item_vectors: float32 `[N, D]`.
-        config: how soft.
+        config: how many, and how soft.
     """
+    most = max(config.pseudo_queries, _LEAST_UNLABELLED)
+    if len(queries) > most:
+        queries = [queries[place] for place in np.linspace(0, len(queries) - 1, most, dtype=int)]
+    known = np.diff(encoder.tokenizer.bags(queries, typed=True).offsets) > 0
+    queries = [query for query, reads in zip(queries, known, strict=True) if reads]
     best, soft = _soft_targets(encoder, queries, item_vectors, config)
     return PromptSet(
         texts=queries,

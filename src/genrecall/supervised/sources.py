@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ from genrecall.supervised.prompt_sets import (
 )
 from genrecall.supervised.shoppers import KnownShoppers
 from genrecall.text.subwords import Words
+
+_OFTEN: Final = 50.0
+"""Times as often as a pseudo-query an unlabelled one is drawn at most, where nothing is logged."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,7 @@ def training_stages(
         unlabelled = unlabelled_prompts(
             embedded.encoder, data.unlabelled, item_vectors=embedded.item_vectors, config=config
         )
+        unlabelled = unlabelled if len(unlabelled) else None
     of_queries = _query_sources(
         config, titles=of_titles, logged=logged, pseudo=pseudo, unlabelled=unlabelled
     )
@@ -155,11 +159,14 @@ def _query_sources(
     if logged is not None:
         shares.append((logged, config.logged_share))
     if unlabelled is not None:
-        share = min(config.unlabelled_share, 1.0 - sum(share for _, share in shares))
+        rest = 1.0 - sum(share for _, share in shares)
+        share = min(config.unlabelled_share, rest)
         if logged is not None and config.logged_share > 0:
             # None of them is drawn more often than a query of which it is known what it means.
             known = np.count_nonzero(np.diff(logged.targets.offsets))
             share = min(share, config.logged_share * len(unlabelled) / known)
+        elif len(pseudo):
+            share = min(share, _OFTEN * rest * len(unlabelled) / len(pseudo))
         shares.append((unlabelled, share))
     given = sum(share for _, share in shares)
     if len(pseudo):

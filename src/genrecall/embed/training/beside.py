@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.embed.training.weights import Judged, choices
+from genrecall.embed.training.weights import Judged, choices, cosines
 from genrecall.learning.likelihood import count_found, likeliest_weights, mixed_with_usual
 
 USUAL: Final = 0.1
@@ -52,15 +52,13 @@ def fit_beside(
     if not len(positives):
         return dict.fromkeys(views, USUAL)
     found = choices([Judged(of.queries, of.titles) for of in views.values()])
-    said = np.concatenate([found.parts, np.empty_like(found.parts)])
-    for part, of in zip(said[len(views) :], views.values(), strict=True):
-        np.einsum("nd,nd->n", of.queries[found.search], of.others[found.rows], out=part)
-    found = found._replace(parts=said)
+    of_others = [cosines(found, Judged(of.queries, of.others)) for of in views.values()]
+    found = found._replace(parts=np.concatenate([found.parts, np.stack(of_others)]))
     names = [f"{name} {kind}" for kind in ("titles", "others") for name in views]
     fitted = likeliest_weights(found, positives, names)
-    of_titles, of_others = fitted.reshape(2, len(views))
+    titles, others = fitted.reshape(2, len(views))
     # Where the title says nothing, neither do the other texts say how much they count beside it.
-    ratio = np.divide(of_others, of_titles, out=np.full(len(views), USUAL), where=of_titles > 0)
+    ratio = np.divide(others, titles, out=np.full(len(views), USUAL), where=titles > 0)
     n = count_found(found, positives)
     mixed = mixed_with_usual(np.minimum(ratio, _MOST), np.full(len(views), USUAL), n)
     return dict(zip(views, mixed.tolist(), strict=True))

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genrecall.data.pairs import LoggedPairs
@@ -30,6 +30,7 @@ from genrecall.learning.sampling import draw_weighted
 
 _NAME: Final = "pretrained model"
 _STEPS: Final = 1 << 32  # more than any training has: seed and step as one number
+_SEEDS: Final = 1 << 63  # of torch
 
 
 class Logged(NamedTuple):
@@ -87,15 +88,15 @@ def fine_tune(
 
     def losses(step: int) -> dict[str, Tensor]:
         # What the model's own dropout draws, too, follows from the step.
-        torch.manual_seed(seed * _STEPS + step)
+        torch.manual_seed((seed * _STEPS + step) % _SEEDS)
         rng = np.random.default_rng([seed, step])
         chosen = draw_weighted(cumulative, config.batch, rng)
         query, item = logged.pairs.query[chosen], logged.pairs.item[chosen]
-        asked = [reader.query_prefix + logged.queries[number] for number in query.tolist()]
-        titles = [reader.item_prefix + logged.titles[row] for row in item.tolist()]
+        asked = [logged.queries[number] for number in query.tolist()]
+        titles = [logged.titles[row] for row in item.tolist()]
         loss = in_batch_loss(
-            _read(model, asked),
-            _read(model, titles),
+            _read(model, asked, reader.query_prefix),
+            _read(model, titles, reader.item_prefix),
             query_ids=torch.from_numpy(query).to(model.device),
             item_ids=torch.from_numpy(item).to(model.device),
             temperature=config.temperature,
@@ -104,15 +105,19 @@ def fine_tune(
 
     cumulative = np.cumsum(logged.pairs.weight)
     schedule = _Schedule(config.steps, config.batch, config.learning_rate)
-    train_steps(_NAME, model, losses, schedule=schedule, checkpoints=checkpoints, log=log)
+    # Of the frozen weights nothing is kept.
+    trained = nn.ParameterList(weight for weight in model.parameters() if weight.requires_grad)
+    model.train()
+    train_steps(_NAME, trained, losses, schedule=schedule, checkpoints=checkpoints, log=log)
+    model.eval()
     transformer.model = adapted.merge_and_unload()
     transformer.model.requires_grad_(False)
     return reader.rewritten()
 
 
-def _read(model: Any, texts: list[str]) -> Tensor:
+def _read(model: Any, texts: list[str], prefix: str) -> Tensor:
     """Unit vectors `[B, R]`, with what a gradient needs."""
-    features = model.preprocess(texts)
+    features = model.preprocess(texts, prompt=prefix or None)
     on_device = {
         name: value.to(model.device) if isinstance(value, Tensor) else value
         for name, value in features.items()

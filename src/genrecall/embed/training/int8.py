@@ -35,6 +35,7 @@ _FOUND: Final = 100  # items that the recall is over
 _MOST: Final = 1000  # queries that it is measured on
 _OWN: Final = 10  # items that the model finds first, where no query has others
 _LOSS: Final = 0.005  # of recall that is none
+_NO_LIMIT: Final = 1 << 31
 _LIBRARIES: Final = ("onnxruntime", "onnx", "onnxscript")
 _EXAMPLES: Final = ("cordless drill", "lamp")  # of two lengths: what is traced must not keep one
 
@@ -108,8 +109,11 @@ def write_int8(model: Any, folder: Path, *, prefix: str) -> Int8Queries:
         prefix: stands before each query.
 
     Raises:
+        ValueError: the model leaves out of its vectors what stands before a query.
         Exception: whatever the exporter does not know; the folder is not there then.
     """
+    if prefix and not all(getattr(module, "include_prompt", True) for module in model):
+        raise ValueError("it reads its prompt and leaves it out of the vectors.")
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     folder.mkdir()
@@ -127,7 +131,7 @@ def write_int8(model: Any, folder: Path, *, prefix: str) -> Int8Queries:
         (folder / TOKENIZER).write_text(model.tokenizer.backend_tokenizer.to_str(), "utf-8")
         settings = {
             "prefix": prefix,
-            "tokens": model.max_seq_length,
+            "tokens": _most_tokens(model.max_seq_length),
             "dim": len(model.encode("a", show_progress_bar=False)),
         }
         write_json(folder / SETTINGS, settings)
@@ -191,6 +195,11 @@ def asked(queries: list[str], pairs: LoggedPairs, titles: list[str]) -> Asked:
         [queries[number] for number in chosen.tolist()],
         np.split(pairs.item[of_chosen], starts[1:]),
     )
+
+
+def _most_tokens(told: int | None) -> int | None:
+    """How many a model reads of a text; None for no limit, which some write as a huge one."""
+    return told if told is not None and told < _NO_LIMIT else None
 
 
 @contextmanager

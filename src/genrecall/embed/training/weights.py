@@ -74,9 +74,15 @@ def choices(views: Sequence[Judged]) -> Choices:
     distinct = [np.unique(rows) for rows in found]
     search = np.repeat(np.arange(len(found)), [len(rows) for rows in distinct])
     rows = np.concatenate(distinct)
-    parts = np.empty((len(views), len(rows)), dtype=np.float32)
-    ends = np.cumsum([len(of) for of in distinct])
-    for part, of in zip(parts, views, strict=True):
-        for query, mine, end in zip(of.queries, distinct, ends, strict=True):
-            part[end - len(mine) : end] = of.items[mine] @ query
-    return Choices(search, rows.astype(np.int32), parts)
+    unsaid = np.empty((0, len(rows)), dtype=np.float32)
+    candidates = Choices(search, rows.astype(np.int32), unsaid)
+    return candidates._replace(parts=np.stack([cosines(candidates, of) for of in views]))
+
+
+def cosines(found: Choices, view: Judged) -> NDArray[np.float32]:
+    """What a view says of items that were found, search by search, float32 `[n]`."""
+    said = np.empty(len(found.rows), dtype=np.float32)
+    ends = np.searchsorted(found.search, np.arange(len(view.queries) + 1))
+    for query, first, end in zip(view.queries, ends[:-1], ends[1:], strict=True):
+        said[first:end] = view.items[found.rows[first:end]] @ query
+    return said
