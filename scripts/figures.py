@@ -69,6 +69,12 @@ RUNS: Final[Mapping[str, Run]] = {
     "ablation": Run(
         ("python -m benchmarks.ablation --shop homedepot --full --cells cq_sid,rq_vae",)
     ),
+    "ablation_generic": Run(
+        (
+            "python -m benchmarks.ablation --shop homedepot_generic --cells "
+            "cq_sid,no_category,no_query_item,rq_vae",
+        )
+    ),
     "stability": Run(("python -m benchmarks.stability examples/homedepot.yaml",)),
     "new_items": Run(("python -m benchmarks.new_items examples/homedepot.yaml",)),
     "million": Run(("python -m benchmarks.million",)),

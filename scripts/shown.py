@@ -116,6 +116,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "alignment": Printed("alignment", start=_ALIGNED, markdown=True),
     "alignment-clicks": Printed("alignment_clicks", start=_ALIGNED, markdown=True),
     "ablation": Printed("ablation"),
+    "ablation-generic": Printed("ablation_generic"),
     "stability": Printed("stability", start="^settings: "),
     "new-items": Printed("new_items", start="^settings: "),
     "million": Printed("million", start="^settings: "),

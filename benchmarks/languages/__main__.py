@@ -43,7 +43,13 @@ _SETTINGS: Final[Mapping[str, Any]] = {
     "channels": {"lexical": {"stemmer": "none"}},
     "generator": {"query_to_sid": {"steps": 600}, "pseudo_queries": 40_000},
 }
-"""No English plurals, and small shops' numbers of steps."""
+"""No English plurals, and a small shop's numbers of steps."""
+
+_TINY: Final[Mapping[str, Any]] = {
+    "embed": {"in_domain": {"steps": 200}},
+    "generator": {"query_to_sid": {"steps": 150}, "pseudo_queries": 5000},
+}
+"""For a few hundred titles."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -132,10 +138,11 @@ def _config(shop: Path, threads: int) -> Config:
         if (shop / f"{name}.parquet").is_file()
     }
     data: dict[str, Any] = dict(tables)
-    if "judgments" in tables:  # few: half of them measure
+    judged = "judgments" in tables
+    if judged:  # few: half of them measure
         data |= {"positive_from": chinese.POSITIVE_FROM, "split": {"validation": 0.5, "test": 0.0}}
     config = parse_config({"data": data}, folder=shop, name="languages")
-    return changed(config, _SETTINGS, {"threads": threads})
+    return changed(config, _SETTINGS, _TINY if judged else {}, {"threads": threads})
 
 
 def _views(multilingual: Path | None) -> dict[str, dict[str, Any]]:
