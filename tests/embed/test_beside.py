@@ -13,7 +13,7 @@ from genrecall.data.texts import texts_beside
 from genrecall.embed import stage
 from genrecall.embed.config import EmbedConfig, InDomainConfig
 from genrecall.embed.load import load_embedded
-from genrecall.embed.training.beside import USUAL, Read, fit_beside
+from genrecall.embed.training.beside import USUAL, ReadBeside, fit_beside
 from genrecall.embed.views import with_others
 from genrecall.foundation.progress import SilentLog
 from genrecall.foundation.work import Work
@@ -35,7 +35,7 @@ def read(truth, queries, *, titles, others, seed=0):
     random = np.random.default_rng(seed)
     noises = (0.2, titles, others)
     sides = (truth[queries], truth, truth)
-    return Read(
+    return ReadBeside(
         *(
             unit(of + noise * random.normal(size=of.shape))
             for of, noise in zip(sides, noises, strict=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from genrecall.data.held_out import HeldOut, hold_out
 from genrecall.data.pairs import LoggedPairs, logged_pairs
 from genrecall.data.shop_data import ShopData
-from genrecall.data.tables import Catalog, Searches
+from genrecall.data.tables import Catalog, Rows, Searches
 from genrecall.data.texts import field_texts, texts_beside
 from genrecall.embed.cache import VectorCache, with_cache
 from genrecall.embed.config import IN_DOMAIN, PRETRAINED, STATIC, EmbedConfig, FineTuneConfig
@@ -20,8 +20,7 @@ from genrecall.embed.frozen import FrozenView, Reader, mapped
 from genrecall.embed.load import ITEM_VECTORS, save_views
 from genrecall.embed.pretrained import PretrainedModel
 from genrecall.embed.static import StaticVectors
-from genrecall.embed.training.beside import Read as ReadBeside
-from genrecall.embed.training.beside import fit_beside
+from genrecall.embed.training.beside import ReadBeside, fit_beside
 from genrecall.embed.training.fine_tune import Logged, fine_tune
 from genrecall.embed.training.int8 import asked, with_int8
 from genrecall.embed.training.maps import Read, learn_maps
@@ -57,6 +56,13 @@ class _Made(NamedTuple):
     items: Vectors
 
 
+class _Held(NamedTuple):
+    """The searches that weights are fitted on, their queries as each view reads them."""
+
+    queries: Mapping[str, Vectors]
+    positives: Sequence[Rows]
+
+
 def run(config: EmbedConfig, data: ShopData, work: Work) -> Artifact:
     """Make the views, weigh them, and encode the catalog.
 
@@ -84,8 +90,13 @@ def run(config: EmbedConfig, data: ShopData, work: Work) -> Artifact:
         for name in names:
             (folder / name).mkdir()
             made[name] = _MAKERS[name](config, shop, folder / name, work)
-        beside = _read_beside(made, tokenizer, data.catalog, config.fields, divided.held)
-        weights = _weights(made, tokenizer, divided.held)
+        held = _Held(
+            {name: _read_held(of.view, tokenizer, divided.held) for name, of in made.items()},
+            divided.held.positives,
+        )
+        made, beside = _with_others(made, tokenizer, data.catalog, config.fields, held)
+        judged = {name: Judged(held.queries[name], of.items) for name, of in made.items()}
+        weights = fit_view_weights(judged, held.positives)
         views = Views(tokenizer, {name: of.view for name, of in made.items()}, weights, beside)
         log.say(f"  {_described(views, len(divided.held))}")
         save_views(views, folder)
@@ -187,38 +198,32 @@ def _frozen(
     return _Made(FrozenView(reader, maps), mapped(items, maps.item))
 
 
-def _read_beside(
+def _read_held(view: View, tokenizer: SubwordTokenizer, held: Searches) -> Vectors:
+    return view.encode(held.queries, tokenizer.bags(held.queries, typed=True))
+
+
+def _with_others(
     made: dict[str, _Made],
     tokenizer: SubwordTokenizer,
     catalog: Catalog,
     fields: Sequence[str],
-    held: Searches,
-) -> Beside:
-    """What is read beside titles; the items' vectors of each view are made with it."""
+    held: _Held,
+) -> tuple[dict[str, _Made], Beside]:
+    """The views with what they read beside titles in the items' vectors, and how much it counts."""
     known = tuple(name for name in fields if any(field_texts(catalog.frame, name)))
     if not known:
-        return ALONE
+        return made, ALONE
     texts = texts_beside(catalog.frame, known)
-    others = {name: read_others(of.view, texts, tokenizer) for name, of in made.items()}
-    bags = tokenizer.bags(held.queries, typed=True)
     read = {
-        name: ReadBeside(of.view.encode(held.queries, bags), of.items, others[name])
+        name: ReadBeside(held.queries[name], of.items, read_others(of.view, texts, tokenizer))
         for name, of in made.items()
     }
     weights = fit_beside(read, held.positives)
-    for name, of in made.items():
-        made[name] = _Made(of.view, with_others(of.items, others.pop(name), weights[name]))
-    return Beside(known, weights)
-
-
-def _weights(
-    made: Mapping[str, _Made], tokenizer: SubwordTokenizer, held: Searches
-) -> dict[str, float]:
-    bags = tokenizer.bags(held.queries, typed=True)
-    judged = {
-        name: Judged(of.view.encode(held.queries, bags), of.items) for name, of in made.items()
+    joined = {
+        name: _Made(of.view, with_others(of.items, read[name].others, weights[name]))
+        for name, of in made.items()
     }
-    return fit_view_weights(judged, held.positives)
+    return joined, Beside(known, weights)
 
 
 def _described(views: Views, n_held: int) -> str:

@@ -26,7 +26,7 @@ _MOST: Final = 0.5  # a title is what an item is called
 Vectors = NDArray[np.float32]
 
 
-class Read(NamedTuple):
+class ReadBeside(NamedTuple):
     """What a view makes of searches and items.
 
     Attributes:
@@ -41,7 +41,7 @@ class Read(NamedTuple):
 
 
 def fit_beside(
-    views: Mapping[str, Read], positives: Sequence[NDArray[np.integer]]
+    views: Mapping[str, ReadBeside], positives: Sequence[NDArray[np.integer]]
 ) -> dict[str, float]:
     """How much the other texts count beside a title, by view, at least 0.
 
