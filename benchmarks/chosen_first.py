@@ -16,16 +16,14 @@ from typing import Any, Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.command import bundle_parser, open_run, write_figures
+from benchmarks.command import bundle_parser, channel_of, open_run, write_figures
 from benchmarks.figures import say_all, say_figure
 from benchmarks.markdown import markdown_table
-from genrecall.bundle import OpenBundle
 from genrecall.channels.base import Channel, Request
 from genrecall.data.tables import Rows, Searches, SplitName
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.measures import recall_at
 from genrecall.evaluate.names import GENERATIVE, RECALL_AT, K
-from genrecall.offline.folds import FoldedChannel
 from genrecall.text.normalize import query_keys
 
 _FIRST: Final = "{}, chosen first"
@@ -42,10 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen[np.concatenate([np.empty(0, np.int32), *training.positives])] = True
     settings = {"split": given.split, "searches": len(measured), "chosen": int(chosen.sum())}
     print(say_all(settings))
-    channels: dict[str, Channel] = {
-        "bm25": bundle.lexical(),
-        "dense": bundle.dense(),
-        GENERATIVE: _generative(bundle, given.split),
+    channels = {
+        name: channel_of(bundle, name, split=given.split) for name in ("bm25", "dense", GENERATIVE)
     }
     found = compared(channels, measured, chosen)
     print(*markdown_table(["", *found["bm25"]], _rows(found)), sep="\n")
@@ -87,11 +83,6 @@ def compared(
 def chosen_first(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:
     """An answer with what was chosen in training at its front, else in its order."""
     return rows[np.argsort(~chosen[rows], kind="stable")]
-
-
-def _generative(bundle: OpenBundle, split: str) -> FoldedChannel:
-    fitted_there = split == "validation"
-    return FoldedChannel(bundle.of_folds() if fitted_there else [bundle.generative()])
 
 
 def _rows(found: Mapping[str, Mapping[str, Any]]) -> Iterator[list[str]]:

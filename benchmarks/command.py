@@ -9,12 +9,15 @@ from typing import Any, Final, TypeVar
 
 from genrecall import __version__
 from genrecall.bundle import OpenBundle, open_bundle
+from genrecall.channels.base import Channel
 from genrecall.config import Config, load_config
 from genrecall.data.load import load_shop
 from genrecall.data.shop_data import ShopData
+from genrecall.evaluate.names import GENERATIVE
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import ConfigError, unknown_name
 from genrecall.foundation.files import write_json, write_text
+from genrecall.offline.folds import FoldedChannel
 from genrecall.pipeline.demo import make_demo
 
 Cell = TypeVar("Cell")
@@ -63,6 +66,20 @@ def open_run(bundle: Path) -> tuple[OpenBundle, ShopData]:
     """A bundle, on one thread, and the shop of the run that it lies in."""
     data = open_artifact(bundle.parent / "stages/data", kind="data")
     return open_bundle(bundle, threads=1), load_shop(data)
+
+
+def channel_of(bundle: OpenBundle, name: str, *, split: str = "validation") -> Channel:
+    """A channel of a bundle to measure on a split: weights have seen none of its queries.
+
+    Args:
+        bundle: of a run.
+        name: `bm25`, `dense` or `generative`.
+        split: on which the latter's weights were fitted, if it is validation.
+    """
+    if name == GENERATIVE:
+        fitted_there = split == "validation"
+        return FoldedChannel(bundle.of_folds() if fitted_there else [bundle.generative()])
+    return bundle.dense() if name == "dense" else bundle.lexical()
 
 
 def positive(text: str) -> int:

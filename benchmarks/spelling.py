@@ -15,16 +15,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from benchmarks.command import bundle_parser, open_run, write_figures
+from benchmarks.command import bundle_parser, channel_of, open_run, write_figures
 from benchmarks.figures import say_all, say_figure
 from benchmarks.markdown import markdown_table
 from genrecall.bundle import OpenBundle
-from genrecall.channels.base import Channel, Request
+from genrecall.channels.base import Request
 from genrecall.data.tables import Rows
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.measures import recall_at
 from genrecall.evaluate.names import GENERATIVE, RECALL_AT, K
-from genrecall.offline.folds import FoldedChannel
 from genrecall.queries.reader import AS_TYPED
 from genrecall.queries.spelling import Speller
 from genrecall.text.normalize import query_keys, read_words
@@ -87,7 +86,9 @@ def compared(
     requests, found = [Request(query) for query in queries], {}
     for name in (GENERATIVE, "dense", "bm25"):
         one, other = (
-            recall_at([r.rows for r in _channel(of, name).rank(requests, K)], positives, RECALL_AT)
+            recall_at(
+                [r.rows for r in channel_of(of, name).rank(requests, K)], positives, RECALL_AT
+            )
             for of in (typed, bundle)
         )
         found[name] = {
@@ -99,12 +100,6 @@ def compared(
             for measure in one
         }
     return found
-
-
-def _channel(bundle: OpenBundle, name: str) -> Channel:
-    if name == GENERATIVE:
-        return FoldedChannel(bundle.of_folds())
-    return bundle.dense() if name == "dense" else bundle.lexical()
 
 
 def _rows(found: Mapping[str, Mapping[str, Any]]) -> Iterator[list[str]]:

@@ -17,20 +17,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.command import changed, open_run, write_figures
+from benchmarks.command import changed, channel_of, open_run, write_figures
 from benchmarks.figures import say_all, say_figure
 from benchmarks.languages import chinese, german
 from benchmarks.markdown import markdown_table
 from genrecall import __version__
 from genrecall.bundle import OpenBundle
-from genrecall.channels.base import Channel, Request
+from genrecall.channels.base import Request
 from genrecall.config import Config, parse_config
 from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import Searches
 from genrecall.evaluate.bootstrap import Bootstrap, numbered
 from genrecall.evaluate.measures import recall_at
 from genrecall.evaluate.names import GENERATIVE, K
-from genrecall.offline.folds import FoldedChannel
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
 from genrecall.text.normalize import query_keys
@@ -112,7 +111,7 @@ def _recalls(bundle: OpenBundle, searches: Searches) -> dict[str, Any]:
     requests = [Request(query) for query in searches.queries]
     found: dict[str, Any] = {"searches": len(searches)}
     for name in _CHANNELS:
-        answered = [ranking.rows for ranking in _channel(bundle, name).rank(requests, K)]
+        answered = [ranking.rows for ranking in channel_of(bundle, name).rank(requests, K)]
         recalls = recall_at(answered, searches.positives, _AT)
         found[name] = {measure: bootstrap.share(of).to_json() for measure, of in recalls.items()}
     return found
@@ -123,12 +122,6 @@ def _rows(found: Mapping[str, Mapping[str, Any]]) -> Iterator[list[str]]:
         for group, of in groups.items():
             figures = [say_figure(of[name][f"recall@{at}"]) for name in _CHANNELS for at in _AT]
             yield [views, f"{group} ({of['searches']:,})", *figures]
-
-
-def _channel(bundle: OpenBundle, name: str) -> Channel:
-    if name == GENERATIVE:
-        return FoldedChannel(bundle.of_folds())
-    return bundle.dense() if name == "dense" else bundle.lexical()
 
 
 def _config(shop: Path, threads: int) -> Config:
