@@ -19,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.blocks import blocks
 from genrecall.foundation.ragged import Bags
+from genrecall.foundation.unit import scale_to_unit
 
 MAPS: Final = "maps.safetensors"
 
@@ -86,6 +87,5 @@ def mapped(read: Vectors, by: Vectors) -> Vectors:
     vectors = np.empty((len(read), by.shape[1]), dtype=np.float32)
     for rows in blocks(len(read), read.shape[1]):
         vectors[rows] = read[rows] @ by
-        norms = np.linalg.norm(vectors[rows], axis=1, keepdims=True)
-        vectors[rows] /= np.maximum(norms, np.finfo(np.float32).tiny)
+        scale_to_unit(vectors[rows])
     return vectors

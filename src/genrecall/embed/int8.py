@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.unit import scale_to_unit
 
 ONNX: Final = "model.onnx"
 TOKENIZER: Final = "tokenizer.json"
@@ -81,8 +82,7 @@ class Int8Queries:
             with ThreadPoolExecutor(torch.get_num_threads()) as pool:
                 read = list(pool.map(self._read, texts))
         vectors = np.array(read, dtype=np.float32).reshape(len(texts), self.dim)
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        vectors /= np.maximum(norms, np.finfo(np.float32).tiny)
+        scale_to_unit(vectors)
         return vectors
 
     def _read(self, text: str) -> Vectors:

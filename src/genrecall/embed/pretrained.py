@@ -39,8 +39,11 @@ from genrecall.foundation.progress import Progress, RunLog, SilentLog
 
 _SETTINGS: Final = "reading.json"
 MODEL: Final = "model"
+"""Folder of the model, inside that of the view."""
+
 INT8: Final = "int8"
-"""Folders of the model, and of its int8 copy."""
+"""The same of its int8 copy."""
+
 _LAYOUT: Final = "modules.json"
 _OWNER: Final = "sentence-transformers"  # of the models whose names have no owner
 _AT_ONCE: Final = 16  # batches between two reports; texts of like length go into one batch

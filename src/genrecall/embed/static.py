@@ -26,6 +26,7 @@ from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.blocks import blocks
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.ragged import ragged_offsets
+from genrecall.foundation.unit import scale_to_unit
 
 _VECTORS: Final = "vectors.safetensors"
 _TABLE: Final = "table"
@@ -84,8 +85,7 @@ class StaticVectors:
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         for rows in blocks(len(texts), self.dim):
             vectors[rows] = self._sums(texts[rows])
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        vectors /= np.maximum(norms, np.finfo(np.float32).tiny)
+        scale_to_unit(vectors)
         return vectors
 
     def encode_items(self, titles: Sequence[str]) -> Vectors:

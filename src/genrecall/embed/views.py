@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from genrecall.foundation.arguments import texts as list_of_texts
 from genrecall.foundation.blocks import blocks
 from genrecall.foundation.ragged import Bags
+from genrecall.foundation.unit import scale_to_unit
 from genrecall.text.distinct import distinct
 from genrecall.text.subwords import SubwordTokenizer
 
@@ -174,8 +175,7 @@ def with_others(titles: Vectors, others: Vectors, weight: float) -> Vectors:
     """
     vectors = np.empty_like(titles)
     for rows in blocks(len(titles), titles.shape[1]):
-        summed = titles[rows] + np.float32(weight) * others[rows]
-        lengths = np.linalg.norm(summed, axis=1, keepdims=True)
-        vectors[rows] = summed / np.maximum(lengths, np.finfo(np.float32).tiny)
+        vectors[rows] = titles[rows] + np.float32(weight) * others[rows]
+        scale_to_unit(vectors[rows])
         vectors[rows][~titles[rows].any(axis=1)] = 0.0
     return vectors
