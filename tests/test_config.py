@@ -135,6 +135,9 @@ def test_an_unusable_setting_is_named_with_what_is_allowed(tmp_path, changes, ex
             "channels.generative.look_ahead_temperature",
             "generator.temperature",
         ),
+        ({"embed": {"pretrained": "models/e5"}}, "embed.pretrained", "embed.pretrained.model"),
+        ({"embed": {"pretrained": None}}, "embed.pretrained", "embed.pretrained.model"),
+        ({"embed": {"static": "wordllama"}}, "embed.static", "embed.static.source"),
         (
             {"generator": {"match_temperature": 0.1}},
             "generator.match_temperature",

@@ -29,7 +29,7 @@ SHOPS = {
     "synthetic": "the synthetic shop with 20,000 items and its true category tree",
 }
 
-_GENERIC: Mapping[str, Any] = {"embed": {"views": ["static"], "learn_maps": False}}
+_GENERIC: Mapping[str, Any] = {"embed": {"views": ["static"], "learn_maps": False, "fields": []}}
 """Nothing of the shop's log in the vectors."""
 
 # A cell trains a generator, and there are hundreds of cells: a seventh of what a run gives it.

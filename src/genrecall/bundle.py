@@ -6,12 +6,11 @@ a bundle and the stage outputs of a running pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -47,9 +46,10 @@ from genrecall.generator.load import (
     load_weights,
     trained_stages,
 )
+from genrecall.generator.opened import OpenedModels
 from genrecall.index.adding import add_items
 from genrecall.index.live import LiveItems
-from genrecall.quantize.load import FrozenSids, load_sids, load_table
+from genrecall.quantize.load import load_table
 from genrecall.queries.load import KIND as QUERIES
 from genrecall.queries.load import KnownWords, load_words
 from genrecall.queries.reader import AS_TYPED, QueryReader
@@ -78,7 +78,7 @@ class OpenBundle:
     encoder: Views
     stages: Mapping[str, Artifact]
     channels: ChannelsConfig
-    _models: _Models = field(default_factory=lambda: _Models(), init=False, repr=False)
+    _models: OpenedModels = field(default_factory=OpenedModels, init=False, repr=False)
 
     def with_items(self, items: pl.DataFrame) -> OpenBundle:
         """This bundle over a catalog with more items; nothing is trained, nothing here changes.
@@ -164,7 +164,8 @@ class OpenBundle:
         fitted = self._fitted(name, way)
         if fitted is None:
             return self.unfitted(name, way=way)
-        return self.weighed(name, [fitted.served], self._orders(name, fitted)[:1])[0]
+        read = self._generator(name)
+        return self._weigh(read, [fitted.served], self._orders(read, fitted)[:1])[0]
 
     def of_folds(self, name: str | None = None, *, way: str = BOTH) -> list[GenerativeChannel]:
         """The same for each fold of queries, with weights that were fitted on the other folds.
@@ -178,7 +179,8 @@ class OpenBundle:
         fitted = self._fitted(name, way)
         if fitted is None:
             return [self.unfitted(name, way=way)]
-        return self.weighed(name, fitted.folds, self._orders(name, fitted)[1:])
+        read = self._generator(name)
+        return self._weigh(read, fitted.folds, self._orders(read, fitted)[1:])
 
     def unfitted(self, name: str, *, way: str = BOTH) -> GenerativeChannel:
         """The same with the usual weights."""
@@ -222,11 +224,11 @@ class OpenBundle:
         arm = next(iter(self.arms)) if name == ALIGN else name
         return self.weights.get(arm, {}).get(way)
 
-    def _orders(self, name: str, fitted: Fitted) -> Sequence[LearnedOrder | None]:
+    def _orders(self, read: Generator[Any], fitted: Fitted) -> Sequence[LearnedOrder | None]:
         """What was fitted of the item order: what serves, and behind it that of each fold."""
         if self._fitted_order is None or self.words is None:
             return [None] * (1 + len(fitted.folds))
-        return self._fitted_order.orders(self._generator(name).views, self.words.fields)
+        return self._fitted_order.orders(read.views, self.words.fields, self.items.efficiency)
 
     @cached_property
     def _fitted_order(self) -> FittedOrder | None:
@@ -239,11 +241,18 @@ class OpenBundle:
         self,
         name: str,
         weights: Sequence[LevelWeights],
-        orders: Sequence[LearnedOrder | None] | None = None,
         prior: NDArray[np.float32] | None = None,
     ) -> list[GenerativeChannel]:
-        """The same with each of several weights and orders; without `prior`, the fitted one."""
-        read, orders = self._generator(name), orders or [None] * len(weights)
+        """The same with each of several weights; without `prior`, the fitted one."""
+        return self._weigh(self._generator(name), weights, [None] * len(weights), prior)
+
+    def _weigh(
+        self,
+        read: Generator[Any],
+        weights: Sequence[LevelWeights],
+        orders: Sequence[LearnedOrder | None],
+        prior: NDArray[np.float32] | None = None,
+    ) -> list[GenerativeChannel]:
         if prior is None and (fitted := self._fitted_order) is not None:
             prior = fitted.prior_of(len(self.items))
         generators: Sequence[Generator[Any]] = [read] * len(weights)
@@ -292,36 +301,6 @@ class OpenBundle:
             head_weight=self.channels.generative.head_weight,
             weights=weights,
         )
-
-
-class _Models:
-    """What was read from disk for one view of the items, each when it was first needed.
-
-    Several threads may ask.
-    """
-
-    def __init__(self) -> None:
-        self._lock = RLock()
-        self._generators: dict[str, Generator[Any]] = {}
-        self._sids: FrozenSids | None = None
-
-    def sids(self, quantize: Artifact) -> FrozenSids:
-        with self._lock:
-            if self._sids is None:
-                self._sids = load_sids(quantize)
-            return self._sids
-
-    def generator(self, stage: str, read: Callable[[], Generator[Any]]) -> Generator[Any]:
-        with self._lock:
-            if stage not in self._generators:
-                self._generators[stage] = read()
-            return self._generators[stage]
-
-    def follow(self, other: _Models, items: LiveItems) -> None:
-        """Take what the view before has read, over the items of this one."""
-        with other._lock:
-            generators, self._sids = dict(other._generators), other._sids
-        self._generators = {stage: known.over(items) for stage, known in generators.items()}
 
 
 def load(path: str | Path, *, threads: int | None = 1) -> GenerativeChannel:

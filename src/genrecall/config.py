@@ -158,6 +158,8 @@ def _describe(problem: ErrorDetails) -> str:
             return f"{told}; move it there"
         known = list(_section_at(where[:-1]).model_fields)
         return f"{'.'.join(where)}: {unknown_name('setting', where[-1], known)}"
+    if problem["type"] == "model_type" and (told := moved(where)):
+        return f"{told}; move it there"
     given = problem["input"]
     shown = "" if isinstance(given, dict) else f" (given: {given!r})"
     message = problem["msg"].removeprefix("Value error, ")

@@ -142,3 +142,18 @@ def test_a_bundle_holds_what_was_fitted_with_it(parts):
     row = parts.items.catalog.frame.head(1).with_columns(item_id=pl.lit("new"))
     grown = parts.with_items(row)
     assert grown.generative().recall("red lamp", user=Shopper(history=("new", "item-3")), k=3)
+
+
+def test_what_the_shopper_has_chosen_can_be_left_out(parts):
+    served = parts.generative()
+    first = [hit.item_id for hit in served.recall("drill", k=12)]
+    user = {"history": first[:3]}
+    config = served._config.model_copy(update={"leave_out_chosen": True})
+    without = GenerativeChannel(
+        served.generator, config, reader=served.reader, learned=served.learned
+    )
+    hits = without.recall("drill", user=user, k=12)
+    assert len(hits) == 12
+    assert not {hit.item_id for hit in hits} & set(first[:3])
+    nobody = without.recall("drill", k=12)
+    assert nobody == served.recall("drill", k=12)

@@ -1,6 +1,5 @@
 """The int8 copy of a pretrained model that reads queries."""
 
-import importlib.util
 import logging
 import shutil
 import sys
@@ -12,6 +11,7 @@ from kept_log import KeptLog
 from tiny_model import save_model
 
 from genrecall.data.pairs import LoggedPairs
+from genrecall.embed import config
 from genrecall.embed.config import PretrainedConfig
 from genrecall.embed.int8 import Int8Queries
 from genrecall.embed.pretrained import INT8, PretrainedModel
@@ -127,8 +127,9 @@ def test_a_model_that_cannot_be_exported_reads_itself(reader, monkeypatch):
 
 
 def test_what_is_not_installed_is_named(reader, monkeypatch):
-    found = importlib.util.find_spec
-    monkeypatch.setattr(int8, "find_spec", lambda name: None if name == "onnx" else found(name))
+    monkeypatch.setattr(
+        int8, "missing_of", lambda names: [name for name in names if name == "onnx"]
+    )
     same, said = added(reader)
     assert same is reader
     assert "an int8 copy needs onnx (pip install 'genrecall[onnx]')" in said
@@ -162,3 +163,11 @@ def test_what_both_are_compared_on_is_spread_over_the_log():
     assert [rows.tolist() for rows in some.relevant[:2]] == [[0, 1], [6, 7]]
     nothing = LoggedPairs(known[:0], known[:0], np.ones(0))
     assert asked([], nothing, list(TITLES)) == Asked(list(TITLES), None)
+
+
+def test_a_library_that_is_installed_later_makes_the_stage_run_again(monkeypatch):
+    there = PretrainedConfig().content()
+    monkeypatch.setattr(config, "missing_of", lambda names: [names[1]])
+    assert PretrainedConfig().content() != there
+    # Without a copy it does not matter what is installed.
+    assert PretrainedConfig(int8=False).content() == PretrainedConfig().content()

@@ -11,6 +11,7 @@ from genrecall.data.tables import SEARCHES, Searches
 from genrecall.embed.frozen import mapped
 from genrecall.embed.training.maps import Read, learn_maps
 from genrecall.embed.training.weights import USUAL, Judged, fit_view_weights
+from genrecall.text.normalize import query_key
 
 N = 400
 
@@ -140,6 +141,16 @@ def test_a_frequent_query_does_not_take_more_than_its_share():
     for number in range(40):  # whatever the hash draws
         query = pl.when(often).then(pl.lit(f"often {number}")).otherwise("query").alias("query")
         assert len(hold_out(Searches(frame.with_columns(query)), "query").kept) >= 900
+
+
+def test_a_query_and_its_other_spellings_are_held_out_together():
+    frame = searches(2000).frame
+    row = pl.col("search_id").cast(pl.Int64)
+    for number in range(40):
+        often, rare = pl.lit(f"qx{number} widget"), pl.lit(f"QX{number} widgets")
+        query = pl.when(row < 200).then(often).when(row < 203).then(rare).otherwise("query")
+        kept, held = hold_out(Searches(frame.with_columns(query.alias("query"))), "query")
+        assert not set(map(query_key, held.queries)) & set(map(query_key, kept.queries))
 
 
 def test_of_many_searches_no_more_are_held_out_than_are_needed():

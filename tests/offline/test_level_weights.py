@@ -1,6 +1,9 @@
 """How much heads and look-ahead weigh: what is fitted, against the generator's own scores."""
 
+import dataclasses
+
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from trained import load_trained
@@ -9,6 +12,7 @@ from genrecall.channels.base import Request
 from genrecall.channels.config import GenerativeConfig
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.data.splits import fold_of_query
+from genrecall.data.tables import Catalog
 from genrecall.generator.compact.weights import BOTH, HEADS, LOOK_AHEAD, LevelWeights
 from genrecall.generator.prompts import Prompt
 from genrecall.offline.level_weights import fit_levels, level_choices
@@ -39,6 +43,11 @@ def choices(generator):
 def plain(choices):
     """Choices where no prior is tried."""
     return {0.0: choices}
+
+
+def all_available(items):
+    catalog = Catalog(items.catalog.frame.with_columns(available=pl.lit(True)))
+    return dataclasses.replace(items, catalog=catalog)
 
 
 def log_likelihood(choices, level, heads, look_ahead):
@@ -177,13 +186,29 @@ def test_in_the_look_ahead_an_item_counts_what_the_prior_says(generator):
     prompts = [Prompt(query) for query in QUERIES]
     one, other = (each.read(prompts).state.features[2].numpy() for each in (drawn, plain))
     items, sid = generator.items.table.sizes, generator.items.table.sid_of_item
-    worth = np.array([np.exp(1.5 * prior[sid == leaf]).sum() for leaf in range(len(items))])
+    available = generator.items.available
+    told = np.where(available, prior, prior[available].mean())
+    worth = np.array([np.exp(1.5 * told[sid == leaf]).sum() for leaf in range(len(items))])
     expected = other + np.log(worth / items)
     expected -= expected.max(axis=1, keepdims=True)
     np.testing.assert_allclose(one - one.max(axis=1, keepdims=True), expected, atol=1e-3)
     again = plain.weighed(drawn.serving.weights, prior).weighed(plain.serving.weights)
     assert torch.equal(again.read(prompts).step, plain.read(prompts).step)
     assert torch.equal(drawn.reread(plain.read(prompts)).step, drawn.read(prompts).step)
+
+
+def test_what_nobody_gets_draws_nobody(generator):
+    """However often an item was chosen: as long as it is sold out, it counts as the average one."""
+    sold_out = np.flatnonzero(~generator.items.available)
+    prior = np.zeros(len(generator.items), dtype=np.float32)
+    prior[sold_out] = 3.0
+    weights = LevelWeights((0.0,) * 3, (1.0,) * 3, prior=4.0)
+    prompts = [Prompt(query) for query in QUERIES]
+    one, other = (
+        generator.weighed(of, prior).read(prompts).state.features[2]
+        for of in (weights, weights._replace(prior=0.0))
+    )
+    torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
 
 
 def test_a_prior_is_fitted_where_it_tells_what_is_chosen(generator):
@@ -220,6 +245,7 @@ def test_what_is_never_chosen_still_differs_in_how_little_it_counts(generator):
     sid = generator.items.table.sid_of_item
     prior = np.where(sid % 2, -10.0, -14.0).astype(np.float32)
     prior[sid == 0] = 8.0
+    generator = generator.over(all_available(generator.items))
     weights = LevelWeights((0.0,) * 3, (1.0,) * 3, prior=4.0)
     drawn, plain = (
         generator.weighed(of, prior).read([Prompt(QUERIES[0])]).state.features[2][0].numpy()

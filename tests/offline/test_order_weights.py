@@ -12,11 +12,14 @@ from genrecall.channels.config import GenerativeConfig
 from genrecall.channels.generative import GenerativeChannel
 from genrecall.channels.learned_order import (
     LOGPROB,
+    ORDER_FILE,
     PRIOR,
+    SCORE,
     FittedOrder,
     LearnedOrder,
     OrderFit,
     OrderParts,
+    standing_of,
 )
 from genrecall.data.load import load_shop
 from genrecall.data.tables import SEARCHES, Searches
@@ -50,7 +53,9 @@ def channel(parts):
 @pytest.fixture(scope="module")
 def evidence(parts, channel):
     prior = np.linspace(0, 1, len(parts.items)).astype(np.float32)
-    return OrderParts(channel.generator.views, parts.words.fields, prior)
+    return OrderParts(
+        channel.generator.views, parts.words.fields, standing_of(prior, parts.items.efficiency)
+    )
 
 
 def asked_of(channel, query):
@@ -68,7 +73,7 @@ def test_parts_are_cosines_words_and_priors(channel, evidence, parts):
     np.testing.assert_allclose(by_name["in_domain"], parts.items.vectors[rows] @ first, atol=1e-5)
     assert np.abs(by_name["own"]).max() <= 1 + 1e-5
     assert (by_name[LOGPROB] == logprob).all()
-    assert (by_name[PRIOR] == evidence.prior[rows]).all()
+    assert (by_name[PRIOR] == evidence.standing[PRIOR][rows]).all()
     assert (by_name[TITLE] == parts.words.fields[TITLE].scores(query.text, rows)).all()
 
 
@@ -155,34 +160,40 @@ def test_exact_search_orders_as_many_as_the_beams_should_hold(parts):
         assert ranking.rows.tolist() == expected.tolist()
 
 
+def often_chosen(items):
+    """Some of the items, whose SIDs the look-ahead then goes to whatever the query."""
+    prior = np.zeros(len(items), dtype=np.float32)
+    prior[np.flatnonzero(items.available)[::9]] = 40.0
+    return prior
+
+
 def test_exact_search_counts_the_prior_as_the_look_ahead_does(parts):
-    prior = np.zeros(len(parts.items), dtype=np.float32)
-    prior[::9] = 40.0
+    prior = often_chosen(parts.items)
     weights = LevelWeights((0.0,) * 3, (1.0,) * 3, prior=4.0)
     views = parts.generative().generator.views
-    evidence = OrderParts(views, parts.words.fields, prior)
+    evidence = OrderParts(views, parts.words.fields, {PRIOR: prior})
     learned = LearnedOrder(evidence, OrderFit(dict.fromkeys(evidence.names, 0.0)))
-    (channel,) = parts.weighed("query_to_sid", [weights], [learned], prior)
+    (weighed,) = parts.weighed("query_to_sid", [weights], prior)
+    channel = GenerativeChannel(weighed.generator, GenerativeConfig(), learned=learned)
     requests = [Request("red cordless drill"), Request("☂")]
     generated = GeneratedAnswers(FoldedChannel([channel]), 4, {3: requests})
     exact, nothing = ExactSearch(generated).rank(requests, 4)
-    assert set(exact.rows.tolist()) <= set(range(0, len(prior), 9))
+    assert set(exact.rows.tolist()) <= set(np.flatnonzero(prior))
     assert not len(nothing.rows)
 
 
 @pytest.mark.parametrize("order", ["dense", "beam"])
 def test_exact_search_counts_the_prior_whatever_the_order(parts, order):
     """The look-ahead does."""
-    prior = np.zeros(len(parts.items), dtype=np.float32)
-    prior[::9] = 40.0
+    prior = often_chosen(parts.items)
     weights = LevelWeights((0.0,) * 3, (1.0,) * 3, prior=4.0)
-    (weighed,) = parts.weighed("query_to_sid", [weights], None, prior)
+    (weighed,) = parts.weighed("query_to_sid", [weights], prior)
     channel = GenerativeChannel(weighed.generator, GenerativeConfig(order=order))
     requests = [Request("red cordless drill")]
     (exact,) = ExactSearch(GeneratedAnswers(FoldedChannel([channel]), 4, {3: requests})).rank(
         requests, 4
     )
-    assert set(exact.rows.tolist()) <= set(range(0, len(prior), 9))
+    assert set(exact.rows.tolist()) <= set(np.flatnonzero(prior))
 
 
 def test_what_tells_relevant_items_weighs_more(evidence):
@@ -215,8 +226,8 @@ def test_nothing_is_learned_of_nothing(evidence):
         np.empty(0, dtype=np.int32),
         np.empty((len(evidence.names), 0), dtype=np.float32),
     )
-    assert fit_order(nothing, [], evidence, usual=usual) == OrderFit(usual)
-    assert fit_order(nothing, [np.array([1])], evidence, usual=usual) == OrderFit(usual)
+    assert fit_order(nothing, [], evidence, usual=usual) is None
+    assert fit_order(nothing, [np.array([1])], evidence, usual=usual) is None
 
 
 def searches(shown):
@@ -225,6 +236,38 @@ def searches(shown):
         {"positives": [0], "impressions": [0, 2] if shown else []},
     ]
     return Searches(pl.DataFrame(rows, schema={name: SEARCHES[name] for name in rows[0]}))
+
+
+def test_pages_without_a_choice_have_shown_their_items(shop_run, parts, tmp_path):
+    shop = load_shop(shop_run.open_stage("data"))
+    frame = shop.searches.frame
+    nothing = [pl.lit([], frame.schema[name]).alias(name) for name in ("positives", "gains")]
+    seen = frame.filter(pl.col("split") == "train").head(60).with_columns(nothing)
+    searches = Searches(pl.concat([frame, seen]))
+    more = replace(shop, searches=searches)
+    made = calibrate.run(parts, more, Work(tmp_path / "calibrate", "", 0, SilentLog()))
+    prior = FittedOrder.load(made).prior
+    np.testing.assert_array_equal(prior, item_prior(searches.told("train"), len(prior)))
+    assert (prior != item_prior(searches.of("train"), len(prior))).any()
+
+
+def test_where_an_item_stands_by_the_score_of_the_shop_is_a_part(channel, parts):
+    random = np.random.default_rng(0)
+    efficiency = random.lognormal(size=len(parts.items))
+    efficiency[3] = np.nan
+    standing = standing_of(np.zeros(len(efficiency), dtype=np.float32), efficiency)
+    scored = OrderParts(channel.generator.views, parts.words.fields, standing)
+    assert scored.names[-2:] == [PRIOR, SCORE]
+    query, rows = asked_of(channel, "red drill"), np.arange(9, dtype=np.int32)
+    logprob = np.zeros(9, dtype=np.float32)
+    said = scored.of(query, channel.items.views[rows], rows, logprob)[-1]
+    assert said[3] == 0.5
+    others = rows[rows != 3]
+    assert (np.argsort(said[others]) == np.argsort(efficiency[others])).all()
+    weights = dict.fromkeys(scored.names, 0.0) | {SCORE: 2.0}
+    learned = LearnedOrder(scored, OrderFit(weights))
+    scores = learned.scores(query, channel.items.views[rows], rows, logprob)
+    np.testing.assert_allclose(scores, 2.0 * said, atol=1e-6)
 
 
 def test_the_prior_counts_choices_and_what_was_never_shown_is_average():
@@ -248,3 +291,21 @@ def test_a_bundle_keeps_to_what_was_fitted(parts):
         ),
     )
     assert plain.generative().learned is None
+
+
+def test_where_nothing_is_fitted_the_order_that_is_set_serves(shop_run, parts, tmp_path):
+    shop = load_shop(shop_run.open_stage("data"))
+    training = Searches(shop.searches.frame.filter(pl.col("split") == "train"))
+    nothing = replace(shop, searches=training)
+    made = calibrate.run(parts, nothing, Work(tmp_path / "calibrate", "", 0, SilentLog()))
+    assert ORDER_FILE not in made.files
+    channels = parts.channels.model_copy(
+        update={"generative": parts.channels.generative.model_copy(update={"beam_weight": 5.0})}
+    )
+    bundle = replace(parts, stages={**parts.stages, "calibrate": made}, channels=channels)
+    dense = GenerativeChannel(
+        bundle.generative().generator,
+        channels.generative.model_copy(update={"order": "dense"}),
+        reader=bundle.reader,
+    )
+    assert bundle.generative().recall("red drill") == dense.recall("red drill")

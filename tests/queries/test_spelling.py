@@ -1,6 +1,11 @@
 """Words that a shop does not know, read as those that were meant; known ones never change."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -178,13 +183,25 @@ def rules(text):
 
 
 def test_synonyms_are_read_beside_or_instead():
-    synonyms = rules("couch, sofa, settee\n# a comment\ntelly => television  # so\n")
+    synonyms = rules("couch, sofa, settee\n# a comment\ntelly => television\n")
     assert synonyms.apply("Couches red") == (
         "couches sofa settee red",
         [("couches", "couches sofa settee")],
     )
     assert synonyms.apply("telly")[0] == "television"
     assert synonyms.apply("Red lamp!") == ("Red lamp!", [])
+
+
+def test_what_the_query_says_itself_is_not_read_twice():
+    synonyms = rules("couch, sofa, settee")
+    assert synonyms.apply("sofa couch")[0] == "sofa settee couch settee"
+    assert synonyms.apply("settee couch sofa") == ("settee couch sofa", [])
+
+
+def test_a_line_is_read_as_solr_reads_it():
+    synonyms = rules("  # bolt, nut\nbolt, fastener #8\na\\,b, letters\n")
+    assert synonyms.apply("bolt")[0] == "bolt fastener 8"
+    assert synonyms.apply("a b")[0] == "a b letters"
 
 
 def test_lines_about_one_name_add_up_unless_they_contradict():
@@ -296,3 +313,81 @@ def test_synonyms_come_after_spelling(speller, vocabulary):
     assert read.changes == (Change("toliet", "toilet"), Change("toilet", "wc"))
     assert reader.over(vocabulary.with_items(["Toliet"])).read("toliet").text == "toliet"
     assert QueryReader().read("toliet").text == "toliet"
+
+
+GLASS = ["Glass vase"] * 800 + ["Teak bench"] * 300
+COLOURS = ["Moen Teal"] * 800 + ["Acme brown"] * 300
+
+
+@pytest.mark.parametrize("calls", [0, 1, 40])
+def test_a_word_that_items_have_beside_their_titles_is_no_slip(calls):
+    """However often the same brand and colour stand there, and whenever the items came."""
+    if not calls:
+        words = Vocabulary.learn(GLASS, (), names=COLOURS, stemmer="plural")
+    else:
+        words = Vocabulary.learn(["Moon lamp"] * 40, (), stemmer="plural")
+        for first in range(calls):
+            words = words.with_items(GLASS[first::calls], (), COLOURS[first::calls])
+    speller = Speller(words)
+    assert speller.correct("teal vase") == ("teal vase", [])
+    assert speller.correct("moen teak") == ("moen teak", [])
+    assert speller.correct("moem teak")[0] == "moen teak"
+    assert words.words["teal"] == ("teal", 800, 0, 0)
+
+
+def test_neighbours_of_items_that_came_later_count():
+    titles = ["Tall plant stand"] * 30
+    at_once = Vocabulary.learn([*TITLES, *titles], (), stemmer="plural")
+    one_by_one = Vocabulary.learn(TITLES, (), stemmer="plural")
+    for title in titles:
+        one_by_one = one_by_one.with_items([title])
+    for words in (at_once, one_by_one):
+        assert words.pair("plant", "stand") == 30
+        assert Speller(words).correct("plantstand")[0] == "plant stand"
+
+
+def test_a_word_may_be_the_end_of_the_one_before_it():
+    titles = ["Wired doorbell"] * 30 + ["Oak door"] * 30 + ["Leather belt"] * 30
+    speller = Speller(Vocabulary.learn(titles, (), stemmer="plural"))
+    assert speller.correct("wired door bell") == ("wired doorbell", [("door bell", "doorbell")])
+    assert speller.correct("leather bellt")[0] == "leather belt"
+    # What was read otherwise is no longer what was typed beside it.
+    assert speller.correct("leathr bell")[0] == "leather belt"
+
+
+def test_what_a_single_shopper_typed_is_not_kept():
+    queries = ["john q public", "my number 5551234", "drill qwx", "saw qwx", "lamp qwx"]
+    words = Vocabulary.learn(TITLES, queries, stemmer="plural").words
+    assert "qwx" in words
+    assert not {"john", "public", "5551234", "number"} & set(words)
+
+
+@pytest.mark.parametrize("seed", ["0", "1", "2"])
+def test_words_are_written_in_one_order(seed, tmp_path):
+    code = """
+import sys
+from pathlib import Path
+from genrecall.queries.vocabulary import Vocabulary
+titles = ["red oak door with brass knob", "blue door with knob"] * 3
+Vocabulary.learn(titles, ["red door knob"] * 2, stemmer="plural").save(Path(sys.argv[1]))
+"""
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        check=True,
+        env=os.environ | {"PYTHONHASHSEED": seed},
+    )
+    pairs = pl.read_parquet(tmp_path / "pairs.parquet").rows()
+    words = pl.read_parquet(tmp_path / "words.parquet")["stem"].to_list()
+    assert words == ["red", "oak", "door", "with", "brass", "knob", "blue"]
+    named = [(words[first], words[second]) for first, second, _ in pairs]
+    assert named == [
+        ("red", "oak"),
+        ("oak", "door"),
+        ("door", "with"),
+        ("with", "brass"),
+        ("brass", "knob"),
+        ("blue", "door"),
+        ("with", "knob"),
+        ("red", "door"),
+        ("door", "knob"),
+    ]

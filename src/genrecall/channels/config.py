@@ -54,6 +54,9 @@ class GenerativeConfig(Section):
     cosine similarity."""
     fold_variants: bool = False
     """Answer with the best variant of a product only."""
+    leave_out_chosen: bool = False
+    """Answer with nothing that the shopper has chosen before, for shops in which nobody chooses
+    twice. By itself, the item order learns how much less likely a second choice is."""
 
 
 class ChannelsConfig(Section):

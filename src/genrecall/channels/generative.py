@@ -259,6 +259,8 @@ class GenerativeChannel(RecallChannel):
             mask: items that may be answered with, bool `[N]`; None for all.
         """
         posted = self.items.postings.items(beams.leaves, mask)
+        if self._config.leave_out_chosen and len(query.chosen):
+            posted = posted.of(np.isin(posted.rows, query.chosen, invert=True))
         rows, logprob, by = posted.rows, beams.logprob[posted.beam], self._config.order
         similarity = None
         if self.learned is not None:

@@ -2,7 +2,8 @@
 
 Parts, by name: the cosine of query and item in each view, the beam's
 log-probability (`logprob`), the words that query and each field of the item share (`title`,
-`brand`, …; BM25), and how often the item was chosen before (`prior`). Weights are fitted on
+`brand`, …; BM25), how often the item was chosen before (`prior`), and where it stands by the shop's
+own score (`score`). Weights are fitted on
 searches that nothing was trained on (`offline/order_weights.py`).
 
 Shapes: `N` items, `n` items behind the beams of one query, `E` parts.
@@ -28,6 +29,7 @@ from genrecall.queries.field_words import FieldWords
 
 LOGPROB: Final = "logprob"
 PRIOR: Final = "prior"
+SCORE: Final = "score"
 TOGETHER: Final = "together"
 UNCHOSEN: Final = "unchosen"
 
@@ -58,20 +60,22 @@ class OrderParts:
     Attributes:
         views: how the vectors of queries and items are put together, in order.
         fields: words by field of the items, such as their titles.
-        prior: how often each item was chosen before, on a logarithmic scale, float32 `[N]`.
+        standing: what is known of all items whatever the query, float32 `[N]` by name: `PRIOR`, how
+            often each was chosen before, on a logarithmic scale; `SCORE`, see `standing_by_score`.
         together: what was chosen beside what; None where nothing is known of shoppers.
     """
 
     views: Sequence[ViewPart]
     fields: Mapping[str, FieldWords]
-    prior: Vectors
+    standing: Mapping[str, Vectors]
     together: ChosenTogether | None = None
 
     @property
     def names(self) -> list[str]:
         """Of the parts."""
         of_shoppers = [] if self.together is None else [TOGETHER, UNCHOSEN]
-        return [*(view.name for view in self.views), LOGPROB, *self.fields, PRIOR, *of_shoppers]
+        views = [view.name for view in self.views]
+        return [*views, LOGPROB, *self.fields, *self.standing, *of_shoppers]
 
     def of(self, query: AskedQuery, items: Vectors, rows: Rows, logprob: Vectors) -> Vectors:
         """Each part of each item, float32 `[E, n]`.
@@ -87,7 +91,8 @@ class OrderParts:
             columns = slice(first, first := first + view.size)
             found.append(items[:, columns] @ query.vector[columns] / view.share)
         found += [logprob, *(field.scores(query.text, rows) for field in self.fields.values())]
-        found += [self.prior[rows], *self.of_shopper(query, rows).values()]
+        found += [of_all[rows] for of_all in self.standing.values()]
+        found += self.of_shopper(query, rows).values()
         return np.stack(found).astype(np.float32)
 
     def of_shopper(self, query: AskedQuery, rows: Rows) -> dict[str, Vectors]:
@@ -158,8 +163,9 @@ class LearnedOrder:
         for name, field in self.parts.fields.items():
             if weights[name]:
                 total += weights[name] * field.scores(query.text, rows)
-        if weights[PRIOR]:
-            total += weights[PRIOR] * self.parts.prior[rows]
+        for name, of_all in self.parts.standing.items():
+            if weights[name]:
+                total += weights[name] * of_all[rows]
         for name, said in self.parts.of_shopper(query, rows).items():
             total += weights[name] * said
         return total
@@ -172,7 +178,7 @@ class FittedOrder:
     Attributes:
         served: on all searches.
         folds: for the searches of each fold, on those of the others.
-        prior: see `OrderParts.prior`.
+        prior: how often each item was chosen; see `OrderParts.standing`.
         together: see `OrderParts.together`.
     """
 
@@ -204,14 +210,46 @@ class FittedOrder:
         return np.concatenate([self.prior, later])
 
     def orders(
-        self, views: Sequence[ViewPart], fields: Mapping[str, FieldWords]
+        self,
+        views: Sequence[ViewPart],
+        fields: Mapping[str, FieldWords],
+        efficiency: NDArray[np.float64],
     ) -> tuple[LearnedOrder, ...]:
         """That which serves, and behind it those of the folds.
 
         Args:
             views: of the generator.
             fields: words by field of the items.
+            efficiency: the shop's score of each item, `[N]`; NaN where it has none.
         """
-        n = len(next(iter(fields.values())))
-        parts = OrderParts(views, fields, self.prior_of(n), self.together)
+        standing = standing_of(self.prior_of(len(efficiency)), efficiency)
+        parts = OrderParts(views, fields, standing, self.together)
         return tuple(LearnedOrder(parts, fit) for fit in (self.served, *self.folds))
+
+
+def standing_of(prior: Vectors, efficiency: NDArray[np.float64]) -> dict[str, Vectors]:
+    """See `OrderParts.standing`.
+
+    Args:
+        prior: how often each item was chosen, `[N]`.
+        efficiency: the shop's score of each item, `[N]`; NaN where it has none.
+    """
+    by_score = standing_by_score(efficiency)
+    return {PRIOR: prior} | ({} if by_score is None else {SCORE: by_score})
+
+
+def standing_by_score(efficiency: NDArray[np.float64]) -> Vectors | None:
+    """What share of the items scores less, float32 `[N]`; a half where an item has no score.
+
+    A rank, since a shop's scores may be of any scale.
+
+    >>> standing_by_score(np.array([30.0, 10.0, np.nan, 10.0]))
+    array([0.8333333, 0.3333333, 0.5      , 0.3333333], dtype=float32)
+    >>> standing_by_score(np.array([2.0, np.nan])) is None  # it tells nothing apart
+    True
+    """
+    known = np.sort(efficiency[~np.isnan(efficiency)])
+    if not len(known) or known[0] == known[-1]:
+        return None
+    below = np.searchsorted(known, efficiency) + np.searchsorted(known, efficiency, side="right")
+    return np.where(np.isnan(efficiency), 0.5, below / (2 * len(known))).astype(np.float32)

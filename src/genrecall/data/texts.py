@@ -51,13 +51,24 @@ def texts_beside(items: pl.DataFrame, fields: Sequence[str]) -> list[str]:
     return [" ".join(" ".join(of).split()[:_WORDS]) for of in zip(*texts, strict=True)]
 
 
-def beside_titles(texts: Mapping[str, Sequence[str]]) -> list[str]:
-    """The distinct texts of all fields but the title: variants of a product share theirs.
+def names_beside(texts: Mapping[str, Sequence[str]]) -> list[str]:
+    """What brand and attributes of each item say: words that are written with care.
+
+    Args:
+        texts: of the items, by field, the title among them.
+    """
+    none = [""] * len(texts[TITLE])
+    both = zip(texts.get("brand", none), texts.get("attributes", none), strict=True)
+    return [" ".join(of).strip() for of in both]
+
+
+def longer_texts(texts: Mapping[str, Sequence[str]]) -> list[str]:
+    """The distinct descriptions: variants of a product share theirs, slips and all.
 
     Args:
         texts: of the items, by field.
     """
-    return list(dict.fromkeys(text for name in texts if name != TITLE for text in texts[name]))
+    return list(dict.fromkeys(filter(None, texts.get("description", ()))))
 
 
 def _values(attributes: Sequence[dict[str, Any]]) -> str:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from genrecall.embed.word_vectors import find_static
 from genrecall.foundation.artifact import Json
+from genrecall.foundation.libraries import EXPORTING, missing_of
 from genrecall.foundation.settings import ModelKind, ModelName, Section
 
 IN_DOMAIN: Final = "in_domain"
@@ -150,6 +151,10 @@ class PretrainedConfig(Section):
     int8: bool = True
     """Whether an int8 copy of the model reads queries, on the CPU by ONNX Runtime and several times
     as fast, if it finds as much. Needs `pip install 'genrecall[onnx]'`, and is left out without."""
+
+    def content(self) -> dict[str, Json]:
+        """See `Section.content`: a copy that cannot be made counts as one that is not asked for."""
+        return super().content() | {"int8": self.int8 and not missing_of(EXPORTING)}
 
 
 class EmbedConfig(Section):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -23,6 +24,15 @@ OTHER_BACKENDS: Final = ("onnx", "openvino")
 """Folders of a model with weights that are not read."""
 
 _TALKATIVE: Final = ("huggingface_hub", "sentence_transformers", "transformers")
+
+
+EXPORTING: Final = ("onnxruntime", "onnx", "onnxscript")
+"""What copies a pretrained model, and reads by the copy: the extra `onnx`."""
+
+
+def missing_of(names: Sequence[str]) -> list[str]:
+    """Those that are not installed."""
+    return [name for name in names if find_spec(name) is None]
 
 
 def library(name: str, *, extra: str, needed_by: str, instead: str) -> ModuleType:

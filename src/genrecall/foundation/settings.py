@@ -53,7 +53,9 @@ _MOVED: Final = {
         f"embed.{name}": f"embed.subwords.{name}"
         for name in ("vocabulary", "pair_buckets", "stemmer")
     },
+    "embed.pretrained": "embed.pretrained.model",
     "embed.pretrained_batch": "embed.pretrained.batch",
+    "embed.static": "embed.static.source",
     "embed.query_prefix": "embed.pretrained.query_prefix",
     "embed.item_prefix": "embed.pretrained.item_prefix",
     "embed.static_dim": "embed.static.dim",

@@ -27,6 +27,10 @@ class PostedItems(NamedTuple):
     rows: Rows
     beam: NDArray[np.int64]
 
+    def of(self, kept: NDArray[np.bool_]) -> PostedItems:
+        """Those that are kept, bool `[n]`."""
+        return PostedItems(self.rows[kept], self.beam[kept])
+
 
 class Postings:
     """The live items of every SID, in memory and unchanging.
@@ -87,6 +91,5 @@ class Postings:
         rows = self._rows[ragged_ranges(self._offsets[chosen], sizes)]
         beam = np.repeat(beams, sizes)
         if mask is not None:
-            passing = mask[rows]
-            rows, beam = rows[passing], beam[passing]
-        return PostedItems(rows=rows, beam=beam)
+            return PostedItems(rows, beam).of(mask[rows])
+        return PostedItems(rows, beam)

@@ -20,7 +20,7 @@ from genrecall.bundle import OpenBundle
 from genrecall.channels.chosen_together import ChosenTogether
 from genrecall.channels.co_choice import by_shopper
 from genrecall.channels.config import GenerativeConfig
-from genrecall.channels.learned_order import FittedOrder, OrderFit, OrderParts
+from genrecall.channels.learned_order import FittedOrder, OrderFit, OrderParts, standing_of
 from genrecall.data.shop_data import ShopData
 from genrecall.data.splits import fold_of_query
 from genrecall.foundation.artifact import Artifact, open_artifact, writing
@@ -50,7 +50,8 @@ def run(bundle: OpenBundle, data: ShopData, work: Work) -> Artifact:
         data: validation searches, and what their shoppers did before.
         work: where to write and to report.
     """
-    prior = item_prior(data.searches.of("train"), len(data.catalog))
+    # Pages on which nothing was chosen have shown their items, too.
+    prior = item_prior(data.searches.told("train"), len(data.catalog))
     fitted = {name: _fit(bundle, data, name, prior) for name in (*bundle.supervised, *bundle.arms)}
     aligned = LevelWeights.usual(head_weight=bundle.channels.generative.head_weight)
     moved = [name for name in bundle.arms if name not in bundle.unmoved]
@@ -114,7 +115,7 @@ def _fit(
 def _fit_order(
     bundle: OpenBundle, data: ShopData, levels: Fitted, prior: NDArray[np.float32], work: Work
 ) -> FittedOrder | None:
-    """How much what speaks for an item counts, of the generator that serves; None without words.
+    """How much what speaks for an item counts, of the generator that serves.
 
     Args:
         bundle: see `run`.
@@ -123,6 +124,9 @@ def _fit_order(
             of that fold is fitted on, so that no search of it takes part.
         prior: see `item_prior`.
         work: where to report.
+
+    Returns:
+        None without words, and where nothing relevant was found.
     """
     words = bundle.words
     if words is None:
@@ -135,20 +139,24 @@ def _fit_order(
     together = None
     if bundle.reads_shoppers:
         together = ChosenTogether.of(by_shopper(data.searches.of("train"), len(data.catalog)))
-    parts = OrderParts(channels[0].generator.views, words.fields, prior, together)
+    standing = standing_of(prior, bundle.items.efficiency)
+    parts = OrderParts(channels[0].generator.views, words.fields, standing, together)
     found = order_choices(channels, asked.spread(asked.distinct), parts)
     choices = dict(zip(each, found, strict=True))
     usual = usual_order(parts, beam_weight=GenerativeConfig().beam_weight)
     fold = np.array([fold_of_query(query, FOLDS) for query in searches.queries], dtype=np.int64)
 
-    def fit(weights: LevelWeights, kept: NDArray[np.int64]) -> OrderFit:
+    def fit(weights: LevelWeights, kept: NDArray[np.int64]) -> OrderFit | None:
         positives = [searches.positives[row] for row in kept.tolist()]
         return fit_order(choices[weights].of(kept), positives, parts, usual=usual)
 
     served = fit(levels.served, np.arange(len(searches)))
+    if served is None:  # the order that is set serves
+        return None
     told = ", ".join(f"{name} {weight:.2f}" for name, weight in served.weights.items())
     work.log.say(f"  items are ordered by {told}")
     folds = tuple(
-        fit(weights, np.flatnonzero(fold != number)) for number, weights in enumerate(levels.folds)
+        fit(weights, np.flatnonzero(fold != number)) or OrderFit(usual)
+        for number, weights in enumerate(levels.folds)
     )
     return FittedOrder(served, folds, prior, together)

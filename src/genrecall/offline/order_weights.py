@@ -75,8 +75,8 @@ def _join(parts: Sequence[Choices], size: int) -> Choices:
 
 def fit_order(
     choices: Choices, positives: Sequence[Rows], parts: OrderParts, *, usual: Weights
-) -> OrderFit:
-    """Weights of the parts, by name, and the calibration of their sum.
+) -> OrderFit | None:
+    """Weights of the parts, by name, and the calibration of their sum; None of nothing relevant.
 
     The weights of the views are together 1, as in a cosine.
 
@@ -89,7 +89,7 @@ def fit_order(
     n = count_found(choices, positives)
     fitted = likeliest_weights(choices, positives, parts.names)
     if not fitted.any():
-        return OrderFit(usual)
+        return None
     before = np.array([usual[name] for name in parts.names])
     # An order has no scale: both are brought to that of a cosine before they are mixed.
     views = slice(len(parts.views))

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from genrecall.data.texts import TEXT_FIELDS, TITLE, beside_titles, field_texts
+from genrecall.data.texts import TEXT_FIELDS, TITLE, field_texts, longer_texts, names_beside
 from genrecall.foundation.artifact import Artifact
 from genrecall.queries.field_words import FieldWords
 from genrecall.queries.reader import QueryReader
@@ -39,8 +39,9 @@ class KnownWords(NamedTuple):
     def with_items(self, items: pl.DataFrame) -> KnownWords:
         """The same with more items, columns of `ITEMS`."""
         texts = {name: field_texts(items, name) for name in self.fields}
-        others = beside_titles(texts)
-        vocabulary = self.vocabulary.with_items(texts[TITLE], others)
+        vocabulary = self.vocabulary.with_items(
+            texts[TITLE], longer_texts(texts), names_beside(texts)
+        )
         fields = {
             name: words.with_texts(texts[name], vocabulary) for name, words in self.fields.items()
         }

@@ -1,6 +1,6 @@
 """Words that a shop does not know, read as those that were likely meant: a noisy channel.
 
-What was meant is likely if the shop's titles and queries have it often, most of all beside the
+What was meant is likely if the shop's items and queries have it often, most of all beside the
 words around it; that it was typed so is likely if few likely slips make it. A word may also be two
 that were written together, or with its neighbour be one that was written apart (Kernighan et al., A
 Spelling Correction Program Based on a Noisy Channel Model, COLING 1990). And it may be meant as it
@@ -23,10 +23,10 @@ _LEAST_LETTERS: Final = 4
 """Shorter words are left alone: too much is near them."""
 
 _LEAST_QUERIES: Final = 5
-"""Of distinct training queries make a word that no title has one that is known."""
+"""Of distinct training queries make a word that no item has one that is known."""
 
-_LEAST_TITLES: Final = 2
-"""Of titles that have it make a word one that is corrected to: a title may be misspelt, too."""
+_LEAST_ITEMS: Final = 2
+"""Of items that have it make a word one that is corrected to: a title may be misspelt, too."""
 
 _SLIP: Final = 4.5
 """What a slip costs, in units of log-probability."""
@@ -38,15 +38,15 @@ _JOINED: Final = 0.5
 """Slips that it is to write two words as one, or one as two."""
 
 _UNKNOWN: Final = (0.01, 2e-8)
-"""Titles that a word counts as much as of which nothing is known, at least, and as a share of all
-words of titles. It is meant as it is typed where all that is near is less likely; of such
+"""Items that a word counts as much as of which nothing is known, at least, and as a share of all
+words of items. It is meant as it is typed where all that is near is less likely; of such
 corrections one in six is right."""
 
 _OF_LANGUAGE: Final = (3.0, 5e-6)
 """The same of a word that the language is known to have."""
 
 _WEIGHT_OF_QUERIES: Final = 3
-"""Titles that a query counts as much as: it is typed by many."""
+"""Items that a query counts as much as: it is typed by many."""
 
 _MOST_CANDIDATES: Final = 60
 _MOST_UNKNOWN: Final = 8
@@ -61,7 +61,8 @@ class _Reading(NamedTuple):
 
     score: float
     words: tuple[str, ...]
-    takes: int = 1  # typed words that it stands for
+    takes: int = 1  # typed words that it stands for, from this one on
+    before: int = 0  # and so many before it
 
 
 class Speller:
@@ -84,7 +85,7 @@ class Speller:
         self._written = NearWords(
             word
             for word, told in vocabulary.words.items()
-            if told.titles >= _LEAST_TITLES and len(word) >= _LEAST_LETTERS - 1 and _spelt(word)
+            if told.items >= _LEAST_ITEMS and len(word) >= _LEAST_LETTERS - 1 and _spelt(word)
         )
 
     def over(self, vocabulary: Vocabulary) -> Speller:
@@ -92,11 +93,11 @@ class Speller:
         return Speller(vocabulary, self._known, self._language)
 
     def knows(self, word: str) -> bool:
-        """Whether a stem stands in a title, or in so many queries that it is no slip."""
+        """Whether an item is named by a stem, or so many queries have it that it is no slip."""
         if word in self._known:
             return True
         told = self._vocabulary.words.get(word)
-        return told is not None and (told.titles > 0 or told.queries >= _LEAST_QUERIES)
+        return told is not None and (told.items > 0 or told.queries >= _LEAST_QUERIES)
 
     def correct(self, query: str) -> tuple[str, list[Change]]:
         """The query as it was likely meant, and what was changed.
@@ -125,7 +126,9 @@ class Speller:
                 words = [typed[at]]
             else:
                 words = [self._vocabulary.words[word].form for word in best.words]
-                changes.append(Change(" ".join(typed[at : at + best.takes]), " ".join(words)))
+                first = at - best.before
+                changes.append(Change(" ".join(typed[first : at + best.takes]), " ".join(words)))
+                del read[len(read) - best.before :]
             read += words
             at += best.takes
         return rewrite(query, changes, " ".join(read)), changes
@@ -136,10 +139,10 @@ class Speller:
         """Ways to read an unknown word."""
         before = self._vocabulary.stem(read[-1]) if read else None
         after = stems[at + 1] if at + 1 < len(stems) else None
-        if after is not None:
-            joined = self._vocabulary.stem(typed[at] + typed[at + 1])
-            if joined in self._vocabulary.words and self.knows(joined) and _spelt(joined):
-                yield _Reading(self._likely(joined) - _SLIP * _JOINED, (joined,), takes=2)
+        if after is not None and (joined := self._joined(typed[at], typed[at + 1])):
+            yield _Reading(self._likely(joined) - _SLIP * _JOINED, (joined,), takes=2)
+        if read and read[-1] == typed[at - 1] and (joined := self._joined(read[-1], typed[at])):
+            yield _Reading(self._likely(joined) - _SLIP * _JOINED, (joined,), before=1)
         word = stems[at]
         if len(word) < _LEAST_LETTERS or not _spelt(word):
             return
@@ -162,6 +165,12 @@ class Speller:
                 score = likely - _SLIP * _JOINED + self._beside(before, first)
                 yield _Reading(score, (first, second))
 
+    def _joined(self, first: str, second: str) -> str | None:
+        """The known word that two make; None for none."""
+        joined = self._vocabulary.stem(first + second)
+        told = joined in self._vocabulary.words and self.knows(joined) and _spelt(joined)
+        return joined if told else None
+
     def _near(self, word: str) -> Iterator[tuple[str, float]]:
         """Known words that few slips are away, and how many."""
         most = 1 if len(word) <= 4 else 2 if len(word) <= 9 else 3
@@ -175,9 +184,9 @@ class Speller:
                 yield known, slips
 
     def _likely(self, word: str, texts: int = 0) -> float:
-        """Log-probability of a stem that stands in so many texts beside titles and queries."""
+        """Log-probability of a stem that stands in so many texts beside items and queries."""
         told = self._vocabulary.words[word]
-        count = told.titles + _WEIGHT_OF_QUERIES * told.queries + texts
+        count = told.items + _WEIGHT_OF_QUERIES * told.queries + texts
         return math.log((count + 0.1) / self._vocabulary.total)
 
     def _beside(self, first: str | None, second: str | None) -> float:

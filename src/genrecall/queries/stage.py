@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 from genrecall.data.shop_data import ShopData
-from genrecall.data.texts import TITLE, beside_titles, field_texts
+from genrecall.data.texts import TITLE, field_texts, longer_texts, names_beside
 from genrecall.foundation.artifact import Artifact, open_artifact, writing
 from genrecall.foundation.files import write_json, write_text
 from genrecall.foundation.work import Work
@@ -34,8 +34,9 @@ def run(config: QueriesConfig, data: ShopData, work: Work, *, stemmer: Stemmer) 
     log = work.log
     texts = {name: field_texts(data.catalog.frame, name) for name in (TITLE, *config.fields)}
     texts = {name: of for name, of in texts.items() if name == TITLE or any(of)}
-    others = beside_titles(texts)
-    learned = Vocabulary.learn(texts[TITLE], data.queries, others, stemmer=stemmer)
+    learned = Vocabulary.learn(
+        texts[TITLE], data.queries, longer_texts(texts), names_beside(texts), stemmer=stemmer
+    )
     log.say(f"  {len(learned.words):,} words of {', '.join(texts)} and training queries")
     fields = {name: FieldWords.of(of, learned) for name, of in texts.items()}
     weights = fit_field_weights(fields, data.searches.of("train"))

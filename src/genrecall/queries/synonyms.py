@@ -1,11 +1,13 @@
-"""A synonyms file: words that a shop wants read as others, in the form of Solr and OpenSearch.
+r"""A synonyms file: words that a shop wants read as others, in the form of Solr and OpenSearch.
 
-`couch, sofa` reads each of them as both; `telly => television` replaces; `#` begins a comment.
-Names may have several words; the longest that fits is taken.
+`couch, sofa` reads each of them as both; `telly => television` replaces; a line that begins with
+`#` is a comment, and `\,` is a comma within a name. Names may have several words; the longest that
+fits is taken.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,6 +17,7 @@ from genrecall.queries.changes import Change, rewrite
 from genrecall.text.normalize import Stemmer, normalize, read_words
 
 _REPLACES: Final = "=>"
+_BETWEEN: Final = re.compile(r"(?<!\\),")
 
 
 class Synonym(NamedTuple):
@@ -55,12 +58,12 @@ class Synonyms:
         """
         rules: dict[tuple[str, ...], Synonym] = {}
         for number, line in enumerate(lines, start=1):
-            rule = line.split("#")[0].strip()
-            if not rule:
+            rule = line.strip()
+            if not rule or rule.startswith("#"):
                 continue
             left, replaces, right = rule.partition(_REPLACES)
             names, others = (
-                [normalize(part) for part in side.split(",")] for side in (left, right)
+                [normalize(part) for part in _BETWEEN.split(side)] for side in (left, right)
             )
             wrong = not all(names) or (not all(others) if replaces else len(names) < 2)
             if wrong:
@@ -116,8 +119,10 @@ class Synonyms:
                 at += 1
                 continue
             rule, name = self._rules[tuple(stems[at:end])], " ".join(typed[at:end])
-            as_read = " ".join((name, *rule.read) if rule.keeps else rule.read)
+            others = [other for other in rule.read if f" {other} " not in f" {' '.join(typed)} "]
+            as_read = " ".join((name, *others) if rule.keeps else rule.read)
             read.append(as_read)
-            changes.append(Change(name, as_read))
+            if as_read != name:
+                changes.append(Change(name, as_read))
             at = end
         return rewrite(query, changes, " ".join(read)), changes

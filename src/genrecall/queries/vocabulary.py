@@ -1,4 +1,4 @@
-"""The words that a shop knows: of its titles, and of what shoppers type, with their neighbours.
+"""The words that a shop knows: of its items, and of what shoppers type, with their neighbours.
 
 Words are told apart by their stems, as the models read them; each has the form in which titles
 write it most often.
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,8 +20,13 @@ import polars as pl
 from genrecall.foundation.artifact import Artifact
 from genrecall.text.normalize import Stemmer, normalize, stem
 
+_TYPED_OFTEN: Final = 3
+"""Distinct queries that a word must stand in which no item has: a bundle, which may go anywhere,
+does not hold what a single shopper typed."""
+
 _WORDS: Final = "words.parquet"
 _PAIRS: Final = "pairs.parquet"
+_SOURCES: Final = ("items", "queries", "texts")
 
 
 class Word(NamedTuple):
@@ -29,13 +34,13 @@ class Word(NamedTuple):
 
     Attributes:
         form: as titles write it most often; as queries do where no title has it.
-        titles: in how many it stands.
+        items: of how many the title, the brand or an attribute has it.
         queries: in how many distinct training queries.
-        texts: in how many distinct other texts of items, such as descriptions.
+        texts: in how many distinct longer texts of items, such as descriptions.
     """
 
     form: str
-    titles: int
+    items: int
     queries: int
     texts: int = 0
 
@@ -54,7 +59,7 @@ class Vocabulary:
     ) -> None:
         self.words, self.stemmer = words, stemmer
         self._pairs = pairs
-        self.total = max(sum(word.titles for word in words.values()), 1)
+        self.total = max(sum(word.items for word in words.values()), 1)
 
     @classmethod
     def learn(
@@ -62,37 +67,29 @@ class Vocabulary:
         titles: Iterable[str],
         queries: Iterable[str],
         texts: Iterable[str] = (),
+        names: Iterable[str] = (),
         *,
         stemmer: Stemmer,
     ) -> Vocabulary:
-        """Count words and neighbours.
+        """Count words, and neighbours in titles and queries.
 
         Args:
             titles: of the shop.
             queries: distinct training queries.
-            texts: other texts of its items, whose neighbours do not count.
+            texts: distinct longer texts of its items.
+            names: what brand and attributes of each item say, in the order of the titles.
             stemmer: brings the forms of a word together.
         """
-        forms: dict[str, Counter[str]] = {}
-        counts: tuple[Counter[str], ...] = (Counter(), Counter(), Counter())
-        pairs: Counter[tuple[str, str]] = Counter()
-        for source, count in zip((titles, queries, texts), counts, strict=True):
-            new: dict[str, Counter[str]] = {}
-            for text in source:
-                written = normalize(text).split()
-                stems = [stem(word, stemmer) for word in written]
-                count.update(set(stems))
-                if source is not texts:
-                    pairs.update(set(pairwise(stems)))
-                for word, form in zip(stems, written, strict=True):
-                    new.setdefault(word, Counter())[form] += 1
-            forms = new | forms  # those of titles stay
-        words = {
-            word: Word(_most_written(written), *(count[word] for count in counts))
-            for word, written in forms.items()
-        }
-        # What stands once side by side says nothing, and is most of all pairs.
-        return cls(words, {pair: n for pair, n in pairs.items() if n > 1}, stemmer)
+        counted = _Counted(stemmer)
+        for title, name in zip_longest(titles, names, fillvalue=""):
+            counted.add("items", title, name)
+        for query in queries:
+            counted.add("queries", query)
+        for text in texts:
+            counted.add("texts", text, neighbours=False)
+        words = counted.words()
+        pairs = {pair: n for pair, n in counted.pairs.items() if words.keys() >= set(pair)}
+        return cls(words, pairs, stemmer)
 
     @classmethod
     def load(cls, artifact: Artifact, *, stemmer: Stemmer) -> Vocabulary:
@@ -110,23 +107,31 @@ class Vocabulary:
         """Write into an existing folder."""
         number = self.number
         rows = [(word, *told) for word, told in self.words.items()]
-        counts = dict.fromkeys(("titles", "queries", "texts"), pl.Int32)
+        counts = dict.fromkeys(_SOURCES, pl.Int32)
         schema = {"stem": pl.String, "form": pl.String, **counts}
         pl.DataFrame(rows, schema=schema, orient="row").write_parquet(folder / _WORDS)
-        pairs = [(number[first], number[second], n) for (first, second), n in self._pairs.items()]
+        # What stands once side by side says nothing, and is most of all pairs.
+        pairs = [
+            (number[first], number[second], n)
+            for (first, second), n in self._pairs.items()
+            if n > 1
+        ]
         schema = {"first": pl.Int32, "second": pl.Int32, "count": pl.Int32}
         pl.DataFrame(pairs, schema=schema, orient="row").write_parquet(folder / _PAIRS)
 
-    def with_items(self, titles: Sequence[str], texts: Iterable[str] = ()) -> Vocabulary:
-        """The same with the words of more titles, and of more other texts."""
-        more = Vocabulary.learn(titles, (), texts, stemmer=self.stemmer)
-        words = dict(self.words)
+    def with_items(
+        self, titles: Sequence[str], texts: Iterable[str] = (), names: Iterable[str] = ()
+    ) -> Vocabulary:
+        """The same with the words of more items; see `learn`."""
+        more = Vocabulary.learn(titles, (), texts, names, stemmer=self.stemmer)
+        words, pairs = dict(self.words), Counter(self._pairs)
         for word, told in more.words.items():
             known = words.get(word, Word(told.form, 0, 0))
             words[word] = known._replace(
-                titles=known.titles + told.titles, texts=known.texts + told.texts
+                items=known.items + told.items, texts=known.texts + told.texts
             )
-        return Vocabulary(words, self._pairs, self.stemmer)
+        pairs.update(more._pairs)
+        return Vocabulary(words, pairs, self.stemmer)
 
     @cached_property
     def number(self) -> dict[str, int]:
@@ -135,11 +140,52 @@ class Vocabulary:
 
     def pair(self, first: str, second: str) -> int:
         """How often two stems stand side by side; 0 for once."""
-        return self._pairs.get((first, second), 0)
+        found = self._pairs.get((first, second), 0)
+        return found if found > 1 else 0
 
     def stem(self, word: str) -> str:
         """What a normalized word is told apart by."""
         return stem(word, self.stemmer)
+
+
+class _Counted:
+    """Words as they are counted.
+
+    Args:
+        stemmer: brings the forms of a word together.
+
+    Attributes:
+        pairs: see `Vocabulary`.
+    """
+
+    def __init__(self, stemmer: Stemmer) -> None:
+        self._stemmer = stemmer
+        self._forms: dict[str, dict[str, Counter[str]]] = {source: {} for source in _SOURCES}
+        self._counts: dict[str, Counter[str]] = {source: Counter() for source in _SOURCES}
+        self.pairs: Counter[tuple[str, str]] = Counter()
+
+    def add(self, source: str, text: str, name: str = "", *, neighbours: bool = True) -> None:
+        """One text of a source, and what stands beside it."""
+        written, beside = normalize(text).split(), normalize(name).split() if name else []
+        stems = [stem(word, self._stemmer) for word in (*written, *beside)]
+        self._counts[source].update(dict.fromkeys(stems, 1))
+        if neighbours:  # dicts keep the order in which things came; sets have another in each run
+            self.pairs.update(dict.fromkeys(pairwise(stems[: len(written)]), 1))
+        forms = self._forms[source]
+        for word, form in zip(stems, (*written, *beside), strict=True):
+            forms.setdefault(word, Counter())[form] += 1
+
+    def words(self) -> dict[str, Word]:
+        """All of them, in the form that the first of the sources has which knows a word."""
+        forms: dict[str, Counter[str]] = {}
+        for source in _SOURCES:
+            forms |= {word: form for word, form in self._forms[source].items() if word not in forms}
+        items, queries, texts = (self._counts[source] for source in _SOURCES)
+        return {
+            word: Word(_most_written(written), items[word], queries[word], texts[word])
+            for word, written in forms.items()
+            if items[word] or texts[word] or queries[word] >= _TYPED_OFTEN
+        }
 
 
 def _most_written(forms: Counter[str]) -> str:

@@ -13,7 +13,6 @@ import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
@@ -27,7 +26,7 @@ from genrecall.data.pairs import LoggedPairs
 from genrecall.embed.int8 import INPUTS, ONNX, SETTINGS, TOKENIZER, Int8Queries
 from genrecall.embed.pretrained import INT8, MODEL, PretrainedModel, open_model
 from genrecall.foundation.files import write_json
-from genrecall.foundation.libraries import quiet
+from genrecall.foundation.libraries import EXPORTING, missing_of, quiet
 from genrecall.foundation.progress import RunLog
 from genrecall.foundation.ragged import run_starts
 
@@ -36,7 +35,6 @@ _MOST: Final = 1000  # queries that it is measured on
 _OWN: Final = 10  # items that the model finds first, where no query has others
 _LOSS: Final = 0.005  # of recall that is none
 _NO_LIMIT: Final = 1 << 31
-_LIBRARIES: Final = ("onnxruntime", "onnx", "onnxscript")
 _EXAMPLES: Final = ("cordless drill", "lamp")  # of two lengths: what is traced must not keep one
 
 Vectors = NDArray[np.float32]
@@ -70,8 +68,7 @@ def with_int8(
         asked: queries that both are compared on.
         log: where to say which one reads queries.
     """
-    missing = [name for name in _LIBRARIES if find_spec(name) is None]
-    if missing:
+    if missing := missing_of(EXPORTING):
         log.say(
             f"  queries are read by the model itself; an int8 copy needs {', '.join(missing)} (pip "
             "install 'genrecall[onnx]')"

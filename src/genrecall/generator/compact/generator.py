@@ -157,7 +157,11 @@ class CompactGenerator:
         counts = log_sizes(table.sizes).numpy().copy()
         if weights.prior:
             assert prior is not None
-            worth = np.exp(weights.prior * (prior - prior.mean()).astype(np.float64))
+            # What nobody gets draws nobody: it counts as the average of the others.
+            gets = slice(None) if self.items.available is None else self.items.available
+            above = np.zeros(len(prior))
+            above[gets] = prior[gets].astype(np.float64) - prior[gets].mean()
+            worth = np.exp(weights.prior * above)
             summed = np.bincount(table.sid_of_item, weights=worth, minlength=len(counts))
             counts = np.where(
                 summed > 0, np.log(np.maximum(summed, np.finfo(np.float64).tiny)), counts

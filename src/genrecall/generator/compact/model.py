@@ -95,7 +95,7 @@ class CompactModel(nn.Module):
             n_features=1,
             width=settings["width"],
             dim=settings["dim"],
-            own_share=settings.get("own_share", 0.5),  # earlier versions had no other one
+            own_share=settings["own_share"],
         )
         # The table is nearly all of the weights: it is taken as read, not drawn at random first.
         model.embedding = nn.EmbeddingBag.from_pretrained(
