@@ -56,7 +56,7 @@ def test_protocol(tmp_path, capfd):
     values = [[result["rows"][row][name]["value"] for name in MEASURES] for row in KNOWN]
     assert len({tuple(row) for row in values}) > 1
     oracle = result["rows"]["oracle, taste known"]["recall@10"]["value"]
-    assert oracle > 0.1 + max(row[-1] for row in values)
+    assert oracle > 0.05 + max(row[-1] for row in values)
     assert "shoppers 12" in printed
     assert "items per SID" in printed
     assert "generator.user_query_to_sid at most 4 steps of 32" in printed

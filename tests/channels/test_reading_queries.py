@@ -49,6 +49,14 @@ def test_an_answer_tells_what_was_changed(channel):
     assert "changes" not in answer.to_dict()
 
 
+def test_an_answer_to_unknown_words_says_so(bundle):
+    channel = bundle.generative()
+    strange, known = channel.recall_many(["qwzxv plorf", "qwzxv drill"], k=3)
+    assert strange.hits
+    assert [note for note in strange.notes if note.startswith("no item, and no frequent query, ")]
+    assert known.notes == ()
+
+
 def test_the_log_of_a_query_counts_before_what_it_may_be_a_slip_of(bundle, shop_run):
     searches = load_shop(shop_run.open_stage("data")).searches.of("train")
     known = next(query for query in searches.queries if "drill" in query)

@@ -161,8 +161,13 @@ def test_a_shop_goes_without_what_is_not_installed(tmp_path, monkeypatch):
     """And says so; installing it makes the views anew."""
     outputs, log = Outputs(tmp_path / "run"), KeptLog()
     config = load_config(write_shop(tmp_path, settings={"embed": SETTINGS["embed"] | VIEWS}))
+    found = word_vectors.util.find_spec
     with monkeypatch.context() as patch:
-        patch.setattr(word_vectors.util, "find_spec", lambda _: None)
+        patch.setattr(
+            word_vectors.util,
+            "find_spec",
+            lambda name: None if name == word_vectors.PACKAGE else found(name),
+        )
         run(config, outputs, last="embed", log=log)
         assert run(config, outputs, last="embed", log=log).ran == ()
         alone = SETTINGS["embed"] | {"views": ["static"]}

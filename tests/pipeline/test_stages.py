@@ -30,6 +30,7 @@ PARTS = (
     "texts",
     "categories",
     "prices",
+    "scores",
     "fields",
     "training",
     "unlabelled",
@@ -130,7 +131,8 @@ class Done:
         (
             "calibrate",
             {},
-            {"data.titles", "data.pages", "queries", "embed", "quantize", "generator", "align"},
+            {"data.titles", "data.scores", "data.pages"}
+            | {"queries", "embed", "quantize", "generator", "align"},
         ),
         (
             "evaluate",

@@ -1,25 +1,23 @@
 """Words that a shop does not know, read as those that were meant; known ones never change."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from genrecall.foundation.artifact import open_artifact, writing
 from genrecall.foundation.errors import ConfigError
+from genrecall.queries import dictionary
 from genrecall.queries.changes import Change
-from genrecall.queries.dictionary import read_dictionary
+from genrecall.queries.config import QueriesConfig
+from genrecall.queries.dictionary import language_words, read_dictionary
 from genrecall.queries.edits import distance
 from genrecall.queries.near_words import NearWords
 from genrecall.queries.reader import QueryReader
 from genrecall.queries.spelling import Speller
 from genrecall.queries.synonyms import Synonyms
 from genrecall.queries.vocabulary import Vocabulary
+from genrecall.text.normalize import read_words
 
 TITLES = [
     *["Dewalt cordless drill 18 V"] * 9,
@@ -315,37 +313,6 @@ def test_synonyms_come_after_spelling(speller, vocabulary):
     assert QueryReader().read("toliet").text == "toliet"
 
 
-GLASS = ["Glass vase"] * 800 + ["Teak bench"] * 300
-COLOURS = ["Moen Teal"] * 800 + ["Acme brown"] * 300
-
-
-@pytest.mark.parametrize("calls", [0, 1, 40])
-def test_a_word_that_items_have_beside_their_titles_is_no_slip(calls):
-    """However often the same brand and colour stand there, and whenever the items came."""
-    if not calls:
-        words = Vocabulary.learn(GLASS, (), names=COLOURS, stemmer="plural")
-    else:
-        words = Vocabulary.learn(["Moon lamp"] * 40, (), stemmer="plural")
-        for first in range(calls):
-            words = words.with_items(GLASS[first::calls], (), COLOURS[first::calls])
-    speller = Speller(words)
-    assert speller.correct("teal vase") == ("teal vase", [])
-    assert speller.correct("moen teak") == ("moen teak", [])
-    assert speller.correct("moem teak")[0] == "moen teak"
-    assert words.words["teal"] == ("teal", 800, 0, 0)
-
-
-def test_neighbours_of_items_that_came_later_count():
-    titles = ["Tall plant stand"] * 30
-    at_once = Vocabulary.learn([*TITLES, *titles], (), stemmer="plural")
-    one_by_one = Vocabulary.learn(TITLES, (), stemmer="plural")
-    for title in titles:
-        one_by_one = one_by_one.with_items([title])
-    for words in (at_once, one_by_one):
-        assert words.pair("plant", "stand") == 30
-        assert Speller(words).correct("plantstand")[0] == "plant stand"
-
-
 def test_a_word_may_be_the_end_of_the_one_before_it():
     titles = ["Wired doorbell"] * 30 + ["Oak door"] * 30 + ["Leather belt"] * 30
     speller = Speller(Vocabulary.learn(titles, (), stemmer="plural"))
@@ -355,39 +322,39 @@ def test_a_word_may_be_the_end_of_the_one_before_it():
     assert speller.correct("leathr bell")[0] == "leather belt"
 
 
-def test_what_a_single_shopper_typed_is_not_kept():
-    queries = ["john q public", "my number 5551234", "drill qwx", "saw qwx", "lamp qwx"]
-    words = Vocabulary.learn(TITLES, queries, stemmer="plural").words
-    assert "qwx" in words
-    assert not {"john", "public", "5551234", "number"} & set(words)
+def test_it_is_told_whether_any_word_is_known(speller):
+    reader = QueryReader(speller, rules("telly => television"))
+    assert reader.read("toliet xyz").known
+    assert reader.read("kleinteil").known
+    assert not reader.read("qwzxv plorf").known
+    assert QueryReader().read("qwzxv plorf").known  # nobody has looked
 
 
-@pytest.mark.parametrize("seed", ["0", "1", "2"])
-def test_words_are_written_in_one_order(seed, tmp_path):
-    code = """
-import sys
-from pathlib import Path
-from genrecall.queries.vocabulary import Vocabulary
-titles = ["red oak door with brass knob", "blue door with knob"] * 3
-Vocabulary.learn(titles, ["red door knob"] * 2, stemmer="plural").save(Path(sys.argv[1]))
-"""
-    subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
-        check=True,
-        env=os.environ | {"PYTHONHASHSEED": seed},
-    )
-    pairs = pl.read_parquet(tmp_path / "pairs.parquet").rows()
-    words = pl.read_parquet(tmp_path / "words.parquet")["stem"].to_list()
-    assert words == ["red", "oak", "door", "with", "brass", "knob", "blue"]
-    named = [(words[first], words[second]) for first, second, _ in pairs]
-    assert named == [
-        ("red", "oak"),
-        ("oak", "door"),
-        ("door", "with"),
-        ("with", "brass"),
-        ("brass", "knob"),
-        ("blue", "door"),
-        ("with", "knob"),
-        ("red", "door"),
-        ("door", "knob"),
-    ]
+@pytest.mark.parametrize(
+    ("query", "read"),
+    [("floor lamp", "floor lamp"), ("winter", "winter"), ("lammb", "lamb"), ("watre", "water")],
+)
+def test_words_of_the_language_are_no_slips(query, read):
+    """A small shop does not know them, and has others that are a letter or two away."""
+    titles = ["Lamb and rice dog food"] * 30 + ["Floor mat"] * 30 + ["Water bottle"] * 60
+    words = Vocabulary.learn(titles, (), stemmer="plural")
+    speller = Speller(words, (), language_words("en", "plural"))
+    assert speller.correct(query)[0] == read
+    assert Speller(words).correct("floor lamp")[0] == "floor lamb"
+
+
+def test_a_language_counts_by_its_words(monkeypatch):
+    english, german = (QueriesConfig(language=code).content() for code in ("en", "de"))
+    assert english != german
+    assert {"haus", "hauser"} <= language_words("de", "none")
+    monkeypatch.setattr(dictionary, "_PACKAGE", "no_such_package")
+    assert QueriesConfig(language=None).content()
+    with pytest.raises(ConfigError, match=r"words of 'en' are not there.*pip install pyspell"):
+        QueriesConfig().content()
+
+
+@pytest.mark.parametrize(("language", "stemmer"), [("en", "plural"), ("de", "none")])
+def test_words_of_a_language_are_read_as_those_of_titles(language, stemmer):
+    words = language_words(language, stemmer)
+    some = sorted(words)[::997]
+    assert [read_words(word, "none") for word in some] == [[word] for word in some]

@@ -7,6 +7,9 @@ from genrecall.report.verdict import cards, said, verdict
 GAIN, NONE, LOSS = (0.02, 0.01, 0.03), (0.001, -0.004, 0.006), (-0.02, -0.03, -0.01)
 
 
+LENGTHS = ("recall@10", "recall@100", "recall@1000")
+
+
 def figure(value, lo, hi):
     return {"value": value, "ci": [lo, hi], "n": 400}
 
@@ -17,7 +20,7 @@ def metrics(union, alone=None, *, without=0.8, control=None):
     given = {
         "headline": {"with": "bm25+dense+generative", "without": "bm25+dense"},
         "channels": {
-            name: {"recall@100": figure(value, value - 0.1, value + 0.1)}
+            name: dict.fromkeys(LENGTHS, figure(value, value - 0.1, value + 0.1))
             for name, value in rivals.items()
         },
         "paired": {
@@ -30,12 +33,12 @@ def metrics(union, alone=None, *, without=0.8, control=None):
     }
     if alone is not None:
         given["paired_alone"] = {
-            "generative - bm25": {"recall@100": figure(0.3, 0.2, 0.4)},
-            "generative - dense": {"recall@100": figure(*alone)},
+            "generative - bm25": dict.fromkeys(LENGTHS, figure(0.3, 0.2, 0.4)),
+            "generative - dense": dict.fromkeys(LENGTHS, figure(*alone)),
         }
     if control is not None:
         given["paired"]["bm25+dense+generative - bm25+dense+two_views"] = {
-            "recall@100": figure(*control)
+            length: figure(*control) for length in LENGTHS
         }
     return given
 
@@ -99,14 +102,42 @@ def test_a_gain_at_an_interval_that_touches_zero_is_none():
 
 
 def test_what_the_sentence_leaves_out_stands_below_it():
-    why = verdict(metrics(NONE, NONE, without=0.99)).why
-    assert "Without it 0.990 of the relevant items are among the first 100." in why
-    assert "So little was left to find." in why
+    why = verdict(metrics(NONE, NONE)).why
+    assert "Without it 0.800 of the relevant items are among the first 100." in why
     assert "recall@10 +0.020 [+0.010, +0.030], recall@1000 +0.001 [−0.004, +0.006]" in why
-    assert "So little" not in verdict(metrics(NONE, NONE)).why
-    equal = verdict(metrics(GAIN, NONE, control=NONE)).why
-    assert "An exact search with its vectors in its place does as well, without SIDs" in equal
-    assert "without SIDs" not in verdict(metrics(GAIN, NONE, control=GAIN)).why
+
+
+def test_where_little_is_left_to_find_the_head_decides():
+    found = verdict(metrics(NONE, NONE, without=0.99, control=LOSS))
+    assert (found.tone, found.text) == (
+        "up",
+        "Serve it beside BM25 and dense: +0.020 recall@10 [+0.010, +0.030]; not instead: alone "
+        "it is not clearly better than dense, +0.001 [−0.004, +0.006].",
+    )
+    assert "So little is left to find there that the first 10 decide." in found.why
+    assert "recall@100 +0.001 [−0.004, +0.006], recall@1000" in found.why
+    assert cards(metrics(NONE, LOSS, without=0.99))[0].text.startswith("recall@10 ")
+
+
+@pytest.mark.parametrize(
+    ("control", "said"),
+    [
+        (
+            GAIN,
+            "Generating adds to what its vectors say: an exact search by them in its place "
+            "finds less, +0.020 [+0.010, +0.030].",
+        ),
+        (
+            NONE,
+            "comes of its vectors, not of generating: an exact search by them in its place "
+            "finds as much, +0.001 [−0.004, +0.006].",
+        ),
+        (LOSS, "in its place finds more, −0.020 [−0.030, −0.010]."),
+    ],
+)
+@pytest.mark.parametrize("union", [GAIN, NONE])
+def test_what_is_views_and_what_is_generating_is_one_sentence(union, control, said):
+    assert said in verdict(metrics(union, NONE, control=control)).why
 
 
 def test_without_fusions_there_is_no_verdict():

@@ -243,8 +243,8 @@ def standing_by_score(efficiency: NDArray[np.float64]) -> Vectors | None:
 
     A rank, since a shop's scores may be of any scale.
 
-    >>> standing_by_score(np.array([30.0, 10.0, np.nan, 10.0]))
-    array([0.8333333, 0.3333333, 0.5      , 0.3333333], dtype=float32)
+    >>> standing_by_score(np.array([30.0, 10.0, np.nan, 10.0, 20.0]))
+    array([0.875, 0.25 , 0.5  , 0.25 , 0.625], dtype=float32)
     >>> standing_by_score(np.array([2.0, np.nan])) is None  # it tells nothing apart
     True
     """

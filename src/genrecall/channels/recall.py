@@ -22,6 +22,10 @@ _UNCALIBRATED: Final = (
     "min_score: scores of this channel are not calibrated, so they mean something else in every "
     "answer"
 )
+_NO_WORD: Final = (
+    "no item, and no frequent query, has a word of the query: these are the nearest by letters and "
+    "meaning"
+)
 
 
 class RecallChannel(ABC):
@@ -149,6 +153,8 @@ class RecallChannel(ABC):
         read = self.reader.read(request.query)
         if page.min_score is not None and len(ranking.rows) and not ranking.calibrated:
             notes = (*notes, _UNCALIBRATED)
+        if hits and not read.known:
+            notes = (*notes, _NO_WORD)
         return Answer(
             request.query,
             hits,

@@ -119,7 +119,12 @@ def validate(config_file: ConfigFile, json_file: JsonFile = None) -> None:
     from genrecall.data.stage import validate as validate_data
     from genrecall.data.summary import describe
 
-    summary = validate_data(load_config(config_file).data)
+    config = load_config(config_file)
+    summary = validate_data(config.data)
     print("\n".join(describe(summary)))
+    # What the tables are like is told first; torch, which the stages need, takes seconds to load.
+    from genrecall.pipeline.run import check_settings
+
+    check_settings(config)
     write_result(json_file, dict(summary))
     say_next("run", config_file)

@@ -62,6 +62,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "texts": Part(items=("brand", "attributes", "description")),
     "categories": Part(items=("category",)),
     "prices": Part(items=("price",)),
+    "scores": Part(items=("score",)),
     "fields": Part(filtered=True, splits=("train", "validation")),
     "training": Part(searches=("query", "positives", "gains")),
     "unlabelled": Part(further=True),

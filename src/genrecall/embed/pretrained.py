@@ -31,6 +31,7 @@ from genrecall.foundation.libraries import (
     MODEL_SUFFIXES,
     OTHER_BACKENDS,
     library,
+    missing_of,
     model_files,
     no_progress_bars,
     quiet,
@@ -233,8 +234,39 @@ def sentence_transformers() -> Any:
         "sentence_transformers",
         extra="pretrained",
         needed_by="the view pretrained",
-        instead="The other views of embed.views need nothing more.",
+        instead="The other views of embed.views need nothing more; recall from a bundle whose "
+        "queries are read by an int8 copy needs 'genrecall[onnx]' alone.",
     )
+
+
+def check_model(name: str) -> None:
+    """Refuse what can be told to be no model before it is opened, or downloaded.
+
+    Args:
+        name: see `find_model`.
+
+    Raises:
+        ConfigError: it is neither, no model of sentence-transformers, or that is not installed.
+    """
+    folder = Path(name)
+    if missing_of(("sentence_transformers",)):
+        sentence_transformers()
+    if not folder.is_dir() and not HUB_NAME.fullmatch(name):
+        raise ConfigError(
+            f"embed.pretrained.model: {name!r} is no directory. Give the folder of a saved "
+            "sentence-transformers model, or a name on the hub such as "
+            f"'{_OWNER}/all-MiniLM-L6-v2'."
+        )
+    if folder.is_dir():
+        _check_layout(folder, name)
+
+
+def _check_layout(folder: Path, name: str) -> None:
+    if not (folder / _LAYOUT).is_file():
+        raise ConfigError(
+            f"embed.pretrained.model: {name!r} is no sentence-transformers model: it has no "
+            f"{_LAYOUT}. Give a model that SentenceTransformer.save wrote."
+        )
 
 
 def find_model(name: str, log: RunLog) -> Path:
@@ -247,20 +279,11 @@ def find_model(name: str, log: RunLog) -> Path:
     Raises:
         ConfigError: it is neither, or the hub and the cache do not have it.
     """
+    check_model(name)
     folder = Path(name)
     if not folder.is_dir():
-        if not HUB_NAME.fullmatch(name):
-            raise ConfigError(
-                f"embed.pretrained.model: {name!r} is no directory. Give the folder of a saved "
-                "sentence-transformers model, or a name on the hub such as "
-                f"'{_OWNER}/all-MiniLM-L6-v2'."
-            )
         folder = _download(name if "/" in name else f"{_OWNER}/{name}", log)
-    if not (folder / _LAYOUT).is_file():
-        raise ConfigError(
-            f"embed.pretrained.model: {name!r} is no sentence-transformers model: it has no "
-            f"{_LAYOUT}. Give a model that SentenceTransformer.save wrote."
-        )
+        _check_layout(folder, name)
     return folder
 
 

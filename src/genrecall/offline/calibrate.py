@@ -47,7 +47,7 @@ def run(bundle: OpenBundle, data: ShopData, work: Work) -> Artifact:
 
     Args:
         bundle: what was trained, of family `compact`, over all items, available or not.
-        data: validation searches, and what their shoppers did before.
+        data: validation searches, what their shoppers did before, and the shop's own scores.
         work: where to write and to report.
     """
     # Pages on which nothing was chosen have shown their items, too.
@@ -139,7 +139,7 @@ def _fit_order(
     together = None
     if bundle.reads_shoppers:
         together = ChosenTogether.of(by_shopper(data.searches.of("train"), len(data.catalog)))
-    standing = standing_of(prior, bundle.items.efficiency)
+    standing = standing_of(prior, data.catalog.frame["score"].to_numpy().astype(np.float64))
     parts = OrderParts(channels[0].generator.views, words.fields, standing, together)
     found = order_choices(channels, asked.spread(asked.distinct), parts)
     choices = dict(zip(each, found, strict=True))

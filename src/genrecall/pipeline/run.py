@@ -127,6 +127,17 @@ def _choose(
     return stages[:end], stages[start:end]
 
 
+def check_settings(config: Config, stages: Sequence[Stage] = STAGES) -> None:
+    """Refuse what can be told to be unusable before anything runs.
+
+    Raises:
+        ConfigError, DataError, ArtifactError: a setting, or what lies at a path.
+    """
+    for stage in stages:
+        stage.check(config)
+        stage.content(config)
+
+
 def _check(config: Config, outputs: Outputs, stages: Sequence[Stage]) -> None:
     """Refuse what would only be found out when stages have run."""
     for stage in stages:

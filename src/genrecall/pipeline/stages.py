@@ -27,6 +27,7 @@ from genrecall.config import Config
 from genrecall.data import stage as data_stage
 from genrecall.data.shoppers import HISTORY
 from genrecall.embed import stage as embed_stage
+from genrecall.embed.pretrained import check_model
 from genrecall.foundation.artifact import BUNDLE, Artifact, Json, content_hash, open_artifact
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.settings import Section
@@ -216,6 +217,11 @@ def _check_processes(config: Config) -> None:
         )
 
 
+def _check_views(config: Config) -> None:
+    if config.embed.pretrained.model is not None:
+        check_model(config.embed.pretrained.model)
+
+
 def _check_rewards(config: Config) -> None:
     if config.generator.align.steps:
         check_own_reward(config.generator.align.rewards)
@@ -264,6 +270,7 @@ STAGES: Final = (
         run=_embed,
         reads=("data.titles", "data.dated"),
         reads_if={"data.texts": lambda config: config.embed.fields},
+        check=_check_views,
         served=("*",),
     ),
     Stage(
@@ -303,7 +310,16 @@ STAGES: Final = (
         "calibrate",
         settings=("channels.generative.head_weight", "channels.generative.fit_weights"),
         run=_calibrate,
-        reads=("data.titles", "data.pages", "queries", "embed", "quantize", "generator", "align"),
+        reads=(
+            "data.titles",
+            "data.scores",
+            "data.pages",
+            "queries",
+            "embed",
+            "quantize",
+            "generator",
+            "align",
+        ),
         served=("*",),
     ),
     Stage(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from genrecall.foundation.settings import InputFile, Section
+from genrecall.queries.dictionary import Language, LanguageKind
 
 
 class QueriesConfig(Section):
@@ -25,10 +26,13 @@ class QueriesConfig(Section):
     fitted, on training and on validation searches. Long descriptions of a large catalog take time
     wherever BM25 is opened: leave them out by naming the others."""
 
+    language: Annotated[Language, LanguageKind()] | None = "en"
+    """Whose words are no slips, as a rule: one that the shop does not have (`sofa`, where only
+    `soda` is sold) is corrected only where a slip is much likelier. Null for none."""
+
     dictionary: InputFile | None = None
-    """Words of the language, one a line, such as `/usr/share/dict/words` or a `.dic` file of
-    Hunspell, of which the base forms are read. One that the shop does not have (`sofa`, where only
-    `soda` is sold) is then corrected only where a slip is much likelier."""
+    """Further words of the language, or those of another one, one a line, such as a `.dic` file of
+    Hunspell, of which the base forms are read."""
 
     synonyms: InputFile | None = None
     """Words that mean the same, as OpenSearch and Solr write them: a line `couch, sofa` reads each

@@ -20,10 +20,12 @@ class ReadQuery(NamedTuple):
     Attributes:
         text: what they read.
         changes: what was changed, in order; empty where it is as typed.
+        known: whether the shop knows any word of it, where that is looked at.
     """
 
     text: str
     changes: tuple[Change, ...] = ()
+    known: bool = True
 
 
 class QueryReader:
@@ -53,13 +55,14 @@ class QueryReader:
 
     def read_anew(self, query: str) -> ReadQuery:
         """The same, although it may have been read before."""
-        text, changes = query, list[Change]()
+        text, changes, known = query, list[Change](), True
         if self._speller is not None:
             text, changes = self._speller.correct(text)
+            known = self._speller.has_any(text)
         if self._synonyms is not None:
             text, named = self._synonyms.apply(text)
             changes += named
-        return ReadQuery(text, tuple(changes))
+        return ReadQuery(text, tuple(changes), known)
 
 
 AS_TYPED: Final = QueryReader()

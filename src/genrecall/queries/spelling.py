@@ -17,7 +17,7 @@ from genrecall.queries.changes import Change, rewrite
 from genrecall.queries.edits import distance
 from genrecall.queries.near_words import NearWords
 from genrecall.queries.vocabulary import Vocabulary
-from genrecall.text.normalize import normalize
+from genrecall.text.normalize import normalize, read_words
 
 _LEAST_LETTERS: Final = 4
 """Shorter words are left alone: too much is near them."""
@@ -42,7 +42,7 @@ _UNKNOWN: Final = (0.01, 2e-8)
 words of items. It is meant as it is typed where all that is near is less likely; of such
 corrections one in six is right."""
 
-_OF_LANGUAGE: Final = (3.0, 5e-6)
+_OF_LANGUAGE: Final = (10.0, 5e-6)
 """The same of a word that the language is known to have."""
 
 _WEIGHT_OF_QUERIES: Final = 3
@@ -98,6 +98,11 @@ class Speller:
             return True
         told = self._vocabulary.words.get(word)
         return told is not None and (told.items > 0 or told.queries >= _LEAST_QUERIES)
+
+    def has_any(self, query: str) -> bool:
+        """Whether an item, or several queries, have any word of a query."""
+        stems = read_words(query, self._vocabulary.stemmer)
+        return any(stem in self._vocabulary.words or stem in self._known for stem in stems)
 
     def correct(self, query: str) -> tuple[str, list[Change]]:
         """The query as it was likely meant, and what was changed.

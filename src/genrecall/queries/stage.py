@@ -10,7 +10,7 @@ from genrecall.foundation.artifact import Artifact, open_artifact, writing
 from genrecall.foundation.files import write_json, write_text
 from genrecall.foundation.work import Work
 from genrecall.queries.config import QueriesConfig
-from genrecall.queries.dictionary import read_dictionary
+from genrecall.queries.dictionary import language_words, read_dictionary
 from genrecall.queries.field_words import FieldWords
 from genrecall.queries.load import DICTIONARY, KIND, SETTINGS, SYNONYMS
 from genrecall.queries.synonyms import Synonyms
@@ -53,8 +53,16 @@ def run(config: QueriesConfig, data: ShopData, work: Work, *, stemmer: Stemmer) 
         if config.synonyms is not None:
             Synonyms.load(config.synonyms, stemmer=stemmer)
             shutil.copyfile(config.synonyms, folder / SYNONYMS)
-        if config.dictionary is not None:
-            words = read_dictionary(config.dictionary, stemmer)
+        if config.spelling and (words := _of_the_language(config, stemmer)):
             write_text(folder / DICTIONARY, "\n".join(sorted(words)))
-            log.say(f"  {len(words):,} words of the dictionary")
+            log.say(f"  {len(words):,} words of the language")
     return open_artifact(work.out, kind=KIND)
+
+
+def _of_the_language(config: QueriesConfig, stemmer: Stemmer) -> frozenset[str]:
+    words = frozenset[str]()
+    if config.language is not None:
+        words |= language_words(config.language, stemmer)
+    if config.dictionary is not None:
+        words |= read_dictionary(config.dictionary, stemmer)
+    return words

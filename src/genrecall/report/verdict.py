@@ -12,10 +12,14 @@ from genrecall.report.phrases import Figure, change, channel, percent, signed
 Tone = Literal["up", "down", ""]
 """A clear gain, a clear loss, or neither."""
 
-MEASURE: Final = "recall@100"
-"""Decides; a ranker reads about so many candidates."""
+_DECIDES: Final = "recall@100"
+"""A ranker reads about so many candidates."""
+
+_AT_THE_HEAD: Final = "recall@10"
+"""Decides where others find nearly all that is relevant among the first 100."""
 
 _ENOUGH: Final = 0.98  # of the relevant items: little is left to find
+_LENGTHS: Final = (_AT_THE_HEAD, _DECIDES, f"recall@{K}")
 
 
 class Verdict(NamedTuple):
@@ -57,18 +61,26 @@ def verdict(metrics: Metrics) -> Verdict | None:
     pair = metrics.get("headline")
     if pair is None:
         return None
-    figure = metrics["paired"][f"{pair['with']} - {pair['without']}"][MEASURE]
+    measure = deciding(metrics)
+    figure = metrics["paired"][f"{pair['with']} - {pair['without']}"][measure]
     rivals, tone = said(pair["without"]), clear(figure)
-    told = f"{signed(figure['value'])} {MEASURE} {_interval(figure)}"
+    told = f"{signed(figure['value'])} {measure} {_interval(figure)}"
     alone = _alone(metrics)
     if tone == "up":
         text = f"Serve it beside {rivals}: {told}; {_instead(alone)}."
     else:
-        reason = f"lowers {MEASURE} clearly" if tone == "down" else "brings no clear gain"
+        reason = f"lowers {measure} clearly" if tone == "down" else "brings no clear gain"
         text = f"It does not pay here, because adding it to {rivals} {reason}: {told}"
         beats = alone is not None and clear(alone[1]) == "up"
         text += f"; {_instead(alone)}." if beats else "."
     return Verdict(tone, text, _why(metrics, pair, tone, alone))
+
+
+def deciding(metrics: Metrics) -> str:
+    """The measure that decides, where something was fused."""
+    pair = metrics.get("headline")
+    before = metrics["channels"][pair["without"]][_DECIDES]["value"] if pair else 0.0
+    return _AT_THE_HEAD if before >= _ENOUGH else _DECIDES
 
 
 def said(fusion: str) -> str:
@@ -84,8 +96,9 @@ def said(fusion: str) -> str:
 def best_single(metrics: Metrics) -> str | None:
     """The single channel with the highest recall that the generative one is compared with."""
     names = [pair.split(" - ")[1] for pair in metrics.get("paired_alone", {})]
+    measure = deciding(metrics)
     return max(
-        names, key=lambda name: float(metrics["channels"][name][MEASURE]["value"]), default=None
+        names, key=lambda name: float(metrics["channels"][name][measure]["value"]), default=None
     )
 
 
@@ -106,7 +119,7 @@ def _alone(metrics: Metrics) -> tuple[str, Figure] | None:
     rival = best_single(metrics)
     if rival is None:
         return None
-    return rival, metrics["paired_alone"][f"{GENERATIVE} - {rival}"][MEASURE]
+    return rival, metrics["paired_alone"][f"{GENERATIVE} - {rival}"][deciding(metrics)]
 
 
 def _instead(alone: tuple[str, Figure] | None) -> str:
@@ -124,35 +137,52 @@ def _why(
     metrics: Metrics, pair: Mapping[str, str], tone: Tone, alone: tuple[str, Figure] | None
 ) -> str:
     """What the sentence leaves out: what there was to gain, other lengths, exact search."""
-    names = f"{pair['with']} - {pair['without']}"
-    before = metrics["channels"][pair["without"]][MEASURE]["value"]
+    names, measure = f"{pair['with']} - {pair['without']}", deciding(metrics)
+    before = metrics["channels"][pair["without"]][_DECIDES]["value"]
     told = [f"Without it {before:.3f} of the relevant items are among the first 100."]
-    if tone != "up" and before >= _ENOUGH:
-        told.append("So little was left to find.")
+    if measure != _DECIDES:
+        told.append("So little is left to find there that the first 10 decide.")
     others = [
-        f"{measure} {change(metrics['paired'][names][measure])}"
-        for measure in ("recall@10", f"recall@{K}")
+        f"{length} {change(metrics['paired'][names][length])}"
+        for length in _LENGTHS
+        if length != measure
     ]
     told.append(f"The same at other lengths: {', '.join(others)}.")
     control = pair["without"] + JOIN + TWO_VIEWS
-    figure = metrics["paired"].get(f"{pair['with']} - {control}", {}).get(MEASURE)
-    if tone == "up" and figure is not None and clear(figure) != "up":
-        told.append(
-            "An exact search with its vectors in its place does as well, without SIDs: "
-            f"{change(figure)}."
-        )
+    figure = metrics["paired"].get(f"{pair['with']} - {control}", {}).get(measure)
+    if figure is not None:
+        told.append(_of_generating(figure))
     if tone != "up" and alone is not None and clear(alone[1]) != "up":
         rival = channel(alone[0])
         told.append(f"Alone it is not clearly better than {rival} either: {change(alone[1])}.")
     return " ".join(told)
 
 
+def _of_generating(figure: Figure) -> str:
+    """What of it comes of generating, and what of the vectors that it generates with.
+
+    Args:
+        figure: the difference to an exact search by these vectors, added in its place.
+    """
+    if clear(figure) == "up":
+        return (
+            "Generating adds to what its vectors say: an exact search by them in its place finds "
+            f"less, {change(figure)}."
+        )
+    found = "more" if clear(figure) == "down" else "as much"
+    return (
+        "What it adds comes of its vectors, not of generating: an exact search by them in its "
+        f"place finds {found}, {change(figure)}."
+    )
+
+
 def _added(metrics: Metrics) -> Card | None:
     pair = metrics.get("headline")
     if pair is None:
         return None
-    figure = metrics["paired"][f"{pair['with']} - {pair['without']}"][MEASURE]
-    text = f"{MEASURE} {_interval(figure)}, when it is added; {_meant(figure)}"
+    measure = deciding(metrics)
+    figure = metrics["paired"][f"{pair['with']} - {pair['without']}"][measure]
+    text = f"{measure} {_interval(figure)}, when it is added; {_meant(figure)}"
     return Card(signed(figure["value"]), text, said(pair["without"]), _looks(figure))
 
 
@@ -161,7 +191,7 @@ def _single_card(metrics: Metrics) -> Card | None:
     if alone is None:
         return None
     rival, figure = alone
-    text = f"{MEASURE} {_interval(figure)}, when it answers alone; {_meant(figure)}"
+    text = f"{deciding(metrics)} {_interval(figure)}, when it answers alone; {_meant(figure)}"
     return Card(
         signed(figure["value"]), text, f"{channel(rival)}, the best single one", _looks(figure)
     )
@@ -179,10 +209,11 @@ def _only(metrics: Metrics) -> Card | None:
 
 def _less(metrics: Metrics, key: str, control: str, against: str) -> Card | None:
     figures: Mapping[str, Any] = metrics.get(key, {}).get(f"{GENERATIVE} - {control}", {})
-    if MEASURE not in figures:
+    measure = deciding(metrics)
+    if measure not in figures:
         return None
-    figure = figures[MEASURE]
-    text = f"{MEASURE} {_interval(figure)}, when it answers alone; {_meant(figure)}"
+    figure = figures[measure]
+    text = f"{measure} {_interval(figure)}, when it answers alone; {_meant(figure)}"
     return Card(signed(figure["value"]), text, against, _looks(figure))
 
 
