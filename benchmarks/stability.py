@@ -234,7 +234,7 @@ def look_ahead_beams(table: SidTable, grown: Grown) -> NDArray[np.int64]:
     look_ahead = LookAhead(items.trie, items.means, table.sizes, temperature=grown.temperature)
     width = min(_WIDEST, len(table.packed))
     best = [
-        look_ahead(queries)[-1].topk(width, dim=1).indices.numpy()
+        look_ahead(queries).features[-1].topk(width, dim=1).indices.numpy()
         for queries in torch.split(torch.from_numpy(grown.queries), _AT_ONCE)
     ]
     return np.concatenate(best)

@@ -69,16 +69,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _compact(bundle: OpenBundle, searches: Searches, given: argparse.Namespace) -> None:
     generator = bundle.generative(bundle.supervised[-1]).generator
     assert isinstance(generator, CompactGenerator)
-    learner, trie = CompactLearner(generator), generator.items.trie
+    learner = CompactLearner(generator)
     config = AlignConfig(steps=given.steps, searches=given.searches, group=given.group)
     prompts = [Prompt(query) for query in searches.queries]
     pages = Pages(prompts, searches, bundle.items.table.sid_of_item)
-    roller = Roller(learner.policy, trie, pages, config)
+    roller = Roller(learner.policy, pages, config)
     optimizer = learner.optimizer(config)
 
     def step(number: int) -> None:
         rollout = roller.roll(np.random.default_rng([0, number]))
-        loss = step_loss(learner.policy, learner.reference, trie, rollout, config).loss
+        loss = step_loss(learner.policy, learner.reference, rollout, config).loss
         optimizer.step([loss], number)
 
     wall, processor = _time(step, given.steps)
@@ -101,7 +101,7 @@ def _lm(bundle: OpenBundle, searches: Searches, given: argparse.Namespace) -> No
     def ours(number: int) -> Any:
         rng = np.random.default_rng([1, number])
         reading = generator.read(prompts(number))
-        return sample(generator, trie, reading, size=given.group, rng=rng)
+        return sample(generator, reading, size=given.group, rng=rng)
 
     theirs = _generate(lm, trie, given.group)
 
@@ -171,7 +171,7 @@ def _logprobs(generator: LmGenerator, prompts: list[Prompt], leaves: Any) -> Any
     from genrecall.align.scoring import score
 
     with torch.inference_mode():
-        return score(generator, generator.items.trie, prompts, leaves).logprob.numpy()
+        return score(generator, prompts, leaves).logprob.numpy()
 
 
 def _time(step: Callable[[int], Any], steps: int) -> tuple[float, float]:

@@ -7,7 +7,6 @@ from table_policy import (
     PAGES,
     RARE,
     SIDS,
-    TRIE,
     pages_of,
     plain_config,
     random_policy,
@@ -50,10 +49,10 @@ def closed_form(policy, config):
 
 def steps(policy, reference, config, count):
     """Losses of rollouts, all by the weights as they are."""
-    roller = Roller(policy, TRIE, PAGES, config)
+    roller = Roller(policy, PAGES, config)
     for number in range(count):
         rollout = roller.roll(np.random.default_rng([5, number]))
-        yield rollout, step_loss(policy, reference, TRIE, rollout, config)
+        yield rollout, step_loss(policy, reference, rollout, config)
 
 
 def flat(tensors):
@@ -148,17 +147,17 @@ def _logprob(policy, rollout):
 def test_ratios_of_a_second_step_are_against_the_weights_that_rolled_out():
     policy = random_policy()
     config = plain_config()
-    rollout = Roller(policy, TRIE, PAGES, config).roll(np.random.default_rng(2))
-    first = step_loss(policy, policy, TRIE, rollout, config)
+    rollout = Roller(policy, PAGES, config).roll(np.random.default_rng(2))
+    first = step_loss(policy, policy, rollout, config)
     assert first.figures["clipped_generated"] == 0.0
     with torch.no_grad():
         for table, gradient in zip(
             policy.tables, torch.autograd.grad(first.loss, list(policy.tables)), strict=True
         ):
             table -= 30.0 * gradient
-    again = step_loss(policy, policy, TRIE, rollout, config)
+    again = step_loss(policy, policy, rollout, config)
     assert again.figures["clipped_generated"] == 0.0
-    second = step_loss(policy, policy, TRIE, rollout, config, first.logprob)
+    second = step_loss(policy, policy, rollout, config, first.logprob)
     assert 0.2 < second.figures["clipped_generated"] < 1.0
 
 
@@ -184,7 +183,7 @@ def test_ratios_of_a_second_step_are_against_the_weights_that_rolled_out():
 def test_each_setting_of_the_objective_reaches_the_loss(settings, of_advantages, of_surrogate):
     policy = random_policy()
     config = plain_config(experts=2, group_size="enlarged", **settings)
-    rollout = Roller(policy, TRIE, PAGES, config).roll(np.random.default_rng(6))
+    rollout = Roller(policy, PAGES, config).roll(np.random.default_rng(6))
     groups = rollout.groups
     torch.manual_seed(0)
     logprob = _logprob(policy, rollout).detach()
@@ -198,7 +197,7 @@ def test_each_setting_of_the_objective_reaches_the_loss(settings, of_advantages,
         value = surrogate(logprob, old, advantage, members.expert, **(clip | of_surrogate)).value
         return -mean_over_groups(value, members.there).item()
 
-    found = step_loss(policy, policy, TRIE, rollout, config, old).loss.item()
+    found = step_loss(policy, policy, rollout, config, old).loss.item()
     assert found == pytest.approx(expected(of_advantages, of_surrogate), rel=1e-4)
     assert found != pytest.approx(expected({}, {}), rel=1e-2), "it changes something"
 
@@ -238,13 +237,13 @@ def test_the_cross_entropy_is_that_of_what_was_chosen():
 def test_losses_and_figures_of_parts_add_up_to_those_of_the_whole(settings, at_once):
     policy, reference = random_policy(), random_policy(seed=1)
     config = plain_config(experts=1, kl_weight=0.3, anchor=0.5, anchor_searches=21, **settings)
-    rollout = Roller(policy, TRIE, PAGES, config).roll(np.random.default_rng(8))
+    rollout = Roller(policy, PAGES, config).roll(np.random.default_rng(8))
     old = torch.randn(rollout.groups.leaves.shape) - 3.0
-    whole = step_loss(policy, reference, TRIE, rollout, config, old)
+    whole = step_loss(policy, reference, rollout, config, old)
     figures, loss, logprob = {}, 0.0, []
     for part, rows, share in split(rollout, at_once):
         assert max(len(part.prompts), len(part.anchors)) <= at_once
-        found = step_loss(policy, reference, TRIE, part, config, old[rows], share)
+        found = step_loss(policy, reference, part, config, old[rows], share)
         loss = loss + found.loss
         logprob.append(found.logprob)
         for name, value in found.figures.items():
@@ -263,12 +262,12 @@ def learn(steps=25, **settings):
     policy = rare_policy()
     pages = pages_of({"impressions": [], "positives": [6], "bought": [False]})
     config = AlignConfig(searches=1, group=8, kl_weight=0.0, anchor=0.0, **settings)
-    roller = Roller(policy, TRIE, pages, config)
+    roller = Roller(policy, pages, config)
     optimizer = torch.optim.SGD(policy.parameters(), lr=2.0)
     for step in range(steps):
         rollout = roller.roll(np.random.default_rng([10, step]))
         optimizer.zero_grad()
-        step_loss(policy, policy, TRIE, rollout, config).loss.backward()
+        step_loss(policy, policy, rollout, config).loss.backward()
         optimizer.step()
     return policy.every(0)[6].exp().item()
 

@@ -301,18 +301,32 @@ def logprobs(rows, codes, seed):
 
 
 def test_the_exact_divergence_and_the_entropy_are_those_of_torch():
-    policy, reference = logprobs(5, 7, seed=0), logprobs(5, 7, seed=1)
-    own, other = Categorical(logits=policy), Categorical(logits=reference)
-    torch.testing.assert_close(kl_exact(policy, reference), kl_divergence(own, other))
-    torch.testing.assert_close(entropy(policy), own.entropy())
-    assert kl_exact(policy, policy).tolist() == [0.0] * 5
+    """Of prefixes with children in any number, one prefix after another."""
+    sizes = [7, 1, 3]
+    policy, reference = ([logprobs(1, size, seed=seed)[0] for size in sizes] for seed in (0, 1))
+    own, other = ([Categorical(logits=of) for of in each] for each in (policy, reference))
+    flat, apart, lengths = torch.cat(policy), torch.cat(reference), torch.tensor(sizes)
+    expected = torch.stack([kl_divergence(*pair) for pair in zip(own, other, strict=True)])
+    torch.testing.assert_close(kl_exact(flat, apart, lengths), expected)
+    torch.testing.assert_close(entropy(flat, lengths), torch.stack([of.entropy() for of in own]))
+    assert kl_exact(flat, flat, lengths).tolist() == [0.0] * 3
+
+
+def test_what_children_leave_over_counts_as_one_more():
+    """A language model gives some probability to codes without a SID."""
+    policy, reference = logprobs(1, 5, seed=2)[0], logprobs(1, 5, seed=3)[0]
+    lengths = torch.tensor([4])
+    expected = kl_divergence(Categorical(logits=policy), Categorical(logits=reference))
+    found = kl_exact(policy[:4], reference[:4], lengths)
+    torch.testing.assert_close(found[0], expected)
 
 
 def test_k3_is_never_negative_and_right_on_average():
     policy, reference = logprobs(6, 9, seed=2), logprobs(6, 9, seed=3)
     each = kl_k3(policy, reference, policy)
     assert (each >= 0).all()
-    torch.testing.assert_close((policy.exp() * each).sum(dim=1), kl_exact(policy, reference))
+    exact = kl_exact(policy.view(-1), reference.view(-1), torch.full((6,), 9))
+    torch.testing.assert_close((policy.exp() * each).sum(dim=1), exact)
     assert kl_k3(policy, policy, policy).abs().max() == 0
     # By hand: log π_ref − log π_θ = log 2.
     now, old = torch.tensor([[math.log(0.2)]]), torch.tensor([[math.log(0.1)]])

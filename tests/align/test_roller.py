@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from table_policy import PAGES, TRIE, pages_of, plain_config, random_policy, rare_policy
+from table_policy import PAGES, pages_of, plain_config, random_policy, rare_policy
 
 from genrecall.align.roller import Roller, split
 from genrecall.foundation.errors import DataError
@@ -18,7 +18,7 @@ def test_a_reward_that_knows_more_than_the_training_searches_is_refused(name):
     planted = pages_of(seen, seen | {"split": name})
     told = rf"^leak: search 1 of those .* is of the split {name!r}; a reward may know training"
     with pytest.raises(DataError, match=told):
-        Roller(random_policy(), TRIE, planted, plain_config())
+        Roller(random_policy(), planted, plain_config())
 
 
 @pytest.mark.parametrize("distinct", [False, True])
@@ -29,7 +29,7 @@ def test_groups_of_a_search_with_filters_hold_what_passes(distinct):
     nothing = {"filters": '{"price": {"gt": 99}}'}
     pages = pages_of(seen, seen | bounds, seen | nothing)
     config = plain_config(experts=2, group_size="enlarged", distinct=distinct, searches=300)
-    rollout = Roller(random_policy(3), TRIE, pages, config).roll(np.random.default_rng(0))
+    rollout = Roller(random_policy(3), pages, config).roll(np.random.default_rng(0))
     generated = np.where(rollout.groups.generated, rollout.groups.leaves, -1)
     of = np.array([int(prompt.text) for prompt in rollout.prompts])
     drawn = [set(generated[of == search].ravel().tolist()) - {-1} for search in range(3)]
@@ -58,7 +58,7 @@ class OddScorer:
 def test_a_search_without_a_reward_is_left_out_with_its_group(redraw_flat):
     scorer = OddScorer()
     config = plain_config(experts=1, redraw_flat=redraw_flat, group_size="enlarged")
-    roller = Roller(random_policy(), TRIE, PAGES, config, scorer)
+    roller = Roller(random_policy(), PAGES, config, scorer)
     rollout = roller.roll(np.random.default_rng(4))
     groups = rollout.groups
     assert 8 < len(rollout.prompts) == len(groups.leaves) < 24
@@ -71,12 +71,12 @@ def test_a_search_without_a_reward_is_left_out_with_its_group(redraw_flat):
 
 def test_a_step_without_any_reward_learns_nothing():
     config = plain_config(anchor=0.0)
-    roller = Roller(random_policy(), TRIE, PAGES, config, OddScorer(broken=True))
+    roller = Roller(random_policy(), PAGES, config, OddScorer(broken=True))
     rollout = roller.roll(np.random.default_rng(4))
     assert rollout.is_empty
     assert rollout.groups.leaves.shape == (0, 4)
     anchored = plain_config(anchor=0.5, anchor_searches=3)
-    rollout = Roller(random_policy(), TRIE, PAGES, anchored, OddScorer(broken=True)).roll(
+    rollout = Roller(random_policy(), PAGES, anchored, OddScorer(broken=True)).roll(
         np.random.default_rng(4)
     )
     assert not rollout.is_empty
@@ -89,7 +89,7 @@ def test_flat_groups_are_drawn_again():
     share = {}
     for redraw in (False, True):
         config = AlignConfig(experts=0, redraw_flat=redraw, **settings)
-        rollout = Roller(policy, TRIE, PAGES, config).roll(np.random.default_rng(3))
+        rollout = Roller(policy, PAGES, config).roll(np.random.default_rng(3))
         leaves = rollout.groups.leaves
         assert leaves.shape == (64, 2)
         of = np.array([int(prompt.text) for prompt in rollout.prompts])
@@ -104,7 +104,7 @@ def test_a_high_temperature_generates_what_is_rare():
     share = {}
     for temperature in (1.0, 1000.0):
         config = plain_config(temperature=temperature)
-        rollout = Roller(rare_policy(), TRIE, pages, config).roll(np.random.default_rng(1))
+        rollout = Roller(rare_policy(), pages, config).roll(np.random.default_rng(1))
         share[temperature] = (rollout.groups.leaves == 6).mean()
     assert share[1.0] < 0.05
     assert 0.2 < share[1000.0] < 0.5  # one of three first codes
@@ -118,7 +118,7 @@ def forgetful(**settings):
     pages = pages_of({"impressions": [], "positives": [6], "bought": [False]})
     settings = {"searches": 100, "anchor": 1.0, "anchor_searches": 100} | settings
     config = AlignConfig(group=2, experts=0, **settings)
-    roller = Roller(random_policy(), TRIE, replace(pages, prompts=[KNOWN]), config)
+    roller = Roller(random_policy(), replace(pages, prompts=[KNOWN]), config)
     rollout = roller.roll(np.random.default_rng(2))
     return [*rollout.prompts, *rollout.anchors]
 

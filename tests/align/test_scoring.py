@@ -31,7 +31,7 @@ def case(request, shop_run):
 
 def assert_scored_alike(trained, prompts, beams, generator=None):
     generator = generator or trained.generator
-    scored = score(generator, trained.trie, prompts, beams.leaves)
+    scored = score(generator, prompts, beams.leaves)
     assert scored.logprob.shape == beams.leaves.shape
     there = torch.from_numpy(beams.leaves >= 0)
     expected = torch.from_numpy(np.where(beams.leaves >= 0, beams.logprob, 0.0))
@@ -62,7 +62,7 @@ def test_what_is_drawn_has_the_same_logprobs(case, distinct):
     trained, prompts = case
     reading = trained.generator.read(prompts)
     rng = np.random.default_rng(3)
-    drawn = sample(trained.generator, trained.trie, reading, size=8, rng=rng, distinct=distinct)
+    drawn = sample(trained.generator, reading, size=8, rng=rng, distinct=distinct)
     assert (drawn.leaves >= 0).all()
     assert_scored_alike(trained, prompts, drawn)
 
@@ -70,33 +70,46 @@ def test_what_is_drawn_has_the_same_logprobs(case, distinct):
 def test_levels_are_those_on_the_way_to_each_sid(case):
     trained, prompts = case
     leaves = np.array([[2, -1, 0], [-1, -1, -1], [5, 5, 1], *[[-1, 3, -1]] * 3])
-    scored = score(trained.generator, trained.trie, prompts, leaves)
+    scored = score(trained.generator, prompts, leaves)
     assert scored.logprob[torch.from_numpy(leaves < 0)].eq(0.0).all()
     assert scored.place.tolist() == [0, 2, 6, 7, 8, 10, 13, 16]
-    sids = trained.trie.sids[leaves[leaves >= 0]].tolist()
-    sizes = trained.generator.space.sizes
-    paths = {
-        (place // 3, *codes[:2]) for place, codes in zip(scored.place.tolist(), sids, strict=True)
-    }
-    prefixes = len({path[:2] for path in paths}), len(paths)
+    trie = trained.trie
+    path = trie.path(leaves[leaves >= 0])  # nodes on the way to each
+    places = scored.place.tolist()
+    parents = [
+        [(place // 3, *nodes[:level]) for place, nodes in zip(places, path.tolist(), strict=True)]
+        for level in (1, 2)
+    ]
+    distinct = [sorted(set(of_level)) for of_level in parents]
+    children = [
+        trie.n_children(level, np.array([of[-1] for of in distinct[level - 1]])) for level in (1, 2)
+    ]
     assert [of.shape for of in scored.levels] == [
-        (len(prompts), sizes[0]),
-        (prefixes[0], sizes[1]),
-        (prefixes[1], sizes[2]),
-    ], "SIDs that begin alike share a row"
-    for row, (place, codes) in enumerate(zip(scored.place.tolist(), sids, strict=True)):
-        of_sid = zip(scored.levels, scored.rows, codes, strict=True)
-        total = sum(level[rows[row], code] for level, rows, code in of_sid)
+        (len(prompts) * trie.n_nodes[0],),
+        (children[0].sum(),),
+        (children[1].sum(),),
+    ], "SIDs that begin alike share a prefix"
+    assert [of.tolist() for of in scored.lengths] == [
+        [trie.n_nodes[0]] * len(prompts),
+        *(of.tolist() for of in children),
+    ]
+    for row, (place, nodes) in enumerate(zip(places, path.tolist(), strict=True)):
+        total = 0.0
+        for level, node in enumerate(nodes):
+            before = scored.lengths[level][: scored.rows[level][row]].sum()
+            first = 0 if level == 0 else trie.offsets[level][nodes[level - 1]]
+            total += scored.levels[level][before + node - first]
         assert total.item() == pytest.approx(scored.logprob[divmod(place, 3)].item(), abs=1e-5)
-    alone = score(trained.generator, trained.trie, [prompts[2]], leaves[2:3])
+    alone = score(trained.generator, [prompts[2]], leaves[2:3])
     torch.testing.assert_close(alone.logprob[0], scored.logprob[2], atol=1e-5, rtol=0)
 
 
 def test_no_place_is_taken(case):
     trained, prompts = case
-    scored = score(trained.generator, trained.trie, prompts, np.full((len(prompts), 2), -1))
+    scored = score(trained.generator, prompts, np.full((len(prompts), 2), -1))
     assert scored.logprob.tolist() == [[0.0, 0.0]] * len(prompts)
-    assert [len(of) for of in scored.levels] == [len(prompts), 0, 0]
+    assert [len(of) for of in scored.lengths] == [len(prompts), 0, 0]
+    assert [len(of) for of in scored.levels[1:]] == [0, 0]
 
 
 def gradients(trained, prompts):
@@ -104,7 +117,7 @@ def gradients(trained, prompts):
     learner = CompactLearner(trained.generator)
     n_sids = len(trained.trie)
     leaves = np.arange(len(prompts) * 4).reshape(-1, 4) * 5 % n_sids
-    score(learner.policy, trained.trie, prompts, leaves).logprob.mean().backward()
+    score(learner.policy, prompts, leaves).logprob.mean().backward()
     assert all(weight.grad is None for weight in trained.generator.model.parameters())
     return {
         name: weight.grad.to_dense()
@@ -151,7 +164,7 @@ def test_queries_without_a_known_word_have_finite_scores_and_gradients(shop_run,
     trained = load_trained(shop_run, stage=stage)
     prompts = [SHOPPERS[n] for n in UNKNOWN]
     leaves = np.array([[0, 1], [2, -1]])
-    assert torch.isfinite(score(trained.generator, trained.trie, prompts, leaves).logprob).all()
+    assert torch.isfinite(score(trained.generator, prompts, leaves).logprob).all()
     found = gradients(trained, prompts)
     assert all(torch.isfinite(grad).all() for grad in found.values())
     assert {"head", "code", "step"} <= reached(found)
@@ -161,14 +174,13 @@ def test_queries_without_a_known_word_have_finite_scores_and_gradients(shop_run,
 @pytest.mark.parametrize("distinct", [False, True])
 def test_a_language_model_scores_and_draws_as_it_decodes(trained, distinct):
     generator = as_generator(trained)
-    trie = generator.items.trie
     prompts = [*make_prompts(5), Prompt(""), Prompt("☂☂☂")]
     reading = generator.read(prompts)
-    beams = ReferenceEngine(generator, trie).search(reading, beam=12)
+    beams = ReferenceEngine(generator).search(reading, beam=12)
     rng = np.random.default_rng(4)
-    drawn = sample(generator, trie, reading, size=6, rng=rng, distinct=distinct)
+    drawn = sample(generator, reading, size=6, rng=rng, distinct=distinct)
     for found in (beams, drawn):
-        scored = score(generator, trie, prompts, found.leaves)
+        scored = score(generator, prompts, found.leaves)
         expected = torch.from_numpy(np.where(found.leaves >= 0, found.logprob, 0.0))
         torch.testing.assert_close(scored.logprob.detach(), expected, atol=1e-4, rtol=0)
     (gradient,) = torch.autograd.grad(scored.logprob.sum(), [trained.embedding])

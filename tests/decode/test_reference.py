@@ -24,23 +24,30 @@ class TableGenerator:
     Attributes:
         space: codebook sizes.
         scores: by prompt number and prefix: `[Q, K_1]`, `[Q, K_1, K_2]`, `[Q, K_1, K_2, K_3]`.
+        trie: the SIDs in use.
     """
 
     space: SidSpace
     scores: tuple[np.ndarray, ...]
+    trie: Trie
 
     def read(self, prompts):
         """The state is the prompt number and the codes so far, one row a prefix."""
         state = torch.tensor([int(prompt.text) for prompt in prompts], dtype=torch.long)[:, None]
-        return Reading(prompts, np.zeros((len(prompts), 1)), state, self._scores(state))
+        roots = torch.zeros(len(prompts), dtype=torch.long)
+        step = self._scores(state, roots).view(len(prompts), self.trie.n_nodes[0])
+        return Reading(prompts, np.zeros((len(prompts), 1)), state, step)
 
-    def advance(self, state, rows, codes):
+    def advance(self, state, rows, nodes):
+        codes = torch.from_numpy(self.trie.codes[state.shape[1] - 1])[nodes]
         grown = torch.cat([state[rows], codes[:, None]], dim=1)
-        return grown, self._scores(grown)
+        return grown, self._scores(grown, nodes)
 
-    def _scores(self, state):
+    def _scores(self, state, nodes):
         level = state.shape[1] - 1
-        return torch.from_numpy(self.scores[level][tuple(state.T.numpy())])
+        every = torch.from_numpy(self.scores[level][tuple(state.T.numpy())])
+        parent, _, code = map(torch.from_numpy, self.trie.children(level, nodes.numpy()))
+        return every[parent, code]
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ class Case:
 
     def search(self, beam, *, prompts=None, **options):
         reading = self.generator.read(self.prompts if prompts is None else prompts)
-        return ReferenceEngine(self.generator, self.trie).search(reading, beam=beam, **options)
+        return ReferenceEngine(self.generator).search(reading, beam=beam, **options)
 
     def logprob(self, prompt, prefix):
         """Score of a prefix, added up level by level in float32."""
@@ -81,7 +88,7 @@ def cases(draw, prompts=2):
     )
     valid = draw(arrays(np.bool_, (prompts, len(sids))))
     trie = Trie(space, SidTable(space, np.array(sids, dtype=np.int32)).packed)
-    return Case(TableGenerator(space, scores), trie, sids, valid)
+    return Case(TableGenerator(space, scores, trie), trie, sids, valid)
 
 
 def naive(case, prompt, allowed, *, beam, min_level1=1):
@@ -177,8 +184,9 @@ def flat_case(*, sids, prompts=1, scores=0.0):
     space = SidSpace((3, 3, 3))
     table = SidTable(space, np.array(sids, dtype=np.int32))
     shapes = [(prompts, *space.sizes[: level + 1]) for level in range(3)]
-    generator = TableGenerator(space, tuple(np.full(s, scores, np.float32) for s in shapes))
-    return Case(generator, Trie(space, table.packed), sorted(sids), np.ones((prompts, len(sids))))
+    trie = Trie(space, table.packed)
+    generator = TableGenerator(space, tuple(np.full(s, scores, np.float32) for s in shapes), trie)
+    return Case(generator, trie, sorted(sids), np.ones((prompts, len(sids))))
 
 
 SIDS = [(0, 0, 0), (0, 1, 2), (0, 2, 2), (1, 0, 0), (2, 0, 1), (2, 1, 1)]

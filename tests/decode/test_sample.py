@@ -21,22 +21,28 @@ from genrecall.generator.prompts import Prompt
 class TableGenerator:
     """Log-probabilities from tables `[Q, K_1]`, `[Q, K_1, K_2]`, `[Q, K_1, K_2, K_3]`."""
 
-    def __init__(self, tables):
-        self._tables = tables
+    def __init__(self, tables, trie):
+        self._tables, self.trie = tables, trie
         self.passes = []
 
     def read(self, prompts):
         self.passes.append(len(prompts))
         state = torch.tensor([int(prompt.text) for prompt in prompts], dtype=torch.long)[:, None]
-        return Reading(prompts, np.zeros((len(prompts), 1)), state, self._scores(state))
+        roots = torch.zeros(len(prompts), dtype=torch.long)
+        step = self._scores(state, roots).view(len(prompts), self.trie.n_nodes[0])
+        return Reading(prompts, np.zeros((len(prompts), 1)), state, step)
 
-    def advance(self, state, rows, codes):
+    def advance(self, state, rows, nodes):
         self.passes.append(len(rows))
+        codes = torch.from_numpy(self.trie.codes[state.shape[1] - 1])[nodes]
         grown = torch.cat([state[rows], codes[:, None]], dim=1)
-        return grown, self._scores(grown)
+        return grown, self._scores(grown, nodes)
 
-    def _scores(self, state):
-        return torch.from_numpy(self._tables[state.shape[1] - 1][tuple(state.T.numpy())])
+    def _scores(self, state, nodes):
+        level = state.shape[1] - 1
+        every = torch.from_numpy(self._tables[level][tuple(state.T.numpy())])
+        parent, _, code = map(torch.from_numpy, self.trie.children(level, nodes.numpy()))
+        return every[parent, code]
 
 
 class Case:
@@ -48,7 +54,7 @@ class Case:
         self.tables = tuple(np.log(p).astype(np.float32) for p in probs)
         self.sids = sorted(sids)
         self.trie = Trie(space, SidTable(space, np.array(self.sids, dtype=np.int32)).packed)
-        self.generator = TableGenerator(self.tables)
+        self.generator = TableGenerator(self.tables, self.trie)
         self.n_prompts = len(logits[0])
 
     def read(self):
@@ -56,7 +62,7 @@ class Case:
 
     def draw(self, size, seed=0, **options):
         rng = np.random.default_rng(seed)
-        return sample(self.generator, self.trie, self.read(), size=size, rng=rng, **options)
+        return sample(self.generator, self.read(), size=size, rng=rng, **options)
 
     def repeat(self, times, size, prompt=0, **options):
         """Many draws of one prompt: `[times, size]`."""
@@ -65,7 +71,7 @@ class Case:
         if valid is not None:
             options["valid"] = [valid[prompt]] * times
         rng = np.random.default_rng(5)
-        return sample(self.generator, self.trie, reading, size=size, rng=rng, **options).leaves
+        return sample(self.generator, reading, size=size, rng=rng, **options).leaves
 
     def logprob(self, prompt, sid):
         """Added up level by level in float32."""
@@ -126,7 +132,7 @@ def test_logprobs_are_those_of_beam_search_and_exhaustive_scoring(
     case, size, distinct, temperature
 ):
     drawn = case.draw(size, distinct=distinct, temperature=temperature)
-    engine = ReferenceEngine(case.generator, case.trie)
+    engine = ReferenceEngine(case.generator)
     beams = engine.search(case.read(), beam=max(case.trie.n_nodes))
     for prompt in range(2):
         found = dict(zip(beams.leaves[prompt].tolist(), beams.logprob[prompt], strict=True))

@@ -5,13 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from decoding import advance, search
+from decoding import search
 from trained import TEXTS, load_trained
 
 from genrecall.data.texts import texts_beside
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.sid import SidSpace, SidTable
-from genrecall.generator.compact.model import CompactModel, join_views, read_bags
+from genrecall.generator.compact import following
+from genrecall.generator.compact.model import join_views, read_bags
 from genrecall.generator.prompts import Prompt
 
 PROMPTS = [Prompt(text) for text in TEXTS]
@@ -30,26 +31,6 @@ def reading_of(generator, prompts):
 @pytest.fixture(scope="module", params=["trained", "random"])
 def generator(request, trained):
     return trained.generator if request.param == "trained" else trained.with_random_weights()
-
-
-def test_nearly_nothing_is_left_for_codes_without_an_item(trained):
-    state, first = reading_of(trained.generator, PROMPTS)
-    used = np.unique(trained.trie.sids[:, 0])
-    assert (first.exp()[:, used].sum(dim=1) > 0.999).all()
-    _, second = advance(trained.generator, state, [0] * len(used), used.tolist())
-    for code, row in zip(used, second.exp(), strict=True):
-        below = np.unique(trained.trie.sids[trained.trie.sids[:, 0] == code, 1])
-        assert row[below].sum() > 0.999
-
-
-def test_a_prefix_of_no_sid_has_probabilities_too(generator, trained):
-    used = set(trained.trie.sids[:, 1].tolist())
-    unused = next(code for code in range(generator.space.sizes[1]) if code not in used)
-    state, _ = reading_of(generator, PROMPTS[:1])
-    state, _ = advance(generator, state, [0], [trained.trie.sids[0, 0]])
-    _, third = advance(generator, state, [0], [unused])
-    assert torch.isfinite(third).all()
-    assert third.exp().sum().item() == pytest.approx(1.0, abs=1e-5)
 
 
 def test_a_narrow_beam_finds_sids_of_the_table_only(generator, trained):
@@ -94,17 +75,13 @@ def test_its_vectors_of_the_items_are_those_of_their_texts(trained):
     np.testing.assert_allclose(np.linalg.norm(trained.views, axis=1), 1.0, atol=1e-5)
 
 
-def test_many_prefixes_are_scored_block_by_block(trained, monkeypatch):
+@pytest.mark.parametrize("many", [False, True])
+def test_codes_that_are_looked_up_say_what_a_product_with_all_says(trained, monkeypatch, many):
+    """Also block by block: what is held at a time is bounded."""
     prompts = [Prompt(text) for text in TEXTS]
-    whole, largest, logprobs = trained.search(prompts, beam=9), [], CompactModel.logprobs
-
-    def counted(model, level, hidden, features, **given):
-        largest.append(features.numel())
-        return logprobs(model, level, hidden, features, **given)
-
-    monkeypatch.setattr(CompactModel, "logprobs", counted)
+    whole = trained.search(prompts, beam=9)
+    monkeypatch.setattr(following, "_LOOKED_UP", 1e9 if many else 0.0)
     monkeypatch.setattr("genrecall.foundation.blocks._NUMBERS", 100)
-    parts = trained.search(prompts, beam=9)
-    np.testing.assert_array_equal(parts.leaves, whole.leaves)
-    np.testing.assert_allclose(parts.logprob, whole.logprob, atol=1e-5)
-    assert max(largest) <= max(100, *trained.generator.space.sizes)
+    found = trained.search(prompts, beam=9)
+    np.testing.assert_array_equal(found.leaves, whole.leaves)
+    np.testing.assert_allclose(found.logprob, whole.logprob, atol=1e-5)

@@ -32,7 +32,8 @@ def test_features_equal_a_double_loop(catalog):
     items, queries = unit_vectors(rng, len(table.codes)), unit_vectors(rng, 3)
     means = mean_vectors(table.sid_of_item, items, len(table.packed))
     trie = Trie(table.space, table.packed)
-    features = LookAhead(trie, means, table.sizes, temperature=0.1)(torch.from_numpy(queries))
+    look_ahead = LookAhead(trie, means, table.sizes, temperature=0.1)
+    features = look_ahead(torch.from_numpy(queries)).features
     assert [part.shape for part in features] == [(3, n) for n in trie.n_nodes]
     sids = [tuple(sid) for sid in table.sids.tolist()]
     for q, query in enumerate(queries):

@@ -8,20 +8,20 @@ from genrecall.decode.reference import ReferenceEngine
 
 def search(generator, prompts, **options):
     """Beams of prompts."""
-    engine = ReferenceEngine(generator, generator.items.trie)
-    return engine.search(generator.read(prompts), **options)
+    return ReferenceEngine(generator).search(generator.read(prompts), **options)
 
 
-def advance(generator, state, rows, codes):
-    return generator.advance(state, torch.tensor(rows), torch.tensor(codes))
+def advance(generator, state, rows, nodes):
+    return generator.advance(state, torch.tensor(rows), torch.tensor(nodes))
 
 
 def score_all(generator, prompt):
     """Log-probability of every SID, one after another along its own codes: float32 `[S]`."""
-    scores = []
+    scores, trie = [], generator.trie
     reading = generator.read([prompt])
-    for c1, c2, c3 in generator.items.trie.sids.tolist():
-        state, second = advance(generator, reading.state, [0], [c1])
-        _, third = advance(generator, state, [0], [c2])
-        scores.append((reading.step[0, c1] + second[0, c2] + third[0, c3]).item())
+    for first, second, third in trie.path(np.arange(len(trie))).tolist():
+        state, of_second = advance(generator, reading.state, [0], [first])
+        _, of_third = advance(generator, state, [0], [second])
+        place = second - trie.offsets[1][first], third - trie.offsets[2][second]
+        scores.append((reading.step[0, first] + of_second[place[0]] + of_third[place[1]]).item())
     return np.array(scores, dtype=np.float32)

@@ -25,7 +25,7 @@ class TablePolicy(nn.Module):
     def __init__(self, tables, trie=TRIE):
         super().__init__()
         self.tables = nn.ParameterList([torch.tensor(table) for table in tables])
-        self.there = []
+        self.trie, self.there = trie, []
         for level in range(3):
             there = torch.zeros(trie.space.sizes[: level + 1], dtype=torch.bool)
             there[tuple(torch.from_numpy(trie.sids[:, : level + 1].astype(np.int64)).T)] = True
@@ -33,11 +33,13 @@ class TablePolicy(nn.Module):
 
     def begin(self, prompts):
         state = torch.tensor([int(prompt.text) for prompt in prompts], dtype=torch.long)[:, None]
-        return state, self._logprobs(state)
+        roots = torch.zeros(len(prompts), dtype=torch.long)
+        return state, self._logprobs(state, roots).view(len(prompts), self.trie.n_nodes[0])
 
-    def append(self, state, rows, codes):
+    def append(self, state, rows, nodes):
+        codes = torch.from_numpy(self.trie.codes[state.shape[1] - 1])[nodes]
         grown = torch.cat([state[rows], codes[:, None]], dim=1)
-        return grown, self._logprobs(grown)
+        return grown, self._logprobs(grown, nodes)
 
     @torch.no_grad()
     def read(self, prompts):
@@ -45,23 +47,29 @@ class TablePolicy(nn.Module):
         return Reading(prompts, np.zeros((len(prompts), 1), np.float32), state, step)
 
     @torch.no_grad()
-    def advance(self, state, rows, codes):
-        return self.append(state, rows, codes)
+    def advance(self, state, rows, nodes):
+        return self.append(state, rows, nodes)
 
-    def _logprobs(self, state):
+    def _logprobs(self, state, nodes):
+        level = state.shape[1] - 1
+        every = self._of_codes(state)
+        parent, _, code = map(torch.from_numpy, self.trie.children(level, nodes.numpy()))
+        return every[parent, code]
+
+    def _of_codes(self, state):
         level = state.shape[1] - 1
         logits = self.tables[level][tuple(state.T)]
         there = self.there[level][tuple(state.T[1:])]
         return torch.where(there, logits, EMPTY).log_softmax(dim=-1)
 
     def every(self, prompt):
-        """Log-probabilities of all SIDs, with gradient: `[S]`."""
-        state, first = self.begin([Prompt(str(prompt))] * len(SIDS))
+        """Log-probabilities of all SIDs, one code after another, with gradient: `[S]`."""
         codes = torch.tensor(SIDS)
-        state, second = self.append(state, torch.arange(len(SIDS)), codes[:, 0])
-        _, third = self.append(state, torch.arange(len(SIDS)), codes[:, 1])
-        of_level = zip((first, second, third), codes.T, strict=True)
-        return sum(step.gather(1, code[:, None])[:, 0] for step, code in of_level)
+        along = torch.cat([torch.full((len(SIDS), 1), prompt), codes], dim=1)
+        return sum(
+            self._of_codes(along[:, : level + 1]).gather(1, codes[:, level, None])[:, 0]
+            for level in range(3)
+        )
 
 
 def random_policy(prompts=2, seed=0):

@@ -33,7 +33,7 @@ class Trained:
     def search(self, prompts, generator=None, **options):
         """Beams of prompts by this generator or another one over the same items."""
         generator = generator or self.generator
-        return ReferenceEngine(generator, self.trie).search(generator.read(prompts), **options)
+        return ReferenceEngine(generator).search(generator.read(prompts), **options)
 
     def with_random_weights(self, seed=0):
         """Heads that say something of their own, as after long training."""

@@ -33,8 +33,8 @@ def generator(trained):
 @pytest.fixture(scope="module")
 def choices(generator):
     """Each query with two relevant items; the last one is of no known word."""
-    codes = generator.items.table.codes
-    sids = [codes[[3 * n, 3 * n + 50]] for n in range(len(QUERIES) + 1)]
+    sid_of_item = generator.items.table.sid_of_item
+    sids = [sid_of_item[[3 * n, 3 * n + 50]] for n in range(len(QUERIES) + 1)]
     requests = [Request(query) for query in (*QUERIES, "☂")]
     return level_choices([GenerativeChannel(generator, GenerativeConfig())], requests, sids)[0]
 
@@ -79,15 +79,15 @@ def test_what_is_said_along_a_sid_adds_up_to_its_log_probability(generator, choi
             inside = of_level.candidates.search == prefix
             said = of_level.candidates.parts[:, inside]
             logits = weights.heads[level] * said[0] + weights.look_ahead[level] * said[1]
-            codes = of_level.candidates.rows[inside]
             known = torch.log_softmax(torch.from_numpy(logits), 0).numpy()
-            np.testing.assert_allclose(step[prefix].numpy()[codes], known, atol=1e-4)
+            of_prefix = step.reshape(-1).numpy()[np.flatnonzero(inside)]
+            np.testing.assert_allclose(of_prefix, known, atol=1e-4)
         if level < 2:
             rows = np.repeat(
-                np.arange(len(of_level.chosen)), [len(codes) for codes in of_level.chosen]
+                np.arange(len(of_level.chosen)), [len(nodes) for nodes in of_level.chosen]
             )
-            codes = np.concatenate(of_level.chosen)
-            state, step = served.advance(state, torch.from_numpy(rows), torch.from_numpy(codes))
+            nodes = np.concatenate(of_level.chosen)
+            state, step = served.advance(state, torch.from_numpy(rows), torch.from_numpy(nodes))
     assert trie.space == served.space
 
 
@@ -129,9 +129,9 @@ def test_own_relevant_items_do_not_move_the_weights_of_a_fold(generator, plain):
     """What was chosen after the queries of a fold changes the weights of the others only."""
     n = len(QUERIES) + 1
     fold = np.arange(n) % 3
-    codes = generator.items.table.codes
-    sids = [codes[[3 * k, 3 * k + 50]] for k in range(n)]
-    changed = [codes[[119]] if fold[k] == 1 else sids[k] for k in range(n)]
+    sid_of_item = generator.items.table.sid_of_item
+    sids = [sid_of_item[[3 * k, 3 * k + 50]] for k in range(n)]
+    changed = [sid_of_item[[119]] if fold[k] == 1 else sids[k] for k in range(n)]
     channel = GenerativeChannel(generator, GenerativeConfig())
     requests = [Request(query) for query in (*QUERIES, "☂")]
     before = fit_levels(plain, fold, 3, head_weight=0.3)
@@ -167,7 +167,7 @@ def test_a_part_alone_is_the_generator_without_the_other(generator, way):
         inside = said.prefix == prompt
         expected = torch.log_softmax(torch.from_numpy(part[inside]), 0).numpy()
         np.testing.assert_allclose(
-            reading.step[prompt].numpy()[said.code[inside]], expected, atol=1e-4
+            reading.step[prompt].numpy()[said.node[inside]], expected, atol=1e-4
         )
 
 
@@ -184,7 +184,7 @@ def test_in_the_look_ahead_an_item_counts_what_the_prior_says(generator):
     drawn = generator.weighed(LevelWeights((0.0,) * 3, (1.0,) * 3, prior=1.5), prior)
     plain = generator.weighed(LevelWeights((0.0,) * 3, (1.0,) * 3))
     prompts = [Prompt(query) for query in QUERIES]
-    one, other = (each.read(prompts).state.features[2].numpy() for each in (drawn, plain))
+    one, other = (each.read(prompts).state.ahead.features[2].numpy() for each in (drawn, plain))
     items, sid = generator.items.table.sizes, generator.items.table.sid_of_item
     available = generator.items.available
     told = np.where(available, prior, prior[available].mean())
@@ -205,7 +205,7 @@ def test_what_nobody_gets_draws_nobody(generator):
     weights = LevelWeights((0.0,) * 3, (1.0,) * 3, prior=4.0)
     prompts = [Prompt(query) for query in QUERIES]
     one, other = (
-        generator.weighed(of, prior).read(prompts).state.features[2]
+        generator.weighed(of, prior).read(prompts).state.ahead.features[2]
         for of in (weights, weights._replace(prior=0.0))
     )
     torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
@@ -213,11 +213,11 @@ def test_what_nobody_gets_draws_nobody(generator):
 
 def test_a_prior_is_fitted_where_it_tells_what_is_chosen(generator):
     """Relevant are one rare SID of many for all queries, so no text tells it."""
-    codes = generator.items.table.codes
-    wanted = np.arange(0, len(codes), 7)
+    sid_of_item = generator.items.table.sid_of_item
+    wanted = np.arange(0, len(sid_of_item), 7)
     requests = [Request(query) for query in QUERIES] * 8
-    sids = [codes[[wanted[n % len(wanted)]]] for n in range(len(requests))]
-    chosen = np.zeros(len(codes), dtype=np.float32)
+    sids = [sid_of_item[[wanted[n % len(wanted)]]] for n in range(len(requests))]
+    chosen = np.zeros(len(sid_of_item), dtype=np.float32)
     chosen[wanted] = 2.0
     tried = (0.0, 1.0, 3.0)
     usual = LevelWeights.usual(head_weight=0.3)
@@ -248,7 +248,7 @@ def test_what_is_never_chosen_still_differs_in_how_little_it_counts(generator):
     generator = generator.over(all_available(generator.items))
     weights = LevelWeights((0.0,) * 3, (1.0,) * 3, prior=4.0)
     drawn, plain = (
-        generator.weighed(of, prior).read([Prompt(QUERIES[0])]).state.features[2][0].numpy()
+        generator.weighed(of, prior).read([Prompt(QUERIES[0])]).state.ahead.features[2][0].numpy()
         for of in (weights, weights._replace(prior=0.0))
     )
     moved = drawn - plain

@@ -35,7 +35,7 @@ def test_the_distribution_is_that_of_the_look_ahead():
     trie = Trie(space, np.sort(RNG.permutation(64)[:N_SIDS]))
     sizes = np.bincount(ITEMS.sid_of_item)
     means = mean_vectors(ITEMS.sid_of_item, ITEMS.views, N_SIDS)
-    served = LookAhead(trie, means, sizes, temperature=0.2)(VIEWS)[2]  # (Q, S)
+    served = LookAhead(trie, means, sizes, temperature=0.2)(VIEWS).features[2]  # (Q, S)
     expected = -torch.log_softmax(served, dim=1).gather(1, LEAVES).mean()
     loss = SidDistribution(ITEMS, N_SIDS, temperature=0.2).loss(VIEWS, LEAVES, RNG)
     torch.testing.assert_close(loss, expected)

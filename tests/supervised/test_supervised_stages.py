@@ -130,12 +130,13 @@ def test_the_loss_is_what_decoding_says_of_the_same_paths(parts):
         )
     found = []
     for text, targets in zip(TEXTS, leaves, strict=True):
-        for c1, c2, c3 in table.sids[targets].tolist():
-            reading = generator.read([Prompt(text)])
-            first = reading.step
-            state, second = generator.advance(reading.state, torch.tensor([0]), torch.tensor([c1]))
-            _, third = generator.advance(state, torch.tensor([0]), torch.tensor([c2]))
-            found.append([first[0, c1].item(), second[0, c2].item(), third[0, c3].item()])
+        for nodes in trie.path(targets).tolist():
+            reading, zero = generator.read([Prompt(text)]), torch.tensor([0])
+            state, second = generator.advance(reading.state, zero, torch.tensor(nodes[:1]))
+            _, third = generator.advance(state, zero, torch.tensor(nodes[1:2]))
+            place = [nodes[level] - trie.offsets[level][nodes[level - 1]] for level in (1, 2)]
+            first = reading.step[0, nodes[0]]
+            found.append([first.item(), second[place[0]].item(), third[place[1]].item()])
     expected = -np.mean(found, axis=0)
     levels = [loss.level_1.item(), loss.level_2.item(), loss.level_3.item()]
     np.testing.assert_allclose(levels, expected, atol=1e-5)

@@ -10,8 +10,8 @@ averaged over the groups; a divergence from the reference model and an anchor ma
 one ratio for a SID: all have three codes, so ratios and normalization by token or by length (GSPO,
 DAPO) differ from it by constants only.
 
-Pure functions of tensors. Shapes: `Q` groups, `M` places of a group, `R` prefixes, `K` codes. Where
-`there` is False a place is empty.
+Pure functions of tensors. Shapes: `Q` groups, `M` places of a group, `R` prefixes, `C` children of
+all of them, one prefix after another. Where `there` is False a place is empty.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from typing import Literal, NamedTuple, assert_never
 import torch
 from torch import Tensor
 
+from genrecall.foundation.runs import sum_runs
+
 Baseline = Literal["group", "on_policy", "leave_one_out"]
 ExpertRatio = Literal["old_policy", "one", "behaviour_one", "gbpo"]
 
 EPSILON = 1e-4
 """Added to a standard deviation, as TRL does."""
 
+_NOTHING = 1e-6  # what rounding may leave over
 _SHAPING = 0.1  # γ of LUFFY's f(ρ) = ρ / (ρ + γ)
 
 
@@ -168,16 +171,25 @@ def mean_over_groups(values: Tensor, there: Tensor) -> Tensor:
     return (torch.where(there, values, 0.0).sum(dim=1) / count).mean()
 
 
-def kl_exact(logprobs: Tensor, reference: Tensor) -> Tensor:
-    """`KL(π_θ ‖ π_ref)` over the codes after each prefix: `[R, K]` both, to `[R]`.
+def kl_exact(logprobs: Tensor, reference: Tensor, lengths: Tensor) -> Tensor:
+    """`KL(π_θ ‖ π_ref)` over the children of each prefix: `[C]` both, and `[R]` lengths, to `[R]`.
 
     Summed over the levels of SIDs that `π_θ` has generated it is an unbiased estimate of the
     divergence over SIDs, by the chain rule, and has less variance than one from the SIDs alone. Its
     gradient leaves out how the visited prefixes change. Where SIDs are drawn at another temperature
-    or without replacement it weighs rare prefixes more; of a policy that gives probability to codes
-    without a SID it is the divergence along valid prefixes.
+    or without replacement it weighs rare prefixes more.
+
+    A policy that gives probability to codes without a SID has less than 1 to share among children:
+    what both leave over counts as one more of them.
     """
-    return (logprobs.exp() * (logprobs - reference)).sum(dim=-1)
+    told = sum_runs(logprobs.exp() * (logprobs - reference), lengths)
+    ours, theirs = _left(logprobs, lengths), _left(reference, lengths)
+    return told + ours * (ours / theirs).log()
+
+
+def _left(logprobs: Tensor, lengths: Tensor) -> Tensor:
+    """What the children of a prefix leave of its probability, `[R]`; above 0 for the logarithm."""
+    return (1.0 - sum_runs(logprobs.exp(), lengths)).clamp(min=_NOTHING)
 
 
 def kl_k3(logprob: Tensor, reference: Tensor, old: Tensor) -> Tensor:
@@ -196,6 +208,6 @@ def kl_k3(logprob: Tensor, reference: Tensor, old: Tensor) -> Tensor:
     return (logprob - old).exp() * (apart.exp() - apart - 1.0)
 
 
-def entropy(logprobs: Tensor) -> Tensor:
-    """Entropy in nats over the codes after each prefix: `[R, K]` to `[R]`."""
-    return -(logprobs.exp() * logprobs).sum(dim=-1)
+def entropy(logprobs: Tensor, lengths: Tensor) -> Tensor:
+    """Entropy in nats over the children of each prefix: `[C]` and `[R]` lengths, to `[R]`."""
+    return -sum_runs(logprobs.exp() * logprobs, lengths)

@@ -22,7 +22,6 @@ from genrecall.align.rollout import Groups, form_groups
 from genrecall.align.scorers import OwnReward
 from genrecall.decode.sample import sample
 from genrecall.foundation.errors import DataError
-from genrecall.foundation.trie import Trie
 from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.base import Policy
 from genrecall.generator.prompts import Prompt
@@ -117,7 +116,6 @@ class Roller:
 
     Args:
         policy: what is trained.
-        trie: the SIDs in use.
         pages: to draw searches from.
         config: of the groups.
         own_reward: instead of the ladder; None for that.
@@ -129,14 +127,13 @@ class Roller:
     def __init__(
         self,
         policy: Policy[Any],
-        trie: Trie,
         pages: Pages,
         config: AlignConfig,
         own_reward: OwnReward | None = None,
     ) -> None:
-        self._policy, self._trie, self._pages, self._config = policy, trie, pages, config
+        self._policy, self._pages, self._config = policy, pages, config
         self._own_reward = own_reward
-        self._passing = PassingSids(pages, len(trie))
+        self._passing = PassingSids(pages, len(policy.trie))
         _refuse_leak(pages)
         best = pages.outcomes.best
         self._shown = np.flatnonzero(best >= Outcome.EXPOSED)
@@ -165,7 +162,6 @@ class Roller:
         if prompts:
             generated = sample(
                 self._policy,
-                self._trie,
                 self._policy.read(prompts),
                 size=config.group,
                 rng=rng,

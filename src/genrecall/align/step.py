@@ -19,7 +19,6 @@ from genrecall.align.roller import Rollout, Share, flat_groups
 from genrecall.align.rollout import Groups
 from genrecall.align.scoring import Scored, score
 from genrecall.foundation.sid import LEVELS
-from genrecall.foundation.trie import Trie
 from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.base import Policy
 
@@ -44,7 +43,6 @@ class StepLoss(NamedTuple):
 def step_loss(
     policy: Policy[Any],
     reference: Policy[Any],
-    trie: Trie,
     rollout: Rollout,
     config: AlignConfig,
     old: Tensor | None = None,
@@ -57,7 +55,6 @@ def step_loss(
     Args:
         policy: what is trained.
         reference: stage 3.
-        trie: the SIDs in use.
         rollout: what to learn from.
         config: of the objective.
         old: log-probabilities of the members when they were rolled out, `[Q, M]`; None where the
@@ -67,14 +64,14 @@ def step_loss(
     share = share or Share()
     loss, figures, now = torch.zeros(()), {}, torch.zeros(rollout.groups.leaves.shape)
     if rollout.anchors:
-        cross_entropy = share.chosen * _cross_entropy(policy, trie, rollout)
+        cross_entropy = share.chosen * _cross_entropy(policy, rollout)
         loss = (config.anchor if config.learn_from != "clicks" else 1.0) * cross_entropy
         figures["cross_entropy"] = cross_entropy.item()
     if rollout.prompts:
         groups = rollout.groups
-        scored = score(policy, trie, rollout.prompts, groups.leaves)
+        scored = score(policy, rollout.prompts, groups.leaves)
         with torch.no_grad():
-            apart = score(reference, trie, rollout.prompts, groups.leaves)
+            apart = score(reference, rollout.prompts, groups.leaves)
         now = scored.logprob.detach()
         old = now if old is None else old
         gain, clipped = _gain(scored.logprob, old, groups, config)
@@ -86,9 +83,9 @@ def step_loss(
     return StepLoss(loss, now, {"loss": loss.item(), **figures})
 
 
-def _cross_entropy(policy: Policy[Any], trie: Trie, rollout: Rollout) -> Tensor:
+def _cross_entropy(policy: Policy[Any], rollout: Rollout) -> Tensor:
     """Of what was chosen, in nats a SID: what serves, heads and look-ahead together, is trained."""
-    scored = score(policy, trie, rollout.anchors, rollout.chosen)
+    scored = score(policy, rollout.anchors, rollout.chosen)
     return -scored.logprob[torch.from_numpy(rollout.chosen >= 0)].mean()
 
 
@@ -136,10 +133,13 @@ def _divergence(
         estimate = objective.kl_k3(scored.logprob, apart.logprob, old)
         return share.groups * objective.mean_over_groups(estimate, generated)
     kept = generated.reshape(-1)[scored.place]
-    total = share.groups * objective.kl_exact(scored.levels[0], apart.levels[0]).mean()
+    of_level = [
+        objective.kl_exact(ours, theirs, lengths)
+        for ours, theirs, lengths in zip(scored.levels, apart.levels, scored.lengths, strict=True)
+    ]
+    total = share.groups * of_level[0].mean()
     for level in range(1, LEVELS):
-        of_prefix = objective.kl_exact(scored.levels[level], apart.levels[level])
-        total = total + share.generated * of_prefix[scored.rows[level][kept]].mean()
+        total = total + share.generated * of_level[level][scored.rows[level][kept]].mean()
     return total
 
 
@@ -148,8 +148,10 @@ def _entropies(scored: Scored, groups: Groups) -> Figures:
     kept = torch.from_numpy(groups.generated).reshape(-1)[scored.place]
     with torch.no_grad():
         return {
-            f"entropy_{level + 1}": objective.entropy(logprobs)[rows[kept]].mean().item()
-            for level, (logprobs, rows) in enumerate(zip(scored.levels, scored.rows, strict=True))
+            f"entropy_{level + 1}": objective.entropy(logprobs, lengths)[rows[kept]].mean().item()
+            for level, (logprobs, lengths, rows) in enumerate(
+                zip(scored.levels, scored.lengths, scored.rows, strict=True)
+            )
         }
 
 

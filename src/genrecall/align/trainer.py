@@ -118,9 +118,9 @@ def train_arm(
     """
     if not is_main():
         log = SilentLog()
-    name, trie = config.name, learner.policy.items.trie
+    name = config.name
     own = own_reward(config.rewards, learner.policy.items)
-    roller = Roller(learner.policy, trie, pages, config, own)
+    roller = Roller(learner.policy, pages, config, own)
     measure = Validation(learner.policy, validation)
     optimizer = learner.optimizer(config)
     points = _points(config)
@@ -176,7 +176,7 @@ def _learn(
         logprobs = []
         for part, rows, share in split(rollout, learner.at_once):
             before = None if old is None else old[rows]
-            found = step_loss(policy, reference, policy.items.trie, part, config, before, share)
+            found = step_loss(policy, reference, part, config, before, share)
             for name, value in found.figures.items():
                 figures[name] = figures.get(name, 0.0) + value
             logprobs.append(found.logprob)

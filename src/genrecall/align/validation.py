@@ -38,7 +38,7 @@ class Validation:
 
     def __init__(self, generator: Generator[Any], pages: Pages) -> None:
         self._generator, self._pages = generator, pages
-        self._engine = ReferenceEngine(generator, generator.items.trie)
+        self._engine = ReferenceEngine(generator)
         self._passing = PassingSids(pages, len(generator.items.trie))
 
     def __call__(self) -> Measured:
@@ -48,7 +48,9 @@ class Validation:
             prompts = self._pages.prompts[start : start + _AT_ONCE]
             reading = self._generator.read(prompts)
             leaves.append(self._search(reading, range(start, start + len(prompts))))
-            entropies.append(entropy(reading.step).numpy())
+            every, first = reading.step.shape
+            lengths = torch.full((every,), first)
+            entropies.append(entropy(reading.step.reshape(-1), lengths).numpy())
         found = exposure_measures(np.concatenate(leaves), self._pages.shown)
         return {
             name: float(np.nanmean(values))

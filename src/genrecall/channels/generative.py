@@ -92,7 +92,7 @@ class GenerativeChannel(RecallChannel):
         self.generator, self.reader = generator, reader
         self.learned = learned if config.order == "learned" else None
         self.items = generator.items
-        self._engine = ReferenceEngine(generator, self.items.trie)
+        self._engine = ReferenceEngine(generator)
         self._config = config
 
     def answer(

@@ -4,8 +4,7 @@ A SID is generated only if it is valid for the request: it exists and at least o
 passes the filters stands behind it. Log-probabilities are the generator's own, masked and not
 renormalized. Equal scores are ordered by SID.
 
-Shapes: `Q` prompts, `B` beams, `K_l` codes of level `l`, `R` live prefixes of all prompts together,
-`C` their children.
+Shapes: `Q` prompts, `B` beams, `R` live prefixes of all prompts together, `C` their children.
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ class _Prefixes(NamedTuple):
     node: NDArray[np.int64]  # (C,) node in the trie
     logprob: NDArray[np.float32]  # (C,)
     parent: NDArray[np.int64]  # (C,) row of the generator's state that it continues
-    code: NDArray[np.int64]  # (C,) code that it appends
 
     def take(self, rows: NDArray[np.int64]) -> _Prefixes:
         return _Prefixes(
@@ -41,7 +39,6 @@ class _Prefixes(NamedTuple):
             node=self.node[rows],
             logprob=self.logprob[rows],
             parent=self.parent[rows],
-            code=self.code[rows],
         )
 
 
@@ -50,12 +47,11 @@ class ReferenceEngine(Generic[State]):
 
     Args:
         generator: scores codes level by level.
-        trie: the SIDs in use.
     """
 
-    def __init__(self, generator: Generator[State], trie: Trie) -> None:
+    def __init__(self, generator: Generator[State]) -> None:
         self._generator = generator
-        self._trie = trie
+        self._trie = generator.trie
 
     def search(
         self,
@@ -84,17 +80,17 @@ class ReferenceEngine(Generic[State]):
             node=roots,
             logprob=roots.astype(np.float32),
             parent=roots,
-            code=roots,
         )
         state, step = reading.state, reading.step if rows is None else reading.step[rows]
         for level in range(LEVELS):
-            prefixes = _expand(prefixes, self._trie, level, alive[level], step.numpy())
+            logprobs = step.reshape(-1).numpy()
+            prefixes = _expand(prefixes, self._trie, level, alive[level], logprobs)
             prefixes = _best(prefixes, beam=beam, min_level1=min_level1)
             if level < LEVELS - 1:
                 # What is searched may be a part of what was read.
                 parent = prefixes.parent if level else searched[prefixes.parent]
                 state, step = self._generator.advance(
-                    state, torch.from_numpy(parent), torch.from_numpy(prefixes.code)
+                    state, torch.from_numpy(parent), torch.from_numpy(prefixes.node)
                 )
         return _as_beams(prefixes, n_prompts, beam)
 
@@ -118,16 +114,15 @@ def _expand(
     alive: NDArray[np.bool_],
     step: NDArray[np.float32],
 ) -> _Prefixes:
-    """All allowed children; `step` holds the log-probabilities of the next code, `[R, K_l]`."""
+    """All allowed children; `step` holds the log-probabilities of all, `[C]`."""
     children = trie.children(level, prefixes.node)
     prompt = prefixes.prompt[children.parent]
     grown = _Prefixes(
         prompt=prompt,
         first=children.node if level == 0 else prefixes.first[children.parent],
         node=children.node,
-        logprob=prefixes.logprob[children.parent] + step[children.parent, children.code],
+        logprob=prefixes.logprob[children.parent] + step,
         parent=children.parent,
-        code=children.code,
     )
     shared = len(alive) == 1
     return grown.take(np.flatnonzero(alive[0 if shared else prompt, children.node]))

@@ -42,7 +42,6 @@ class _Prefixes(NamedTuple):
     chance: _Floats  # (R,) log-probability of being drawn
     key: _Floats  # (R,) perturbed `chance` of the best SID below; orders what is drawn
     parent: _Index  # (R,) row of the generator's state that it continues
-    code: _Index  # (R,) code that it appends
     times: _Index  # (R,) how often it was drawn; only with replacement
 
     def take(self, rows: _Index) -> _Prefixes:
@@ -53,14 +52,12 @@ class _Prefixes(NamedTuple):
             chance=self.chance[rows],
             key=self.key[rows],
             parent=self.parent[rows],
-            code=self.code[rows],
             times=self.times[rows],
         )
 
 
 def sample(
     generator: Generator[Any],
-    trie: Trie,
     reading: Reading[Any],
     *,
     size: int,
@@ -73,7 +70,6 @@ def sample(
 
     Args:
         generator: what has read.
-        trie: the SIDs in use.
         reading: of `Q` prompts.
         size: `G`.
         rng: where chance comes from.
@@ -96,22 +92,23 @@ def sample(
         )
     alive = None
     if valid is not None and len(valid):
-        alive = [np.stack(of_level) for of_level in zip(*map(trie.spread, valid), strict=True)]
-    prefixes = _roots(len(reading), size)
-    state, step, row = reading.state, reading.step.numpy(), prefixes.prompt
+        spread = map(generator.trie.spread, valid)
+        alive = [np.stack(of_level) for of_level in zip(*spread, strict=True)]
+    trie, prefixes = generator.trie, _roots(len(reading), size)
+    state, step = reading.state, reading.step
     for level in range(LEVELS):
-        owner, children = _expand(prefixes, trie, level, step[row], alive, temperature)
+        owner, children = _expand(
+            prefixes, trie, level, step.reshape(-1).numpy(), alive, temperature
+        )
         if distinct:
             children = _perturb(children, owner, rng)
             prefixes = children.take(_best(children.prompt, children.key, size))
         else:
             prefixes = _draw(children, owner, prefixes, rng)
         if level < LEVELS - 1:
-            parent = row[prefixes.parent]
-            state, following = generator.advance(
-                state, torch.from_numpy(parent), torch.from_numpy(prefixes.code)
+            state, step = generator.advance(
+                state, torch.from_numpy(prefixes.parent), torch.from_numpy(prefixes.node)
             )
-            step, row = following.numpy(), np.arange(len(parent))
     return _as_beams(prefixes if distinct else _repeat(prefixes, rng), len(reading), size)
 
 
@@ -125,7 +122,6 @@ def _roots(n_prompts: int, size: int) -> _Prefixes:
         chance=chance,
         key=chance,
         parent=zeros,
-        code=zeros,
         times=np.full(n_prompts, size),
     )
 
@@ -140,24 +136,21 @@ def _expand(
 ) -> tuple[_Index, _Prefixes]:
     """All allowed children, and which of the prefixes each continues: int64 `[C]`.
 
-    A child's `key` is still that of the prefix; `step` holds the log-probabilities of the next
-    code, `[R, K_l]`.
+    A child's `key` is still that of the prefix; `step` holds the log-probabilities of all children.
     """
-    owner, node, code = trie.children(level, prefixes.node)
+    owner, node, _ = trie.children(level, prefixes.node)
     if alive is not None:
         kept = alive[level][prefixes.prompt[owner], node]
-        owner, node, code = owner[kept], node[kept], code[kept]
-    scores = step[owner, code]
-    tempered = scores.astype(np.float64) / temperature
+        owner, node, step = owner[kept], node[kept], step[kept]
+    tempered = step.astype(np.float64) / temperature
     sums = _log_sums(tempered, owner, len(prefixes.node))
     return owner, _Prefixes(
         prompt=prefixes.prompt[owner],
         node=node,
-        logprob=prefixes.logprob[owner] + scores,
+        logprob=prefixes.logprob[owner] + step,
         chance=prefixes.chance[owner] + tempered - sums[owner],
         key=prefixes.key[owner],
         parent=owner,
-        code=code,
         times=np.zeros(len(owner), dtype=np.int64),
     )
 

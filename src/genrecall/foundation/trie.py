@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.foundation.ragged import ragged_owners, ragged_ranges
+from genrecall.foundation.ragged import ragged_offsets, ragged_owners, ragged_ranges
 from genrecall.foundation.sid import LEVELS, Codes, SidSpace
 
 
@@ -71,12 +71,34 @@ class Trie:
         """The SIDs in sorted order, int32 `[S, 3]`."""
         return self.space.unpack(self.packed)
 
+    def n_children(self, level: int, parents: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many nodes of `level` are under each of the given nodes of the level above."""
+        starts = self.offsets[level]
+        return starts[parents + 1] - starts[parents]
+
     def children(self, level: int, parents: NDArray[np.int64]) -> Children:
         """Nodes of `level` under the given nodes of the level above (0 for the root)."""
-        starts = self.offsets[level][parents]
-        counts = self.offsets[level][parents + 1] - starts
-        node = ragged_ranges(starts, counts)
+        counts = self.n_children(level, parents)
+        node = ragged_ranges(self.offsets[level][parents], counts)
         return Children(parent=ragged_owners(counts), node=node, code=self.codes[level][node])
+
+    def places(
+        self,
+        level: int,
+        parents: NDArray[np.int64],
+        row: NDArray[np.int64],
+        nodes: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
+        """Where nodes stand in `children(level, parents)`.
+
+        Args:
+            level: of the nodes.
+            parents: nodes of the level above.
+            row: which of these each node is a child of, `[n]`.
+            nodes: `[n]`.
+        """
+        before = ragged_offsets(self.n_children(level, parents))[:-1]
+        return before[row] + nodes - self.offsets[level][parents[row]]
 
     def child(
         self, level: int, parents: NDArray[np.int64], codes: NDArray[np.int64]

@@ -134,7 +134,7 @@ class AlignConfig(Section):
     holds the model where it is."""
 
     kl: Literal["exact", "k3"] = "exact"
-    """`exact`: over all codes after each visited prefix; `k3`: estimated from the members."""
+    """`exact`: over all that may follow each visited prefix; `k3`: estimated from the members."""
 
     anchor: float = Field(default=1.0, ge=0)
     """Weight of the cross entropy of SIDs that were chosen, beside the objective. Paper: none.

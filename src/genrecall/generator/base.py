@@ -1,10 +1,11 @@
 """What a generator is: prompts in, log-probabilities over one level's codes out.
 
-Scores are a log-softmax over all codes of a level; the decoder masks what the catalog does not hold
-and does not renormalize. So a beam's log-probability is the same
-whatever else is in the catalog or excluded by a filter.
+Only codes that continue a SID in use are scored. What a request may not be answered with is masked
+by the decoder, which does not renormalize: a beam's log-probability is the same whatever a filter
+excludes.
 
-Shapes: `Q` prompts, `R` prefixes (beams of all prompts), `K_l` codes of level `l`, `D` vector size.
+Shapes: `Q` prompts, `R` prefixes (beams of all prompts), `C` their children in the trie, `n_0`
+first codes in use, `D` vector size.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from genrecall.embed.views import Views
 from genrecall.foundation.sid import SidSpace
+from genrecall.foundation.trie import Trie
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import Prompt
 from genrecall.index.live import LiveItems
@@ -36,7 +38,7 @@ class Reading(Generic[State]):
         queries: unit vectors in the space of the items' views, float32 `[Q, D]`; zeros for a
             prompt without a known word.
         state: one row per prompt.
-        step: log-probabilities of the first codes, float32 `[Q, K_1]`, in main memory.
+        step: log-probabilities of the first codes, float32 `[Q, n_0]`, in main memory.
     """
 
     prompts: Sequence[Prompt]
@@ -73,6 +75,10 @@ class Generator(Protocol[State]):
         """The SID space it was trained for."""
 
     @property
+    def trie(self) -> Trie:
+        """The SIDs in use."""
+
+    @property
     def items(self) -> LiveItems:
         """The items that it generates SIDs of, seen as it sees them."""
 
@@ -87,17 +93,17 @@ class Generator(Protocol[State]):
     def read(self, prompts: Sequence[Prompt]) -> Reading[State]:
         """Read prompts with their shoppers."""
 
-    def advance(self, state: State, rows: Tensor, codes: Tensor) -> tuple[State, Tensor]:
+    def advance(self, state: State, rows: Tensor, nodes: Tensor) -> tuple[State, Tensor]:
         """Append one code to each of `R` chosen prefixes.
 
         Args:
             state: as returned before.
             rows: which row of `state` each new prefix continues, int64 `[R]`.
-            codes: the code appended to it, int64 `[R]`.
+            nodes: of the trie, to which it goes on, int64 `[R]`.
 
         Returns:
-            The state with one row per new prefix, and log-probabilities of the next codes,
-            float32 `[R, K_next]`, in main memory.
+            The state with one row per new prefix, and log-probabilities of their children, in the
+            order of `Trie.children`, float32 `[C]`, in main memory.
         """
 
     def over(self, items: LiveItems) -> Generator[State]:
@@ -108,10 +114,10 @@ class Policy(Generator[State], Protocol[State]):
     """A generator that can be trained by what it generates: `read` and `advance` with gradients."""
 
     def begin(self, prompts: Sequence[Prompt]) -> tuple[State, Tensor]:
-        """As `read`: the state, and log-probabilities of the first codes `[Q, K_1]`."""
+        """As `read`: the state, and log-probabilities of the first codes `[Q, n_0]`."""
 
-    def append(self, state: State, rows: Tensor, codes: Tensor) -> tuple[State, Tensor]:
-        """As `advance`: the state, and log-probabilities of the next codes `[R, K_next]`."""
+    def append(self, state: State, rows: Tensor, nodes: Tensor) -> tuple[State, Tensor]:
+        """As `advance`: the state, and log-probabilities of the children `[C]`."""
 
 
 def view_parts(encoder: Views) -> list[ViewPart]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from genrecall.foundation.groups import group_sums
 
@@ -20,8 +19,3 @@ def mean_vectors(
     sums = group_sums(vectors, sid_of_item, n_sids, dtype=torch.float32).numpy()  # (S, D)
     means: NDArray[np.float32] = sums / np.maximum(np.linalg.norm(sums, axis=1)[:, None], 1e-12)
     return means
-
-
-def sum_runs(rows: Tensor, lengths: Tensor) -> Tensor:
-    """Sum runs of rows of the given lengths: `[n, D]` to `[len(lengths), D]`."""
-    return torch.segment_reduce(rows, "sum", lengths=lengths, axis=0, unsafe=True)

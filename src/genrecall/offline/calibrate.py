@@ -100,8 +100,8 @@ def _fit(
     reads_shoppers = bundle.reads_shoppers and (name == USER_QUERY_TO_SID or name in bundle.arms)
     # What was filtered by does not change what a model says, only what of it is followed.
     asked = requests_of(data, searches, "validation", shoppers=reads_shoppers, filters=False)
-    codes = bundle.items.table.codes
-    requests, sids = asked.spread(asked.distinct), [codes[rows] for rows in searches.positives]
+    sid_of_item = bundle.items.table.sid_of_item
+    requests, sids = asked.spread(asked.distinct), [sid_of_item[of] for of in searches.positives]
     usual = LevelWeights.usual(head_weight=bundle.channels.generative.head_weight)
     # Where all items were chosen equally often, as without a log, no weight of it changes anything.
     tried = PRIORS if np.ptp(prior) else PRIORS[:1]

@@ -54,9 +54,9 @@ class LevelChoices:
 
     Attributes:
         search: which search each prefix is of, int64 `[G]`.
-        candidates: the possible next codes of every prefix, by its number; parts are what heads
-            and look-ahead say.
-        chosen: codes of the relevant items behind each prefix, `[G]`.
+        candidates: the children of every prefix, by its number, as nodes of the trie; parts are
+            what heads and look-ahead say.
+        chosen: those of them that relevant items are behind, `[G]`.
     """
 
     search: NDArray[np.int64]
@@ -92,14 +92,14 @@ class LevelChoices:
 def level_choices(
     channels: Sequence[GenerativeChannel],
     requests: Sequence[Request],
-    sids: Sequence[NDArray[np.int32]],
+    sids: Sequence[NDArray[np.int64]],
 ) -> list[list[LevelChoices]]:
     """What heads and look-ahead say along the SIDs of relevant items, for each level.
 
     Args:
         channels: of one `compact` generator with weights of each kind.
         requests: of `M` searches.
-        sids: codes of the relevant items of each, the most relevant first, int32 `[·, 3]`.
+        sids: of the relevant items of each, the most relevant first, as positions in the trie.
 
     Returns:
         For each channel.
@@ -180,26 +180,25 @@ class _Followed(NamedTuple):
 
 
 def _follow(
-    generator: CompactGenerator, read: ReadRequests, sids: Sequence[NDArray[np.int32]]
+    generator: CompactGenerator, read: ReadRequests, sids: Sequence[NDArray[np.int64]]
 ) -> Iterator[_Followed]:
     """Go along the SIDs of the relevant items of requests that were read, level by level."""
     # A query without a known word generates nothing.
     known = np.any(read.reading.queries, axis=1).tolist()
-    kept = [codes[: _MOST_TARGETS * know] for codes, know in zip(sids, known, strict=True)]
-    counts, wanted = [len(codes) for codes in kept], np.concatenate(kept)
-    row = ragged_owners(counts)  # which prefix each relevant item's SID continues
+    kept = [leaves[: _MOST_TARGETS * know] for leaves, know in zip(sids, known, strict=True)]
+    path = generator.trie.path(np.concatenate(kept))
+    row = ragged_owners([len(leaves) for leaves in kept])  # which prefix each SID continues
     search, state = np.arange(len(read)), read.reading.state
     for level in range(LEVELS):
-        code = wanted[:, level].astype(np.int64)
-        size = generator.space.sizes[level]
-        longer = np.unique(row * size + code)
+        size = generator.trie.n_nodes[level]
+        longer = np.unique(row * size + path[:, level])
         prefix, grown = np.divmod(longer, size)
         ends = np.searchsorted(prefix, np.arange(len(search) + 1))
         chosen = [grown[first:end] for first, end in pairwise(ends.tolist())]
         yield _Followed(search, generator.next_codes(state), chosen)
         if level < LEVELS - 1:
             state, _ = generator.advance(state, torch.from_numpy(prefix), torch.from_numpy(grown))
-            search, row = search[prefix], np.searchsorted(longer, row * size + code)
+            search, row = search[prefix], np.searchsorted(longer, row * size + path[:, level])
 
 
 def _join(parts: Sequence[_Followed]) -> LevelChoices:
@@ -210,7 +209,7 @@ def _join(parts: Sequence[_Followed]) -> LevelChoices:
     together = np.concatenate([np.empty((2, 0), dtype=np.float32), *said], axis=1)
     candidates = Candidates(
         search=np.concatenate([np.empty(0, dtype=np.int64), *groups]),
-        rows=np.concatenate([np.empty(0), *(part.codes.code for part in parts)]).astype(np.int32),
+        rows=np.concatenate([np.empty(0), *(part.codes.node for part in parts)]).astype(np.int32),
         parts=together,
         has=np.ones(together.shape, dtype=np.bool_),
     )

@@ -115,7 +115,7 @@ def open_teacher(bundle: Artifact, table: SidTable, log: RunLog) -> Teacher:
             "the same settings up to the generator."
         )
     generator = opened.generative().generator
-    engine = ReferenceEngine(generator, generator.items.trie)
+    engine = ReferenceEngine(generator)
 
     def answer(prompts: Sequence[Prompt], beam: int) -> Beams:
         progress = Progress(log, "teacher", total=len(prompts), unit="prompts")

@@ -23,17 +23,17 @@ def saved(trained, tmp_path_factory):
 def test_a_state_can_be_continued_twice(trained):
     generator = as_generator(trained)
     state = generator.read(make_prompts(2)).state
-    rows, codes = torch.tensor([0, 1, 0]), torch.tensor([1, 2, 3])
-    first = generator.advance(state, rows, codes)[1]
-    generator.advance(state, rows[:1], codes[:1])
-    torch.testing.assert_close(generator.advance(state, rows, codes)[1], first, rtol=0, atol=0)
+    rows, nodes = torch.tensor([0, 1, 0]), torch.tensor([1, 2, 3])
+    first = generator.advance(state, rows, nodes)[1]
+    generator.advance(state, rows[:1], nodes[:1])
+    torch.testing.assert_close(generator.advance(state, rows, nodes)[1], first, rtol=0, atol=0)
 
 
 def test_no_prefix_is_continued_to_no_score(trained):
     generator, none = as_generator(trained), torch.zeros(0, dtype=torch.long)
     state, step = generator.advance(generator.read(make_prompts(2)).state, none, none)
-    assert step.shape == (0, SPACE.sizes[1])
-    assert generator.advance(state, none, none)[1].shape == (0, SPACE.sizes[2])
+    assert step.shape == (0,)
+    assert generator.advance(state, none, none)[1].shape == (0,)
 
 
 def test_history_profile_and_kind_of_prompt_are_read(trained):
@@ -138,7 +138,7 @@ def test_a_query_costs_one_reading_and_two_steps_a_search(trained):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trained, "hidden", counted)
         reading = generator.read(make_prompts(6))
-        engine = ReferenceEngine(generator, TRIE)
+        engine = ReferenceEngine(generator)
         engine.search(reading, beam=3)
         engine.search(reading, beam=9)
         engine.search(reading, beam=3, rows=np.array([4, 1]))

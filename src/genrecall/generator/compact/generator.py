@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genrecall.embed.views import Views
-from genrecall.foundation.blocks import blocks
 from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.steady import rows_of
+from genrecall.foundation.trie import Trie
 from genrecall.generator.base import Reading, ViewPart, view_parts
+from genrecall.generator.compact.following import Following
 from genrecall.generator.compact.grown import Grown
-from genrecall.generator.compact.look_ahead import EMPTY, LookAhead, log_sizes
+from genrecall.generator.compact.look_ahead import Ahead, LookAhead, log_sizes
 from genrecall.generator.compact.model import (
     CompactModel,
-    child_features,
     follow_bags,
     follow_views,
     join_views,
@@ -43,7 +43,7 @@ class CompactState:
         hidden: hidden states, float32 `[R, W]`.
         prompt: prompt of each prefix, int64 `[R]`.
         node: trie node of each prefix in the level above, int64 `[R]`; 0 is the root.
-        features: look-ahead of all prompts, `[Q, n_l]` for each level.
+        ahead: look-ahead of all prompts.
         grown: hidden states that are remembered; None where none are.
     """
 
@@ -51,7 +51,7 @@ class CompactState:
     hidden: Tensor
     prompt: Tensor
     node: Tensor
-    features: tuple[Tensor, ...]
+    ahead: Ahead
     grown: Grown | None = None
 
 
@@ -75,13 +75,13 @@ class NextCodes(NamedTuple):
 
     Attributes:
         prefix: which prefix a code follows, int64 `[n]`, not decreasing.
-        code: int64 `[n]`.
+        node: its trie node, int64 `[n]`.
         heads: what the heads say, float32 `[n]`.
         look_ahead: what the look-ahead says, float32 `[n]`.
     """
 
     prefix: NDArray[np.int64]
-    code: NDArray[np.int64]
+    node: NDArray[np.int64]
     heads: NDArray[np.float32]
     look_ahead: NDArray[np.float32]
 
@@ -124,6 +124,11 @@ class CompactGenerator:
     def space(self) -> SidSpace:
         """The SID space it was trained for."""
         return self.items.table.space
+
+    @property
+    def trie(self) -> Trie:
+        """The SIDs in use."""
+        return self.items.trie
 
     @property
     def views(self) -> list[ViewPart]:
@@ -173,47 +178,46 @@ class CompactGenerator:
     def reread(self, reading: Reading[CompactState]) -> Reading[CompactState]:
         """What this generator makes of prompts that one with other weights has read."""
         with torch.inference_mode():
-            features = self.look_ahead(torch.from_numpy(reading.queries))
-            state = replace(reading.state, features=features)
-            return replace(reading, state=state, step=self._logprobs(state))
+            state = replace(reading.state, ahead=self.look_ahead(torch.from_numpy(reading.queries)))
+            return replace(reading, state=state, step=self._first_step(state))
 
     def remember(self, reading: Reading[CompactState]) -> Reading[CompactState]:
         """The same reading, to be searched several times, also by generators with other weights."""
-        grown = Grown(len(reading), self.look_ahead.trie, reading.state.hidden.shape[1])
+        grown = Grown(len(reading), self.trie, reading.state.hidden.shape[1])
         return replace(reading, state=replace(reading.state, grown=grown))
 
     def next_codes(self, state: CompactState) -> NextCodes:
         """What heads and look-ahead say of each code that may come next."""
         with torch.inference_mode():
-            heads = self.model.head[state.level](state.hidden)
-            features = self._features(state, slice(None))
-        prefix, code = np.nonzero((features > EMPTY).numpy())
-        return NextCodes(prefix, code, heads.numpy()[prefix, code], features.numpy()[prefix, code])
+            following = Following.of(self.trie, state.level, state.node)
+            heads, look_ahead = self._said(state, following)
+        told = (following.prefix, following.node, heads, look_ahead)
+        return NextCodes(*(values.numpy() for values in told))
 
     def read(self, prompts: Sequence[Prompt]) -> Reading[CompactState]:
         """Read prompts; see `Generator.read`."""
         with torch.inference_mode():
             prompts, views, state = self._follow(prompts)
-            return Reading(prompts, views.numpy(), state, self._logprobs(state))
+            return Reading(prompts, views.numpy(), state, self._first_step(state))
 
     def advance(
-        self, state: CompactState, rows: Tensor, codes: Tensor
+        self, state: CompactState, rows: Tensor, nodes: Tensor
     ) -> tuple[CompactState, Tensor]:
         """Append one code to each chosen prefix; see `Generator.advance`."""
         with torch.inference_mode():
-            return self.append(state, rows, codes)
+            return self.append(state, rows, nodes)
 
     def begin(self, prompts: Sequence[Prompt]) -> tuple[CompactState, Tensor]:
         """Read prompts with gradients; see `Policy.begin`."""
         _, _, state = self._follow(prompts)
-        return state, self._logprobs(state)
+        return state, self._first_step(state)
 
     def append(
-        self, state: CompactState, rows: Tensor, codes: Tensor
+        self, state: CompactState, rows: Tensor, nodes: Tensor
     ) -> tuple[CompactState, Tensor]:
         """Append one code to each chosen prefix with gradients; see `Policy.append`."""
         level, prompt = state.level, state.prompt[rows]
-        node = self.look_ahead.trie.child(level, state.node[rows].numpy(), codes.numpy())
+        codes = torch.from_numpy(self.trie.codes[level])[nodes]
 
         def extend(rows: Tensor, codes: Tensor) -> Tensor:
             return self.model.extend(level, rows_of(state.hidden, rows), codes)
@@ -222,14 +226,14 @@ class CompactGenerator:
             hidden = extend(rows, codes)
         else:
             hidden = state.grown.states(
-                level, prompt.numpy(), node, lambda some: extend(rows[some], codes[some])
+                level, prompt.numpy(), nodes.numpy(), lambda some: extend(rows[some], codes[some])
             )
         grown = CompactState(
             level=level + 1,
             hidden=hidden,
             prompt=prompt,
-            node=torch.from_numpy(node),
-            features=state.features,
+            node=nodes,
+            ahead=state.ahead,
             grown=state.grown,
         )
         return grown, self._logprobs(grown)
@@ -249,7 +253,7 @@ class CompactGenerator:
             hidden=hidden,
             prompt=torch.arange(len(prompts)),
             node=torch.zeros(len(prompts), dtype=torch.long),
-            features=self.look_ahead(views),
+            ahead=self.look_ahead(views),
         )
         return prompts, views, state
 
@@ -266,36 +270,23 @@ class CompactGenerator:
         # A query without a known word means nothing, whoever asks.
         return hidden, moved * known
 
+    def _first_step(self, state: CompactState) -> Tensor:
+        """Log-probabilities of the first codes, `[Q, n_0]`."""
+        return self._logprobs(state).view(len(state.prompt), self.trie.n_nodes[0])
+
     def _logprobs(self, state: CompactState) -> Tensor:
-        """Of the next codes, `[R, K_level]`; without gradients no more of it is held than that."""
-        n, width = len(state.node), self.space.sizes[state.level]
-        parts = list(blocks(n, width))
-        if len(parts) < 2 or torch.is_grad_enabled():
-            return self._score(state, slice(None))
-        scores = torch.empty(n, width)
-        for rows in parts:
-            scores[rows] = self._score(state, rows)
-        return scores
+        """Of the codes that may come next, `[C]`."""
+        following = Following.of(self.trie, state.level, state.node)
+        heads, look_ahead = self._said(state, following)
+        weights, level = self.serving.weights, state.level
+        logits = weights.heads[level] * heads + weights.look_ahead[level] * look_ahead
+        return following.log_softmax(logits)
 
-    def _score(self, state: CompactState, rows: slice) -> Tensor:
-        weights = self.serving.weights
-        return self.model.logprobs(
-            state.level,
-            state.hidden[rows],
-            self._features(state, rows),
-            head_weight=weights.heads[state.level],
-            look_ahead_weight=weights.look_ahead[state.level],
-        )
-
-    def _features(self, state: CompactState, rows: slice) -> Tensor:
-        """Look-ahead of the next codes, `EMPTY` where no SID follows: `[R, K_l]`."""
-        return child_features(
-            self.look_ahead.trie,
-            state.level,
-            state.node[rows],
-            features=state.features[state.level],
-            prompt=state.prompt[rows],
-        )
+    def _said(self, state: CompactState, following: Following) -> tuple[Tensor, Tensor]:
+        """What heads and look-ahead say of the codes that may come next, `[C]` both."""
+        prompt = state.prompt[following.prefix]
+        look_ahead = state.ahead.of(following.level, prompt, following.node)
+        return self.model.heads(state.hidden, following), look_ahead
 
 
 def see_items(

@@ -9,12 +9,13 @@ so a first code is judged by its best SIDs, not by an average that blurs them. T
 the live catalog without training the generator again. Where items do not all count the same, `n_s`
 is the sum of what they count.
 
-Shapes: `Q` queries, `S` SIDs, `D` vector size, `n_l` nodes of trie level `l`.
+Shapes: `Q` queries, `S` SIDs, `D` vector size, `n_l` nodes of trie level `l`, `n` nodes of prompts.
 """
 
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genrecall.foundation.runs import sum_runs
 from genrecall.foundation.trie import Trie
-from genrecall.index.prefixes import sum_runs
 
-EMPTY = -30.0
-"""Logit of a code that continues no SID; finite, so that the softmax stays over all codes."""
+
+@dataclass(frozen=True, eq=False)
+class Ahead:
+    """What the look-ahead says of `Q` queries; not normalized: the best SID of each has 0.
+
+    Attributes:
+        features: of all nodes of each level, float32 `[Q, n_l]`.
+    """
+
+    features: tuple[Tensor, ...]
+
+    def of(self, level: int, prompt: Tensor, node: Tensor) -> Tensor:
+        """Of some nodes of a level, each for its prompt: int64 `[n]` both, to float32 `[n]`."""
+        return self.features[level][prompt, node]
 
 
 class LookAhead:
@@ -59,11 +72,10 @@ class LookAhead:
         other._bias = torch.from_numpy(log_counts.astype(np.float32))[:, None]
         return other
 
-    def __call__(self, queries: Tensor) -> tuple[Tensor, ...]:
-        """Log-features of all nodes: `[Q, D]` to `[Q, n_0]`, `[Q, n_1]`, `[Q, n_2 = S]`.
+    def __call__(self, queries: Tensor) -> Ahead:
+        """What it says of queries, `[Q, D]`. Gradients flow into them.
 
-        They are not normalized: the best SID has 0, a prefix whose mass underflows has the
-        logarithm of the least number. Gradients flow into the queries.
+        A prefix whose mass underflows has the logarithm of the least number.
         """
         leaves = torch.addmm(self._bias, self.means, queries.T / self.temperature)  # (S, Q)
         # What is taken off all features of a query alike changes no softmax: it needs no gradient.
@@ -71,7 +83,7 @@ class LookAhead:
         mass = leaves.exp()
         middle = sum_runs(mass, self._lengths[1])
         first = sum_runs(middle, self._lengths[0])
-        return _log(first).T, _log(middle).T, leaves.T
+        return Ahead((_log(first).T, _log(middle).T, leaves.T))
 
 
 def _log(mass: Tensor) -> Tensor:

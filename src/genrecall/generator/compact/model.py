@@ -2,17 +2,16 @@
 
 A query's subwords give a hidden state `h`; each level adds the code before it and scores the next:
 
-    logits_l = w · head_l(h_l) + feature_l(prefix + code)
+    logits_l = w · head_l(h_l) + a · feature_l(prefix + code)
 
-where the features are the look-ahead of `look_ahead.py` and `w` is the weight of the heads. Codes
-that continue no SID have the logit `EMPTY`.
+where the features are the look-ahead of `look_ahead.py` and `w` and `a` are weights. The softmax is
+over the codes that continue a SID; no others are ever scored.
 
 The look-ahead sees every text twice: by the vector of stage `embed`, and by a vector that the
 generator makes of its own hidden state. Both models have learned their words independently, and
 what they agree on is right more often than what either says.
 
-Shapes: `Q` prompts, `R` prefixes, `W` width, `K_l` codes and `n_l` trie nodes of level `l`,
-`D` vector size, `n` texts.
+Shapes: `Q` prompts, `R` prefixes, `C` their children, `W` width, `D` vector size, `n` texts.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ from torch.nn import functional as F
 
 from genrecall.embed.in_domain import bag_tensors
 from genrecall.foundation.artifact import Artifact
+from genrecall.foundation.blocks import blocks
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.files import write_json
 from genrecall.foundation.ragged import Bags
 from genrecall.foundation.sid import SidSpace
-from genrecall.foundation.steady import LayerNorm
-from genrecall.foundation.trie import Trie
-from genrecall.generator.compact.look_ahead import EMPTY
+from genrecall.foundation.steady import LayerNorm, rows_of
+from genrecall.generator.compact.following import Following
 from genrecall.generator.compact.shopper import ShopperModel
 from genrecall.generator.prompts import Pair
 
@@ -165,30 +164,18 @@ class CompactModel(nn.Module):
         step: Tensor = self.step[level](torch.cat([hidden, hidden * code], dim=-1))
         return hidden + code + step
 
-    def logprobs(
-        self,
-        level: int,
-        hidden: Tensor,
-        features: Tensor,
-        *,
-        head_weight: float = 1.0,
-        look_ahead_weight: float = 1.0,
-    ) -> Tensor:
-        """Log-softmax over the codes of a level.
-
-        Args:
-            level: of the codes.
-            hidden: `[R, W]`.
-            features: look-ahead of each code, `EMPTY` where no SID follows, `[R, K_l]`.
-            head_weight: of the head.
-            look_ahead_weight: of the look-ahead.
-
-        Returns:
-            `[R, K_l]`.
-        """
-        logits = head_weight * self.head[level](hidden) + look_ahead_weight * features
-        logits = torch.where(features > EMPTY, logits, EMPTY)
-        return F.log_softmax(logits, dim=-1)
+    def heads(self, hidden: Tensor, following: Following) -> Tensor:
+        """What the heads say of the codes that may follow prefixes: `[R, W]` to `[C]`."""
+        head, codes = self.head[following.level], following.code
+        assert isinstance(head, nn.Linear)
+        if following.many:
+            every: Tensor = head(hidden)
+            return every[following.prefix, codes]
+        said = [
+            (rows_of(hidden, following.prefix[some]) * rows_of(head.weight, codes[some])).sum(1)
+            for some in blocks(len(codes), hidden.shape[1])
+        ]
+        return torch.cat([torch.zeros(0), *said]) + head.bias[codes]
 
 
 def _block(size: int, width: int) -> nn.Sequential:
@@ -255,35 +242,3 @@ def follow_views(first: NDArray[np.float32], own: Tensor, own_share: float) -> T
     """As `join_views`, with gradients into the generator's vectors: float32 `[n, D + D']`."""
     scaled = torch.from_numpy(first) * (1 - own_share) ** 0.5
     return torch.cat([scaled, own * own_share**0.5], dim=1)
-
-
-def child_features(
-    trie: Trie,
-    level: int,
-    node: Tensor,
-    *,
-    features: Tensor | None = None,
-    prompt: Tensor | None = None,
-) -> Tensor:
-    """Features of the possible next codes of `R` prefixes; `EMPTY` where no SID follows.
-
-    Args:
-        trie: the SIDs in use.
-        level: level of the next code.
-        node: trie node of each prefix, int64 `[R]`; 0 is the root, -1 a prefix of no SID.
-        features: features of that level's nodes for every prompt, `[Q, n_l]`; None for zeros.
-        prompt: prompt of each prefix, int64 `[R]`; needed with `features`.
-
-    Returns:
-        Float32 `[R, K_l]`.
-    """
-    dense = torch.full((len(node), trie.space.sizes[level]), EMPTY)
-    known = np.flatnonzero(node.numpy() >= 0)
-    children = trie.children(level, node.numpy()[known])
-    row, code = torch.from_numpy(known[children.parent]), torch.from_numpy(children.code)
-    if features is None or prompt is None:
-        dense[row, code] = 0.0
-    else:
-        value = features[prompt[row], torch.from_numpy(children.node)]
-        dense[row, code] = value.clamp(min=EMPTY + 1.0)
-    return dense

@@ -37,9 +37,9 @@ from genrecall.foundation.ragged import (
     ragged_owners,
     rank_in_run,
 )
+from genrecall.foundation.runs import log_softmax_runs, sum_runs
 from genrecall.foundation.steady import LayerNorm, for_columns, rows_of
 from genrecall.generator.prompts import Pair, Prompt
-from genrecall.index.prefixes import sum_runs
 
 _NEARNESS: Final = 3.3  # at first an item 0.3 nearer to the query counts e times as much
 _PULL: Final = 0.5  # at first a query moves by half of what is near in the history
@@ -117,23 +117,13 @@ class ShopperModel(nn.Module):
         learned = (rows_of(self.query(asked), prompt) * self.key(tokens)).sum(1)
         near = (rows_of(views, prompt) * context.views * for_columns(self.nearness, views)).sum(1)
         scores = learned / hidden.shape[1] ** 0.5 + near  # (C)
-        weight = _softmax(scores, context.counts, prompt)[:, None]
+        weight = log_softmax_runs(scores, context.counts).exp()[:, None]
         taste = sum_runs(weight * tokens, context.counts)
         step = self.step(torch.cat([asked, taste], dim=1))
         pulled = views + for_columns(self.pull, views) * sum_runs(
             weight * context.views, context.counts
         )
         return hidden + self.move_hidden(step), F.normalize(pulled + self.move_views(step), dim=1)
-
-
-def _softmax(scores: Tensor, counts: Tensor, prompt: Tensor) -> Tensor:
-    """Over the scores of each prompt: `[C]` to `[C]`."""
-    # Torch's own has gradients that depend on the number of threads.
-    top = torch.full((len(counts),), -torch.inf)
-    top.scatter_reduce_(0, prompt, scores.detach(), "amax")
-    mass = (scores - top[prompt]).exp()[:, None]  # (C, 1)
-    share: Tensor = mass / rows_of(sum_runs(mass, counts), prompt)
-    return share[:, 0]
 
 
 def _sparse_table(rows: int, width: int) -> nn.EmbeddingBag:

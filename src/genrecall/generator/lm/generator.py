@@ -4,7 +4,7 @@ A prompt is read once. Its beams then stand side by side in one row, each seeing
 own codes by a mask, so that all beams of a prompt share its keys and values.
 
 Shapes: `Q` prompts, `P` tokens of the longest, `R` prefixes (beams of all prompts), `B` beams of
-the prompt that has the most, `K_l` codes of level `l`.
+the prompt that has the most, `C` children of prefixes in the trie.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch import Tensor
 from genrecall.embed.views import Views
 from genrecall.foundation.libraries import lm_library
 from genrecall.foundation.sid import SidSpace
+from genrecall.foundation.trie import Trie
 from genrecall.generator.base import Reading, ViewPart, view_parts
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.lm.model import LmModel
@@ -86,6 +87,11 @@ class LmGenerator:
         return self.lm.space
 
     @property
+    def trie(self) -> Trie:
+        """The SIDs in use."""
+        return self.items.trie
+
+    @property
     def views(self) -> list[ViewPart]:
         """See `Generator.views`: those of stage `embed`."""
         return view_parts(self._encoder)
@@ -105,10 +111,10 @@ class LmGenerator:
         with torch.inference_mode():
             return Reading(prompts, queries, *self._prefill(prompts))
 
-    def advance(self, state: LmState, rows: Tensor, codes: Tensor) -> tuple[LmState, Tensor]:
+    def advance(self, state: LmState, rows: Tensor, nodes: Tensor) -> tuple[LmState, Tensor]:
         """Append one code to each chosen prefix; see `Generator.advance`."""
         with torch.inference_mode():
-            return self.append(state, rows, codes)
+            return self.append(state, rows, nodes)
 
     def begin(self, prompts: Sequence[Prompt]) -> tuple[LmState, Tensor]:
         """Read prompts with gradients; see `Policy.begin`."""
@@ -138,12 +144,14 @@ class LmGenerator:
             slots=(),
             width=ids.shape[1],
         )
-        return state, lm.logprobs(0, hidden[every, lengths - 1]).cpu()
+        first = self._of_children(0, hidden[every, lengths - 1], None)
+        return state, first.view(len(ids), self.trie.n_nodes[0])
 
-    def append(self, state: LmState, rows: Tensor, codes: Tensor) -> tuple[LmState, Tensor]:
+    def append(self, state: LmState, rows: Tensor, nodes: Tensor) -> tuple[LmState, Tensor]:
         """Append one code to each chosen prefix with gradients; see `Policy.append`."""
         lm, device = self.lm, self.lm.device
-        rows, codes = rows.to(device), codes.to(device)
+        codes = torch.from_numpy(self.trie.codes[state.level])[nodes].to(device)
+        rows = rows.to(device)
         # Prompts that are not searched any further take no part.
         present, prompt = torch.unique(state.prompt[rows], return_inverse=True)
         lengths, cache = state.lengths[present], _copy(state.cache)
@@ -161,12 +169,25 @@ class LmGenerator:
             width=state.width + beams,
         )
         if not len(rows):
-            return grown, torch.zeros(0, self.space.sizes[grown.level])
+            return grown, torch.zeros(0)
         ids = torch.full((n_prompts, beams), lm.start, device=device)
         ids[prompt, slot] = lm.token(state.level, codes)
         positions = (lengths + state.level)[:, None].expand_as(ids)
         hidden = lm.hidden(ids, positions, mask=_sees(grown, beams), cache=grown.cache)
-        return grown, lm.logprobs(grown.level, hidden[prompt, slot]).cpu()
+        return grown, self._of_children(grown.level, hidden[prompt, slot], nodes)
+
+    def _of_children(self, level: int, hidden: Tensor, nodes: Tensor | None) -> Tensor:
+        """Log-probabilities of the children of prefixes: hidden states `[R, W]` to `[C]`.
+
+        Args:
+            level: of the children.
+            hidden: of the prefixes.
+            nodes: of the prefixes in the trie, int64 `[R]`; None for roots.
+        """
+        parents = np.zeros(len(hidden), dtype=np.int64) if nodes is None else nodes.numpy()
+        parent, _, code = self.trie.children(level, parents)
+        every = self.lm.logprobs(level, hidden)
+        return every[torch.from_numpy(parent), torch.from_numpy(code)].cpu()
 
 
 def _sees(state: LmState, beams: int) -> Tensor:

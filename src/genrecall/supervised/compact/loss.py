@@ -4,13 +4,14 @@ The cross entropy over each level's codes, with the codes before it given (teach
 the heads. An in-batch softmax of prompts over their items' titles trains the generator's own
 vectors.
 
-Shapes: `B` prompts of a batch, `T` targets drawn per prompt, `R = B·T`, `W` width, `K` codes.
+Shapes: `B` prompts of a batch, `T` targets drawn per prompt, `R = B·T`, `W` width.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +20,8 @@ from genrecall.embed.losses import in_batch_loss
 from genrecall.foundation.sid import LEVELS
 from genrecall.foundation.steady import rows_of
 from genrecall.foundation.trie import Trie
-from genrecall.generator.compact.model import CompactModel, child_features
+from genrecall.generator.compact.following import Following
+from genrecall.generator.compact.model import CompactModel
 from genrecall.supervised.compact.batch import Batch
 
 
@@ -63,19 +65,24 @@ def level_losses(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Cross entropy of each level's codes: states `[B, W]` and SIDs `[B, T]` to three scalars."""
     n_prompts, n_targets = leaves.shape
-    nodes = torch.from_numpy(trie.path(leaves.reshape(-1).numpy()))  # (R, 3)
+    path = trie.path(leaves.reshape(-1).numpy())  # (R, 3)
+    nodes = torch.from_numpy(path)
     codes = [torch.from_numpy(trie.codes[level])[nodes[:, level]] for level in range(LEVELS)]
     prompt = torch.arange(n_prompts).repeat_interleave(n_targets)  # (R)
     # All targets of a prompt share the first step; from there on each goes its own way.
-    root = torch.zeros(n_prompts, dtype=torch.long)
-    first = rows_of(model.logprobs(0, hidden, child_features(trie, 0, root)), prompt)
+    roots = torch.zeros(n_prompts, dtype=torch.long)
+    first = _logprobs(model, hidden, Following.of(trie, 0, roots)).view(n_prompts, trie.n_nodes[0])
     hidden = model.extend(0, rows_of(hidden, prompt), codes[0])
-    second = model.logprobs(1, hidden, child_features(trie, 1, nodes[:, 0]))
+    second = _logprobs(model, hidden, Following.of(trie, 1, nodes[:, 0]))
     hidden = model.extend(1, hidden, codes[1])
-    third = model.logprobs(2, hidden, child_features(trie, 2, nodes[:, 1]))
-    return _nll(first, codes[0]), _nll(second, codes[1]), _nll(third, codes[2])
+    third = _logprobs(model, hidden, Following.of(trie, 2, nodes[:, 1]))
+    own = np.arange(len(path))
+    at = [
+        torch.from_numpy(trie.places(level, path[:, level - 1], own, path[:, level]))
+        for level in (1, 2)
+    ]
+    return -first[prompt, nodes[:, 0]].mean(), -second[at[0]].mean(), -third[at[1]].mean()
 
 
-def _nll(logprobs: Tensor, codes: Tensor) -> Tensor:
-    """Mean negative log-probability: `[R, K]`, `[R]` to a scalar."""
-    return -logprobs.gather(1, codes[:, None]).mean()
+def _logprobs(model: CompactModel, hidden: Tensor, following: Following) -> Tensor:
+    return following.log_softmax(model.heads(hidden, following))
