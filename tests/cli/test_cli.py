@@ -50,6 +50,24 @@ def test_wrong_usage_is_refused(capsys):
 # From a shop's files to an answer
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"queries": {"synonyms": "nope.txt"}}, "nope.txt does not exist"),
+        (
+            {"embed": {"views": ["in_domain", "pretrained"], "pretrained": {"model": "./nope"}}},
+            "embed.pretrained.model: './nope' is no directory",
+        ),
+    ],
+)
+def test_validate_looks_at_all_that_a_run_needs(tmp_path, capsys, settings, told):
+    path = write_shop(tmp_path, settings=settings)
+    assert main_code(["validate", str(path)]) == 1
+    said = capsys.readouterr()
+    assert told in said.err
+    assert "next:" not in said.out
+
+
 def test_init_validate_run_recall(tmp_path, genrecall, monkeypatch):
     write_shop(tmp_path / "shop")
     monkeypatch.chdir(tmp_path)

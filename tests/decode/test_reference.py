@@ -4,50 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from table_generator import TableGenerator
 
 from genrecall.decode.reference import ReferenceEngine
 from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.foundation.trie import Trie
-from genrecall.generator.base import Reading
 from genrecall.generator.prompts import Prompt
-
-
-@dataclass(frozen=True)
-class TableGenerator:
-    """A generator that reads its scores from a table.
-
-    Attributes:
-        space: codebook sizes.
-        scores: by prompt number and prefix: `[Q, K_1]`, `[Q, K_1, K_2]`, `[Q, K_1, K_2, K_3]`.
-        trie: the SIDs in use.
-    """
-
-    space: SidSpace
-    scores: tuple[np.ndarray, ...]
-    trie: Trie
-
-    def read(self, prompts):
-        """The state is the prompt number and the codes so far, one row a prefix."""
-        state = torch.tensor([int(prompt.text) for prompt in prompts], dtype=torch.long)[:, None]
-        roots = torch.zeros(len(prompts), dtype=torch.long)
-        step = self._scores(state, roots).view(len(prompts), self.trie.n_nodes[0])
-        return Reading(prompts, np.zeros((len(prompts), 1)), state, step)
-
-    def advance(self, state, rows, nodes):
-        codes = torch.from_numpy(self.trie.codes[state.shape[1] - 1])[nodes]
-        grown = torch.cat([state[rows], codes[:, None]], dim=1)
-        return grown, self._scores(grown, nodes)
-
-    def _scores(self, state, nodes):
-        level = state.shape[1] - 1
-        every = torch.from_numpy(self.scores[level][tuple(state.T.numpy())])
-        parent, _, code = map(torch.from_numpy, self.trie.children(level, nodes.numpy()))
-        return every[parent, code]
 
 
 @dataclass(frozen=True)
@@ -88,7 +54,7 @@ def cases(draw, prompts=2):
     )
     valid = draw(arrays(np.bool_, (prompts, len(sids))))
     trie = Trie(space, SidTable(space, np.array(sids, dtype=np.int32)).packed)
-    return Case(TableGenerator(space, scores, trie), trie, sids, valid)
+    return Case(TableGenerator(scores, trie), trie, sids, valid)
 
 
 def naive(case, prompt, allowed, *, beam, min_level1=1):
@@ -185,7 +151,7 @@ def flat_case(*, sids, prompts=1, scores=0.0):
     table = SidTable(space, np.array(sids, dtype=np.int32))
     shapes = [(prompts, *space.sizes[: level + 1]) for level in range(3)]
     trie = Trie(space, table.packed)
-    generator = TableGenerator(space, tuple(np.full(s, scores, np.float32) for s in shapes), trie)
+    generator = TableGenerator(tuple(np.full(s, scores, np.float32) for s in shapes), trie)
     return Case(generator, trie, sorted(sids), np.ones((prompts, len(sids))))
 
 

@@ -4,45 +4,17 @@ import itertools
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from table_generator import TableGenerator
 
 from genrecall.decode.reference import ReferenceEngine
 from genrecall.decode.sample import sample
 from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.foundation.trie import Trie
-from genrecall.generator.base import Reading
 from genrecall.generator.prompts import Prompt
-
-
-class TableGenerator:
-    """Log-probabilities from tables `[Q, K_1]`, `[Q, K_1, K_2]`, `[Q, K_1, K_2, K_3]`."""
-
-    def __init__(self, tables, trie):
-        self._tables, self.trie = tables, trie
-        self.passes = []
-
-    def read(self, prompts):
-        self.passes.append(len(prompts))
-        state = torch.tensor([int(prompt.text) for prompt in prompts], dtype=torch.long)[:, None]
-        roots = torch.zeros(len(prompts), dtype=torch.long)
-        step = self._scores(state, roots).view(len(prompts), self.trie.n_nodes[0])
-        return Reading(prompts, np.zeros((len(prompts), 1)), state, step)
-
-    def advance(self, state, rows, nodes):
-        self.passes.append(len(rows))
-        codes = torch.from_numpy(self.trie.codes[state.shape[1] - 1])[nodes]
-        grown = torch.cat([state[rows], codes[:, None]], dim=1)
-        return grown, self._scores(grown, nodes)
-
-    def _scores(self, state, nodes):
-        level = state.shape[1] - 1
-        every = torch.from_numpy(self._tables[level][tuple(state.T.numpy())])
-        parent, _, code = map(torch.from_numpy, self.trie.children(level, nodes.numpy()))
-        return every[parent, code]
 
 
 class Case:

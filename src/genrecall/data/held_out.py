@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from genrecall.data.splits import draw_of_query
 from genrecall.data.tables import Searches
-from genrecall.text.normalize import query_key
+from genrecall.text.normalize import query_keys
 
 _SHARE: Final = 0.05
 _MOST: Final = 2000  # a handful of weights is known well enough from these
@@ -47,10 +47,8 @@ def hold_out(searches: Searches, by: Literal["query", "time", "shopper"]) -> Hel
         held = times > np.sort(times)[len(times) - 1 - int(most)] if len(times) else times > 0
     elif by == "query":
         # Queries are equal where the models read the same words.
-        queries = frame["query"].fill_null("")
-        texts = queries.unique(maintain_order=True)
-        keys = pl.Series([query_key(text) for text in texts.to_list()], dtype=pl.String)
-        held = _some(queries.replace_strict(texts, keys, return_dtype=pl.String), most)
+        keys = query_keys(frame["query"].fill_null("").to_list())
+        held = _some(pl.Series(keys, dtype=pl.String), most)
     else:
         held = _some(frame["user_id"].fill_null(""), most)
     return HeldOut(Searches(frame.filter(~held)), Searches(frame.filter(pl.Series(held))))

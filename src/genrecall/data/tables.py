@@ -151,6 +151,11 @@ class Catalog:
         """Category path of each row, root first; None when unknown."""
         return [tuple(path) if path else None for path in self.frame["category"].to_list()]
 
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """The shop's own score of each row, `[N]`; NaN where it has none."""
+        return self.frame["score"].to_numpy().astype(np.float64)
+
     @cached_property
     def category_numbers(self) -> NDArray[np.int64]:
         """A number for the category path of each row, `[N]`; -1 when unknown."""

@@ -21,14 +21,10 @@ def sum_runs(rows: Tensor, lengths: Tensor) -> Tensor:
     return torch.segment_reduce(rows, "sum", lengths=lengths, axis=0, unsafe=True)
 
 
-def log_sum_exp_runs(values: Tensor, lengths: Tensor) -> Tensor:
-    """Logarithm of the sum of exponentials of each run, none of them empty: `[n]` to `[R]`."""
-    # What is taken off and added again needs no gradient.
-    top = torch.segment_reduce(values.detach(), "max", lengths=lengths, axis=0, unsafe=True)
-    mass = (values - top.repeat_interleave(lengths)).exp()
-    return sum_runs(mass, lengths).log() + top
-
-
 def log_softmax_runs(logits: Tensor, lengths: Tensor) -> Tensor:
     """Log-softmax over each run: `[n]` to `[n]`."""
-    return logits - rows_of(log_sum_exp_runs(logits, lengths), run_owners(lengths))
+    owner = run_owners(lengths)
+    # What is taken off and added again needs no gradient.
+    top = torch.segment_reduce(logits.detach(), "max", lengths=lengths, axis=0, unsafe=True)
+    mass = sum_runs((logits - top[owner]).exp(), lengths)
+    return logits - rows_of(mass.log() + top, owner)

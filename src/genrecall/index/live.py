@@ -136,7 +136,7 @@ class LiveItems:
     @cached_property
     def efficiency(self) -> NDArray[np.float64]:
         """The shop's score of each item, `[N]`; NaN where it has none."""
-        return self.catalog.frame["score"].to_numpy().astype(np.float64)
+        return self.catalog.scores
 
     @cached_property
     def groups(self) -> NDArray[np.int64]:

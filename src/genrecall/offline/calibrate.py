@@ -139,7 +139,7 @@ def _fit_order(
     together = None
     if bundle.reads_shoppers:
         together = ChosenTogether.of(by_shopper(data.searches.of("train"), len(data.catalog)))
-    standing = standing_of(prior, data.catalog.frame["score"].to_numpy().astype(np.float64))
+    standing = standing_of(prior, data.catalog.scores)
     parts = OrderParts(channels[0].generator.views, words.fields, standing, together)
     found = order_choices(channels, asked.spread(asked.distinct), parts)
     choices = dict(zip(each, found, strict=True))

@@ -127,13 +127,13 @@ def _choose(
     return stages[:end], stages[start:end]
 
 
-def check_settings(config: Config, stages: Sequence[Stage] = STAGES) -> None:
+def check_settings(config: Config) -> None:
     """Refuse what can be told to be unusable before anything runs.
 
     Raises:
         ConfigError, DataError, ArtifactError: a setting, or what lies at a path.
     """
-    for stage in stages:
+    for stage in STAGES:
         stage.check(config)
         stage.content(config)
 

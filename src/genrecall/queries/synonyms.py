@@ -105,8 +105,8 @@ class Synonyms:
 
     def apply(self, query: str) -> tuple[str, list[Change]]:
         """The query with all names read so, and what was changed; as it is where there are none."""
-        typed = normalize(query).split()
-        stems = read_words(query, self._stemmer)
+        said = f" {normalize(query)} "
+        typed, stems = said.split(), read_words(query, self._stemmer)
         read: list[str] = []
         changes: list[Change] = []
         at = 0
@@ -119,8 +119,10 @@ class Synonyms:
                 at += 1
                 continue
             rule, name = self._rules[tuple(stems[at:end])], " ".join(typed[at:end])
-            others = [other for other in rule.read if f" {other} " not in f" {' '.join(typed)} "]
-            as_read = " ".join((name, *others) if rule.keeps else rule.read)
+            meant = list(rule.read)
+            if rule.keeps:  # what the query says itself is not read twice
+                meant = [name, *(one for one in meant if f" {one} " not in said)]
+            as_read = " ".join(meant)
             read.append(as_read)
             if as_read != name:
                 changes.append(Change(name, as_read))

@@ -1,6 +1,6 @@
 """The words that a shop knows: of its items, and of what shoppers type, with their neighbours.
 
-Words are told apart by their stems, as the models read them; each has the form in which titles
+Words are told apart by their stems, as the models read them; each has the form in which items
 write it most often.
 
 Shapes: `V` words, `P` pairs of neighbours.
@@ -33,7 +33,7 @@ class Word(NamedTuple):
     """One word.
 
     Attributes:
-        form: as titles write it most often; as queries do where no title has it.
+        form: as items write it most often; as queries do where no item has it.
         items: of how many the title, the brand or an attribute has it.
         queries: in how many distinct training queries.
         texts: in how many distinct longer texts of items, such as descriptions.
@@ -88,7 +88,9 @@ class Vocabulary:
         for text in texts:
             counted.add("texts", text, neighbours=False)
         words = counted.words()
-        pairs = {pair: n for pair, n in counted.pairs.items() if words.keys() >= set(pair)}
+        pairs = {
+            pair: n for pair, n in counted.pairs.items() if pair[0] in words and pair[1] in words
+        }
         return cls(words, pairs, stemmer)
 
     @classmethod

@@ -61,7 +61,7 @@ def verdict(metrics: Metrics) -> Verdict | None:
     pair = metrics.get("headline")
     if pair is None:
         return None
-    measure = deciding(metrics)
+    measure = _deciding(metrics)
     figure = metrics["paired"][f"{pair['with']} - {pair['without']}"][measure]
     rivals, tone = said(pair["without"]), clear(figure)
     told = f"{signed(figure['value'])} {measure} {_interval(figure)}"
@@ -76,7 +76,7 @@ def verdict(metrics: Metrics) -> Verdict | None:
     return Verdict(tone, text, _why(metrics, pair, tone, alone))
 
 
-def deciding(metrics: Metrics) -> str:
+def _deciding(metrics: Metrics) -> str:
     """The measure that decides, where something was fused."""
     pair = metrics.get("headline")
     before = metrics["channels"][pair["without"]][_DECIDES]["value"] if pair else 0.0
@@ -96,7 +96,7 @@ def said(fusion: str) -> str:
 def best_single(metrics: Metrics) -> str | None:
     """The single channel with the highest recall that the generative one is compared with."""
     names = [pair.split(" - ")[1] for pair in metrics.get("paired_alone", {})]
-    measure = deciding(metrics)
+    measure = _deciding(metrics)
     return max(
         names, key=lambda name: float(metrics["channels"][name][measure]["value"]), default=None
     )
@@ -119,7 +119,7 @@ def _alone(metrics: Metrics) -> tuple[str, Figure] | None:
     rival = best_single(metrics)
     if rival is None:
         return None
-    return rival, metrics["paired_alone"][f"{GENERATIVE} - {rival}"][deciding(metrics)]
+    return rival, metrics["paired_alone"][f"{GENERATIVE} - {rival}"][_deciding(metrics)]
 
 
 def _instead(alone: tuple[str, Figure] | None) -> str:
@@ -137,7 +137,7 @@ def _why(
     metrics: Metrics, pair: Mapping[str, str], tone: Tone, alone: tuple[str, Figure] | None
 ) -> str:
     """What the sentence leaves out: what there was to gain, other lengths, exact search."""
-    names, measure = f"{pair['with']} - {pair['without']}", deciding(metrics)
+    names, measure = f"{pair['with']} - {pair['without']}", _deciding(metrics)
     before = metrics["channels"][pair["without"]][_DECIDES]["value"]
     told = [f"Without it {before:.3f} of the relevant items are among the first 100."]
     if measure != _DECIDES:
@@ -180,7 +180,7 @@ def _added(metrics: Metrics) -> Card | None:
     pair = metrics.get("headline")
     if pair is None:
         return None
-    measure = deciding(metrics)
+    measure = _deciding(metrics)
     figure = metrics["paired"][f"{pair['with']} - {pair['without']}"][measure]
     text = f"{measure} {_interval(figure)}, when it is added; {_meant(figure)}"
     return Card(signed(figure["value"]), text, said(pair["without"]), _looks(figure))
@@ -191,7 +191,7 @@ def _single_card(metrics: Metrics) -> Card | None:
     if alone is None:
         return None
     rival, figure = alone
-    text = f"{deciding(metrics)} {_interval(figure)}, when it answers alone; {_meant(figure)}"
+    text = f"{_deciding(metrics)} {_interval(figure)}, when it answers alone; {_meant(figure)}"
     return Card(
         signed(figure["value"]), text, f"{channel(rival)}, the best single one", _looks(figure)
     )
@@ -209,7 +209,7 @@ def _only(metrics: Metrics) -> Card | None:
 
 def _less(metrics: Metrics, key: str, control: str, against: str) -> Card | None:
     figures: Mapping[str, Any] = metrics.get(key, {}).get(f"{GENERATIVE} - {control}", {})
-    measure = deciding(metrics)
+    measure = _deciding(metrics)
     if measure not in figures:
         return None
     figure = figures[measure]

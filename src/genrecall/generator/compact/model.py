@@ -168,14 +168,19 @@ class CompactModel(nn.Module):
         """What the heads say of the codes that may follow prefixes: `[R, W]` to `[C]`."""
         head, codes = self.head[following.level], following.code
         assert isinstance(head, nn.Linear)
+        prefix, nothing = following.prefix, torch.zeros(0)
         if following.many:
-            every: Tensor = head(hidden)
-            return every[following.prefix, codes]
+            ends = following.lengths.cumsum(0).tolist()
+            said, first = [], 0
+            for rows in blocks(len(hidden), head.out_features):
+                some = slice(first, first := ends[rows.stop - 1])
+                said.append(head(hidden[rows])[prefix[some] - rows.start, codes[some]])
+            return torch.cat([nothing, *said])
         said = [
-            (rows_of(hidden, following.prefix[some]) * rows_of(head.weight, codes[some])).sum(1)
+            (rows_of(hidden, prefix[some]) * rows_of(head.weight, codes[some])).sum(1)
             for some in blocks(len(codes), hidden.shape[1])
         ]
-        return torch.cat([torch.zeros(0), *said]) + head.bias[codes]
+        return torch.cat([nothing, *said]) + head.bias[codes]
 
 
 def _block(size: int, width: int) -> nn.Sequential:
