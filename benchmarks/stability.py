@@ -52,7 +52,8 @@ from genrecall.foundation.groups import group_means
 from genrecall.foundation.progress import FileLog
 from genrecall.foundation.sid import SidTable
 from genrecall.foundation.work import Work
-from genrecall.generator.compact.look_ahead import LookAhead
+from genrecall.generator.compact.look_ahead import LookAhead, log_sizes
+from genrecall.index.centroids import SidGroups
 from genrecall.index.live import LiveItems
 from genrecall.pipeline.outputs import Outputs, find_artifact
 from genrecall.pipeline.run import run
@@ -231,10 +232,12 @@ def judge(table: SidTable, grown: Grown) -> Judged:
 def look_ahead_beams(table: SidTable, grown: Grown) -> NDArray[np.int64]:
     """The SIDs with the largest log-sum-exp of query-item similarity, best first: `[M, B]`."""
     items = LiveItems(grown.catalog, table, grown.vectors)
-    look_ahead = LookAhead(items.trie, items.means, table.sizes, temperature=grown.temperature)
+    trie, counts = items.trie, log_sizes(table.sizes)
+    groups = SidGroups.alone(trie)
+    look_ahead = LookAhead(trie, items.means, counts, groups, temperature=grown.temperature)
     width = min(_WIDEST, len(table.packed))
     best = [
-        look_ahead(queries).features[-1].topk(width, dim=1).indices.numpy()
+        look_ahead(queries).of_sids().topk(width, dim=1).indices.numpy()
         for queries in torch.split(torch.from_numpy(grown.queries), _AT_ONCE)
     ]
     return np.concatenate(best)

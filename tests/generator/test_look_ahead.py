@@ -1,13 +1,15 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.foundation.trie import Trie
-from genrecall.generator.compact.look_ahead import LookAhead
+from genrecall.generator.compact.look_ahead import LookAhead, log_sizes
+from genrecall.index.centroids import SidGroups
 from genrecall.index.prefixes import mean_vectors
 
 
@@ -20,21 +22,32 @@ def catalogs(draw):
     return SidTable(space, codes), draw(st.integers(0, 2**32))
 
 
-def unit_vectors(rng, n):
-    vectors = rng.normal(size=(n, 5))
+def unit_vectors(rng, n, dim=5):
+    vectors = rng.normal(size=(n, dim))
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
+def features_of(look_ahead, queries):
+    """Of all nodes of each level, `[Q, n_l]`; asked for in any order."""
+    ahead = look_ahead(torch.from_numpy(queries))
+    found = []
+    for level, n in enumerate(look_ahead.trie.n_nodes):
+        order = torch.from_numpy(np.random.default_rng(level).permutation(len(queries) * n))
+        said = torch.empty(len(order))
+        said[order] = ahead.of(level, order // n, order % n)
+        found.append(said.view(len(queries), n).numpy())
+    return found
+
+
 @given(catalogs())
-def test_features_equal_a_double_loop(catalog):
+def test_features_of_sids_that_are_alone_equal_a_double_loop(catalog):
     table, seed = catalog
     rng = np.random.default_rng(seed)
     items, queries = unit_vectors(rng, len(table.codes)), unit_vectors(rng, 3)
     means = mean_vectors(table.sid_of_item, items, len(table.packed))
     trie = Trie(table.space, table.packed)
-    look_ahead = LookAhead(trie, means, table.sizes, temperature=0.1)
-    features = look_ahead(torch.from_numpy(queries)).features
-    assert [part.shape for part in features] == [(3, n) for n in trie.n_nodes]
+    counts, alone = log_sizes(table.sizes), SidGroups.alone(trie)
+    features = features_of(LookAhead(trie, means, counts, alone, temperature=0.1), queries)
     sids = [tuple(sid) for sid in table.sids.tolist()]
     for q, query in enumerate(queries):
         scores = {}
@@ -43,16 +56,83 @@ def test_features_equal_a_double_loop(catalog):
             mean = items[rows].astype(np.float64).sum(axis=0)
             mean /= np.linalg.norm(mean)
             scores[sid] = float(query @ mean) / 0.1 + math.log(len(rows))
-        best = max(scores.values())
         for level, part in enumerate(features):
             prefixes = sorted({sid[: level + 1] for sid in sids})
             expected = [
-                math.log(
-                    sum(math.exp(s - best) for sid, s in scores.items() if sid[: level + 1] == p)
-                )
+                math.log(sum(math.exp(s) for sid, s in scores.items() if sid[: level + 1] == p))
                 for p in prefixes
             ]
             np.testing.assert_allclose(part[q], expected, atol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def shop():
+    """A trie of 600 SIDs, their means and counts; those of a first code are alike."""
+    rng = np.random.default_rng(4)
+    space = SidSpace((20, 8, 16))
+    trie = Trie(space, np.sort(rng.permutation(20 * 8 * 16)[:600]))
+    first = unit_vectors(rng, 20, 32)[trie.path(np.arange(600))[:, 0]]
+    means = first + unit_vectors(rng, 600, 32)
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    return trie, means, rng.integers(1, 9, 600)
+
+
+def test_few_vectors_tell_nearly_what_all_do(shop):
+    trie, means, counts = shop
+    queries = unit_vectors(np.random.default_rng(5), 50, 32)
+    exact, few, one = (
+        features_of(LookAhead(trie, means, log_sizes(counts), groups, temperature=0.1), queries)
+        for groups in (
+            SidGroups.alone(trie),
+            SidGroups.by_means(trie, means, counts),
+            SidGroups.of(trie, trie.path(np.arange(600)).T[:2]),
+        )
+    )
+    np.testing.assert_array_equal(few[2], exact[2])
+    for level in (0, 1):
+        correlation = np.corrcoef(few[level].ravel(), exact[level].ravel())[0, 1]
+        assert correlation > np.corrcoef(one[level].ravel(), exact[level].ravel())[0, 1]
+        assert correlation > 0.95
+
+
+def test_only_the_best_first_codes_are_told_closely(shop):
+    trie, means, counts = shop
+    queries = unit_vectors(np.random.default_rng(6), 10, 32)
+    groups = SidGroups.by_means(trie, means, counts)
+    both = [
+        LookAhead(trie, means, log_sizes(counts), groups, temperature=0.1, closely=closely)
+        for closely in (5, 20)
+    ]
+    some, every = (features_of(of, queries)[0] for of in both)
+    alike = np.isclose(some, every, atol=1e-4)
+    assert (alike.sum(axis=1) == 5).all()
+    assert (alike[np.arange(10), every.argmax(axis=1)]).mean() > 0.7
+
+
+def test_counts_far_apart_leave_a_group_its_largest(shop):
+    trie, means, counts = shop
+    far = np.where(np.arange(600) % 7, -300.0, 300.0)
+    groups = SidGroups.by_means(trie, means, counts)
+    few, exact = (
+        features_of(LookAhead(trie, means, far, of, temperature=0.1), means[:3])
+        for of in (groups, SidGroups.alone(trie))
+    )
+    for level in (0, 1):
+        assert np.isfinite(few[level]).all()
+        np.testing.assert_allclose(few[level], exact[level], atol=25)
+
+
+def test_gradients_reach_the_queries(shop):
+    trie, means, counts = shop
+    groups = SidGroups.by_means(trie, means, counts)
+    look_ahead = LookAhead(trie, means, log_sizes(counts), groups, temperature=0.1)
+    for level, n in enumerate(trie.n_nodes):
+        queries = torch.from_numpy(means[:4]).double().float().requires_grad_()
+        prompt, node = torch.arange(4), torch.arange(4) * 3 % n
+        look_ahead(queries).of(level, prompt, node).sum().backward()
+        moved = queries.detach() + 1e-3 * queries.grad / queries.grad.norm(dim=1, keepdim=True)
+        before, after = (look_ahead(of).of(level, prompt, node) for of in (queries, moved))
+        assert (after > before).all()
 
 
 @given(catalogs())

@@ -129,7 +129,7 @@ def test_the_look_ahead_follows_the_catalog(parts):
     sid = grown.items.table.sid_of_item[-1]
     said = []
     for of in (parts, grown):
-        features = of.generative().generator.read([Prompt("lamp")]).state.ahead.features[2][0]
+        features = of.generative().generator.read([Prompt("lamp")]).state.ahead.of_sids()[0]
         said.append(features.log_softmax(0)[sid].item())
     assert said[1] > said[0]
 

@@ -184,7 +184,7 @@ def test_in_the_look_ahead_an_item_counts_what_the_prior_says(generator):
     drawn = generator.weighed(LevelWeights((0.0,) * 3, (1.0,) * 3, prior=1.5), prior)
     plain = generator.weighed(LevelWeights((0.0,) * 3, (1.0,) * 3))
     prompts = [Prompt(query) for query in QUERIES]
-    one, other = (each.read(prompts).state.ahead.features[2].numpy() for each in (drawn, plain))
+    one, other = (each.read(prompts).state.ahead.of_sids().numpy() for each in (drawn, plain))
     items, sid = generator.items.table.sizes, generator.items.table.sid_of_item
     available = generator.items.available
     told = np.where(available, prior, prior[available].mean())
@@ -205,7 +205,7 @@ def test_what_nobody_gets_draws_nobody(generator):
     weights = LevelWeights((0.0,) * 3, (1.0,) * 3, prior=4.0)
     prompts = [Prompt(query) for query in QUERIES]
     one, other = (
-        generator.weighed(of, prior).read(prompts).state.ahead.features[2]
+        generator.weighed(of, prior).read(prompts).state.ahead.of_sids()
         for of in (weights, weights._replace(prior=0.0))
     )
     torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
@@ -248,7 +248,7 @@ def test_what_is_never_chosen_still_differs_in_how_little_it_counts(generator):
     generator = generator.over(all_available(generator.items))
     weights = LevelWeights((0.0,) * 3, (1.0,) * 3, prior=4.0)
     drawn, plain = (
-        generator.weighed(of, prior).read([Prompt(QUERIES[0])]).state.ahead.features[2][0].numpy()
+        generator.weighed(of, prior).read([Prompt(QUERIES[0])]).state.ahead.of_sids()[0].numpy()
         for of in (weights, weights._replace(prior=0.0))
     )
     moved = drawn - plain

@@ -7,9 +7,10 @@ import torch
 from genrecall.foundation.ragged import Bags
 from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.trie import Trie
-from genrecall.generator.compact.look_ahead import LookAhead
+from genrecall.generator.compact.look_ahead import LookAhead, log_sizes
 from genrecall.generator.compact.shopper import ShopItems
 from genrecall.generator.prompts import Prompt
+from genrecall.index.centroids import SidGroups
 from genrecall.index.prefixes import mean_vectors
 from genrecall.supervised.compact import shopper as compact_shopper
 from genrecall.supervised.compact.shopper import SidDistribution
@@ -35,7 +36,8 @@ def test_the_distribution_is_that_of_the_look_ahead():
     trie = Trie(space, np.sort(RNG.permutation(64)[:N_SIDS]))
     sizes = np.bincount(ITEMS.sid_of_item)
     means = mean_vectors(ITEMS.sid_of_item, ITEMS.views, N_SIDS)
-    served = LookAhead(trie, means, sizes, temperature=0.2)(VIEWS).features[2]  # (Q, S)
+    look_ahead = LookAhead(trie, means, log_sizes(sizes), SidGroups.alone(trie), temperature=0.2)
+    served = look_ahead(VIEWS).of_sids()  # (Q, S)
     expected = -torch.log_softmax(served, dim=1).gather(1, LEAVES).mean()
     loss = SidDistribution(ITEMS, N_SIDS, temperature=0.2).loss(VIEWS, LEAVES, RNG)
     torch.testing.assert_close(loss, expected)

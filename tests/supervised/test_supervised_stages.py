@@ -23,6 +23,7 @@ from genrecall.generator.compact.weights import LevelWeights
 from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import Prompt
+from genrecall.index.centroids import SidGroups
 from genrecall.index.live import LiveItems
 from genrecall.supervised import prompt_sets, stage
 from genrecall.supervised.compact.batch import Batch
@@ -110,7 +111,9 @@ def test_the_loss_is_what_decoding_says_of_the_same_paths(parts):
         nn.init.normal_(weight, std=0.3)
     items = LiveItems(parts.items.catalog, table, parts.items.vectors)
     nothing = np.zeros((120, parts.encoder.dim + 8), dtype=np.float32)
-    serving = CompactServing(LevelWeights.usual(), temperature=0.05, shopper=ShopperSettings())
+    serving = CompactServing(
+        LevelWeights.usual(), 0.05, SidGroups.alone(items.trie), ShopperSettings()
+    )
     generator = CompactGenerator(model, parts.encoder, items.seen_as(nothing), serving)
 
     leaves = np.arange(len(TEXTS) * 3).reshape(-1, 3) * 5 % 12  # (B, T)

@@ -21,6 +21,12 @@ def sum_runs(rows: Tensor, lengths: Tensor) -> Tensor:
     return torch.segment_reduce(rows, "sum", lengths=lengths, axis=0, unsafe=True)
 
 
+def logsumexp_runs(rows: Tensor, lengths: Tensor) -> Tensor:
+    """Log of the sum of exponentials of each run, none of them empty: `[n, …]` to `[R, …]`."""
+    top = torch.segment_reduce(rows.detach(), "max", lengths=lengths, axis=0, unsafe=True)
+    return sum_runs((rows - top[run_owners(lengths)]).exp(), lengths).log() + top
+
+
 def log_softmax_runs(logits: Tensor, lengths: Tensor) -> Tensor:
     """Log-softmax over each run: `[n]` to `[n]`."""
     owner = run_owners(lengths)

@@ -17,6 +17,7 @@ from genrecall.generator.compact.model import CompactModel
 from genrecall.generator.compact.weights import Fitted, LevelWeights
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import ITEM, QUERY
+from genrecall.index.centroids import SidGroups
 from genrecall.index.live import LiveItems
 
 COMPACT: Final = "compact"
@@ -115,7 +116,8 @@ def load_generator(
             own = np.load(part.file(OWN_VECTORS), allow_pickle=False)
             views = see_items(titles, encoder, items, own=own)
             usual = LevelWeights.usual(head_weight=head_weight)
-            serving = CompactServing(usual, settings["temperature"], shopper)
+            groups = SidGroups.load(part, items.trie)
+            serving = CompactServing(usual, settings["temperature"], groups, shopper)
             model = titles
             if weights is not None:
                 model = CompactModel.load(weights, space=items.table.space)

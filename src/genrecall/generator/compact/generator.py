@@ -31,6 +31,7 @@ from genrecall.generator.compact.shopper import ShopItems, context_of_prompts
 from genrecall.generator.compact.weights import LevelWeights
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import Prompt
+from genrecall.index.centroids import SidGroups
 from genrecall.index.live import LiveItems
 
 
@@ -62,11 +63,13 @@ class CompactServing:
     Attributes:
         weights: of heads and look-ahead.
         temperature: of the look-ahead, in units of cosine similarity.
+        groups: of the SIDs, for the look-ahead.
         shopper: what is read of shoppers.
     """
 
     weights: LevelWeights
     temperature: float
+    groups: SidGroups
     shopper: ShopperSettings
 
 
@@ -115,7 +118,11 @@ class CompactGenerator:
         self.serving = serving
         self.prior: NDArray[np.float32] | None = None
         self.look_ahead = LookAhead(
-            items.trie, items.means, items.table.sizes, temperature=serving.temperature
+            items.trie,
+            items.means,
+            log_sizes(items.table.sizes),
+            serving.groups,
+            temperature=serving.temperature,
         )
         self._rule = serving.shopper.over(items.vectors, items.table.codes[:, 0])
         self._chosen = ShopItems(items.table.sid_of_item, items.views)
@@ -159,7 +166,7 @@ class CompactGenerator:
                 where the weights count it.
         """
         other, table = copy.copy(self), self.items.table
-        counts = log_sizes(table.sizes).numpy().copy()
+        counts = log_sizes(table.sizes)
         if weights.prior:
             assert prior is not None
             # What nobody gets draws nobody: it counts as the average of the others.

@@ -77,7 +77,7 @@ class SidDistribution:
         sizes = np.bincount(items.sid_of_item, minlength=n_sids)
         means = torch.from_numpy(mean_vectors(items.sid_of_item, items.views, n_sids))
         self._scaled = means / temperature
-        self._bias = log_sizes(sizes)
+        self._bias = torch.from_numpy(log_sizes(sizes))
 
     def loss(self, views: Tensor, leaves: Tensor, rng: np.random.Generator) -> Tensor:
         """Cross entropy, averaged over targets.

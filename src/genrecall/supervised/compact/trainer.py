@@ -23,6 +23,8 @@ from genrecall.generator.compact.model import CompactModel, join_views, own_vect
 from genrecall.generator.compact.shopper import ShopItems, ShopperModel
 from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.load import OWN_VECTORS, USER_QUERY_TO_SID
+from genrecall.index.centroids import SidGroups
+from genrecall.index.prefixes import mean_vectors
 from genrecall.learning.checkpoint import Checkpoints
 from genrecall.learning.loop import train_steps
 from genrecall.supervised.compact.batch import Shop, draw_batch
@@ -123,9 +125,14 @@ class CompactTrainer:
         return shopper, losses
 
     def save(self, folder: Path) -> None:
-        """Write the weights, and the generator's own vectors of all titles."""
+        """Write the weights, the generator's own vectors of all titles, and groups of the SIDs."""
+        shop, own = self._shop, self._own_vectors()
         self.model.save(folder)
-        np.save(folder / OWN_VECTORS, self._own_vectors())
+        np.save(folder / OWN_VECTORS, own)
+        sizes = np.bincount(shop.sid_of_item)
+        views = join_views(shop.vectors, own, self.model.own_share)
+        means = mean_vectors(shop.sid_of_item, views, len(sizes))
+        SidGroups.by_means(shop.trie, means, sizes).save(folder)
 
     def _own_vectors(self) -> NDArray[np.float32]:
         shop = self._shop
