@@ -1,7 +1,7 @@
 """Groups of SIDs: what is under a prefix, as a few vectors instead of one for each SID.
 
 The SIDs under a first code fall into up to 8 groups by k-means over their mean vectors, those under
-a second-level node into up to 2. Which SID is in which group is settled once, when a generator has
+a second-level node into up to 4. Which SID is in which group is settled once, when a generator has
 been trained; the vectors of the groups follow from the items of the moment.
 
 Shapes: `S` SIDs, `D` vector size, `n_l` nodes of trie level `l`, `G` groups of one level.
@@ -23,7 +23,7 @@ from genrecall.foundation.groups import Vectors
 from genrecall.foundation.ragged import rank_in_run, run_starts
 from genrecall.foundation.trie import Trie
 
-GROUPS: Final = (8, 2)
+GROUPS: Final = (8, 4)
 """Groups at most under a first code, and under a second-level node."""
 
 _FILE: Final = "groups.npy"
