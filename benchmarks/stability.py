@@ -53,7 +53,6 @@ from genrecall.foundation.progress import FileLog
 from genrecall.foundation.sid import SidTable
 from genrecall.foundation.work import Work
 from genrecall.generator.compact.look_ahead import LookAhead, log_sizes
-from genrecall.index.centroids import SidGroups
 from genrecall.index.live import LiveItems
 from genrecall.pipeline.outputs import Outputs, find_artifact
 from genrecall.pipeline.run import run
@@ -232,9 +231,8 @@ def judge(table: SidTable, grown: Grown) -> Judged:
 def look_ahead_beams(table: SidTable, grown: Grown) -> NDArray[np.int64]:
     """The SIDs with the largest log-sum-exp of query-item similarity, best first: `[M, B]`."""
     items = LiveItems(grown.catalog, table, grown.vectors)
-    trie, counts = items.trie, log_sizes(table.sizes)
-    groups = SidGroups.alone(trie)
-    look_ahead = LookAhead(trie, items.means, counts, groups, temperature=grown.temperature)
+    counts = log_sizes(table.sizes)
+    look_ahead = LookAhead(items.trie, items.means, counts, None, temperature=grown.temperature)
     width = min(_WIDEST, len(table.packed))
     best = [
         look_ahead(queries).of_sids().topk(width, dim=1).indices.numpy()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.foundation.trie import Trie
+from genrecall.generator.compact import look_ahead
 from genrecall.generator.compact.look_ahead import LookAhead, log_sizes
 from genrecall.index.centroids import SidGroups
 from genrecall.index.prefixes import mean_vectors
@@ -27,11 +28,11 @@ def unit_vectors(rng, n, dim=5):
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def features_of(look_ahead, queries):
+def features_of(of, queries):
     """Of all nodes of each level, `[Q, n_l]`; asked for in any order."""
-    ahead = look_ahead(torch.from_numpy(queries))
+    ahead = of(torch.from_numpy(queries))
     found = []
-    for level, n in enumerate(look_ahead.trie.n_nodes):
+    for level, n in enumerate(of.trie.n_nodes):
         order = torch.from_numpy(np.random.default_rng(level).permutation(len(queries) * n))
         said = torch.empty(len(order))
         said[order] = ahead.of(level, order // n, order % n)
@@ -40,14 +41,14 @@ def features_of(look_ahead, queries):
 
 
 @given(catalogs())
-def test_features_of_sids_that_are_alone_equal_a_double_loop(catalog):
+def test_exact_features_equal_a_double_loop(catalog):
     table, seed = catalog
     rng = np.random.default_rng(seed)
     items, queries = unit_vectors(rng, len(table.codes)), unit_vectors(rng, 3)
     means = mean_vectors(table.sid_of_item, items, len(table.packed))
     trie = Trie(table.space, table.packed)
-    counts, alone = log_sizes(table.sizes), SidGroups.alone(trie)
-    features = features_of(LookAhead(trie, means, counts, alone, temperature=0.1), queries)
+    exact = LookAhead(trie, means, log_sizes(table.sizes), None, temperature=0.1)
+    features = features_of(exact, queries)
     sids = [tuple(sid) for sid in table.sids.tolist()]
     for q, query in enumerate(queries):
         scores = {}
@@ -83,7 +84,7 @@ def test_few_vectors_tell_nearly_what_all_do(shop):
     exact, few, one = (
         features_of(LookAhead(trie, means, log_sizes(counts), groups, temperature=0.1), queries)
         for groups in (
-            SidGroups.alone(trie),
+            None,
             SidGroups.by_means(trie, means, counts),
             SidGroups.of(trie, trie.path(np.arange(600)).T[:2]),
         )
@@ -95,14 +96,14 @@ def test_few_vectors_tell_nearly_what_all_do(shop):
         assert correlation > 0.95
 
 
-def test_only_the_best_first_codes_are_told_closely(shop):
+def test_only_the_best_first_codes_are_told_closely(shop, monkeypatch):
     trie, means, counts = shop
     queries = unit_vectors(np.random.default_rng(6), 10, 32)
     groups = SidGroups.by_means(trie, means, counts)
-    both = [
-        LookAhead(trie, means, log_sizes(counts), groups, temperature=0.1, closely=closely)
-        for closely in (5, 20)
-    ]
+    both = []
+    for closely in (5, 20):
+        monkeypatch.setattr(look_ahead, "_CLOSELY", closely)
+        both.append(LookAhead(trie, means, log_sizes(counts), groups, temperature=0.1))
     some, every = (features_of(of, queries)[0] for of in both)
     alike = np.isclose(some, every, atol=1e-4)
     assert (alike.sum(axis=1) == 5).all()
@@ -115,7 +116,7 @@ def test_counts_far_apart_leave_a_group_its_largest(shop):
     groups = SidGroups.by_means(trie, means, counts)
     few, exact = (
         features_of(LookAhead(trie, means, far, of, temperature=0.1), means[:3])
-        for of in (groups, SidGroups.alone(trie))
+        for of in (groups, None)
     )
     for level in (0, 1):
         assert np.isfinite(few[level]).all()
@@ -125,13 +126,13 @@ def test_counts_far_apart_leave_a_group_its_largest(shop):
 def test_gradients_reach_the_queries(shop):
     trie, means, counts = shop
     groups = SidGroups.by_means(trie, means, counts)
-    look_ahead = LookAhead(trie, means, log_sizes(counts), groups, temperature=0.1)
+    told = LookAhead(trie, means, log_sizes(counts), groups, temperature=0.1)
     for level, n in enumerate(trie.n_nodes):
         queries = torch.from_numpy(means[:4]).double().float().requires_grad_()
         prompt, node = torch.arange(4), torch.arange(4) * 3 % n
-        look_ahead(queries).of(level, prompt, node).sum().backward()
+        told(queries).of(level, prompt, node).sum().backward()
         moved = queries.detach() + 1e-3 * queries.grad / queries.grad.norm(dim=1, keepdim=True)
-        before, after = (look_ahead(of).of(level, prompt, node) for of in (queries, moved))
+        before, after = (told(of).of(level, prompt, node) for of in (queries, moved))
         assert (after > before).all()
 
 

@@ -24,7 +24,7 @@ class TableGenerator:
         state = torch.tensor([int(prompt.text) for prompt in prompts], dtype=torch.long)[:, None]
         roots = torch.zeros(len(prompts), dtype=torch.long)
         step = self._scores(state, roots).view(len(prompts), self.trie.n_nodes[0])
-        return Reading(prompts, np.zeros((len(prompts), 1)), state, step)
+        return Reading(prompts, np.zeros((len(prompts), 1)), state, lambda: step)
 
     def advance(self, state, rows, nodes):
         self.passes.append(len(rows))

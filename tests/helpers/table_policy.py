@@ -44,7 +44,7 @@ class TablePolicy(nn.Module):
     @torch.no_grad()
     def read(self, prompts):
         state, step = self.begin(prompts)
-        return Reading(prompts, np.zeros((len(prompts), 1), np.float32), state, step)
+        return Reading(prompts, np.zeros((len(prompts), 1), np.float32), state, lambda: step)
 
     @torch.no_grad()
     def advance(self, state, rows, nodes):

@@ -10,7 +10,6 @@ from genrecall.foundation.trie import Trie
 from genrecall.generator.compact.look_ahead import LookAhead, log_sizes
 from genrecall.generator.compact.shopper import ShopItems
 from genrecall.generator.prompts import Prompt
-from genrecall.index.centroids import SidGroups
 from genrecall.index.prefixes import mean_vectors
 from genrecall.supervised.compact import shopper as compact_shopper
 from genrecall.supervised.compact.shopper import SidDistribution
@@ -36,7 +35,7 @@ def test_the_distribution_is_that_of_the_look_ahead():
     trie = Trie(space, np.sort(RNG.permutation(64)[:N_SIDS]))
     sizes = np.bincount(ITEMS.sid_of_item)
     means = mean_vectors(ITEMS.sid_of_item, ITEMS.views, N_SIDS)
-    look_ahead = LookAhead(trie, means, log_sizes(sizes), SidGroups.alone(trie), temperature=0.2)
+    look_ahead = LookAhead(trie, means, log_sizes(sizes), None, temperature=0.2)
     served = look_ahead(VIEWS).of_sids()  # (Q, S)
     expected = -torch.log_softmax(served, dim=1).gather(1, LEAVES).mean()
     loss = SidDistribution(ITEMS, N_SIDS, temperature=0.2).loss(VIEWS, LEAVES, RNG)

@@ -10,8 +10,9 @@ first codes in use, `D` vector size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -38,16 +39,21 @@ class Reading(Generic[State]):
         queries: unit vectors in the space of the items' views, float32 `[Q, D]`; zeros for a
             prompt without a known word.
         state: one row per prompt.
-        step: log-probabilities of the first codes, float32 `[Q, n_0]`, in main memory.
+        start: scores the first codes; an engine that scores codes by itself never asks.
     """
 
     prompts: Sequence[Prompt]
     queries: NDArray[np.float32]
     state: State
-    step: Tensor
+    start: Callable[[], Tensor]
 
     def __len__(self) -> int:
         return len(self.prompts)
+
+    @cached_property
+    def step(self) -> Tensor:
+        """Log-probabilities of the first codes, float32 `[Q, n_0]`, in main memory."""
+        return self.start()
 
 
 class ViewPart(NamedTuple):

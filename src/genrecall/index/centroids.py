@@ -55,7 +55,7 @@ class SidGroups:
 
     @classmethod
     def alone(cls, trie: Trie) -> SidGroups:
-        """Each SID in a group of its own: what all SIDs together say, whatever it costs."""
+        """Each SID in a group of its own."""
         return cls.of(trie, np.tile(np.arange(len(trie)), (2, 1)))
 
     @classmethod

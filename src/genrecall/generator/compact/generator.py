@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -186,7 +187,7 @@ class CompactGenerator:
         """What this generator makes of prompts that one with other weights has read."""
         with torch.inference_mode():
             state = replace(reading.state, ahead=self.look_ahead(torch.from_numpy(reading.queries)))
-            return replace(reading, state=state, step=self._first_step(state))
+        return replace(reading, state=state, start=partial(self._start, state))
 
     def remember(self, reading: Reading[CompactState]) -> Reading[CompactState]:
         """The same reading, to be searched several times, also by generators with other weights."""
@@ -205,7 +206,7 @@ class CompactGenerator:
         """Read prompts; see `Generator.read`."""
         with torch.inference_mode():
             prompts, views, state = self._follow(prompts)
-            return Reading(prompts, views.numpy(), state, self._first_step(state))
+        return Reading(prompts, views.numpy(), state, partial(self._start, state))
 
     def advance(
         self, state: CompactState, rows: Tensor, nodes: Tensor
@@ -276,6 +277,11 @@ class CompactGenerator:
         hidden, moved = shopper(hidden, views, context)
         # A query without a known word means nothing, whoever asks.
         return hidden, moved * known
+
+    @torch.inference_mode()
+    def _start(self, state: CompactState) -> Tensor:
+        """As `_first_step`, without gradients."""
+        return self._first_step(state)
 
     def _first_step(self, state: CompactState) -> Tensor:
         """Log-probabilities of the first codes, `[Q, n_0]`."""

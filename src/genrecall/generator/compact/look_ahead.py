@@ -26,6 +26,7 @@ Shapes: `Q` queries, `S` SIDs, `G` groups of one level, `D` vector size, `n_l` n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -34,6 +35,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genrecall.foundation.blocks import blocks
+from genrecall.foundation.eight_bits import EightBits
 from genrecall.foundation.groups import group_sums
 from genrecall.foundation.ragged import ragged_ranges
 from genrecall.foundation.runs import logsumexp_runs
@@ -44,9 +46,7 @@ from genrecall.index.centroids import SidGroups
 Vectors = NDArray[np.float32]
 
 _VARIANCE: Final = 0.005  # v: of cosines, a unit of spread
-CLOSELY: Final = 256
-"""First codes that are told by all of their groups; the others by one vector."""
-
+_CLOSELY: Final = 256  # first codes that are told by all of their groups
 _LOOKED_UP: Final = 16  # one product with so many vectors costs what looking up one of them does
 
 
@@ -57,9 +57,14 @@ class LookAhead:
         trie: the SIDs in use.
         means: normalized mean item vector of each SID, float32 `[S, D]`.
         log_counts: logarithm of the items of each SID, `[S]`.
-        groups: of the SIDs under each prefix.
+        groups: of the SIDs under each prefix; None for each SID by itself, which is exact and
+            costs what the catalog is large.
         temperature: τ, in units of cosine similarity.
+
+    Attributes:
         closely: first codes that are told by all of their groups.
+        levels: what tells the nodes of each level.
+        whole: what tells first codes by one vector.
     """
 
     def __init__(
@@ -67,47 +72,42 @@ class LookAhead:
         trie: Trie,
         means: Vectors,
         log_counts: NDArray[np.floating[Any]],
-        groups: SidGroups,
+        groups: SidGroups | None,
         *,
         temperature: float,
-        closely: int = CLOSELY,
     ) -> None:
         self.trie, self.temperature = trie, temperature
-        self._means, self._groups, self._closely = means, groups, closely
+        self._means, self._groups = means, groups
+        self.closely = _CLOSELY if groups else trie.n_nodes[0]
         spread = _VARIANCE / (2 * temperature**2)
+        each = groups or SidGroups.alone(trie)
         first, second = (
-            Told.of_groups(means, log_counts, of_sid, offsets, spread)
-            for of_sid, offsets in zip(groups.of_sid, groups.offsets, strict=True)
+            Told.of_groups(means, log_counts, of_sid, offsets, spread, rounded=groups is not None)
+            for of_sid, offsets in zip(each.of_sid, each.offsets, strict=True)
         )
         first_code, one_each = trie.path(np.arange(len(trie)))[:, 0], np.arange(trie.n_nodes[0] + 1)
-        self._whole = Told.of_groups(means, log_counts, first_code, one_each, spread)
+        self.whole = Told.of_groups(means, log_counts, first_code, one_each, spread)
         leaves = Told.of(means, log_counts.astype(np.float32), np.arange(len(trie) + 1))
-        self._levels = (first, second, leaves)
+        self.levels = (first, second, leaves)
 
     def counting(self, log_counts: NDArray[np.floating[Any]]) -> LookAhead:
         """The same with other counts of the SIDs, by their logarithms, `[S]`."""
         return LookAhead(
-            self.trie,
-            self._means,
-            log_counts,
-            self._groups,
-            temperature=self.temperature,
-            closely=self._closely,
+            self.trie, self._means, log_counts, self._groups, temperature=self.temperature
         )
 
     def __call__(self, queries: Tensor) -> Ahead:
         """What it says of queries, `[Q, D]`. Gradients flow into them."""
-        scaled = queries / self.temperature
-        return Ahead(self._levels, scaled, self._first_codes(scaled))
+        return Ahead(self, queries / self.temperature)
 
-    def _first_codes(self, scaled: Tensor) -> Tensor:
-        """Of all first codes: `[Q, D]` to `[Q, n_0]`."""
-        first = self._levels[0]
+    def of_first_codes(self, scaled: Tensor) -> Tensor:
+        """Of all first codes; of queries over the temperature, `[Q, D]` to `[Q, n_0]`."""
+        first = self.levels[0]
         said = logsumexp_runs(first.of_all(scaled).T, first.lengths).T
-        if said.shape[1] <= self._closely:
+        if said.shape[1] <= self.closely:
             return said
-        whole = self._whole.of_all(scaled)
-        best = whole.detach().topk(self._closely, dim=1).indices
+        whole = self.whole.of_all(scaled)
+        best = whole.detach().topk(self.closely, dim=1).indices
         return whole.scatter(1, best, said.gather(1, best))
 
 
@@ -116,24 +116,27 @@ class Ahead:
     """What the look-ahead says of `Q` queries; not normalized.
 
     Attributes:
-        levels: vectors of each level.
+        look_ahead: which one.
         scaled: the queries, over the temperature, `[Q, D]`.
-        first: of all first codes, `[Q, n_0]`.
     """
 
-    levels: tuple[Told, Told, Told]
+    look_ahead: LookAhead
     scaled: Tensor
-    first: Tensor
+
+    @cached_property
+    def first(self) -> Tensor:
+        """Of all first codes, `[Q, n_0]`."""
+        return self.look_ahead.of_first_codes(self.scaled)
 
     def of(self, level: int, prompt: Tensor, node: Tensor) -> Tensor:
         """Of some nodes of a level, each for its prompt: int64 `[n]` both, to float32 `[n]`."""
         if level == 0:
             return self.first[prompt, node]
-        return self.levels[level].of_nodes(self.scaled, prompt, node)
+        return self.look_ahead.levels[level].of_nodes(self.scaled, prompt, node)
 
     def of_sids(self) -> Tensor:
         """Of all SIDs, `[Q, S]`."""
-        return self.levels[-1].of_all(self.scaled)
+        return self.look_ahead.levels[-1].of_all(self.scaled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,21 +145,30 @@ class Told:
 
     Attributes:
         vectors: float32 `[G, D]`.
+        eight: the same in eight bits; None where they are kept as they are.
         bias: added to the product with a scaled query, float32 `[G]`.
         offsets: where those of each node start, int64 `[n_l + 1]`.
         lengths: how many each node has, int64 `[n_l]`.
     """
 
     vectors: Tensor
+    eight: EightBits | None
     bias: Tensor
     offsets: NDArray[np.int64]
     lengths: Tensor
 
     @classmethod
-    def of(cls, vectors: Vectors, bias: Vectors, offsets: NDArray[np.int64]) -> Told:
+    def of(
+        cls,
+        vectors: Vectors,
+        bias: Vectors,
+        offsets: NDArray[np.int64],
+        *,
+        eight: EightBits | None = None,
+    ) -> Told:
         """From numpy arrays."""
         lengths = torch.from_numpy(np.diff(offsets))
-        return cls(torch.from_numpy(vectors), torch.from_numpy(bias), offsets, lengths)
+        return cls(torch.from_numpy(vectors), eight, torch.from_numpy(bias), offsets, lengths)
 
     @classmethod
     def of_groups(
@@ -166,6 +178,8 @@ class Told:
         of_sid: NDArray[np.int64],
         offsets: NDArray[np.int64],
         spread: float,
+        *,
+        rounded: bool = True,
     ) -> Told:
         """By the mean vectors of groups, weighed by items, and how many items they have.
 
@@ -175,6 +189,7 @@ class Told:
             of_sid: group of each SID.
             offsets: where the groups of each node start.
             spread: added for all of a group's spread.
+            rounded: to eight bits a number.
         """
         n_groups = int(offsets[-1])
         # Counts may be far apart: within a group they are taken relative to its largest.
@@ -185,8 +200,11 @@ class Told:
         share = (counts / total[of_sid]).astype(np.float32)
         vectors = group_sums(means * share[:, None], of_sid, n_groups, dtype=torch.float32).numpy()
         apart = np.maximum(1 - np.square(vectors).sum(axis=1), 0)
-        bias = np.log(total) + top + spread * apart
-        return cls.of(vectors, bias.astype(np.float32), offsets)
+        bias = (np.log(total) + top + spread * apart).astype(np.float32)
+        if not rounded:
+            return cls.of(vectors, bias, offsets)
+        eight = EightBits.of(vectors)
+        return cls.of(eight.vectors, bias, offsets, eight=eight)
 
     def of_all(self, scaled: Tensor) -> Tensor:
         """Of every vector: `[Q, D]` to `[Q, G]`."""

@@ -109,7 +109,8 @@ class LmGenerator:
         queries = self._encoder.encode([prompt.text for prompt in prompts])
         prompts = self._rule.read(prompts, queries)
         with torch.inference_mode():
-            return Reading(prompts, queries, *self._prefill(prompts))
+            state, step = self._prefill(prompts)
+        return Reading(prompts, queries, state, lambda: step)
 
     def advance(self, state: LmState, rows: Tensor, nodes: Tensor) -> tuple[LmState, Tensor]:
         """Append one code to each chosen prefix; see `Generator.advance`."""

@@ -1,0 +1,42 @@
+"""Vectors in eight bits a number, with one scale each.
+
+Shapes: `n` vectors, `D` numbers of each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MOST = 127
+
+
+@dataclass(frozen=True, eq=False)
+class EightBits:
+    """Vectors, rounded.
+
+    Attributes:
+        steps: whole numbers of steps, int8 `[n, D]`.
+        scale: size of a step of each vector, float32 `[n]`.
+    """
+
+    steps: NDArray[np.int8]
+    scale: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, vectors: NDArray[np.float32]) -> EightBits:
+        """Round vectors; the largest number of each is kept.
+
+        >>> EightBits.of(np.array([[1.0, -0.5], [0.0, 0.0]], dtype=np.float32)).steps.tolist()
+        [[127, -64], [0, 0]]
+        """
+        scale = np.abs(vectors).max(axis=1, initial=0.0) / np.float32(_MOST)
+        steps = vectors / np.where(scale > 0, scale, 1)[:, None]
+        return cls(np.rint(steps).astype(np.int8), scale)
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """What they stand for, float32 `[n, D]`."""
+        return self.steps * self.scale[:, None]
