@@ -12,8 +12,6 @@ from genrecall.evaluate.config import EvaluateConfig
 from genrecall.foundation.progress import SilentLog
 from genrecall.funnel.config import FusionConfig
 from genrecall.generator.compact.generator import CompactGenerator
-from genrecall.generator.compact.model import CompactModel
-from genrecall.generator.compact.weights import BOTH, HEADS, LOOK_AHEAD, WAYS
 from genrecall.offline import measure
 from genrecall.offline.folds import FoldedChannel
 from genrecall.offline.generated import GeneratedAnswers, answer_searches
@@ -97,24 +95,6 @@ def test_controls_answer_what_is_searched_widest(bundle):
         control.rank([unasked], 5)
     with pytest.raises(ValueError, match=f"{unasked.query}.* was not searched with 7 beams"):
         generated.generate([unasked], 7)
-
-
-def test_a_prefix_is_computed_once_however_often_it_is_searched(bundle, monkeypatch):
-    """At several widths, and by controls that weigh otherwise what is computed."""
-    made, extend = [], CompactModel.extend
-
-    def counted(model, level, hidden, codes):
-        made.append(len(codes))
-        return extend(model, level, hidden, codes)
-
-    monkeypatch.setattr(CompactModel, "extend", counted)
-    channels = {way: FoldedChannel(bundle.of_folds(way=way)) for way in WAYS}
-    controls = {way: channels[way] for way in (HEADS, LOOK_AHEAD)}
-    generated = GeneratedAnswers(channels[BOTH], 20, {7: PERSONALISED, 3: ANONYMOUS}, controls)
-    trie = generated.channel.items.trie
-    assert 0 < sum(made) <= len(generated) * sum(trie.n_nodes[:-1])
-    for way, said in ({BOTH: generated} | generated.controls).items():
-        assert_equal_beams(said.generate(PERSONALISED, 7), channels[way].generate(PERSONALISED, 7))
 
 
 def test_nothing_asked_nothing_said(bundle):

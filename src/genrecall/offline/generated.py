@@ -154,8 +154,7 @@ class GeneratedAnswers(Control):
         progress = Progress(log or SilentLog(), "read", total=len(requests), unit="requests")
         for fold, rows in channel.folds(requests):
             first = 0
-            for part in channel.channels[fold].read([requests[row] for row in rows.tolist()]):
-                read = remembered(channel.channels[fold], part)
+            for read in channel.channels[fold].read([requests[row] for row in rows.tolist()]):
                 at = rows[first : first + len(read)]
                 first += len(read)
                 said.add(channel.channels[fold], read, at, k)
@@ -201,13 +200,6 @@ class GeneratedAnswers(Control):
         if unread := [key for key in keys if key not in self._place]:
             raise ValueError(f"{unread[0]} was not read; these answers are of {len(self)} others.")
         return np.array([self._place[key] for key in keys], dtype=np.int64)
-
-
-def remembered(channel: GenerativeChannel, read: ReadRequests) -> ReadRequests:
-    """Requests that are searched at several widths, and by controls."""
-    if not isinstance(channel.generator, CompactGenerator):
-        return read
-    return replace(read, reading=channel.generator.remember(read.reading))
 
 
 def reread(channel: GenerativeChannel, read: ReadRequests) -> ReadRequests:

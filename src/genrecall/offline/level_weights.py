@@ -37,7 +37,7 @@ from genrecall.generator.compact.weights import (
     LevelWeights,
 )
 from genrecall.learning.likelihood import likeliest_weights, mean_log_likelihood, mixed_with_usual
-from genrecall.offline.generated import remembered, reread
+from genrecall.offline.generated import reread
 
 PRIORS: Final = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0)
 """Weights of the prior in the look-ahead that are tried."""
@@ -106,14 +106,13 @@ def level_choices(
     """
     found: list[list[list[_Followed]]] = [[[] for _ in range(LEVELS)] for _ in channels]
     first = 0
-    for part in channels[0].read(requests):
-        read = remembered(channels[0], part)
+    for read in channels[0].read(requests):
         for channel, of_channel in zip(channels, found, strict=True):
             assert isinstance(channel.generator, CompactGenerator)
             again, wanted = reread(channel, read), sids[first : first + len(read)]
             for level, followed in enumerate(_follow(channel.generator, again, wanted)):
                 of_channel[level].append(followed._replace(search=followed.search + first))
-        first += len(part)
+        first += len(read)
     return [[_join(of_level) for of_level in of_channel] for of_channel in found]
 
 

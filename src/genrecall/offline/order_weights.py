@@ -19,7 +19,7 @@ from genrecall.channels.generative import GenerativeChannel
 from genrecall.channels.learned_order import LOGPROB, AskedQuery, OrderFit, OrderParts
 from genrecall.data.tables import Rows, Searches
 from genrecall.learning.likelihood import Choices, count_found, likeliest_weights, mixed_with_usual
-from genrecall.offline.generated import remembered, reread
+from genrecall.offline.generated import reread
 from genrecall.offline.score_calibration import fit_calibration
 
 _FIRST: Final = 500  # items of a search that compete
@@ -42,8 +42,7 @@ def order_choices(
     """
     found: list[list[Choices]] = [[] for _ in channels]
     first = 0
-    for part in channels[0].read(requests):
-        read = remembered(channels[0], part)
+    for read in channels[0].read(requests):
         for channel, of_channel in zip(channels, found, strict=True):
             again = reread(channel, read)
             rankings = channel.rank_read(again, _FIRST)

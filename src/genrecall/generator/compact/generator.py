@@ -19,7 +19,6 @@ from genrecall.foundation.steady import rows_of
 from genrecall.foundation.trie import Trie
 from genrecall.generator.base import Reading, ViewPart, view_parts
 from genrecall.generator.compact.following import Following
-from genrecall.generator.compact.grown import Grown
 from genrecall.generator.compact.look_ahead import Ahead, LookAhead, log_sizes
 from genrecall.generator.compact.model import (
     CompactModel,
@@ -46,7 +45,6 @@ class CompactState:
         prompt: prompt of each prefix, int64 `[R]`.
         node: trie node of each prefix in the level above, int64 `[R]`; 0 is the root.
         ahead: look-ahead of all prompts.
-        grown: hidden states that are remembered; None where none are.
     """
 
     level: int
@@ -54,7 +52,6 @@ class CompactState:
     prompt: Tensor
     node: Tensor
     ahead: Ahead
-    grown: Grown | None = None
 
 
 @dataclass(frozen=True)
@@ -189,11 +186,6 @@ class CompactGenerator:
             state = replace(reading.state, ahead=self.look_ahead(torch.from_numpy(reading.queries)))
         return replace(reading, state=state, start=partial(self._start, state))
 
-    def remember(self, reading: Reading[CompactState]) -> Reading[CompactState]:
-        """The same reading, to be searched several times, also by generators with other weights."""
-        grown = Grown(len(reading), self.trie, reading.state.hidden.shape[1])
-        return replace(reading, state=replace(reading.state, grown=grown))
-
     def next_codes(self, state: CompactState) -> NextCodes:
         """What heads and look-ahead say of each code that may come next."""
         with torch.inference_mode():
@@ -224,27 +216,16 @@ class CompactGenerator:
         self, state: CompactState, rows: Tensor, nodes: Tensor
     ) -> tuple[CompactState, Tensor]:
         """Append one code to each chosen prefix with gradients; see `Policy.append`."""
-        level, prompt = state.level, state.prompt[rows]
+        level = state.level
         codes = torch.from_numpy(self.trie.codes[level])[nodes]
-
-        def extend(rows: Tensor, codes: Tensor) -> Tensor:
-            return self.model.extend(level, rows_of(state.hidden, rows), codes)
-
-        if state.grown is None:
-            hidden = extend(rows, codes)
-        else:
-            hidden = state.grown.states(
-                level, prompt.numpy(), nodes.numpy(), lambda some: extend(rows[some], codes[some])
-            )
-        grown = CompactState(
+        longer = CompactState(
             level=level + 1,
-            hidden=hidden,
-            prompt=prompt,
+            hidden=self.model.extend(level, rows_of(state.hidden, rows), codes),
+            prompt=state.prompt[rows],
             node=nodes,
             ahead=state.ahead,
-            grown=state.grown,
         )
-        return grown, self._logprobs(grown)
+        return longer, self._logprobs(longer)
 
     def _follow(self, prompts: Sequence[Prompt]) -> tuple[Sequence[Prompt], Tensor, CompactState]:
         """Prompts as they are read, their views `[Q, D + D']`, and the state of their roots."""

@@ -2,10 +2,11 @@
 
 A query's subwords give a hidden state `h`; each level adds the code before it and scores the next:
 
-    logits_l = w · head_l(h_l) + a · feature_l(prefix + code)
+    logits_l = w · head_l(h + e_1[code_1] + …) + a · feature_l(prefix + code)
 
-where the features are the look-ahead of `look_ahead.py` and `w` and `a` are weights. The softmax is
-over the codes that continue a SID; no others are ever scored.
+where heads are linear, so that of what one says only `head_l(h)` depends on the query: it is the
+same under all prefixes. The features are the look-ahead of `look_ahead.py`, and `w` and `a` are
+weights. The softmax is over the codes that continue a SID; no others are ever scored.
 
 The look-ahead sees every text twice: by the vector of stage `embed`, and by a vector that the
 generator makes of its own hidden state. Both models have learned their words independently, and
@@ -69,7 +70,6 @@ class CompactModel(nn.Module):
         self.norm = LayerNorm(width)
         self.encoder = _block(width, width)
         self.code = nn.ModuleList([nn.Embedding(size, width) for size in space.sizes[:-1]])
-        self.step = nn.ModuleList([_block(2 * width, width) for _ in space.sizes[:-1]])
         self.head = nn.ModuleList([nn.Linear(width, size) for size in space.sizes])
         self.project = nn.Linear(width, dim, bias=False)
         self.shopper: ShopperModel | None = None
@@ -161,8 +161,7 @@ class CompactModel(nn.Module):
     def extend(self, level: int, hidden: Tensor, codes: Tensor) -> Tensor:
         """Append the codes of `level` to prefixes: `[R, W]`, `[R]` to `[R, W]`."""
         code: Tensor = self.code[level](codes)
-        step: Tensor = self.step[level](torch.cat([hidden, hidden * code], dim=-1))
-        return hidden + code + step
+        return hidden + code
 
     def heads(self, hidden: Tensor, following: Following) -> Tensor:
         """What the heads say of the codes that may follow prefixes: `[R, W]` to `[C]`."""
