@@ -81,7 +81,7 @@ def test_a_request_is_answered_by_the_fold_of_its_query(bundle):
         (alone,) = channel.rank([request], 20)
         np.testing.assert_array_equal(ranking.rows, alone.rows)
         np.testing.assert_allclose(
-            beams.logprob, channel.generate([request], 7).logprob[0], atol=1e-5
+            beams.logprob, channel.generate([request], 7).logprob[0], atol=1e-3
         )
 
 

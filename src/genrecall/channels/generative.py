@@ -25,7 +25,7 @@ from genrecall.channels.shopper import check_shopper
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import Rows
 from genrecall.decode.base import Beams
-from genrecall.decode.reference import ReferenceEngine
+from genrecall.decode.engines import engine_of
 from genrecall.foundation.arguments import whole_number
 from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import Sid
@@ -92,7 +92,7 @@ class GenerativeChannel(RecallChannel):
         self.generator, self.reader = generator, reader
         self.learned = learned if config.order == "learned" else None
         self.items = generator.items
-        self._engine = ReferenceEngine(generator)
+        self._engine = engine_of(generator)
         self._config = config
 
     def answer(

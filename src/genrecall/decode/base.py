@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.foundation.errors import RequestError
 from genrecall.generator.base import Reading
 
 
@@ -83,3 +84,29 @@ class Engine(Protocol):
             RequestError: `beam` or `min_level1` is below 1, or `min_level1` above `beam`.
             ValueError: `valid` does not fit the trie and the prompts.
         """
+
+
+def check_beams(beam: int, min_level1: int) -> None:
+    """Refuse numbers of beams that no search can keep.
+
+    Raises:
+        RequestError: see `Engine.search`.
+    """
+    if not 1 <= min_level1 <= beam:
+        raise RequestError(
+            f"beam={beam}, min_level1={min_level1}; needed is 1 <= min_level1 <= beam. "
+            "Widen the beam or keep fewer first codes."
+        )
+
+
+def check_valid(valid: NDArray[np.bool_] | None, n_sids: int, n_prompts: int) -> None:
+    """Refuse a mask of SIDs that fits nothing.
+
+    Raises:
+        ValueError: see `Engine.search`.
+    """
+    fitting = ((n_sids,), (1, n_sids), (n_prompts, n_sids))
+    if valid is not None and valid.shape not in fitting:
+        raise ValueError(
+            f"`valid` of shape {valid.shape} does not fit {n_sids} SIDs and {n_prompts} prompts."
+        )

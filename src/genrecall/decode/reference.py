@@ -15,8 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genrecall.decode.base import Beams
-from genrecall.foundation.errors import RequestError
+from genrecall.decode.base import Beams, check_beams, check_valid
 from genrecall.foundation.ragged import rank_in_run
 from genrecall.foundation.sid import LEVELS
 from genrecall.foundation.trie import Trie
@@ -63,11 +62,7 @@ class ReferenceEngine(Generic[State]):
         min_level1: int = 1,
     ) -> Beams:
         """See `Engine.search`."""
-        if not 1 <= min_level1 <= beam:
-            raise RequestError(
-                f"beam={beam}, min_level1={min_level1}; needed is 1 <= min_level1 <= beam. "
-                "Widen the beam or keep fewer first codes."
-            )
+        check_beams(beam, min_level1)
         searched = np.arange(len(reading)) if rows is None else rows  # (Q,)
         n_prompts = len(searched)
         if n_prompts == 0:
@@ -99,10 +94,7 @@ def _alive(trie: Trie, valid: NDArray[np.bool_] | None, n_prompts: int) -> list[
     """Per level, which nodes may be visited: bool `[1 or Q, n_l]`."""
     if valid is None:
         return [np.ones((1, n), dtype=np.bool_) for n in trie.n_nodes]
-    if valid.shape not in ((len(trie),), (1, len(trie)), (n_prompts, len(trie))):
-        raise ValueError(
-            f"`valid` of shape {valid.shape} does not fit {len(trie)} SIDs and {n_prompts} prompts."
-        )
+    check_valid(valid, len(trie), n_prompts)
     per_prompt = [trie.spread(row) for row in np.atleast_2d(valid)]
     return [np.stack(level) for level in zip(*per_prompt, strict=True)]
 

@@ -163,10 +163,15 @@ class CompactModel(nn.Module):
         code: Tensor = self.code[level](codes)
         return hidden + code
 
+    def head_of(self, level: int) -> nn.Linear:
+        """That of a level."""
+        head = self.head[level]
+        assert isinstance(head, nn.Linear)
+        return head
+
     def heads(self, hidden: Tensor, following: Following) -> Tensor:
         """What the heads say of the codes that may follow prefixes: `[R, W]` to `[C]`."""
-        head, codes = self.head[following.level], following.code
-        assert isinstance(head, nn.Linear)
+        head, codes = self.head_of(following.level), following.code
         prefix, nothing = following.prefix, torch.zeros(0)
         if following.many:
             ends = following.lengths.cumsum(0).tolist()

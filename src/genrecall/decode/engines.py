@@ -1,0 +1,18 @@
+"""Which engine searches what a generator has read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genrecall.decode.base import Engine
+from genrecall.decode.reference import ReferenceEngine
+from genrecall.decode.walk.engine import WalkEngine
+from genrecall.generator.base import Generator
+from genrecall.generator.compact.generator import CompactGenerator
+
+
+def engine_of(generator: Generator[Any]) -> Engine:
+    """The fastest one that there is for its family."""
+    if isinstance(generator, CompactGenerator):
+        return WalkEngine(generator)
+    return ReferenceEngine(generator)

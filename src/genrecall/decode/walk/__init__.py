@@ -1,0 +1,1 @@
+"""Beam search of compact generators without torch: down the tree, nothing computed twice."""

@@ -1,0 +1,65 @@
+"""The engine of the compact family: a walk down the tree for each prompt.
+
+It gives what the reference gives, up to the rounding of a float: the log-probabilities are the
+generator's, and equal scores are ordered by SID. Without the library in C the walk is NumPy's.
+
+Shapes: `Q` prompts, `B` beams, `S` SIDs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.decode.base import Beams, check_beams, check_valid
+from genrecall.decode.walk.native import NativeWalk, library
+from genrecall.decode.walk.plain import Alive, PlainWalk
+from genrecall.decode.walk.tables import WalkTables
+from genrecall.generator.base import Reading
+from genrecall.generator.compact.generator import CompactGenerator, CompactState
+
+
+class WalkEngine:
+    """Searches what a compact generator has read; see `Engine`.
+
+    Args:
+        generator: whose SIDs.
+        native: whether the library in C searches, if it was built.
+    """
+
+    def __init__(self, generator: CompactGenerator, *, native: bool = True) -> None:
+        self._trie = generator.trie
+        tables, found = WalkTables.of(generator), library() if native else None
+        self._walk = PlainWalk(tables) if found is None else NativeWalk(tables, found)
+
+    def search(
+        self,
+        reading: Reading[CompactState],
+        *,
+        beam: int,
+        rows: NDArray[np.int64] | None = None,
+        valid: NDArray[np.bool_] | None = None,
+        min_level1: int = 1,
+    ) -> Beams:
+        """See `Engine.search`."""
+        check_beams(beam, min_level1)
+        searched = np.arange(len(reading)) if rows is None else rows  # (Q,)
+        check_valid(valid, len(self._trie), len(searched))
+        leaves = np.full((len(searched), beam), -1, dtype=np.int64)
+        logprob = np.full((len(searched), beam), -np.inf, dtype=np.float32)
+        scaled, hidden = reading.state.ahead.scaled.numpy(), reading.state.hidden.numpy()
+        shared = valid is None or valid.ndim == 1 or len(valid) == 1
+        alive = self._alive(None if valid is None else np.atleast_2d(valid)[0]) if shared else None
+        for place, row in enumerate(searched.tolist()):
+            if not shared:
+                assert valid is not None
+                alive = self._alive(valid[place])
+            node, told = self._walk.search(
+                scaled[row], hidden[row], alive=alive, beam=beam, min_level1=min_level1
+            )
+            leaves[place, : len(node)], logprob[place, : len(node)] = node, told
+        return Beams(leaves, logprob)
+
+    def _alive(self, valid: NDArray[np.bool_] | None) -> Alive:
+        """Which nodes of each level may be visited; None for all."""
+        return None if valid is None or valid.all() else self._trie.spread(valid)

@@ -1,0 +1,146 @@
+"""The walk in C, by the library that is built with the package where there is a compiler."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from functools import cache
+from importlib.util import find_spec
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.decode.walk.plain import Alive, Nodes
+from genrecall.decode.walk.tables import Floats, WalkTables
+from genrecall.foundation.sid import LEVELS
+from genrecall.generator.compact.look_ahead import Told
+
+_LIBRARY: Final = "genrecall.decode.walk._walk"
+_POINTER: Final = ctypes.c_void_p
+_THREE: Final = _POINTER * LEVELS
+
+
+class _Told(ctypes.Structure):
+    _fields_ = [(name, _POINTER) for name in ("steps", "scale", "bias", "offsets")]
+
+
+class _Tables(ctypes.Structure):
+    """As in `walk.c`."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("dim", "width", "closely", "longest")),
+        ("n_nodes", ctypes.c_int64 * LEVELS),
+        ("n_codes", ctypes.c_int64 * LEVELS),
+        ("children", _THREE),
+        ("codes", _THREE),
+        ("whole", _Told),
+        ("first", _Told),
+        ("second", _Told),
+        ("leaves", _POINTER),
+        ("leaf_bias", _POINTER),
+        ("heads", _THREE),
+        ("constant", _THREE),
+        ("head_weight", ctypes.c_float * LEVELS),
+        ("ahead_weight", ctypes.c_float * LEVELS),
+    ]
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The built library; None where the package was installed without a compiler."""
+    spec = find_spec(_LIBRARY)
+    if spec is None or spec.origin is None:
+        return None
+    found = ctypes.CDLL(spec.origin)
+    found.scratch_bytes.restype = found.search.restype = ctypes.c_int64
+    return found
+
+
+class NativeWalk:
+    """Searches one prompt after another; several threads may do so at once.
+
+    Args:
+        tables: of a generator.
+        found: what `library` gave.
+    """
+
+    def __init__(self, tables: WalkTables, found: ctypes.CDLL) -> None:
+        self._library, self._kept = found, list[NDArray[Any]]()
+        trie = tables.trie
+        longest = max(int(np.diff(offsets).max()) for offsets in trie.offsets)
+        leaves = tables.levels[-1]
+        self._tables = _Tables(
+            dim=leaves.vectors.shape[1],
+            width=tables.heads[0].shape[1],
+            closely=tables.closely,
+            longest=longest,
+            n_nodes=(ctypes.c_int64 * LEVELS)(*trie.n_nodes),
+            n_codes=(ctypes.c_int64 * LEVELS)(*map(len, tables.heads)),
+            children=self._each(trie.offsets, np.int64),
+            codes=self._each(trie.codes, np.int64),
+            whole=self._told(tables.whole),
+            first=self._told(tables.levels[0]),
+            second=self._told(tables.levels[1]),
+            leaves=self._at(leaves.vectors.numpy(), np.float32),
+            leaf_bias=self._at(leaves.bias.numpy(), np.float32),
+            heads=self._each(tables.heads, np.float32),
+            constant=self._each(tables.constant, np.float32),
+            head_weight=(ctypes.c_float * LEVELS)(*tables.weights.heads),
+            ahead_weight=(ctypes.c_float * LEVELS)(*tables.weights.look_ahead),
+        )
+        self._scratch = threading.local()
+
+    def search(
+        self, query: Floats, hidden: Floats, *, alive: Alive, beam: int, min_level1: int
+    ) -> tuple[Nodes, Floats]:
+        """See `PlainWalk.search`."""
+        room: _Room | None = getattr(self._scratch, "room", None)
+        if room is None or room.beam < beam:
+            wanted = self._library.scratch_bytes(ctypes.byref(self._tables), ctypes.c_int64(beam))
+            room = self._scratch.room = _Room(beam, wanted)
+        visited = None
+        if alive is not None:
+            visited = _THREE(*(level.ctypes.data for level in alive))
+        query, hidden = (np.ascontiguousarray(of, dtype=np.float32) for of in (query, hidden))
+        n = self._library.search(
+            ctypes.byref(self._tables),
+            _POINTER(query.ctypes.data),
+            _POINTER(hidden.ctypes.data),
+            visited,
+            ctypes.c_int64(beam),
+            ctypes.c_int64(min_level1),
+            room.scratch_at,
+            room.leaves_at,
+            room.logprob_at,
+        )
+        return room.leaves[:n].copy(), room.logprob[:n].copy()
+
+    def _told(self, told: Told) -> _Told:
+        assert told.eight is not None
+        return _Told(
+            steps=self._at(told.eight.steps, np.int8),
+            scale=self._at(told.eight.scale, np.float32),
+            bias=self._at(told.bias.numpy(), np.float32),
+            offsets=self._at(told.offsets, np.int64),
+        )
+
+    def _each(self, arrays: Any, dtype: Any) -> Any:
+        return _THREE(*(self._at(array, dtype) for array in arrays))
+
+    def _at(self, array: NDArray[Any], dtype: Any) -> int:
+        """Where an array lies, which is kept there."""
+        self._kept.append(np.ascontiguousarray(array, dtype=dtype))
+        return int(self._kept[-1].ctypes.data)
+
+
+class _Room:
+    """What a thread needs for its searches, made once."""
+
+    def __init__(self, beam: int, n_bytes: int) -> None:
+        self.beam = beam
+        self._scratch = np.empty(n_bytes // 8 + 8, dtype=np.int64)
+        self.leaves, self.logprob = np.empty(beam, np.int64), np.empty(beam, np.float32)
+        self.scratch_at, self.leaves_at, self.logprob_at = (
+            _POINTER(of.ctypes.data) for of in (self._scratch, self.leaves, self.logprob)
+        )

@@ -1,0 +1,71 @@
+"""What a walk down the tree reads of a generator, in flat arrays.
+
+Shapes: `S` SIDs, `D` vector size, `W` width, `n_l` nodes and `K_l` codes of level `l`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from genrecall.foundation.blocks import blocks
+from genrecall.foundation.ragged import ragged_owners
+from genrecall.foundation.sid import LEVELS
+from genrecall.foundation.trie import Trie
+from genrecall.generator.compact.generator import CompactGenerator
+from genrecall.generator.compact.look_ahead import Told
+from genrecall.generator.compact.weights import LevelWeights
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class WalkTables:
+    """Of one generator with its weights.
+
+    Attributes:
+        trie: the SIDs in use.
+        whole: what tells first codes by one vector.
+        levels: what tells the nodes of each level.
+        closely: first codes that are told by all of their groups.
+        heads: of each level, float32 `[K_l, W]`.
+        constant: what a head says of a node whatever the query, float32 `[n_l]` of each level.
+        weights: of heads and look-ahead.
+    """
+
+    trie: Trie
+    whole: Told
+    levels: tuple[Told, Told, Told]
+    closely: int
+    heads: tuple[Floats, ...]
+    constant: tuple[Floats, ...]
+    weights: LevelWeights
+
+    @classmethod
+    def of(cls, generator: CompactGenerator) -> WalkTables:
+        """Those of a generator."""
+        ahead, model, trie = generator.look_ahead, generator.model, generator.trie
+        with torch.inference_mode():
+            heads = tuple(model.head_of(level).weight.numpy() for level in range(LEVELS))
+            bias = [model.head_of(level).bias.numpy() for level in range(LEVELS)]
+            constant = [of_level[codes] for of_level, codes in zip(bias, trie.codes, strict=True)]
+            prefix = np.zeros((1, heads[0].shape[1]), dtype=np.float32)  # of the nodes of a level
+            for level in range(1, LEVELS):
+                parent = ragged_owners(np.diff(trie.offsets[level - 1]))
+                code = torch.from_numpy(trie.codes[level - 1])
+                prefix = model.extend(level - 1, torch.from_numpy(prefix[parent]), code).numpy()
+                constant[level] += _products(prefix, heads[level], trie, level)
+        weights = generator.serving.weights
+        return cls(trie, ahead.whole, ahead.levels, ahead.closely, heads, tuple(constant), weights)
+
+
+def _products(prefix: Floats, head: Floats, trie: Trie, level: int) -> Floats:
+    """What a head says of the nodes of a level for a query that says nothing, float32 `[n_l]`."""
+    parent, code = ragged_owners(np.diff(trie.offsets[level])), trie.codes[level]
+    said = np.empty(len(parent), dtype=np.float32)
+    for rows in blocks(len(parent), prefix.shape[1]):
+        said[rows] = np.einsum("nw,nw->n", prefix[parent[rows]], head[code[rows]])
+    return said

@@ -1,0 +1,282 @@
+/* Beam search of a compact generator down the tree of SIDs, one prompt at a time.
+ *
+ * The same search as `plain.py`, which says what is computed: of each level the best prefixes, in
+ * the order of their log-probabilities, are expanded one after another, until the next cannot have
+ * a child among the best any more. Nothing is allocated; arrays belong to the caller.
+ */
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#define WIDE __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
+#else
+#define WIDE
+#endif
+
+/* Vectors that tell the nodes of a level: one or more of each, in eight bits. */
+typedef struct {
+    const int8_t *steps;    /* [G, D] */
+    const float *scale;     /* [G] */
+    const float *bias;      /* [G] */
+    const int64_t *offsets; /* [n_l + 1] */
+} Told;
+
+/* All that a search reads; `struct` of the same name in `native.py`. */
+typedef struct {
+    int64_t dim, width, closely, longest;
+    int64_t n_nodes[3];
+    int64_t n_codes[3];
+    const int64_t *children[3]; /* [n_(l-1) + 1]: where those of each node start */
+    const int64_t *codes[3];    /* [n_l] */
+    Told whole, first, second;
+    const float *leaves;     /* [S, D] */
+    const float *leaf_bias;  /* [S] */
+    const float *heads[3];   /* [K_l, W] */
+    const float *constant[3]; /* [n_l]: what a head says of a node whatever the query */
+    float head_weight[3], ahead_weight[3];
+} Tables;
+
+typedef struct {
+    float logprob;
+    int32_t node;
+    int32_t first; /* place of its first code among those that were kept */
+} Prefix;
+
+typedef struct {
+    Prefix *of;
+    int64_t n, most;
+} Best;
+
+/* One prompt. */
+typedef struct {
+    const Tables *tables;
+    const float *query;  /* over the temperature, [D] */
+    const float *hidden; /* [W] */
+    int16_t *steps;      /* the query in whole steps, [D] */
+    float step;          /* size of one */
+    float *said[3];      /* what heads say of codes, [K_l]; NaN before it was asked */
+    float *logits;       /* [longest] */
+    float *sorted;       /* [longest] */
+} Prompt;
+
+WIDE static float dot(const float *a, const float *b, int64_t n) {
+    float sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+WIDE static int32_t dot_steps(const int8_t *a, const int16_t *b, int64_t n) {
+    int32_t sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += (int32_t)a[i] * b[i];
+    return sum;
+}
+
+static int better(Prefix a, Prefix b) {
+    return a.logprob > b.logprob || (a.logprob == b.logprob && a.node < b.node);
+}
+
+static int by_logprob(const void *a, const void *b) {
+    return better(*(const Prefix *)a, *(const Prefix *)b) ? -1 : 1;
+}
+
+/* Keep a prefix if it is among the best: a heap with the worst in front. */
+static void keep(Best *best, Prefix prefix) {
+    Prefix *of = best->of;
+    int64_t at;
+    if (best->n < best->most) {
+        at = best->n++;
+        while (at && better(of[(at - 1) / 2], prefix)) {
+            of[at] = of[(at - 1) / 2];
+            at = (at - 1) / 2;
+        }
+    } else {
+        if (!better(prefix, of[0])) return;
+        at = 0;
+        for (;;) {
+            int64_t child = 2 * at + 1;
+            if (child >= best->n) break;
+            if (child + 1 < best->n && better(of[child], of[child + 1])) child++;
+            if (!better(prefix, of[child])) break;
+            of[at] = of[child];
+            at = child;
+        }
+    }
+    of[at] = prefix;
+}
+
+static float logsumexp(const float *x, int64_t n) {
+    float top = x[0], mass = 0;
+    for (int64_t i = 1; i < n; i++) top = x[i] > top ? x[i] : top;
+    for (int64_t i = 0; i < n; i++) mass += expf(x[i] - top);
+    return top + logf(mass);
+}
+
+/* The k-th largest of n numbers, which are put in another order; 1 <= k <= n. */
+static float kth_largest(float *x, int64_t n, int64_t k) {
+    int64_t low = 0, high = n - 1;
+    while (low < high) {
+        float pivot = x[(low + high) / 2];
+        int64_t i = low, j = high;
+        while (i <= j) {
+            while (x[i] > pivot) i++;
+            while (x[j] < pivot) j--;
+            if (i <= j) {
+                float other = x[i];
+                x[i++] = x[j];
+                x[j--] = other;
+            }
+        }
+        if (k - 1 <= j) high = j;
+        else if (k - 1 >= i) low = i;
+        else break;
+    }
+    return x[k - 1];
+}
+
+static float told(const Prompt *p, const Told *of, int64_t node) {
+    float top = -INFINITY, mass = 0;
+    for (int64_t g = of->offsets[node]; g < of->offsets[node + 1]; g++) {
+        int64_t dim = p->tables->dim;
+        float z = (float)dot_steps(of->steps + g * dim, p->steps, dim) * of->scale[g] * p->step;
+        z += of->bias[g];
+        if (z > top) {
+            mass = mass * expf(top - z) + 1;
+            top = z;
+        } else {
+            mass += expf(z - top);
+        }
+    }
+    return top + logf(mass);
+}
+
+static float head(const Prompt *p, int level, int64_t node) {
+    const Tables *t = p->tables;
+    int64_t code = t->codes[level][node];
+    float *said = p->said[level] + code;
+    if (isnan(*said)) *said = dot(t->heads[level] + code * t->width, p->hidden, t->width);
+    return *said + t->constant[level][node];
+}
+
+static float ahead(const Prompt *p, int level, int64_t node) {
+    const Tables *t = p->tables;
+    if (level == 1) return told(p, &t->second, node);
+    return dot(t->leaves + node * t->dim, p->query, t->dim) + t->leaf_bias[node];
+}
+
+/* What the look-ahead says of all first codes: the best by one vector are told by all of theirs. */
+static void ahead_of_first(const Prompt *p, float *x) {
+    const Tables *t = p->tables;
+    int64_t n = t->n_nodes[0];
+    float least = -INFINITY;
+    if (n > t->closely) {
+        for (int64_t node = 0; node < n; node++) x[node] = told(p, &t->whole, node);
+        memcpy(p->sorted, x, n * sizeof(float));
+        least = kth_largest(p->sorted, n, t->closely);
+    }
+    for (int64_t node = 0; node < n; node++)
+        if (n <= t->closely || x[node] >= least) x[node] = told(p, &t->first, node);
+}
+
+/* Children of a node of the level above, with their log-probabilities. */
+static void expand(const Prompt *p, int level, Prefix parent, const uint8_t *alive, Best *best,
+                   Prefix *lead) {
+    const Tables *t = p->tables;
+    int64_t start = t->children[level][parent.node], end = t->children[level][parent.node + 1];
+    float *x = p->logits, heads = t->head_weight[level], aheads = t->ahead_weight[level];
+    if (level == 0 && aheads != 0) ahead_of_first(p, x);
+    for (int64_t node = start; node < end; node++) {
+        float logit = 0;
+        if (aheads != 0) logit += aheads * (level ? ahead(p, level, node) : x[node]);
+        if (heads != 0) logit += heads * head(p, level, node);
+        x[node - start] = logit;
+    }
+    float above = parent.logprob - logsumexp(x, end - start);
+    for (int64_t node = start; node < end; node++) {
+        if (alive && !alive[node]) continue;
+        Prefix child = {above + x[node - start], (int32_t)node, parent.first};
+        keep(best, child);
+        if (lead && (lead[parent.first].node < 0 || better(child, lead[parent.first])))
+            lead[parent.first] = child;
+    }
+}
+
+/* The best prefix of each of the leading first codes stays, in the place of the worst others. */
+static void keep_leads(Best *best, Prefix *lead, int64_t n_first, int64_t least) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < n_first; i++)
+        if (lead[i].node >= 0) lead[n++] = lead[i];
+    qsort(lead, n, sizeof(Prefix), by_logprob);
+    if (n > least) n = least;
+    int64_t there = 0; /* leads that are kept anyway stand in front */
+    while (there < n && best->n && !better(best->of[best->n - 1], lead[there])) there++;
+    int64_t missing = n - there, last = best->n;
+    for (int64_t i = best->n - 1; i >= 0 && last > best->n - missing; i--) {
+        int is_lead = 0;
+        for (int64_t j = 0; j < there; j++) is_lead |= lead[j].node == best->of[i].node;
+        if (is_lead) continue;
+        memmove(best->of + i, best->of + i + 1, (last - i - 1) * sizeof(Prefix));
+        last--;
+    }
+    memcpy(best->of + last, lead + there, missing * sizeof(Prefix));
+}
+
+/* Bytes that a search needs besides its arguments. */
+int64_t scratch_bytes(const Tables *t, int64_t beam) {
+    int64_t codes = t->n_codes[0] + t->n_codes[1] + t->n_codes[2];
+    return 3 * beam * (int64_t)sizeof(Prefix) + (codes + 2 * t->longest) * (int64_t)sizeof(float) +
+           t->dim * (int64_t)sizeof(int16_t);
+}
+
+/* Search one prompt; says how many SIDs it has found.
+ *
+ * query: over the temperature, [D]; hidden: [W]; alive: nodes of each level that may be visited,
+ * NULL for all; min_first: of how many first codes the best prefix stays; leaves, logprob: [beam].
+ */
+int64_t search(const Tables *t, const float *query, const float *hidden, const uint8_t *const *alive,
+               int64_t beam, int64_t min_first, char *scratch, int64_t *leaves, float *logprob) {
+    Prefix *room = (Prefix *)scratch, *lead = min_first > 1 ? room + 2 * beam : NULL;
+    float *floats = (float *)(room + 3 * beam);
+    Prompt p = {.tables = t, .query = query, .hidden = hidden};
+    for (int level = 0; level < 3; floats += t->n_codes[level++]) {
+        p.said[level] = floats;
+        for (int64_t code = 0; code < t->n_codes[level]; code++) floats[code] = NAN;
+    }
+    p.logits = floats;
+    p.sorted = p.logits + t->longest;
+    p.steps = (int16_t *)(p.sorted + t->longest);
+    float most = 0, largest = 2147483647.0f / (127.0f * (t->dim > 520 ? t->dim : 520));
+    for (int64_t i = 0; i < t->dim; i++) most = fabsf(query[i]) > most ? fabsf(query[i]) : most;
+    p.step = most / floorf(largest);
+    for (int64_t i = 0; i < t->dim; i++)
+        p.steps[i] = most > 0 ? (int16_t)lrintf(query[i] / p.step) : 0;
+
+    Prefix root = {0, 0, 0};
+    Best parents = {&root, 1, 1}, best = {room, 0, beam};
+    int64_t n_first = 1;
+    for (int level = 0; level < 3; level++) {
+        for (int64_t i = 0; lead && level && i < n_first; i++) lead[i].node = -1;
+        for (int64_t i = 0; i < parents.n; i++) {
+            Prefix parent = parents.of[i];
+            /* No child is likelier than its parent. */
+            if (best.n == beam && parent.logprob < best.of[0].logprob && !lead) break;
+            expand(&p, level, parent, alive ? alive[level] : NULL, &best, level ? lead : NULL);
+        }
+        qsort(best.of, best.n, sizeof(Prefix), by_logprob);
+        if (lead && level) keep_leads(&best, lead, n_first, min_first);
+        if (level == 0) {
+            n_first = best.n;
+            for (int64_t i = 0; i < best.n; i++) best.of[i].first = (int32_t)i;
+        }
+        parents = best;
+        best = (Best){level % 2 ? room : room + beam, 0, beam};
+    }
+    for (int64_t i = 0; i < parents.n; i++) {
+        leaves[i] = parents.of[i].node;
+        logprob[i] = parents.of[i].logprob;
+    }
+    return parents.n;
+}

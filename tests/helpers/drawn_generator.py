@@ -1,0 +1,53 @@
+"""Compact generators of any shape, with weights that are drawn and not trained."""
+
+import numpy as np
+import torch
+from tables import catalog_of
+
+from genrecall.foundation.sid import SidSpace, SidTable
+from genrecall.generator.base import Reading
+from genrecall.generator.compact.generator import CompactGenerator, CompactServing, CompactState
+from genrecall.generator.compact.model import CompactModel
+from genrecall.generator.compact.weights import LevelWeights
+from genrecall.generator.history import ShopperSettings
+from genrecall.generator.prompts import Prompt
+from genrecall.index.centroids import SidGroups
+from genrecall.index.live import LiveItems
+
+WIDTH, DIM = 12, 20
+WEIGHTS = LevelWeights((0.4, 0.3, 0.2), (0.8, 0.9, 1.0))
+
+
+def drawn_generator(sizes, n_items, *, seed=0, weights=WEIGHTS):
+    """Over items with random SIDs; siblings have something in common."""
+    rng, space = np.random.default_rng(seed), SidSpace(sizes)
+    codes = np.stack([rng.integers(0, size, n_items) for size in sizes], axis=1).astype(np.int32)
+    views = rng.normal(size=(sizes[0], DIM))[codes[:, 0]] + rng.normal(size=(n_items, DIM))
+    views = (views / np.linalg.norm(views, axis=1, keepdims=True)).astype(np.float32)
+    table = SidTable(space, codes)
+    catalog = catalog_of({"item_id": str(row)} for row in range(n_items))
+    items = LiveItems(catalog, table, views).seen_as(views)
+    torch.manual_seed(seed)
+    model = CompactModel(space=space, n_features=4, width=WIDTH, dim=DIM)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0, 0.5)
+    groups = SidGroups.by_means(items.trie, items.means, table.sizes)
+    serving = CompactServing(weights, 0.1, groups, ShopperSettings())
+    return CompactGenerator(model, None, items, serving)
+
+
+def drawn_reading(generator, n, *, seed=1):
+    """`n` prompts, as if they had been read."""
+    rng = np.random.default_rng(seed)
+    queries = rng.normal(size=(n, DIM))
+    queries = (queries / np.linalg.norm(queries, axis=1, keepdims=True)).astype(np.float32)
+    state = CompactState(
+        level=0,
+        hidden=torch.from_numpy(rng.normal(size=(n, WIDTH)).astype(np.float32)),
+        prompt=torch.arange(n),
+        node=torch.zeros(n, dtype=torch.long),
+        ahead=generator.look_ahead(torch.from_numpy(queries)),
+    )
+    prompts = [Prompt(str(number)) for number in range(n)]
+    return Reading(prompts, queries, state, lambda: generator._start(state))
