@@ -129,7 +129,7 @@ def test_what_was_fitted_on_is_what_is_served(parts, history):
     evidence = channel.learned.parts
     (read,) = channel.read([Request("red lamp", Shopper(history=history))])
     rows, asked = np.arange(60, dtype=np.int32), read.asked(0)
-    items, logprob = channel.items.views[rows], -np.arange(60, dtype=np.float32)
+    items, logprob = channel.items.views, -np.arange(60, dtype=np.float32)
     weights = dict(zip(evidence.names, np.linspace(0.1, 1.5, len(evidence.names)), strict=True))
     said = evidence.of(asked, items, rows, logprob)
     served = LearnedOrder(evidence, OrderFit(weights)).scores(asked, items, rows, logprob)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from genrecall.decode.engines import engine_of
 from genrecall.decode.reference import ReferenceEngine
 from genrecall.decode.walk.engine import WalkEngine
-from genrecall.decode.walk.native import library
 from genrecall.foundation.errors import RequestError
 from genrecall.generator.compact.weights import LevelWeights
+from genrecall.native.library import library
 
 ATOL = 2e-4  # log-probabilities of one SID differ by the rounding of floats, and of queries
 

@@ -65,7 +65,7 @@ def asked_of(channel, query):
 
 def test_parts_are_cosines_words_and_priors(channel, evidence, parts):
     query, rows = asked_of(channel, "red cordless drill"), np.array([3, 1, 7], dtype=np.int32)
-    items, logprob = channel.items.views[rows], np.array([-1, -2, -3], dtype=np.float32)
+    items, logprob = channel.items.views, np.array([-1, -2, -3], dtype=np.float32)
     said = evidence.of(query, items, rows, logprob)
     assert said.shape == (len(evidence.names), 3)
     by_name = dict(zip(evidence.names, said, strict=True))
@@ -79,7 +79,7 @@ def test_parts_are_cosines_words_and_priors(channel, evidence, parts):
 
 def test_scores_are_the_weighted_parts(channel, evidence):
     query, rows = asked_of(channel, "blue hammer"), np.arange(40, dtype=np.int32)
-    items, logprob = channel.items.views[rows], -np.arange(40, dtype=np.float32)
+    items, logprob = channel.items.views, -np.arange(40, dtype=np.float32)
     weights = dict(zip(evidence.names, (0.7, 0.2, 0.1, 2.0, 0.5, 0.3, 0.4), strict=True))
     said = evidence.of(query, items, rows, logprob)
     expected = np.array(list(weights.values())) @ said
@@ -155,7 +155,7 @@ def test_exact_search_orders_as_many_as_the_beams_should_hold(parts):
         nearest = np.sort(np.argsort(-similar, kind="stable")[: channel.depth(k)])
         no_beam = np.zeros(len(nearest), dtype=np.float32)
         query = generated.asked(request)
-        scores = channel.learned.scores(query, views[nearest], nearest, no_beam)
+        scores = channel.learned.scores(query, views, nearest, no_beam)
         expected = nearest[np.argsort(-scores, kind="stable")][:k]
         assert ranking.rows.tolist() == expected.tolist()
 
@@ -260,13 +260,13 @@ def test_where_an_item_stands_by_the_score_of_the_shop_is_a_part(channel, parts)
     assert scored.names[-2:] == [PRIOR, SCORE]
     query, rows = asked_of(channel, "red drill"), np.arange(9, dtype=np.int32)
     logprob = np.zeros(9, dtype=np.float32)
-    said = scored.of(query, channel.items.views[rows], rows, logprob)[-1]
+    said = scored.of(query, channel.items.views, rows, logprob)[-1]
     assert said[3] == 0.5
     others = rows[rows != 3]
     assert (np.argsort(said[others]) == np.argsort(efficiency[others])).all()
     weights = dict.fromkeys(scored.names, 0.0) | {SCORE: 2.0}
     learned = LearnedOrder(scored, OrderFit(weights))
-    scores = learned.scores(query, channel.items.views[rows], rows, logprob)
+    scores = learned.scores(query, channel.items.views, rows, logprob)
     np.testing.assert_allclose(scores, 2.0 * said, atol=1e-6)
 
 

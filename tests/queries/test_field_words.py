@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrecall.foundation.artifact import open_artifact, writing
+from genrecall.queries import field_words
 from genrecall.queries.field_words import FieldWords
 from genrecall.queries.vocabulary import Vocabulary
 from genrecall.text.normalize import read_words
@@ -49,6 +50,15 @@ titles = st.lists(words, min_size=1, max_size=5).map(" ".join)
 def test_scores_of_any_shop_are_those_of_the_library(titles, query):
     found = words_of(titles).scores(query, np.arange(len(titles)))
     np.testing.assert_allclose(found, by_bm25s(titles, query), rtol=1e-4, atol=1e-6)
+
+
+@given(st.lists(titles, min_size=1, max_size=8), st.lists(words, max_size=4).map(" ".join))
+def test_without_the_library_scores_are_the_same(titles, query):
+    rows = np.arange(len(titles))[::-1]
+    found = words_of(titles).scores(query, rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(field_words, "library", lambda: None)
+        np.testing.assert_allclose(words_of(titles).scores(query, rows), found, rtol=1e-6)
 
 
 def test_no_items_have_no_scores():

@@ -32,6 +32,7 @@ from genrecall.foundation.sid import Sid
 from genrecall.generator.base import Generator, Reading
 from genrecall.generator.prompts import Prompt
 from genrecall.index.order import Ordered, fold_variants, order_items
+from genrecall.native.products import row_products
 from genrecall.queries.reader import AS_TYPED, QueryReader
 
 _AT_ONCE: Final = 64  # requests read and searched together: bounds the memory of the beams
@@ -262,11 +263,11 @@ class GenerativeChannel(RecallChannel):
         if self._config.leave_out_chosen and len(query.chosen):
             posted = posted.of(np.isin(posted.rows, query.chosen, invert=True))
         rows, logprob, by = posted.rows, beams.logprob[posted.beam], self._config.order
-        similarity = None
+        similarity: NDArray[np.floating[Any]] | None = None
         if self.learned is not None:
-            similarity = self.learned.scores(query, self.items.views[rows], rows, logprob)
+            similarity = self.learned.scores(query, self.items.views, rows, logprob)
         elif by in ("dense", "learned"):
-            by, similarity = "dense", (self.items.views[rows] * query.vector).sum(axis=1)
+            by, similarity = "dense", row_products(self.items.views, rows, query.vector)
         ordered = order_items(
             by,
             rows,

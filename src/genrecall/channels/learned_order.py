@@ -25,6 +25,7 @@ from genrecall.data.tables import Rows
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.files import write_json
 from genrecall.generator.base import ViewPart
+from genrecall.native.products import row_products
 from genrecall.queries.field_words import FieldWords
 
 LOGPROB: Final = "logprob"
@@ -82,14 +83,14 @@ class OrderParts:
 
         Args:
             query: that is answered.
-            items: vectors of the items, `[n, D]`.
-            rows: their catalog rows, `[n]`.
+            items: vectors of all items, `[N, D]`.
+            rows: catalog rows of those that are asked about, `[n]`.
             logprob: log-probability of each one's beam, `[n]`.
         """
-        found, first = [], 0
+        found, first, vectors = [], 0, items[rows]
         for view in self.views:
             columns = slice(first, first := first + view.size)
-            found.append(items[:, columns] @ query.vector[columns] / view.share)
+            found.append(vectors[:, columns] @ query.vector[columns] / view.share)
         found += [logprob, *(field.scores(query.text, rows) for field in self.fields.values())]
         found += [of_all[rows] for of_all in self.standing.values()]
         found += self.of_shopper(query, rows).values()
@@ -155,10 +156,8 @@ class LearnedOrder:
         for view in self.parts.views:
             columns = slice(first, first := first + view.size)
             weighed[columns] *= weights[view.name] / view.share
-        # Each row is summed on its own, whoever stands beside it.
-        total: NDArray[np.float64] = (items * weighed.astype(np.float32)).sum(
-            axis=1, dtype=np.float64
-        )
+        near = row_products(items, rows, weighed.astype(np.float32))
+        total: NDArray[np.float64] = near.astype(np.float64)
         total += weights[LOGPROB] * logprob
         for name, field in self.parts.fields.items():
             if weights[name]:

@@ -69,11 +69,10 @@ def order_items(
     >>> order_items("score", rows, logprob=logprob, score=np.array([0.0, 1.0, 5.0])).rows
     array([9, 8, 7], dtype=int32)
     """
-    efficiency = np.nan_to_num(score, nan=0.0)
     if order == "score":
-        first, second = efficiency, logprob
+        first, second = np.nan_to_num(score, nan=0.0), logprob
     elif order == "beam":
-        first, second = logprob, efficiency
+        first, second = logprob, np.nan_to_num(score, nan=0.0)
     elif order in ("dense", "learned"):
         if similarity is None:
             raise RequestError(f"the item order {order!r} needs the similarity of query and items.")
@@ -82,7 +81,9 @@ def order_items(
     else:
         raise RequestError(unknown_name("item order", order, ITEM_ORDERS))
     first = first.astype(np.float32)  # what is answered decides, so that equal scores are ties
-    best = np.lexsort((rows, -second, -first))
+    best = np.argsort(-first, kind="stable")
+    if (np.diff(first[best]) == 0).any():  # as a rule nothing ties
+        best = np.lexsort((rows, -second, -first))
     return Ordered(rows=rows[best], scores=first[best])
 
 

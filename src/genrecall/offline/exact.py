@@ -74,7 +74,7 @@ class ExactSearch:
     ) -> Ranking:
         rows = ranking.rows
         no_beam = np.zeros(len(rows), dtype=np.float32)
-        scores = learned.scores(query, self._items.views[rows], rows, no_beam)
+        scores = learned.scores(query, self._items.views, rows, no_beam)
         ordered = top_k(rows, scores.astype(np.float32), k)
         return Ranking(ordered.rows, ordered.scores, known=ranking.known)
 

@@ -61,7 +61,7 @@ def _choices_of(
     rows, leaves = np.sort(ranking.rows), ranking.beams.leaves
     order = np.argsort(leaves, kind="stable")
     at = order[np.searchsorted(leaves, channel.items.table.sid_of_item[rows], sorter=order)]
-    said = parts.of(query, channel.items.views[rows], rows, ranking.beams.logprob[at])
+    said = parts.of(query, channel.items.views, rows, ranking.beams.logprob[at])
     return Choices(np.full(len(rows), search, dtype=np.int64), rows, said)
 
 

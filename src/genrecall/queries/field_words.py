@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.ragged import ragged_offsets, ragged_ranges
+from genrecall.native.arrays import at, plain, size
+from genrecall.native.library import library
 from genrecall.queries.vocabulary import Vocabulary
 from genrecall.text.normalize import read_words
 
@@ -38,7 +40,7 @@ class FieldWords:
     def __init__(
         self, vocabulary: Vocabulary, ids: NDArray[np.int32], offsets: NDArray[np.int64]
     ) -> None:
-        self.ids, self.offsets = ids, offsets
+        self.ids, self.offsets = plain(ids, np.int32), plain(offsets, np.int64)
         self._stemmer, self._number = vocabulary.stemmer, vocabulary.number
 
     @classmethod
@@ -100,11 +102,18 @@ class FieldWords:
         scores = np.zeros(len(rows), dtype=np.float32)
         if not len(numbers) or not len(rows):
             return scores
+        if (found := library()) is not None:
+            rows, says = plain(rows, np.int32), self.rarity[numbers]
+            found.shared_words(
+                *(at(self.ids), at(self.offsets), at(rows), size(len(rows))),
+                *(at(numbers), at(says), size(len(says)), at(self.discount), at(scores)),
+            )
+            return scores
         starts, counts = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
         ids = self.ids[ragged_ranges(starts, counts)]
         place = np.minimum(np.searchsorted(numbers, ids), len(numbers) - 1)
-        found = np.where(numbers[place] == ids, self.rarity[numbers][place], 0.0)
-        summed = np.concatenate([[0.0], np.cumsum(found, dtype=np.float64)])
+        said = np.where(numbers[place] == ids, self.rarity[numbers][place], 0.0)
+        summed = np.concatenate([[0.0], np.cumsum(said, dtype=np.float64)])
         ends = np.cumsum(counts)
         scores[:] = (summed[ends] - summed[ends - counts]) / self.discount[rows]
         return scores

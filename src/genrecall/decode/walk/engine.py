@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.decode.base import Beams, check_beams, check_valid
-from genrecall.decode.walk.native import NativeWalk, library
+from genrecall.decode.walk.native import NativeWalk
 from genrecall.decode.walk.plain import Alive, PlainWalk
 from genrecall.decode.walk.tables import WalkTables
 from genrecall.generator.base import Reading
 from genrecall.generator.compact.generator import CompactGenerator, CompactState
+from genrecall.native.library import library
 
 
 class WalkEngine:

@@ -1,11 +1,9 @@
-"""The walk in C, by the library that is built with the package where there is a compiler."""
+"""The walk in C: `native/walk.c`."""
 
 from __future__ import annotations
 
 import ctypes
 import threading
-from functools import cache
-from importlib.util import find_spec
 from typing import Any, Final
 
 import numpy as np
@@ -15,8 +13,8 @@ from genrecall.decode.walk.plain import Alive, Nodes
 from genrecall.decode.walk.tables import Floats, WalkTables
 from genrecall.foundation.sid import LEVELS
 from genrecall.generator.compact.look_ahead import Told
+from genrecall.native.arrays import at, plain, size
 
-_LIBRARY: Final = "genrecall.decode.walk._walk"
 _POINTER: Final = ctypes.c_void_p
 _THREE: Final = _POINTER * LEVELS
 
@@ -44,17 +42,6 @@ class _Tables(ctypes.Structure):
         ("head_weight", ctypes.c_float * LEVELS),
         ("ahead_weight", ctypes.c_float * LEVELS),
     ]
-
-
-@cache
-def library() -> ctypes.CDLL | None:
-    """The built library; None where the package was installed without a compiler."""
-    spec = find_spec(_LIBRARY)
-    if spec is None or spec.origin is None:
-        return None
-    found = ctypes.CDLL(spec.origin)
-    found.scratch_bytes.restype = found.search.restype = ctypes.c_int64
-    return found
 
 
 class NativeWalk:
@@ -97,19 +84,19 @@ class NativeWalk:
         """See `PlainWalk.search`."""
         room: _Room | None = getattr(self._scratch, "room", None)
         if room is None or room.beam < beam:
-            wanted = self._library.scratch_bytes(ctypes.byref(self._tables), ctypes.c_int64(beam))
+            wanted = self._library.scratch_bytes(ctypes.byref(self._tables), size(beam))
             room = self._scratch.room = _Room(beam, wanted)
         visited = None
         if alive is not None:
             visited = _THREE(*(level.ctypes.data for level in alive))
-        query, hidden = (np.ascontiguousarray(of, dtype=np.float32) for of in (query, hidden))
+        query, hidden = plain(query, np.float32), plain(hidden, np.float32)
         n = self._library.search(
             ctypes.byref(self._tables),
-            _POINTER(query.ctypes.data),
-            _POINTER(hidden.ctypes.data),
+            at(query),
+            at(hidden),
             visited,
-            ctypes.c_int64(beam),
-            ctypes.c_int64(min_level1),
+            size(beam),
+            size(min_level1),
             room.scratch_at,
             room.leaves_at,
             room.logprob_at,
@@ -130,7 +117,7 @@ class NativeWalk:
 
     def _at(self, array: NDArray[Any], dtype: Any) -> int:
         """Where an array lies, which is kept there."""
-        self._kept.append(np.ascontiguousarray(array, dtype=dtype))
+        self._kept.append(plain(array, dtype))
         return int(self._kept[-1].ctypes.data)
 
 
@@ -142,5 +129,5 @@ class _Room:
         self._scratch = np.empty(n_bytes // 8 + 8, dtype=np.int64)
         self.leaves, self.logprob = np.empty(beam, np.int64), np.empty(beam, np.float32)
         self.scratch_at, self.leaves_at, self.logprob_at = (
-            _POINTER(of.ctypes.data) for of in (self._scratch, self.leaves, self.logprob)
+            at(of) for of in (self._scratch, self.leaves, self.logprob)
         )

@@ -1,21 +1,15 @@
 /* Beam search of a compact generator down the tree of SIDs, one prompt at a time.
  *
- * The same search as `plain.py`, which says what is computed: of each level the best prefixes, in
+ * The same search as `decode/walk/plain.py`, which says what is computed: of each level the best prefixes, in
  * the order of their log-probabilities, are expanded one after another, until the next cannot have
  * a child among the best any more. Nothing is allocated; arrays belong to the caller.
  */
 
 #include <math.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define WIDE __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
-#else
-#define WIDE
-#endif
+#include "native.h"
 
 /* Vectors that tell the nodes of a level: one or more of each, in eight bits. */
 typedef struct {
@@ -25,7 +19,7 @@ typedef struct {
     const int64_t *offsets; /* [n_l + 1] */
 } Told;
 
-/* All that a search reads; `struct` of the same name in `native.py`. */
+/* All that a search reads; `struct` of the same name in `decode/walk/native.py`. */
 typedef struct {
     int64_t dim, width, closely, longest;
     int64_t n_nodes[3];

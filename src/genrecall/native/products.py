@@ -1,0 +1,36 @@
+"""Products of some rows of a matrix with one vector.
+
+Shapes: `N` rows of `D` numbers, `n` of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.native.arrays import at, plain, size
+from genrecall.native.library import library
+
+
+def row_products(
+    matrix: NDArray[np.float32], rows: NDArray[np.integer[Any]], vector: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """`matrix[rows] @ vector`, float32 `[n]`; each sum is the same whoever stands beside its row.
+
+    Args:
+        matrix: float32 `[N, D]`.
+        rows: `[n]`.
+        vector: float32 `[D]`.
+    """
+    found = library()
+    if found is None or not matrix.flags.c_contiguous:
+        products: NDArray[np.float32] = np.einsum("nd,d->n", matrix[rows], vector)
+        return products
+    rows, vector = plain(rows, np.int32), plain(vector, np.float32)
+    products = np.empty(len(rows), dtype=np.float32)
+    found.row_products(
+        at(matrix), size(matrix.shape[1]), at(rows), size(len(rows)), at(vector), at(products)
+    )
+    return products
