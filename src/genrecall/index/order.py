@@ -82,8 +82,10 @@ def order_items(
         raise RequestError(unknown_name("item order", order, ITEM_ORDERS))
     first = first.astype(np.float32)  # what is answered decides, so that equal scores are ties
     best = np.argsort(-first, kind="stable")
-    if (np.diff(first[best]) == 0).any():  # as a rule nothing ties
-        best = np.lexsort((rows, -second, -first))
+    ties = np.diff(first[best]) == 0
+    tied = np.flatnonzero(np.append(ties, False) | np.append(False, ties))
+    some = best[tied]  # as a rule few, which are put in order among themselves
+    best[tied] = some[np.lexsort((rows[some], -second[some], -first[some]))]
     return Ordered(rows=rows[best], scores=first[best])
 
 
