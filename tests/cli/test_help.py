@@ -15,23 +15,28 @@ from genrecall.cli.app import app
 from genrecall.cli.examples import EXAMPLES
 from genrecall.foundation.progress import TerminalLog
 
-COMMANDS = typer.main.get_command(app).commands
+MAIN = typer.main.get_command(app).commands
+COMMANDS = {name: of for name, of in MAIN.items() if name != "bench"}
+COMMANDS |= {f"bench {name}": of for name, of in MAIN["bench"].commands.items()}
 EVERY_EXAMPLE = [pytest.param(n, e, id=e) for n, examples in EXAMPLES.items() for e in examples]
 
 
 def test_every_command_has_help_with_examples(genrecall):
     assert set(COMMANDS) == set(EXAMPLES)
     for name, examples in EXAMPLES.items():
-        assert f"\n  {name} " in genrecall("--help")
-        told = genrecall(name, "--help")
+        *group, last = name.split()
+        assert f"\n  {last} " in genrecall(*group, "--help")
+        told = genrecall(*group, last, "--help")
         assert "Usage" in told
         assert told.endswith("Examples:\n" + "".join(f"    {line}\n" for line in examples))
 
 
 @pytest.mark.parametrize(("name", "example"), EVERY_EXAMPLE)
 def test_examples_are_commands(name, example):
-    program, command, *words = shlex.split(example)
-    assert (program, command) == ("genrecall", name)
+    program, *words = shlex.split(example)
+    n = len(name.split())
+    assert (program, " ".join(words[:n])) == ("genrecall", name)
+    words = words[n:]
     with COMMANDS[name].make_context(name, words) as context:
         assert context.params
 

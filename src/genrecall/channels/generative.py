@@ -220,7 +220,7 @@ class GenerativeChannel(RecallChannel):
         rankings: dict[int, Ranking] = {}
         known = np.any(read.reading.queries, axis=1).tolist()
         asked = np.arange(len(read)) if rows is None else rows
-        rows, beam = asked, self._first_beam(k)
+        rows, beam = asked, self.first_beam(k)
         while len(rows):
             narrow = []
             found = self.search(read, beam, rows)
@@ -308,7 +308,7 @@ class GenerativeChannel(RecallChannel):
         """Items that are put in order, if there are so many, for an answer of `k`."""
         return math.ceil(self._config.oversample * k)
 
-    def _first_beam(self, k: int) -> int:
+    def first_beam(self, k: int) -> int:
         """Beams that hold these items if their clusters are of the usual size."""
         usual = self.items.postings.usual_size
         wanted = max(self._config.beam, math.ceil(self._config.oversample * k / usual))

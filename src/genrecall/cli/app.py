@@ -13,6 +13,7 @@ from typing import Final
 
 import typer
 
+from genrecall.cli.bench import bench
 from genrecall.cli.group import add_command, options
 from genrecall.cli.recall import recall
 from genrecall.cli.runs import demo, evaluate, run
@@ -43,6 +44,7 @@ add_command(app, validate, "validate")
 add_command(app, run, "run")
 add_command(app, evaluate, "evaluate")
 add_command(app, recall, "recall")
+app.add_typer(bench, name="bench")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

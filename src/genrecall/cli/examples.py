@@ -36,6 +36,10 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "genrecall evaluate runs/demo/bundle --split test --report test.html",
         "genrecall evaluate runs/demo/bundle --split test --trec runs/demo/test",
     ),
+    "bench decode": (
+        "genrecall bench decode runs/demo/bundle",
+        "genrecall bench decode runs/demo/bundle --beams 20,100 -k 100 --json decode.json",
+    ),
     "recall": (
         "genrecall recall runs/demo/bundle 'cordless drill 18v' -k 10 --explain",
         "genrecall recall runs/demo/bundle drill --filter 'price<=50' --filter brand=Acme",

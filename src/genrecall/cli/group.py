@@ -22,10 +22,10 @@ def add_command(
     Args:
         app: the commands.
         function: does it; its parameters are the options.
-        name: of the command.
+        name: of the command, behind that of its group if it is in one.
         help_text: None for the function's docstring.
     """
-    app.command(name, help=help_text, epilog=shown(name))(_with_quiet(function))
+    app.command(name.split()[-1], help=help_text, epilog=shown(name))(_with_quiet(function))
 
 
 def _be_quiet(context: typer.Context, wanted: bool) -> bool:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TextIO, cast, get_args
+from typing import Literal, NamedTuple, TextIO, cast, get_args
 
 from pydantic import ValidationError
 
-from genrecall.bundle import KIND, other_settings, read_bundle
+from genrecall.bundle import KIND, OpenBundle, other_settings, read_bundle
 from genrecall.config import Config
 from genrecall.data.load import KIND as DATA
 from genrecall.data.load import load_shop
+from genrecall.data.shop_data import ShopData
 from genrecall.evaluate.names import Metrics
-from genrecall.foundation.artifact import open_artifact
+from genrecall.foundation.artifact import Artifact, open_artifact
 from genrecall.foundation.errors import ArtifactError, ConfigError, unknown_name
 from genrecall.foundation.files import holds_something
 from genrecall.foundation.progress import FileLog
@@ -26,6 +27,43 @@ from genrecall.report.costs import read_costs
 from genrecall.report.page import ReportData, render_report
 
 _Measurable = Literal["validation", "test"]
+
+
+class Measured(NamedTuple):
+    """A bundle that is measured.
+
+    Attributes:
+        artifact: its folder.
+        bundle: what it serves.
+        shop: the tables that its run has read.
+    """
+
+    artifact: Artifact
+    bundle: OpenBundle
+    shop: ShopData
+
+
+def open_measured(bundle: Path, data: Path | None) -> Measured:
+    """Open a bundle and the data stage of its run.
+
+    Args:
+        bundle: the bundle's folder.
+        data: the run's data stage; None for the one beside the bundle.
+
+    Raises:
+        ArtifactError: bundle or data stage are missing or damaged, or do not belong together.
+    """
+    opened = open_artifact(bundle, kind=KIND)
+    read = open_artifact(data or Outputs(bundle.parent).stage("data"), kind=DATA)
+    shop = load_shop(read)
+    loaded = read_bundle(opened)
+    if read.digest != opened.meta.get("data"):
+        raise ArtifactError(
+            f"{read.path} holds other items, searches or splits than {bundle} was made of, so it "
+            "might measure what the bundle was trained on. Give the data stage of the bundle's own "
+            "run with --data, or run the pipeline again."
+        )
+    return Measured(opened, loaded, shop)
 
 
 def evaluate_bundle(
@@ -60,19 +98,10 @@ def evaluate_bundle(
         raise ConfigError(unknown_name("split", split, get_args(_Measurable)))
     if trec is not None and holds_something(trec):
         raise ConfigError(f"{trec} is not empty and is left as it is. Give another folder.")
-    opened = open_artifact(bundle, kind=KIND)
+    opened, loaded, shop = open_measured(bundle, data)
     if trec is not None:
         trec.mkdir(parents=True, exist_ok=True)  # before anything is measured for it
     outputs = Outputs(bundle.parent)
-    read = open_artifact(data or outputs.stage("data"), kind=DATA)
-    shop = load_shop(read)
-    loaded = read_bundle(opened)
-    if read.digest != opened.meta.get("data"):
-        raise ArtifactError(
-            f"{read.path} holds other items, searches or splits than {bundle} was made of, so it "
-            "might measure what the bundle was trained on. Give the data stage of the bundle's own "
-            "run with --data, or run the pipeline again."
-        )
     try:
         config = Config.model_validate(opened.meta["config"])
     except ValidationError as error:

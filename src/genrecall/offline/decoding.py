@@ -1,0 +1,277 @@
+"""How long decoding takes, and what exact search and vector indexes take for as much.
+
+All is measured in one process on one thread, one query after another, by the processor time of the
+thread, so that what else runs on the machine counts little. A generator's SIDs are compared as an
+index of vectors: what share of the 100 items nearest to a query, by the generator's own vectors, is
+behind the beams. Indexes are searched as widely as they need to find as many.
+
+Shapes: `n` queries, `N` items, `D` size of the views.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from genrecall.channels.base import Request
+from genrecall.channels.generative import GenerativeChannel, ReadRequests
+from genrecall.decode.base import Beams, Engine
+from genrecall.decode.reference import ReferenceEngine
+from genrecall.decode.walk.engine import WalkEngine
+from genrecall.foundation.progress import RunLog
+from genrecall.foundation.threads import one_thread
+from genrecall.generator.compact.generator import CompactGenerator
+from genrecall.native.library import library
+
+NEAREST: Final = 100
+"""Items of exact search that others should find."""
+
+_WARM_UP: Final = 20
+_LINKS: Final = 32  # of an item in the graph of HNSW
+_CARE: Final = 200  # with which it is built
+_WIDTHS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+Said = TypeVar("Said")
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long one step takes.
+
+    Attributes:
+        step: what is done: `read`, `search`, `items` (their order behind the beams), `answer` (all
+            of it), or the search of an index.
+        way: by what.
+        width: beams, or how widely an index is searched; 0 where there is none.
+        p50: milliseconds of processor time, the median query.
+        p99: the slowest but one in a hundred.
+        per_second: queries a second of one core.
+        same: share of the reference's beams that are found; None where there is no comparison.
+        found: share of the nearest items that are found; likewise.
+    """
+
+    step: str
+    way: str
+    width: int
+    p50: float
+    p99: float
+    per_second: float
+    same: float | None = None
+    found: float | None = None
+
+
+def measure_decoding(
+    channel: GenerativeChannel,
+    requests: Sequence[Request],
+    *,
+    widths: Sequence[int],
+    k: int,
+    log: RunLog,
+) -> list[Pace]:
+    """Measure every engine, and exact search, HNSW and IVF beside them.
+
+    Args:
+        channel: of a bundle.
+        requests: are asked one by one; the first few also to warm up.
+        widths: beams.
+        k: items of an answer.
+        log: where to report how far it is.
+    """
+    with one_thread():
+        return list(_measure(channel, requests, widths, k, log))
+
+
+def measured_machine() -> dict[str, float]:
+    """What one core of this machine can do: products a second, and bytes read a second."""
+    with one_thread():
+        square = np.ones((1024, 1024), dtype=np.float32)
+        long = np.ones(1 << 26, dtype=np.float32)
+        multiplied = min(_timed(lambda: square @ square)[0] for _ in range(5))
+        read = min(_timed(lambda: long.max())[0] for _ in range(5))
+    return {
+        "products_per_second": 1024**3 / multiplied,
+        "bytes_per_second": long.nbytes / read,
+    }
+
+
+def _measure(
+    channel: GenerativeChannel,
+    requests: Sequence[Request],
+    widths: Sequence[int],
+    k: int,
+    log: RunLog,
+) -> Iterator[Pace]:
+    log.say(f"  {len(requests):,} queries, one after another on one thread")
+    read, pace = _paced(requests, lambda request: next(iter(channel.read([request]))))
+    yield _pace("read", channel.generator.__class__.__name__, 0, pace)
+    live = _Live.of(channel)
+    nearest = live.exact()
+    wanted, pace = _paced(read, lambda of: live.search(nearest, of))
+    exact = replace(_pace("index", "exact search", 0, pace), found=1.0)
+    kept = {}
+    for width in widths:
+        log.say(f"  {width} beams")
+        expected: list[Beams] | None = None
+        for name, engine in _engines(channel).items():
+            # What one engine has made of a reading is not there for another.
+            again = [next(iter(channel.read([request]))) for request in requests]
+            beams, pace = _paced(again, partial(_search, engine, width))
+            expected = expected or beams
+            told = replace(_pace("search", name, width, pace), same=_same(beams, expected))
+            told = replace(told, found=_found(channel, read, beams, wanted))
+            yield told
+            kept[width] = told, beams
+        _, pace = _paced(
+            list(zip(read, kept[width][1], strict=True)),
+            lambda of: channel.order(of[0].asked(0), of[1][0], of[0].masks[0]),
+        )
+        yield _pace("items", "in their order", width, pace)
+    _, pace = _paced(requests, lambda request: channel.rank([request], k))
+    yield _pace("answer", f"{k:,} items", channel.first_beam(k), pace)
+    yield exact
+    log.say("  indexes of vectors")
+    least = kept[max(widths)][0].found
+    assert least is not None
+    for name, index, widen in live.indexes():
+        yield _widened(name, partial(live.search, index), widen, read, wanted, least)
+
+
+def _engines(channel: GenerativeChannel) -> dict[str, Engine]:
+    """All that may search what the channel reads; the reference first, the one that serves last."""
+    generator = channel.generator
+    engines: dict[str, Engine] = {"reference": ReferenceEngine(generator)}
+    if isinstance(generator, CompactGenerator):
+        engines["walk in NumPy"] = WalkEngine(generator, native=False)
+        if library() is not None:
+            engines["walk in C"] = WalkEngine(generator)
+    return engines
+
+
+def _search(engine: Engine, width: int, read: ReadRequests) -> Beams:
+    return engine.search(read.reading, beam=width, valid=read.valid[0])
+
+
+def _same(beams: Sequence[Beams], expected: Sequence[Beams]) -> float:
+    """Mean share of the expected SIDs that are found."""
+    shares = [
+        np.isin(other.leaves[other.leaves >= 0], one.leaves).mean()
+        for one, other in zip(beams, expected, strict=True)
+        if other.found
+    ]
+    return float(np.mean(shares))
+
+
+def _found(
+    channel: GenerativeChannel,
+    read: Sequence[ReadRequests],
+    beams: Sequence[Beams],
+    wanted: Sequence[NDArray[np.int64]],
+) -> float:
+    """Mean share of the nearest items that are behind beams."""
+    posted = [
+        channel.items.postings.items(of_query.leaves[0], asked.masks[0]).rows
+        for asked, of_query in zip(read, beams, strict=True)
+    ]
+    return _mean_share(posted, wanted)
+
+
+def _mean_share(found: Sequence[NDArray[Any]], wanted: Sequence[NDArray[np.int64]]) -> float:
+    pairs = zip(found, wanted, strict=True)
+    return float(np.mean([np.isin(of_query, rows).mean() for rows, of_query in pairs]))
+
+
+@dataclass(frozen=True)
+class _Live:
+    """Vectors of the items that can be answered with, to be searched without SIDs.
+
+    Attributes:
+        rows: their catalog rows, int64 `[n]`.
+        vectors: float32 `[n, D]`.
+    """
+
+    rows: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, channel: GenerativeChannel) -> _Live:
+        available = channel.items.available
+        rows = np.arange(len(channel.items)) if available is None else np.flatnonzero(available)
+        return cls(rows, channel.items.views[rows])
+
+    def search(self, index: Any, read: ReadRequests) -> NDArray[np.int64]:
+        """Catalog rows of the nearest that an index finds, best first."""
+        found = index.search(read.reading.queries, min(NEAREST, len(self.rows)))[1][0]
+        rows: NDArray[np.int64] = self.rows[found[found >= 0]]
+        return rows
+
+    def exact(self) -> Any:
+        """All are compared."""
+        index = faiss.IndexFlatIP(self.vectors.shape[1])
+        index.add(self.vectors)
+        return index
+
+    def indexes(self) -> Iterator[tuple[str, Any, Callable[[int], None]]]:
+        """Name, index, and what sets how widely it is searched."""
+        n, dim = self.vectors.shape
+        graph = faiss.IndexHNSWFlat(dim, _LINKS, faiss.METRIC_INNER_PRODUCT)
+        graph.hnsw.efConstruction = _CARE
+        graph.add(self.vectors)
+        yield "HNSW", graph, lambda width: setattr(graph.hnsw, "efSearch", max(width, NEAREST))
+        lists = max(min(round(4 * n**0.5), n // 39), 1)  # as many as faiss advises, and can train
+        parts = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, lists, faiss.METRIC_INNER_PRODUCT)
+        parts.train(self.vectors)
+        parts.add(self.vectors)
+        yield "IVF", parts, lambda width: setattr(parts, "nprobe", min(width, lists))
+
+
+def _widened(
+    name: str,
+    search: Callable[[ReadRequests], NDArray[np.int64]],
+    widen: Callable[[int], None],
+    read: Sequence[ReadRequests],
+    wanted: Sequence[NDArray[np.int64]],
+    least: float,
+) -> Pace:
+    """The narrowest search of an index that finds as much, or the widest."""
+    pace = None
+    for width in _WIDTHS:
+        widen(width)
+        rows, times = _paced(read, search)
+        pace = replace(_pace("index", name, width, times), found=_mean_share(rows, wanted))
+        if pace.found is not None and pace.found >= least:
+            break
+    assert pace is not None
+    return pace
+
+
+def _paced(
+    asked: Sequence[Any], answer: Callable[[Any], Said]
+) -> tuple[list[Said], NDArray[np.float64]]:
+    """All answers, and seconds of processor time of each."""
+    for one in asked[:_WARM_UP]:
+        answer(one)
+    timed = [_timed(partial(answer, one)) for one in asked]
+    return [said for _, said in timed], np.array([seconds for seconds, _ in timed])
+
+
+def _timed(work: Callable[[], Said]) -> tuple[float, Said]:
+    start = time.thread_time()
+    said = work()
+    return time.thread_time() - start, said
+
+
+def _pace(step: str, way: str, width: int, seconds: NDArray[np.float64]) -> Pace:
+    p50, p99 = (1e3 * np.percentile(seconds, [50, 99])).tolist()
+    return Pace(step, way, width, p50, p99, per_second=1 / float(seconds.mean()))
+
+
+def as_rows(paces: Sequence[Pace]) -> list[dict[str, Any]]:
+    """For a JSON file."""
+    return [asdict(pace) for pace in paces]
