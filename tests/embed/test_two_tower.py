@@ -10,10 +10,13 @@ from embed_shop import CONFIG, KINDS, NICKNAMES, QUERIES, TITLES, no_pairs, trai
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrecall.embed.in_domain import InDomainView, TwoTower
+from genrecall.embed import in_domain
+from genrecall.embed.in_domain import InDomainView
 from genrecall.embed.losses import in_batch_loss
+from genrecall.embed.training.two_tower import TwoTower
 from genrecall.foundation.artifact import open_artifact, writing
 from genrecall.foundation.ragged import ragged_offsets
+from genrecall.learning.bags import bag_tensors
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +24,8 @@ def encoder():
     return train()
 
 
-def model_of(encoder):
-    return encoder.views["in_domain"].model
+def weights_of(encoder):
+    return encoder.views["in_domain"].weights
 
 
 def best(encoder, query, n=1):
@@ -88,14 +91,14 @@ def test_batches_do_not_change_vectors(encoder):
 
 
 def test_long_encodings_are_made_block_by_block(encoder, monkeypatch):
-    texts, sizes, forward = [*TITLES, "☂"], [], TwoTower.forward
+    texts, sizes, means = [*TITLES, "☂"], [], in_domain.bag_means
     whole = encoder.encode(texts)
 
-    def counted(model, ids, offsets):
-        sizes.append(len(offsets))
-        return forward(model, ids, offsets)
+    def counted(table, ids, offsets):
+        sizes.append(len(offsets) - 1)
+        return means(table, ids, offsets)
 
-    monkeypatch.setattr(TwoTower, "forward", counted)
+    monkeypatch.setattr(in_domain, "bag_means", counted)
     monkeypatch.setattr("genrecall.foundation.blocks._ROWS", 7)
     bags = encoder.tokenizer.bags(texts, typed=True)
     for vectors in (encoder.encode(texts), encoder.encode_cut(texts, bags)):
@@ -138,9 +141,10 @@ def test_shops_of_hardly_any_words_train(titles):
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
     config = CONFIG.model_copy(update={"steps": 5})
     one, again, other = (train(config, seed=seed) for seed in (3, 3, 4))
-    for name, weights in model_of(one).state_dict().items():
-        assert torch.equal(weights, model_of(again).state_dict()[name])
-    assert not torch.equal(model_of(one).embedding.weight, model_of(other).embedding.weight)
+    for name, weight in weights_of(one).items():
+        assert (weight == weights_of(again)[name]).all()
+    table = "embedding.weight"
+    assert not (weights_of(one)[table] == weights_of(other)[table]).all()
 
 
 def test_chance_elsewhere_does_not_change_training():
@@ -189,8 +193,8 @@ def test_a_resumed_encoder_equals_an_uninterrupted_one(tmp_path, monkeypatch):
         with pytest.raises(StoppedError):
             train(checkpoints=tmp_path)
     resumed = train(checkpoints=tmp_path)
-    for name, weight in model_of(whole).state_dict().items():
-        assert torch.equal(weight, model_of(resumed).state_dict()[name]), name
+    for name, weight in weights_of(whole).items():
+        assert (weight == weights_of(resumed)[name]).all(), name
 
 
 def test_gradients_are_the_same_with_one_thread_and_with_two():
@@ -216,3 +220,14 @@ def test_gradients_are_the_same_with_one_thread_and_with_two():
     for one, two in zip(*found, strict=True):
         assert one.any()
         assert torch.equal(one, two)
+
+
+def test_vectors_are_those_of_the_network_that_was_trained(encoder):
+    view = encoder.views["in_domain"]
+    sizes = view.weights["embedding.weight"].shape
+    model = TwoTower(n_features=sizes[0], width=sizes[1], dim=view.dim)
+    model.load_state_dict({name: torch.from_numpy(of) for name, of in view.weights.items()})
+    bags = encoder.tokenizer.bags([*TITLES, "☂"])
+    with torch.no_grad():
+        expected = model(*bag_tensors(bags)).numpy()
+    np.testing.assert_allclose(view.encode([*TITLES, "☂"], bags), expected, atol=1e-5)

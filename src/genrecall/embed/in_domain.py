@@ -14,74 +14,41 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_model
-from torch import Tensor, nn
-from torch.nn import functional as F
+from safetensors.numpy import load_file, save_file
 
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.blocks import blocks
+from genrecall.foundation.layers import Weights, layer_norm, linear, two_layers, unit_rows
 from genrecall.foundation.ragged import Bags
-from genrecall.foundation.steady import LayerNorm
+from genrecall.native.bags import bag_means
 
 _WEIGHTS: Final = "two_tower.safetensors"
-
-
-class TwoTower(nn.Module):
-    """Bags of features to unit vectors.
-
-    Args:
-        n_features: rows of the embedding table.
-        width: size of an embedding.
-        dim: size `D` of the vectors.
-    """
-
-    def __init__(self, *, n_features: int, width: int, dim: int) -> None:
-        super().__init__()
-        self.embedding = nn.EmbeddingBag(n_features, width, mode="mean", sparse=True)
-        nn.init.normal_(self.embedding.weight, std=width**-0.5)
-        self.norm = LayerNorm(width)
-        self.block = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
-        self.project = nn.Linear(width, dim, bias=False)
-
-    def forward(self, ids: Tensor, offsets: Tensor) -> Tensor:
-        """Features `[total]` with offsets `[n]` to unit vectors `[n, D]`."""
-        bag = self.norm(self.embedding(ids, offsets))  # (n, width)
-        return F.normalize(self.project(bag + self.block(bag)), dim=-1)  # (n, D)
 
 
 class InDomainView:
     """The trained two-tower encoder.
 
     Args:
-        model: turns features of the shop's tokenizer into vectors.
+        weights: of `embed/training/two_tower.py: TwoTower`, by the names that it gives them.
     """
 
-    def __init__(self, model: TwoTower) -> None:
-        self.model = model.eval()
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
 
     @classmethod
     def load(cls, artifact: Artifact) -> InDomainView:
         """Read the view that `save` wrote into an artifact."""
-        weights = load_file(artifact.file(_WEIGHTS))
-        table, project = weights["embedding.weight"], weights["project.weight"]
-        model = TwoTower(n_features=1, width=table.shape[1], dim=len(project))
-        # The table is nearly all of the weights: it is taken as read, not drawn at random first.
-        model.embedding = nn.EmbeddingBag.from_pretrained(
-            table, freeze=False, mode="mean", sparse=True
-        )
-        model.load_state_dict(weights)
-        return cls(model)
+        return cls(load_file(artifact.file(_WEIGHTS)))
 
     def save(self, folder: Path) -> None:
         """Write the weights into an existing folder."""
-        save_model(self.model, str(folder / _WEIGHTS))
+        save_file(dict(self.weights), folder / _WEIGHTS)
 
     @property
     def dim(self) -> int:
         """See `View.dim`."""
-        return int(self.model.project.out_features)
+        return len(self.weights["project.weight"])
 
     def encode(self, texts: Sequence[str], bags: Bags) -> NDArray[np.float32]:
         """Unit vectors of queries or titles; see `View.encode`."""
@@ -89,15 +56,14 @@ class InDomainView:
         for rows in blocks(len(texts)):
             first, end = bags.offsets[rows.start], bags.offsets[rows.stop]
             block = Bags(bags.ids[first:end], bags.offsets[rows.start : rows.stop + 1] - first)
-            with torch.inference_mode():
-                vectors[rows] = self.model(*bag_tensors(block)).numpy()
+            vectors[rows] = self._encode(block)
         return vectors
 
     def encode_items(self, titles: Sequence[str], bags: Bags) -> NDArray[np.float32]:
         """Unit vectors of titles: the towers share all weights, so as of queries."""
         return self.encode(titles, bags)
 
-
-def bag_tensors(bags: Bags) -> tuple[Tensor, Tensor]:
-    """Features `[total]` and where each text starts, `[n]`, as an embedding bag takes them."""
-    return torch.from_numpy(bags.ids), torch.from_numpy(bags.offsets[:-1])
+    def _encode(self, bags: Bags) -> NDArray[np.float32]:
+        of = self.weights
+        bag = layer_norm(bag_means(of["embedding.weight"], *bags), of, "norm")  # (n, width)
+        return unit_rows(linear(bag + two_layers(bag, of, "block.0", "block.2"), of, "project"))

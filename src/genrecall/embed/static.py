@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
-from safetensors.torch import load_file as load_torch
 from tokenizers import Tokenizer
 
 from genrecall.embed.word_vectors import TOKENIZER, StaticFiles
@@ -114,6 +112,9 @@ def _tokenizer(file: Path) -> Tokenizer:
 
 def _read_table(file: Path) -> NDArray[np.float16]:
     """The one matrix of a file, `[V, R]`."""
+    import torch
+    from safetensors.torch import load_file as load_torch
+
     try:
         tensors = load_torch(file)  # NumPy does not know all kinds of floats
     except SafetensorError as error:

@@ -12,14 +12,17 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from genrecall.data.pairs import LoggedPairs
 from genrecall.embed.config import InDomainConfig, SubwordConfig
-from genrecall.embed.in_domain import InDomainView, TwoTower, bag_tensors
+from genrecall.embed.in_domain import InDomainView
 from genrecall.embed.losses import in_batch_loss
 from genrecall.foundation.progress import RunLog
 from genrecall.foundation.ragged import Bags, join_bags
+from genrecall.foundation.steady import LayerNorm
+from genrecall.learning.bags import bag_tensors
 from genrecall.learning.checkpoint import Checkpoints
 from genrecall.learning.loop import train_steps
 from genrecall.learning.sampling import draw_weighted
@@ -95,7 +98,31 @@ def train_in_domain(
         checkpoints=checkpoints,
         log=log,
     )
-    return InDomainView(model)
+    weights = {name: weight.detach().numpy() for name, weight in model.state_dict().items()}
+    return InDomainView(weights)
+
+
+class TwoTower(nn.Module):
+    """Bags of features to unit vectors.
+
+    Args:
+        n_features: rows of the embedding table.
+        width: size of an embedding.
+        dim: size `D` of the vectors.
+    """
+
+    def __init__(self, *, n_features: int, width: int, dim: int) -> None:
+        super().__init__()
+        self.embedding = nn.EmbeddingBag(n_features, width, mode="mean", sparse=True)
+        nn.init.normal_(self.embedding.weight, std=width**-0.5)
+        self.norm = LayerNorm(width)
+        self.block = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+        self.project = nn.Linear(width, dim, bias=False)
+
+    def forward(self, ids: Tensor, offsets: Tensor) -> Tensor:
+        """Features `[total]` with offsets `[n]` to unit vectors `[n, D]`."""
+        bag = self.norm(self.embedding(ids, offsets))  # (n, width)
+        return F.normalize(self.project(bag + self.block(bag)), dim=-1)  # (n, D)
 
 
 class _Batch(NamedTuple):

@@ -28,7 +28,6 @@ from safetensors.torch import load_file, save_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genrecall.embed.in_domain import bag_tensors
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.blocks import blocks
 from genrecall.foundation.errors import ArtifactError
@@ -39,6 +38,7 @@ from genrecall.foundation.steady import LayerNorm, rows_of
 from genrecall.generator.compact.following import Following
 from genrecall.generator.compact.shopper import ShopperModel
 from genrecall.generator.prompts import Pair
+from genrecall.learning.bags import bag_tensors
 
 _SETTINGS: Final = "compact.json"
 _WEIGHTS: Final = "compact.safetensors"

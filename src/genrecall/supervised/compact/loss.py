@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genrecall.embed.in_domain import bag_tensors
 from genrecall.embed.losses import in_batch_loss
 from genrecall.foundation.sid import LEVELS
 from genrecall.foundation.steady import rows_of
 from genrecall.foundation.trie import Trie
 from genrecall.generator.compact.following import Following
 from genrecall.generator.compact.model import CompactModel
+from genrecall.learning.bags import bag_tensors
 from genrecall.supervised.compact.batch import Batch
 
 

@@ -1,0 +1,52 @@
+"""Layers of small networks in NumPy: what torch has trained answers without it.
+
+Weights have the names that torch gives them. Shapes: `n` rows, `W` width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erf
+
+Rows = NDArray[np.float32]
+Weights = Mapping[str, NDArray[np.float32]]
+"""By name, such as `norm.weight`."""
+
+_TINY: Final = np.float32(1e-5)  # of torch's layer norm
+_LEAST: Final = np.float32(1e-12)  # of torch's normalize
+
+
+def linear(x: Rows, of: Weights, name: str) -> Rows:
+    """`x Wᵀ + b`, `[n, W]` to `[n, W']`; without a bias where it has none."""
+    y: Rows = x @ of[f"{name}.weight"].T
+    bias = of.get(f"{name}.bias")
+    return y if bias is None else y + bias
+
+
+def layer_norm(x: Rows, of: Weights, name: str) -> Rows:
+    """Rows less their mean, over their deviation; then weight and bias."""
+    left = x - x.mean(axis=1, keepdims=True)
+    variance = np.square(left).mean(axis=1, keepdims=True)
+    y: Rows = left / np.sqrt(variance + _TINY) * of[f"{name}.weight"] + of[f"{name}.bias"]
+    return y
+
+
+def gelu(x: Rows) -> Rows:
+    """`x Φ(x)`, Φ being the normal distribution."""
+    y: Rows = np.float32(0.5) * x * (1 + erf(x * np.float32(0.5**0.5)))
+    return y
+
+
+def two_layers(x: Rows, of: Weights, first: str, second: str) -> Rows:
+    """A linear layer, GELU, and another linear layer."""
+    return linear(gelu(linear(x, of, first)), of, second)
+
+
+def unit_rows(x: Rows) -> Rows:
+    """Rows of length one; those of zeros stay."""
+    y: Rows = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), _LEAST)
+    return y
