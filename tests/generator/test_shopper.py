@@ -7,12 +7,8 @@ import pytest
 import torch
 
 from genrecall.foundation.ragged import Bags, make_bags
-from genrecall.generator.compact.shopper import (
-    ShopItems,
-    ShopperModel,
-    context_of_prompts,
-    make_context,
-)
+from genrecall.generator.compact.context import ShopItems, context_of_prompts, make_context
+from genrecall.generator.compact.shopper import ShopperModel
 from genrecall.generator.prompts import ITEM, QUERY, Prompt, write_prompt
 
 ITEMS = ShopItems(
@@ -59,7 +55,7 @@ def test_a_context_holds_the_latest_first_and_no_more_than_the_length():
     assert (context.leaves.tolist(), context.counts.tolist()) == ([0, 1, 2, 0], [3, 0, 1])
     assert (context.prompt.tolist(), context.age.tolist()) == ([0, 0, 0, 2], [0, 1, 2, 0])
     np.testing.assert_array_equal(context.views[:3], ITEMS.views[[1, 2, 3]])
-    assert (context.pairs.tolist(), context.offsets.tolist()) == ([1], [0, 0, 1])
+    assert (context.pairs.tolist(), context.offsets.tolist()) == ([1], [0, 0, 1, 1])
 
 
 def test_before_training_a_query_moves_towards_what_was_chosen_and_no_other():

@@ -37,12 +37,11 @@ class Trained:
 
     def with_random_weights(self, seed=0):
         """Heads that say something of their own, as after long training."""
-        generator = copy.copy(self.generator)
-        generator.model = copy.deepcopy(generator.model)
+        model = copy.deepcopy(self.generator.model)
         torch.manual_seed(seed)
-        for weight in generator.model.parameters():
+        for weight in model.parameters():
             nn.init.normal_(weight, std=0.3)
-        return generator
+        return self.generator.with_model(model)
 
 
 def load_trained(shop_run, stage=QUERY_TO_SID, **changes):

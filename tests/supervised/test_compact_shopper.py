@@ -7,8 +7,8 @@ import torch
 from genrecall.foundation.ragged import Bags
 from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.trie import Trie
+from genrecall.generator.compact.context import ShopItems
 from genrecall.generator.compact.look_ahead import LookAhead, log_sizes
-from genrecall.generator.compact.shopper import ShopItems
 from genrecall.generator.prompts import Prompt
 from genrecall.index.prefixes import mean_vectors
 from genrecall.supervised.compact import shopper as compact_shopper

@@ -27,9 +27,8 @@ class CompactLearner:
 
     def __init__(self, generator: CompactGenerator) -> None:
         self.reference = generator
-        self.policy = copy.copy(generator)
-        self.policy.model = copy.deepcopy(generator.model).requires_grad_(True)
-        self.weights = self.policy.model
+        self.weights = copy.deepcopy(generator.model).requires_grad_(True)
+        self.policy = generator.with_model(self.weights)
 
     @property
     def at_once(self) -> int:

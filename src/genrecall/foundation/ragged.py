@@ -58,6 +58,19 @@ def ragged_ranges(starts: _Index, counts: _Index) -> _Index:
     return np.repeat(starts - offsets[:-1], counts) + np.arange(offsets[-1])
 
 
+def ragged_sums(rows: NDArray[np.float32], counts: _Index) -> NDArray[np.float32]:
+    """Sums of lists of rows of the given lengths: `[total, …]` to `[n, …]`; 0 of an empty one.
+
+    >>> ragged_sums(np.array([1.0, 2.0, 4.0], dtype=np.float32), np.array([2, 0, 1])).tolist()
+    [3.0, 0.0, 4.0]
+    """
+    sums = np.zeros((len(counts), *rows.shape[1:]), dtype=np.float32)
+    filled = np.flatnonzero(counts)
+    if len(filled):
+        sums[filled] = np.add.reduceat(rows, ragged_offsets(counts)[filled], axis=0)
+    return sums
+
+
 def run_starts(values: NDArray[Any]) -> _Index:
     """Where each run of equal neighbours starts: `[n]` to `[runs]`.
 

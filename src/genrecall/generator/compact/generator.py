@@ -18,6 +18,7 @@ from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.steady import rows_of
 from genrecall.foundation.trie import Trie
 from genrecall.generator.base import Reading, ViewPart, view_parts
+from genrecall.generator.compact.context import Context, ShopItems, context_of_prompts
 from genrecall.generator.compact.following import Following
 from genrecall.generator.compact.look_ahead import Ahead, LookAhead, log_sizes
 from genrecall.generator.compact.model import (
@@ -27,7 +28,7 @@ from genrecall.generator.compact.model import (
     join_views,
     own_vectors,
 )
-from genrecall.generator.compact.shopper import ShopItems, context_of_prompts
+from genrecall.generator.compact.reader import CompactReader
 from genrecall.generator.compact.weights import LevelWeights
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import Prompt
@@ -124,6 +125,7 @@ class CompactGenerator:
         )
         self._rule = serving.shopper.over(items.vectors, items.table.codes[:, 0])
         self._chosen = ShopItems(items.table.sid_of_item, items.views)
+        self._reader = _reader_of(self.model)
 
     @property
     def space(self) -> SidSpace:
@@ -152,6 +154,12 @@ class CompactGenerator:
         added = see_items(self.titles, self.encoder, items, first=len(self.items))
         seen = items.seen_as(np.concatenate([self.items.views, added]))
         return CompactGenerator(self.model, self.encoder, seen, self.serving, self.titles)
+
+    def with_model(self, model: CompactModel) -> CompactGenerator:
+        """Other weights over the same items, which stay as they are seen."""
+        other = copy.copy(self)
+        other.model, other._reader = model, _reader_of(model)
+        return other
 
     def weighed(
         self, weights: LevelWeights, prior: NDArray[np.float32] | None = None
@@ -196,9 +204,18 @@ class CompactGenerator:
 
     def read(self, prompts: Sequence[Prompt]) -> Reading[CompactState]:
         """Read prompts; see `Generator.read`."""
-        with torch.inference_mode():
-            prompts, views, state = self._follow(prompts)
-        return Reading(prompts, views.numpy(), state, partial(self._start, state))
+        texts = [prompt.text for prompt in prompts]
+        bags = self.encoder.tokenizer.bags(texts, typed=True)
+        hidden, own = self._reader.texts(bags)
+        first = self.encoder.encode_cut(texts, bags)
+        prompts = self._rule.read(prompts, first)
+        views = join_views(first, own, self.model.own_share)
+        if self.model.shopper is not None:
+            known = views.any(axis=1, keepdims=True)
+            hidden, moved = self._reader.shoppers(hidden, views, self._context(prompts))
+            views = moved * known
+        state = self._roots(torch.from_numpy(hidden), torch.from_numpy(views))
+        return Reading(prompts, views, state, partial(self._start, state))
 
     def advance(
         self, state: CompactState, rows: Tensor, nodes: Tensor
@@ -237,14 +254,24 @@ class CompactGenerator:
         hidden, views = self._personalise(
             prompts, hidden, follow_views(first, own, self.model.own_share)
         )
-        state = CompactState(
+        return prompts, views, self._roots(hidden, views)
+
+    def _roots(self, hidden: Tensor, views: Tensor) -> CompactState:
+        """The state before the first code, of hidden states `[Q, W]` and views `[Q, D + D']`."""
+        n = len(hidden)
+        return CompactState(
             level=0,
             hidden=hidden,
-            prompt=torch.arange(len(prompts)),
-            node=torch.zeros(len(prompts), dtype=torch.long),
+            prompt=torch.arange(n),
+            node=torch.zeros(n, dtype=torch.long),
             ahead=self.look_ahead(views),
         )
-        return prompts, views, state
+
+    def _context(self, prompts: Sequence[Prompt]) -> Context:
+        """What the prompts say of their shoppers."""
+        assert self.model.shopper is not None
+        length = self.model.shopper.length
+        return context_of_prompts(prompts, self._chosen, self.model.pairs, length=length)
 
     def _personalise(
         self, prompts: Sequence[Prompt], hidden: Tensor, views: Tensor
@@ -253,7 +280,7 @@ class CompactGenerator:
         shopper = self.model.shopper
         if shopper is None:
             return hidden, views
-        context = context_of_prompts(prompts, self._chosen, self.model.pairs, length=shopper.length)
+        context = self._context(prompts)
         known = views.detach().ne(0).any(dim=1, keepdim=True)
         hidden, moved = shopper(hidden, views, context)
         # A query without a known word means nothing, whoever asks.
@@ -281,6 +308,11 @@ class CompactGenerator:
         prompt = state.prompt[following.prefix]
         look_ahead = state.ahead.of(following.level, prompt, following.node)
         return self.model.heads(state.hidden, following), look_ahead
+
+
+def _reader_of(model: CompactModel) -> CompactReader:
+    """Reads with the weights of a model, in their memory."""
+    return CompactReader({name: of.detach().numpy() for name, of in model.state_dict().items()})
 
 
 def see_items(

@@ -21,52 +21,19 @@ Shapes: `Q` prompts, `W` width, `D` size of views, `L` chosen items at most of a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genrecall.foundation.ragged import (
-    Bags,
-    make_bags,
-    ragged_owners,
-    rank_in_run,
-)
 from genrecall.foundation.runs import log_softmax_runs, sum_runs
 from genrecall.foundation.steady import LayerNorm, for_columns, rows_of
-from genrecall.generator.prompts import Pair, Prompt
+from genrecall.generator.compact.context import Context
 
 _NEARNESS: Final = 3.3  # at first an item 0.3 nearer to the query counts e times as much
 _PULL: Final = 0.5  # at first a query moves by half of what is near in the history
 _SMALL: Final = 0.02  # of embeddings at first, beside states of length √W
-
-
-class Context(NamedTuple):
-    """What is known of the shoppers of `Q` prompts.
-
-    Attributes:
-        leaves: SIDs that they chose, as positions in the trie, each one's latest first, int64
-            `[C]`.
-        views: of the chosen items, float32 `[C, D]`.
-        prompt: whose each of them is, int64 `[C]`.
-        age: how many items its shopper chose after it, int64 `[C]`.
-        counts: how many each shopper chose, int64 `[Q]`.
-        pairs: numbers of the pairs of all profiles, int64 `[P]`.
-        offsets: where each profile starts, int64 `[Q]`.
-    """
-
-    leaves: Tensor
-    views: Tensor
-    prompt: Tensor
-    age: Tensor
-    counts: Tensor
-    pairs: Tensor
-    offsets: Tensor
 
 
 class ShopperModel(nn.Module):
@@ -110,19 +77,17 @@ class ShopperModel(nn.Module):
         Returns:
             Both moved, `[Q, W]` and `[Q, D]`.
         """
-        prompt, age = context.prompt, context.age
-        leaf = self.leaf(context.leaves[:, None])
-        tokens = self.norm(leaf + self.item(context.views) + self.age(age))  # (C, W)
-        asked = hidden + self.pair(context.pairs, context.offsets)  # (Q, W)
+        leaves, chosen, prompt, age, counts, pairs, offsets = map(torch.from_numpy, context)
+        leaf = self.leaf(leaves[:, None])
+        tokens = self.norm(leaf + self.item(chosen) + self.age(age))  # (C, W)
+        asked = hidden + self.pair(pairs, offsets[:-1])  # (Q, W)
         learned = (rows_of(self.query(asked), prompt) * self.key(tokens)).sum(1)
-        near = (rows_of(views, prompt) * context.views * for_columns(self.nearness, views)).sum(1)
+        near = (rows_of(views, prompt) * chosen * for_columns(self.nearness, views)).sum(1)
         scores = learned / hidden.shape[1] ** 0.5 + near  # (C)
-        weight = log_softmax_runs(scores, context.counts).exp()[:, None]
-        taste = sum_runs(weight * tokens, context.counts)
+        weight = log_softmax_runs(scores, counts).exp()[:, None]
+        taste = sum_runs(weight * tokens, counts)
         step = self.step(torch.cat([asked, taste], dim=1))
-        pulled = views + for_columns(self.pull, views) * sum_runs(
-            weight * context.views, context.counts
-        )
+        pulled = views + for_columns(self.pull, views) * sum_runs(weight * chosen, counts)
         return hidden + self.move_hidden(step), F.normalize(pulled + self.move_views(step), dim=1)
 
 
@@ -130,50 +95,3 @@ def _sparse_table(rows: int, width: int) -> nn.EmbeddingBag:
     table = nn.EmbeddingBag(rows, width, mode="sum", sparse=True)
     nn.init.normal_(table.weight, std=_SMALL)
     return table
-
-
-@dataclass(frozen=True, eq=False)
-class ShopItems:
-    """What the history's items are made of.
-
-    Attributes:
-        sid_of_item: position of each item's SID in the trie, int64 `[N]`.
-        views: of the items, unit vectors, float32 `[N, D]`.
-    """
-
-    sid_of_item: NDArray[np.int64]
-    views: NDArray[np.float32]
-
-
-def make_context(items: ShopItems, histories: Bags, profiles: Bags, *, length: int) -> Context:
-    """Put what is known of shoppers into tensors.
-
-    Args:
-        items: of the shop.
-        histories: catalog rows that each of them chose, oldest first.
-        profiles: numbers of each one's pairs.
-        length: only so many of the latest are read.
-    """
-    counts = np.minimum(np.diff(histories.offsets), length)
-    prompt = ragged_owners(counts)
-    age = rank_in_run(prompt)
-    rows = histories.ids[histories.offsets[1:][prompt] - 1 - age]
-    return Context(
-        leaves=torch.from_numpy(items.sid_of_item[rows]),
-        views=torch.from_numpy(items.views[rows]),
-        prompt=torch.from_numpy(prompt),
-        age=torch.from_numpy(age),
-        counts=torch.from_numpy(counts),
-        pairs=torch.from_numpy(profiles.ids),
-        offsets=torch.from_numpy(profiles.offsets[:-1]),
-    )
-
-
-def context_of_prompts(
-    prompts: Sequence[Prompt], items: ShopItems, pairs: Sequence[Pair], *, length: int
-) -> Context:
-    """What prompts say of their shoppers. A pair that training never saw is left out."""
-    number = {pair: place for place, pair in enumerate(pairs)}
-    histories = [prompt.history for prompt in prompts]
-    profiles = [[number[p] for p in prompt.profile if p in number] for prompt in prompts]
-    return make_context(items, make_bags(histories), make_bags(profiles), length=length)

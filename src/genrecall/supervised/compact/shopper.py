@@ -27,9 +27,9 @@ from torch import Tensor
 
 from genrecall.embed.views import Views
 from genrecall.foundation.ragged import Bags, join_bags
+from genrecall.generator.compact.context import Context, ShopItems, make_context
 from genrecall.generator.compact.look_ahead import log_sizes
 from genrecall.generator.compact.model import CompactModel, join_views, read_bags
-from genrecall.generator.compact.shopper import Context, ShopItems, make_context
 from genrecall.generator.config import GeneratorConfig
 from genrecall.index.prefixes import mean_vectors
 from genrecall.supervised.prompt_sets import PromptSet

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genrecall.foundation.progress import RunLog
+from genrecall.generator.compact.context import ShopItems
 from genrecall.generator.compact.model import CompactModel, join_views, own_vectors
-from genrecall.generator.compact.shopper import ShopItems, ShopperModel
+from genrecall.generator.compact.shopper import ShopperModel
 from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.load import OWN_VECTORS, USER_QUERY_TO_SID
 from genrecall.index.centroids import SidGroups
