@@ -23,6 +23,7 @@ SHAPES = {
     "many first codes": ((600, 3, 4), 3000),
     "many SIDs under one prefix": ((2, 2, 500), 1200),
     "one SID": ((1, 1, 1), 3),
+    "a space with one huge cluster": ((30, 4, 6000), 900),
 }
 ALONE = {
     "heads": LevelWeights((1.0, 1.0, 1.0), (0.0, 0.0, 0.0)),

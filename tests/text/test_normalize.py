@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genrecall.text.normalize import normalize, stem, strip_plural
+from genrecall.text.normalize import _respell, normalize, stem, strip_plural
 
 SAME = [
     # lengths, marks and fractions
@@ -135,3 +135,8 @@ def test_plural_endings(plural, single):
 def test_without_a_stemmer_words_stay():
     assert stem("drills", "none") == "drills"
     assert stem("drills", "plural") == "drill"
+
+
+@given(st.text(alphabet="abXYZinftes  ", max_size=30))
+def test_letters_alone_need_no_rule(text):
+    assert normalize(text) == _respell(text)

@@ -52,7 +52,7 @@ typedef struct {
     const float *hidden; /* [W] */
     int16_t *steps;      /* the query in whole steps, [D] */
     float step;          /* size of one */
-    float *said[3];      /* what heads say of codes, [K_l]; NaN before it was asked */
+    float *said[3];      /* what heads say of codes, [K_l], NaN before it was asked; or NULL */
     float *logits;       /* [longest] */
     float *sorted;       /* [longest] */
 } Prompt;
@@ -150,7 +150,7 @@ static float told(const Prompt *p, const Told *of, int64_t node) {
 static float head(const Prompt *p, int level, int64_t node) {
     const Tables *t = p->tables;
     int64_t code = t->codes[level][node];
-    float *said = p->said[level] + code;
+    float fresh = NAN, *said = p->said[level] ? p->said[level] + code : &fresh;
     if (isnan(*said)) *said = dot(t->heads[level] + code * t->width, p->hidden, t->width);
     return *said + t->constant[level][node];
 }
@@ -218,9 +218,15 @@ static void keep_leads(Best *best, Prefix *lead, int64_t n_first, int64_t least)
     memcpy(best->of + last, lead + there, missing * sizeof(Prefix));
 }
 
+/* Codes of a level of which it is kept what a head says: below several prefixes they come again.
+ * Of very many, such as of a SID space with one huge cluster, most are never asked. */
+static int64_t kept_codes(const Tables *t, int level) {
+    return level && t->n_codes[level] <= 4096 ? t->n_codes[level] : 0;
+}
+
 /* Bytes that a search needs besides its arguments. */
 int64_t scratch_bytes(const Tables *t, int64_t beam) {
-    int64_t codes = t->n_codes[0] + t->n_codes[1] + t->n_codes[2];
+    int64_t codes = kept_codes(t, 1) + kept_codes(t, 2);
     return 3 * beam * (int64_t)sizeof(Prefix) + (codes + 2 * t->longest) * (int64_t)sizeof(float) +
            t->dim * (int64_t)sizeof(int16_t);
 }
@@ -235,9 +241,10 @@ int64_t search(const Tables *t, const float *query, const float *hidden, const u
     Prefix *room = (Prefix *)scratch, *lead = min_first > 1 ? room + 2 * beam : NULL;
     float *floats = (float *)(room + 3 * beam);
     Prompt p = {.tables = t, .query = query, .hidden = hidden};
-    for (int level = 0; level < 3; floats += t->n_codes[level++]) {
-        p.said[level] = floats;
-        for (int64_t code = 0; code < t->n_codes[level]; code++) floats[code] = NAN;
+    for (int level = 0; level < 3; level++) {
+        int64_t n = kept_codes(t, level);
+        p.said[level] = n ? floats : NULL;
+        for (int64_t code = 0; code < n; code++) *floats++ = NAN;
     }
     p.logits = floats;
     p.sorted = p.logits + t->longest;

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, Literal
 
 from genrecall.text.clean import clean, drop_unseen
@@ -51,6 +52,7 @@ _CANONICAL: Final = {name: unit for unit, names in _UNITS.items() for name in na
 _UNIT: Final = "|".join(sorted(_CANONICAL, key=len, reverse=True))
 _LENGTH: Final = "|".join(name for name in _UNIT.split("|") if _CANONICAL[name] in _LENGTHS)
 
+_LETTERS: Final = re.compile("[A-Za-z ]*")
 _TRADE_SIGNS: Final = re.compile("[™℠]")
 _MARKS: Final = (
     (re.compile(r"(?<=\d)\s*(?:[\"”“]|['′’‘]{2})"), " in "),
@@ -73,6 +75,7 @@ _COUNTED_WORD: Final = re.compile(r"(?<![a-z\d])(\d+)-(?=[a-z]{3,})")
 _MODEL_HYPHEN: Final = re.compile(r"(?<=[a-z])-(?=\d)|(?<=\d)-(?=[a-z]{1,2}(?![a-z]))")
 
 
+@lru_cache(maxsize=256)  # all that reads a query asks for the same
 def normalize(text: str) -> str:
     """Bring a query or title into the one spelling that everything else works on.
 
@@ -85,6 +88,13 @@ def normalize(text: str) -> str:
     >>> normalize("15'x15' tarp") == normalize("15 ft. x 15 ft. tarp")
     True
     """
+    if _LETTERS.fullmatch(text):  # most queries; no rule is about letters alone
+        return " ".join(text.lower().split())
+    return _respell(text)
+
+
+def _respell(text: str) -> str:
+    """By all rules, one after another."""
     text = _fold(drop_unseen(clean(text))).replace("&", " and ")
     for mark, unit in _MARKS:
         text = mark.sub(unit, text)
