@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from genrecall.foundation import layers
 from genrecall.foundation.layers import gelu, layer_norm, linear, two_layers, unit_rows
 
 X = np.random.default_rng(0).normal(size=(7, 12)).astype(np.float32)
@@ -36,7 +37,10 @@ def test_layer_norm(rows):
     assert_same(layer_norm(rows, weights_of(module), "it"), module(torch.from_numpy(rows)))
 
 
-def test_gelu():
+@pytest.mark.parametrize("built", [True, False])
+def test_gelu(built, monkeypatch):
+    if not built:
+        monkeypatch.setattr(layers, "library", lambda: None)
     assert_same(gelu(3 * X), F.gelu(torch.from_numpy(3 * X)))
 
 

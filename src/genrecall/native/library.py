@@ -18,5 +18,6 @@ def library() -> ctypes.CDLL | None:
         return None
     found = ctypes.CDLL(spec.origin)
     found.scratch_bytes.restype = found.search.restype = ctypes.c_int64
+    found.gelu.restype = None
     found.bag_means.restype = found.row_products.restype = found.shared_words.restype = None
     return found

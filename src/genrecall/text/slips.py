@@ -26,7 +26,7 @@ def mistype(word: str, rng: np.random.Generator) -> str:
     A letter is left out, turned with the next one, doubled, or another one is typed for it: a vowel
     for a vowel, else a neighbour on the keyboard.
     """
-    if len(word) < _LEAST_LETTERS or not (word.isalpha() and word.isascii()):
+    if len(word) < _LEAST_LETTERS or not (word.isalpha() and word.isascii() and word.islower()):
         return word
     at = int(rng.integers(1, len(word)))
     before, letter, after = word[:at], word[at], word[at + 1 :]
