@@ -57,7 +57,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
             f"  {SKIPPED}",
             "^evaluate:$",
             f"  {SKIPPED}",
-            "one thread: p50 ",
+            "^One thread",
         ),
     ),
     "readme-homedepot": Chosen(

@@ -126,7 +126,13 @@ def of_tiny_run(shop_run, figures, monkeypatch):
         ("paired_shopper", "generative"),
     ):
         metrics[table][f"{first} - popularity"] = metrics[table][f"{first} - anonymous"]
-    metrics["latency_ms"] = {"k": 100, "p50": {"value": 5.0, "ci": [4.9, 5.1], "n": 9}}
+    metrics["latency_ms"] = {
+        "k": 100,
+        "generative": {
+            "p50": {"value": 5.0, "ci": [4.9, 5.1], "n": 9},
+            "p99": {"value": 9.0, "ci": [8.9, 9.1], "n": 9},
+        },
+    }
     files = {"metrics.json": metrics, "machine.json": {"inputs": ""}, "test.json": metrics}
 
     def read(_, name):
@@ -144,13 +150,13 @@ def test_tables_and_lines_come_from_a_run(scripts, figures, of_tiny_run):
     assert rows[2] == ["BM25", figures.figure_text(bm25), *rows[2][2:]]
     assert rows[7][0] == "… what generative adds"
     assert rows[7][1][0] in "+−"
-    told = figures.Told("demo", ("^data:$", "  …", " SIDs in ", "one thread: p50 ")).write()
+    told = figures.Told("demo", ("^data:$", "  …", " SIDs in ", "^One thread")).write()
     assert told.splitlines() == [
         "```",
         "data:",
         "  …",
         "  91 SIDs in 8 × 4 × 4 codes",
-        "Generative channel, 100 items, one thread: p50 5.0 ms [4.9–5.1].",
+        "One thread, 100 items: generative p50 5.0 ms [4.9–5.1], p99 9.0.",
         "```",
     ]
 

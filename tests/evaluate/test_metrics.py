@@ -207,11 +207,11 @@ def test_beams_used_and_full_answers():
 
 def test_latency_has_its_own_number_of_requests():
     latencies = np.array([5.0, 7.0, 100.0, 6.0])
-    metrics = build_metrics(inputs(latencies_ms=latencies, latency_k=300))
+    metrics = build_metrics(inputs(latencies_ms={"bm25": latencies}, latency_k=300))
     assert metrics["latency_ms"]["k"] == 300
-    assert metrics["latency_ms"]["p50"]["value"] == 6.0
-    assert metrics["latency_ms"]["p99"]["value"] == 100.0
-    assert metrics["latency_ms"]["p99"]["n"] == 4
+    assert metrics["latency_ms"]["bm25"]["p50"]["value"] == 6.0
+    assert metrics["latency_ms"]["bm25"]["p99"]["value"] == 100.0
+    assert metrics["latency_ms"]["bm25"]["p99"]["n"] == 4
 
 
 def test_metrics_are_json_without_nan_and_the_same_each_time():

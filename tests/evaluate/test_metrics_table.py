@@ -37,7 +37,7 @@ def printed(**changes):
         "sid_of_item": np.arange(200) % 50,
         "slices": {"unseen": np.ones(40, dtype=bool), "tail": np.arange(40) < 9},
         "beams_found": random.integers(100, 800, 40),
-        "latencies_ms": random.exponential(20, 90),
+        "latencies_ms": {name: random.exponential(20, 90) for name in ("bm25", "generative")},
         "latency_k": 1000,
         "quantize": {"sids": 50, "items_per_sid": {"mean": 4.0, "weighted": 4.0, "max": 4}},
         "excluded": {"no relevant item": 1200},
@@ -136,7 +136,8 @@ def test_figures_stand_with_their_intervals():
     assert "two_views: exact search over the generator's vectors, a control without SIDs" in text
     assert f"Beams per search: mean {metrics['generative']['beams']['value']:.1f} [" in text
     assert "of the answers are full" not in text
-    assert "Generative channel, 1,000 items, one thread: p50" in text
+    assert "One thread, 1,000 items: generative p50" in text
+    assert ", bm25 p50" in text
     assert "p99" in text
     assert "only generative has" in text
 
@@ -227,7 +228,7 @@ def test_slices_without_a_fusion_show_single_channels():
 def test_tables_without_figures_are_left_out():
     channels = {"bm25": [np.arange(3)] * 40}
     _, text = printed(
-        channels=channels, beams={}, slices={}, latencies_ms=None, quantize={}, excluded={}
+        channels=channels, beams={}, slices={}, latencies_ms={}, quantize={}, excluded={}
     )
     assert "bm25" in text
     for absent in ("items per SID", "beams", "Slice", "adds", "thread", "left out", "two_views"):

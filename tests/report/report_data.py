@@ -53,7 +53,7 @@ def inputs():
         slices={"tail": np.array([1, 1, 0, 0], bool), "head": np.array([0, 0, 1, 1], bool)},
         item_slices={"new_items": rows(7, 8)},
         beams_found=np.full(4, 12),
-        latencies_ms=np.array([5.0, 7.0]),
+        latencies_ms={"generative": np.array([5.0, 7.0]), "bm25": np.array([3.0])},
         latency_k=100,
         quantize=HEALTH,
         excluded={"without a relevant item": 3},

@@ -45,7 +45,7 @@ class EvaluationInputs:
             saw; each adds a slice in which only these count as relevant. Empty ones are left out.
         beams_found: how many beams the generative channel answered each search from, `[M]`, without
             padding: a small shop has fewer SIDs than a search asks for.
-        latencies_ms: milliseconds that single requests took.
+        latencies_ms: milliseconds that single requests took, by channel.
         latency_k: how many items these requests asked for.
         shares: scores of the items that the generative channel gave each search, as what share of
             such items is relevant; None where they do not say it.
@@ -69,7 +69,7 @@ class EvaluationInputs:
     slices: Masks = field(default_factory=dict)
     item_slices: Mapping[str, Rows] = field(default_factory=dict)
     beams_found: IntArray | None = None
-    latencies_ms: NDArray[np.floating[Any]] | None = None
+    latencies_ms: Mapping[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
     latency_k: int | None = None
     shares: Sequence[NDArray[np.float32]] | None = None
     fitted: Mapping[str, Any] = field(default_factory=dict)

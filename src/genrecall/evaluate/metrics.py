@@ -92,7 +92,7 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
       item → weight
     - `paired_hit@beam`: `with - without` → number of beams → difference of the hit rates, for the
       last stage and each other one, control or baseline
-    - `latency_ms`: `p50`, `p99` and, no figure, `k`; one of `OF_MACHINE`
+    - `latency_ms`: channel → `p50`, `p99`, and, no figure, `k`; one of `OF_MACHINE`
 
     Where the generator was aligned, `alignment_metrics` adds:
 
@@ -136,7 +136,7 @@ def build_metrics(inputs: EvaluationInputs) -> Metrics:
         metrics.update(beam_figures(inputs, bootstrap))
     if GENERATIVE in channels:
         metrics.update(_generative(inputs, channels, bootstrap))
-    if inputs.latencies_ms is not None:
+    if inputs.latencies_ms:
         metrics["latency_ms"] = _latency(inputs.latencies_ms, inputs.latency_k, seed=inputs.seed)
     return metrics
 
@@ -196,10 +196,15 @@ def _generative(
     return figures
 
 
-def _latency(latencies_ms: NDArray[np.floating[Any]], k: int | None, *, seed: int) -> Metrics:
-    bootstrap = Bootstrap(len(latencies_ms), seed=seed)
-    asked = {} if k is None else {"k": k}
-    return asked | {
-        "p50": bootstrap.quantile(latencies_ms, 0.50).to_json(),
-        "p99": bootstrap.quantile(latencies_ms, 0.99).to_json(),
-    }
+def _latency(
+    latencies_ms: Mapping[str, NDArray[np.floating[Any]]], k: int | None, *, seed: int
+) -> Metrics:
+    figures: Metrics = {} if k is None else {"k": k}
+    for channel, of_channel in latencies_ms.items():
+        bootstrap = Bootstrap(len(of_channel), seed=seed)
+        quantiles = {"p50": 0.50, "p99": 0.99}
+        figures[channel] = {
+            name: bootstrap.quantile(of_channel, share).to_json()
+            for name, share in quantiles.items()
+        }
+    return figures

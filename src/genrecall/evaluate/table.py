@@ -136,13 +136,16 @@ def _latency(metrics: Metrics) -> str:
     if "latency_ms" not in metrics:
         return ""
     latency = metrics["latency_ms"]
-    shown = ", ".join(
-        f"{name} {figure['value']:.1f} ms [{figure['ci'][0]:.1f}–{figure['ci'][1]:.1f}]"
-        for name, figure in latency.items()
-        if name != "k"
-    )
     size = f", {latency['k']:,} items" if "k" in latency else ""
-    return f"{GENERATIVE.capitalize()} channel{size}, one thread: {shown}."
+    first = latency[GENERATIVE]
+    low, high = first["p50"]["ci"]
+    told = [
+        f"{GENERATIVE} p50 {first['p50']['value']:.1f} ms [{low:.1f}–{high:.1f}]",
+        f"p99 {first['p99']['value']:.1f}",
+    ]
+    others = channel_order(latency.keys() - {"k", GENERATIVE})
+    told += [f"{channel} p50 {latency[channel]['p50']['value']:.1f}" for channel in others]
+    return f"One thread{size}: {', '.join(told)}."
 
 
 def _beam_table(metrics: Metrics) -> Table | None:

@@ -15,31 +15,33 @@ _WARM_UP = 10
 
 
 def measure_latency(
-    channel: Channel, requests: Sequence[Request], *, count: int, k: int, seed: int
-) -> NDArray[np.float64] | None:
+    channels: Sequence[Channel], requests: Sequence[Request], *, count: int, k: int, seed: int
+) -> dict[str, NDArray[np.float64]]:
     """Milliseconds of single requests on one thread, after a warm-up.
 
     Args:
-        channel: is asked.
+        channels: are asked, one after another.
         requests: some of them are asked.
         count: how many at most.
         k: items of an answer at most.
         seed: which of them.
 
     Returns:
-        Float64 `[count]`; None where there is nothing to ask.
+        By channel, float64 `[count]`; none where there is nothing to ask.
     """
     if not requests or not count:
-        return None
+        return {}
     drawn = np.random.default_rng(seed).permutation(len(requests))[:count]
     chosen = [requests[i] for i in drawn.tolist()]
     with one_thread():
-        for request in chosen[:_WARM_UP]:
-            channel.rank([request], k)
-        return np.array([_milliseconds(channel, request, k) for request in chosen])
+        return {channel.name: _milliseconds(channel, chosen, k) for channel in channels}
 
 
-def _milliseconds(channel: Channel, request: Request, k: int) -> float:
-    start = time.perf_counter()
-    channel.rank([request], k)
-    return (time.perf_counter() - start) * 1e3
+def _milliseconds(channel: Channel, requests: Sequence[Request], k: int) -> NDArray[np.float64]:
+    for request in requests[:_WARM_UP]:
+        channel.rank([request], k)
+    ends = [time.perf_counter()]
+    for request in requests:
+        channel.rank([request], k)
+        ends.append(time.perf_counter())
+    return np.diff(ends) * 1e3

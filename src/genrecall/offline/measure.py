@@ -151,7 +151,7 @@ def evaluate(
         },
         item_slices=item_slices(bundle.items.catalog, searches),
         latencies_ms=measure_latency(
-            bundle.generative(),
+            [bundle.generative(), bundle.lexical(), bundle.dense()],
             personalised.distinct,
             count=plan.config.latency_searches,
             k=plan.config.latency_k,
