@@ -70,3 +70,5 @@ def test_a_folder_holds_groups_of_its_own_sids(tmp_path):
         np.testing.assert_array_equal(one, other)
     with pytest.raises(ArtifactError, match="groups 50 SIDs; the catalog has 49"):
         SidGroups.load(made, trie_of(49, 1))
+    with pytest.raises(ArtifactError, match="groups other SIDs than the catalog's"):
+        SidGroups.load(made, trie_of(50, 2))

@@ -74,3 +74,12 @@ def test_the_best_variant_of_each_group_is_kept(group_ids, random):
         seen.add(group_ids[row])
     assert folded.rows.tolist() == expected
     assert folded.scores.tolist() == [scores[rows.index(row)] for row in expected]
+
+
+@pytest.mark.parametrize("same", [np.inf, -np.inf, np.nan])
+def test_ties_of_what_is_no_usual_number_are_broken_too(same):
+    rows, logprob = np.array([9, 3, 7, 1], dtype=np.int32), np.array([0.0, 1.0, 2.0, 2.0])
+    similarity = np.array([same, same, 5.0, same])
+    order = order_items("learned", rows, logprob=logprob, score=logprob, similarity=similarity)
+    tied = [row for row in order.rows.tolist() if row != 7]
+    assert tied == [1, 3, 9]

@@ -45,3 +45,19 @@ def test_what_is_not_contiguous_is_read_as_it_is():
     rows, vector = np.array([4, 0, 0], dtype=np.int64)[::2], np.ones(16, dtype=np.float32)[::2]
     expected = (matrix[rows] @ vector).tolist()
     assert row_products(matrix, rows.astype(np.int32), vector).tolist() == expected
+
+
+@pytest.mark.usefixtures("built")
+def test_strided_rows_and_vectors_are_read_as_they_are():
+    matrix = np.arange(40, dtype=np.float32).reshape(5, 8)
+    rows, vector = np.array([4, 0, 0, 1])[::2], np.arange(16, dtype=np.float32)[::2]
+    assert row_products(matrix, rows, vector).tolist() == (matrix[rows] @ vector).tolist()
+    assert row_products(matrix.astype(np.float64), rows, vector).tolist() == (
+        (matrix[rows] @ vector).tolist()
+    )
+
+
+@pytest.mark.usefixtures("built")
+def test_rows_that_are_not_there_are_refused():
+    with pytest.raises(IndexError):
+        row_products(np.ones((3, 2), np.float32), np.array([0, 3]), np.ones(2, np.float32))

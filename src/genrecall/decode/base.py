@@ -106,7 +106,11 @@ def check_valid(valid: NDArray[np.bool_] | None, n_sids: int, n_prompts: int) ->
         ValueError: see `Engine.search`.
     """
     fitting = ((n_sids,), (1, n_sids), (n_prompts, n_sids))
-    if valid is not None and valid.shape not in fitting:
+    if valid is None:
+        return
+    if valid.shape not in fitting:
         raise ValueError(
             f"`valid` of shape {valid.shape} does not fit {n_sids} SIDs and {n_prompts} prompts."
         )
+    if valid.dtype != np.bool_:
+        raise ValueError(f"`valid` is of {valid.dtype}; give bool, True for a SID that is valid.")

@@ -112,11 +112,11 @@ def load_generator(
     settings = artifact.read_json(STAGES_FILE)
     match settings["family"]:
         case "compact":
+            groups = SidGroups.load(part, items.trie)
             titles = CompactModel.load(part, space=items.table.space)
             own = np.load(part.file(OWN_VECTORS), allow_pickle=False)
             views = see_items(titles, encoder, items, own=own)
             usual = LevelWeights.usual(head_weight=head_weight)
-            groups = SidGroups.load(part, items.trie)
             serving = CompactServing(usual, settings["temperature"], groups, shopper)
             model = titles
             if weights is not None:

@@ -86,7 +86,16 @@ class SidGroups:
                 f"{artifact.path} groups {of_sid.shape[1]:,} SIDs; the catalog has {len(trie):,}. "
                 "Run the generator stage again."
             )
-        return cls.of(trie, of_sid)
+        groups = cls.of(trie, of_sid)
+        for level, (of_level, offsets) in enumerate(zip(of_sid, groups.offsets, strict=True)):
+            node = _node_of_sid(trie, level)
+            inside = (offsets[node] <= of_level) & (of_level < offsets[node + 1])
+            if not inside.all() or (np.diff(offsets) < 1).any():
+                raise ArtifactError(
+                    f"{artifact.path} groups other SIDs than the catalog's. "
+                    "Run the generator stage again."
+                )
+        return groups
 
     def save(self, folder: Path) -> None:
         """Write them into a folder."""

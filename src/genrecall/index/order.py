@@ -82,7 +82,8 @@ def order_items(
         raise RequestError(unknown_name("item order", order, ITEM_ORDERS))
     first = first.astype(np.float32)  # what is answered decides, so that equal scores are ties
     best = np.argsort(-first, kind="stable")
-    ties = np.diff(first[best]) == 0
+    ordered = first[best]
+    ties = (ordered[1:] == ordered[:-1]) | np.isnan(ordered[1:])
     tied = np.flatnonzero(np.append(ties, False) | np.append(False, ties))
     some = best[tied]  # as a rule few, which are put in order among themselves
     best[tied] = some[np.lexsort((rows[some], -second[some], -first[some]))]

@@ -19,6 +19,21 @@ def size(n: int) -> ctypes.c_int64:
     return ctypes.c_int64(n)
 
 
+def check_rows(rows: NDArray[Any], n: int) -> None:
+    """Refuse rows that are not there: C would read what lies beside the table.
+
+    Raises:
+        IndexError: a row below 0 or beyond the last.
+    """
+    if len(rows) and (rows.min() < 0 or rows.max() >= n):
+        raise IndexError(f"rows {rows.min()} to {rows.max()} of a table of {n}")
+
+
+def is_plain(array: NDArray[Any]) -> bool:
+    """Whether a matrix is of float32, one row after another."""
+    return bool(array.flags.c_contiguous) and array.dtype == np.float32
+
+
 def plain(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
     """An array one number after another, copied only if it is not so."""
     return np.ascontiguousarray(array, dtype=dtype)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.native.arrays import at, plain, size
+from genrecall.native.arrays import at, check_rows, is_plain, plain, size
 from genrecall.native.library import library
 
 
@@ -25,7 +25,8 @@ def bag_means(
     n = len(offsets) - 1
     means = np.zeros((n, table.shape[1]), dtype=np.float32)
     found = library()
-    if found is not None and table.flags.c_contiguous:
+    if found is not None and is_plain(table):
+        check_rows(ids, len(table))
         ids, offsets = plain(ids, np.int64), plain(offsets, np.int64)
         found.bag_means(at(table), size(table.shape[1]), at(ids), at(offsets), size(n), at(means))
         return means

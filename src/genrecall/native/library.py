@@ -8,15 +8,22 @@ from importlib.util import find_spec
 from typing import Final
 
 _LIBRARY: Final = "genrecall.native._library"
+_VERSION: Final = 1
+"""As in `native.h`; one more where a function or structure of the library changes."""
 
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The built library; None where the package was installed without a compiler."""
+    """The built library; None where there was no compiler, or it is of another version."""
     spec = find_spec(_LIBRARY)
     if spec is None or spec.origin is None:
         return None
-    found = ctypes.CDLL(spec.origin)
+    try:
+        found = ctypes.CDLL(spec.origin)
+        if found.library_version() != _VERSION:
+            return None
+    except (OSError, AttributeError):  # damaged, or of another version of the package
+        return None
     found.scratch_bytes.restype = found.search.restype = ctypes.c_int64
     found.gelu.restype = None
     found.bag_means.restype = found.row_products.restype = found.shared_words.restype = None

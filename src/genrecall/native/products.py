@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.native.arrays import at, plain, size
+from genrecall.native.arrays import at, check_rows, is_plain, plain, size
 from genrecall.native.library import library
 
 
@@ -25,9 +25,10 @@ def row_products(
         vector: float32 `[D]`.
     """
     found = library()
-    if found is None or not matrix.flags.c_contiguous:
+    if found is None or not is_plain(matrix):
         products: NDArray[np.float32] = np.einsum("nd,d->n", matrix[rows], vector)
         return products
+    check_rows(rows, len(matrix))
     rows, vector = plain(rows, np.int32), plain(vector, np.float32)
     products = np.empty(len(rows), dtype=np.float32)
     found.row_products(

@@ -74,7 +74,8 @@ static int better(Prefix a, Prefix b) {
 }
 
 static int by_logprob(const void *a, const void *b) {
-    return better(*(const Prefix *)a, *(const Prefix *)b) ? -1 : 1;
+    const Prefix *one = a, *other = b;
+    return better(*one, *other) ? -1 : better(*other, *one);
 }
 
 /* Keep a prefix if it is among the best: a heap with the worst in front. */
@@ -191,7 +192,8 @@ static void expand(const Prompt *p, int level, Prefix parent, const uint8_t *ali
     float above = parent.logprob - logsumexp(x, end - start);
     for (int64_t node = start; node < end; node++) {
         if (alive && !alive[node]) continue;
-        Prefix child = {above + x[node - start], (int32_t)node, parent.first};
+        /* Rounding must not make a child likelier than its parent. */
+        Prefix child = {fminf(above + x[node - start], parent.logprob), (int32_t)node, parent.first};
         keep(best, child);
         if (lead && (lead[parent.first].node < 0 || better(child, lead[parent.first])))
             lead[parent.first] = child;
@@ -217,6 +219,9 @@ static void keep_leads(Best *best, Prefix *lead, int64_t n_first, int64_t least)
     }
     memcpy(best->of + last, lead + there, missing * sizeof(Prefix));
 }
+
+/* See `native/library.py`. */
+int library_version(void) { return 1; }
 
 /* Codes of a level of which it is kept what a head says: below several prefixes they come again.
  * Of very many, such as of a SID space with one huge cluster, most are never asked. */

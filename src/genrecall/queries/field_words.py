@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.ragged import ragged_offsets, ragged_ranges
-from genrecall.native.arrays import at, plain, size
+from genrecall.native.arrays import at, check_rows, plain, size
 from genrecall.native.library import library
 from genrecall.queries.vocabulary import Vocabulary
 from genrecall.text.normalize import read_words
@@ -103,6 +103,7 @@ class FieldWords:
         if not len(numbers) or not len(rows):
             return scores
         if (found := library()) is not None:
+            check_rows(rows, len(self))
             rows, says = plain(rows, np.int32), self.rarity[numbers]
             found.shared_words(
                 *(at(self.ids), at(self.offsets), at(rows), size(len(rows))),

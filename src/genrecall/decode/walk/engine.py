@@ -15,6 +15,7 @@ from genrecall.decode.base import Beams, check_beams, check_valid
 from genrecall.decode.walk.native import NativeWalk
 from genrecall.decode.walk.plain import Alive, PlainWalk
 from genrecall.decode.walk.tables import WalkTables
+from genrecall.foundation.errors import RequestError
 from genrecall.generator.base import Reading
 from genrecall.generator.compact.generator import CompactGenerator, CompactState
 from genrecall.native.library import library
@@ -22,6 +23,8 @@ from genrecall.native.library import library
 
 class WalkEngine:
     """Searches what a compact generator has read; see `Engine`.
+
+    The weights are those that the generator has when the engine is made.
 
     Args:
         generator: whose SIDs.
@@ -49,6 +52,11 @@ class WalkEngine:
         leaves = np.full((len(searched), beam), -1, dtype=np.int64)
         logprob = np.full((len(searched), beam), -np.inf, dtype=np.float32)
         scaled, hidden = reading.state.ahead.scaled.numpy(), reading.state.hidden.numpy()
+        if not (np.isfinite(scaled).all() and np.isfinite(hidden).all()):
+            raise RequestError(
+                "a query was read as something that is no number. The weights of the bundle are "
+                "damaged: make it again."
+            )
         shared = valid is None or valid.ndim == 1 or len(valid) == 1
         alive = self._alive(None if valid is None else np.atleast_2d(valid)[0]) if shared else None
         for place, row in enumerate(searched.tolist()):

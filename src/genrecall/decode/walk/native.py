@@ -88,6 +88,7 @@ class NativeWalk:
             room = self._scratch.room = _Room(beam, wanted)
         visited = None
         if alive is not None:
+            alive = [plain(level, np.bool_) for level in alive]
             visited = _THREE(*(level.ctypes.data for level in alive))
         query, hidden = plain(query, np.float32), plain(hidden, np.float32)
         n = self._library.search(

@@ -46,10 +46,10 @@ class WalkTables:
 
     @classmethod
     def of(cls, generator: CompactGenerator) -> WalkTables:
-        """Those of a generator."""
+        """Those of a generator, with the weights that it has now."""
         ahead, model, trie = generator.look_ahead, generator.model, generator.trie
         with torch.inference_mode():
-            heads = tuple(model.head_of(level).weight.numpy() for level in range(LEVELS))
+            heads = tuple(model.head_of(level).weight.numpy().copy() for level in range(LEVELS))
             bias = [model.head_of(level).bias.numpy() for level in range(LEVELS)]
             constant = [of_level[codes] for of_level, codes in zip(bias, trie.codes, strict=True)]
             prefix = np.zeros((1, heads[0].shape[1]), dtype=np.float32)  # of the nodes of a level
