@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from genrecall.foundation import layers
-from genrecall.foundation.layers import gelu, layer_norm, linear, two_layers, unit_rows
+from genrecall.foundation.layers import gelu, layer_norm, linear, two_layers
+from genrecall.foundation.unit import scale_to_unit
 
 X = np.random.default_rng(0).normal(size=(7, 12)).astype(np.float32)
 
@@ -52,4 +53,6 @@ def test_two_layers():
 
 def test_unit_rows():
     rows = np.concatenate([X, np.zeros((1, 12), np.float32)])
-    assert_same(unit_rows(rows), F.normalize(torch.from_numpy(rows), dim=1))
+    expected = F.normalize(torch.from_numpy(rows.copy()), dim=1)
+    scale_to_unit(rows)
+    assert_same(rows, expected)

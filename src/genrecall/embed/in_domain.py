@@ -19,8 +19,9 @@ from safetensors.numpy import load_file, save_file
 
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.blocks import blocks
-from genrecall.foundation.layers import Weights, layer_norm, linear, two_layers, unit_rows
+from genrecall.foundation.layers import Weights, layer_norm, linear, two_layers
 from genrecall.foundation.ragged import Bags
+from genrecall.foundation.unit import scale_to_unit
 from genrecall.native.bags import bag_means
 
 _WEIGHTS: Final = "two_tower.safetensors"
@@ -66,4 +67,6 @@ class InDomainView:
     def _encode(self, bags: Bags) -> NDArray[np.float32]:
         of = self.weights
         bag = layer_norm(bag_means(of["embedding.weight"], *bags), of, "norm")  # (n, width)
-        return unit_rows(linear(bag + two_layers(bag, of, "block.0", "block.2"), of, "project"))
+        vectors = linear(bag + two_layers(bag, of, "block.0", "block.2"), of, "project")
+        scale_to_unit(vectors)
+        return vectors

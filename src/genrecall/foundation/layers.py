@@ -19,7 +19,6 @@ Weights = Mapping[str, NDArray[np.float32]]
 """By name, such as `norm.weight`."""
 
 _TINY: Final = np.float32(1e-5)  # of torch's layer norm
-_LEAST: Final = np.float32(1e-12)  # of torch's normalize
 
 
 def linear(x: Rows, of: Weights, name: str) -> Rows:
@@ -52,9 +51,3 @@ def gelu(x: Rows) -> Rows:
 def two_layers(x: Rows, of: Weights, first: str, second: str) -> Rows:
     """A linear layer, GELU, and another linear layer."""
     return linear(gelu(linear(x, of, first)), of, second)
-
-
-def unit_rows(x: Rows) -> Rows:
-    """Rows of length one; those of zeros stay."""
-    y: Rows = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), _LEAST)
-    return y

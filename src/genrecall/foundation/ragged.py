@@ -71,6 +71,21 @@ def ragged_sums(rows: NDArray[np.float32], counts: _Index) -> NDArray[np.float32
     return sums
 
 
+def ragged_logsumexp(rows: NDArray[np.float32], counts: _Index) -> NDArray[np.float32]:
+    """Log of the sum of exponentials of each list, none of them empty: `[total]` to `[n]`.
+
+    >>> ragged_logsumexp(np.array([0.0, 0.0, 3.0], dtype=np.float32), np.array([2, 1])).round(3)
+    array([0.693, 3.   ], dtype=float32)
+    """
+    if not len(counts):
+        return rows
+    starts = ragged_offsets(counts)[:-1]
+    top = np.maximum.reduceat(rows, starts)
+    mass = np.add.reduceat(np.exp(rows - np.repeat(top, counts)), starts)
+    found: NDArray[np.float32] = top + np.log(mass)
+    return found
+
+
 def run_starts(values: NDArray[Any]) -> _Index:
     """Where each run of equal neighbours starts: `[n]` to `[runs]`.
 

@@ -23,14 +23,11 @@ def sum_runs(rows: Tensor, lengths: Tensor) -> Tensor:
 
 def logsumexp_runs(rows: Tensor, lengths: Tensor) -> Tensor:
     """Log of the sum of exponentials of each run, none of them empty: `[n, …]` to `[R, …]`."""
+    # What is taken off and added again needs no gradient.
     top = torch.segment_reduce(rows.detach(), "max", lengths=lengths, axis=0, unsafe=True)
     return sum_runs((rows - top[run_owners(lengths)]).exp(), lengths).log() + top
 
 
 def log_softmax_runs(logits: Tensor, lengths: Tensor) -> Tensor:
     """Log-softmax over each run: `[n]` to `[n]`."""
-    owner = run_owners(lengths)
-    # What is taken off and added again needs no gradient.
-    top = torch.segment_reduce(logits.detach(), "max", lengths=lengths, axis=0, unsafe=True)
-    mass = sum_runs((logits - top[owner]).exp(), lengths)
-    return logits - rows_of(mass.log() + top, owner)
+    return logits - rows_of(logsumexp_runs(logits, lengths), run_owners(lengths))

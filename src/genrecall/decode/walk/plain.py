@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.decode.walk.tables import Floats, WalkTables
-from genrecall.foundation.ragged import ragged_ranges
+from genrecall.foundation.ragged import ragged_logsumexp, ragged_ranges
 from genrecall.foundation.sid import LEVELS
 from genrecall.foundation.trie import Children
 from genrecall.generator.compact.look_ahead import Told
@@ -48,8 +48,8 @@ class PlainWalk:
         for level in range(LEVELS):
             children = trie.children(level, node)
             logits = self._logits(level, children, query, hidden)
-            starts = np.searchsorted(children.parent, np.arange(len(node)))
-            logprob = above[children.parent] + log_softmax(logits, starts, children.parent)
+            mass = ragged_logsumexp(logits, trie.n_children(level, node))
+            logprob = above[children.parent] + (logits - mass[children.parent])
             first = first[children.parent] if level else children.node
             node = children.node
             if alive is not None:
@@ -74,9 +74,7 @@ class PlainWalk:
     def _ahead(self, level: int, node: Nodes, query: Floats) -> Floats:
         """What the look-ahead says of nodes."""
         told = self._tables.levels[level]
-        if level:
-            return of_nodes(told, node, query)
-        if len(node) <= self._tables.closely:
+        if level or len(node) <= self._tables.closely:
             return of_nodes(told, node, query)
         said = of_nodes(self._tables.whole, node, query)
         least = np.partition(said, -self._tables.closely)[-self._tables.closely]
@@ -92,21 +90,7 @@ def of_nodes(told: Told, node: Nodes, query: Floats) -> Floats:
     said: Floats = told.vectors.numpy()[rows] @ query + told.bias.numpy()[rows]
     if len(said) == len(node):
         return said
-    starts = np.cumsum(lengths) - lengths
-    top = np.maximum.reduceat(said, starts)
-    mass = np.add.reduceat(np.exp(said - np.repeat(top, lengths)), starts)
-    found: Floats = top + np.log(mass)
-    return found
-
-
-def log_softmax(logits: Floats, starts: Nodes, owner: Nodes) -> Floats:
-    """Over runs that start at `starts`; `owner` is the run of each."""
-    if not len(logits):
-        return logits
-    top = np.maximum.reduceat(logits, starts)
-    mass = np.add.reduceat(np.exp(logits - top[owner]), starts)
-    normal: Floats = logits - (top + np.log(mass))[owner]
-    return normal
+    return ragged_logsumexp(said, lengths)
 
 
 def best_prefixes(

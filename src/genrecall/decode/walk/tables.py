@@ -11,10 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genrecall.foundation.blocks import blocks
-from genrecall.foundation.ragged import ragged_owners
 from genrecall.foundation.sid import LEVELS
 from genrecall.foundation.trie import Trie
+from genrecall.generator.compact.following import Following
 from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.generator.compact.look_ahead import Told
 from genrecall.generator.compact.weights import LevelWeights
@@ -48,24 +47,14 @@ class WalkTables:
     def of(cls, generator: CompactGenerator) -> WalkTables:
         """Those of a generator, with the weights that it has now."""
         ahead, model, trie = generator.look_ahead, generator.model, generator.trie
+        constant = []
         with torch.inference_mode():
             heads = tuple(model.head_of(level).weight.numpy().copy() for level in range(LEVELS))
-            bias = [model.head_of(level).bias.numpy() for level in range(LEVELS)]
-            constant = [of_level[codes] for of_level, codes in zip(bias, trie.codes, strict=True)]
-            prefix = np.zeros((1, heads[0].shape[1]), dtype=np.float32)  # of the nodes of a level
-            for level in range(1, LEVELS):
-                parent = ragged_owners(np.diff(trie.offsets[level - 1]))
-                code = torch.from_numpy(trie.codes[level - 1])
-                prefix = model.extend(level - 1, torch.from_numpy(prefix[parent]), code).numpy()
-                constant[level] += _products(prefix, heads[level], trie, level)
+            prefix = torch.zeros(1, heads[0].shape[1])  # of the nodes of a level, for no query
+            for level in range(LEVELS):
+                following = Following.of(trie, level, torch.arange(len(prefix)))
+                constant.append(model.heads(prefix, following).numpy())
+                if level < LEVELS - 1:
+                    prefix = model.extend(level, prefix[following.prefix], following.code)
         weights = generator.serving.weights
         return cls(trie, ahead.whole, ahead.levels, ahead.closely, heads, tuple(constant), weights)
-
-
-def _products(prefix: Floats, head: Floats, trie: Trie, level: int) -> Floats:
-    """What a head says of the nodes of a level for a query that says nothing, float32 `[n_l]`."""
-    parent, code = ragged_owners(np.diff(trie.offsets[level])), trie.codes[level]
-    said = np.empty(len(parent), dtype=np.float32)
-    for rows in blocks(len(parent), prefix.shape[1]):
-        said[rows] = np.einsum("nw,nw->n", prefix[parent[rows]], head[code[rows]])
-    return said

@@ -20,9 +20,9 @@ from genrecall.foundation.layers import (
     layer_norm,
     linear,
     two_layers,
-    unit_rows,
 )
-from genrecall.foundation.ragged import Bags, ragged_sums
+from genrecall.foundation.ragged import Bags, ragged_logsumexp, ragged_sums
+from genrecall.foundation.unit import scale_to_unit
 from genrecall.generator.compact.context import Context
 from genrecall.native.bags import bag_means
 
@@ -42,7 +42,8 @@ class CompactReader:
         of = self.weights
         bag = layer_norm(bag_means(of["embedding.weight"], *bags), of, "norm")
         hidden = bag + two_layers(layer_norm(bag, of, "encoder.0"), of, "encoder.1", "encoder.3")
-        own = unit_rows(linear(hidden, of, "project"))
+        own = linear(hidden, of, "project")
+        scale_to_unit(own)
         own[np.diff(bags.offsets) == 0] = 0.0
         return hidden, own
 
@@ -62,16 +63,13 @@ class CompactReader:
         step = gelu(linear(both, of, "shopper.step.1"))
         drawn = ragged_sums(weight[:, None] * context.views, counts)
         pulled = views + of["shopper.pull"] * drawn
-        moved = unit_rows(pulled + linear(step, of, "shopper.move_views"))
+        moved = pulled + linear(step, of, "shopper.move_views")
+        scale_to_unit(moved)
         return hidden + linear(step, of, "shopper.move_hidden"), moved
 
 
 def _softmax(scores: Rows, counts: NDArray[np.int64]) -> Rows:
     """Over runs of the given lengths, some of them empty."""
     filled = counts[counts > 0]
-    if not len(filled):
-        return scores
-    top = np.maximum.reduceat(scores, np.cumsum(filled) - filled)
-    mass = np.exp(scores - np.repeat(top, filled))
-    shares: Rows = mass / np.repeat(ragged_sums(mass, filled), filled)
+    shares: Rows = np.exp(scores - np.repeat(ragged_logsumexp(scores, filled), filled))
     return shares
