@@ -52,6 +52,7 @@ from genrecall.foundation.groups import group_means
 from genrecall.foundation.progress import FileLog
 from genrecall.foundation.sid import SidTable
 from genrecall.foundation.work import Work
+from genrecall.generator.compact.ahead import Ahead
 from genrecall.generator.compact.look_ahead import LookAhead, log_sizes
 from genrecall.index.live import LiveItems
 from genrecall.pipeline.outputs import Outputs, find_artifact
@@ -235,7 +236,7 @@ def look_ahead_beams(table: SidTable, grown: Grown) -> NDArray[np.int64]:
     look_ahead = LookAhead(items.trie, items.means, counts, None, temperature=grown.temperature)
     width = min(_WIDEST, len(table.packed))
     best = [
-        look_ahead(queries).of_sids().topk(width, dim=1).indices.numpy()
+        Ahead.of_queries(look_ahead, queries).of_sids().topk(width, dim=1).indices.numpy()
         for queries in torch.split(torch.from_numpy(grown.queries), _AT_ONCE)
     ]
     return np.concatenate(best)

@@ -196,7 +196,7 @@ class Bench:
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path.with_suffix(".json"), went._asdict())
-        return learner.policy, mean_gain(went.best, went.start)
+        return learner.policy.generator, mean_gain(went.best, went.start)
 
     def _measure(self, generator: CompactGenerator) -> Measured:
         channel = GenerativeChannel(generator, self._bundle.channels.generative)

@@ -31,7 +31,7 @@ def case(request, shop_run):
 
 def assert_scored_alike(trained, prompts, beams, generator=None):
     generator = generator or trained.generator
-    scored = score(generator, prompts, beams.leaves)
+    scored = score(generator.policy, prompts, beams.leaves)
     assert scored.logprob.shape == beams.leaves.shape
     there = torch.from_numpy(beams.leaves >= 0)
     expected = torch.from_numpy(np.where(beams.leaves >= 0, beams.logprob, 0.0))
@@ -70,7 +70,7 @@ def test_what_is_drawn_has_the_same_logprobs(case, distinct):
 def test_levels_are_those_on_the_way_to_each_sid(case):
     trained, prompts = case
     leaves = np.array([[2, -1, 0], [-1, -1, -1], [5, 5, 1], *[[-1, 3, -1]] * 3])
-    scored = score(trained.generator, prompts, leaves)
+    scored = score(trained.generator.policy, prompts, leaves)
     assert scored.logprob[torch.from_numpy(leaves < 0)].eq(0.0).all()
     assert scored.place.tolist() == [0, 2, 6, 7, 8, 10, 13, 16]
     trie = trained.trie
@@ -100,13 +100,13 @@ def test_levels_are_those_on_the_way_to_each_sid(case):
             first = 0 if level == 0 else trie.offsets[level][nodes[level - 1]]
             total += scored.levels[level][before + node - first]
         assert total.item() == pytest.approx(scored.logprob[divmod(place, 3)].item(), abs=1e-5)
-    alone = score(trained.generator, [prompts[2]], leaves[2:3])
+    alone = score(trained.generator.policy, [prompts[2]], leaves[2:3])
     torch.testing.assert_close(alone.logprob[0], scored.logprob[2], atol=1e-5, rtol=0)
 
 
 def test_no_place_is_taken(case):
     trained, prompts = case
-    scored = score(trained.generator, prompts, np.full((len(prompts), 2), -1))
+    scored = score(trained.generator.policy, prompts, np.full((len(prompts), 2), -1))
     assert scored.logprob.tolist() == [[0.0, 0.0]] * len(prompts)
     assert [len(of) for of in scored.lengths] == [len(prompts), 0, 0]
     assert [len(of) for of in scored.levels[1:]] == [0, 0]
@@ -118,7 +118,7 @@ def gradients(trained, prompts):
     n_sids = len(trained.trie)
     leaves = np.arange(len(prompts) * 4).reshape(-1, 4) * 5 % n_sids
     score(learner.policy, prompts, leaves).logprob.mean().backward()
-    assert all(weight.grad is None for weight in trained.generator.model.parameters())
+    assert all(weight.grad is None for weight in trained.generator.policy.model.parameters())
     return {
         name: weight.grad.to_dense()
         for name, weight in learner.weights.named_parameters()
@@ -137,7 +137,7 @@ def test_gradients_reach_all_that_reads_a_prompt(case):
     trained, prompts = case
     found = gradients(trained, prompts)
     assert all(torch.isfinite(grad).all() for grad in found.values())
-    shopper = {"shopper"} if trained.generator.model.shopper is not None else set()
+    shopper = {"shopper"} if trained.generator.weights.reads_shoppers else set()
     assert reached(found) == PARTS | shopper
     for level in range(3):
         assert found[f"head.{level}.weight"].abs().max() > 0
@@ -164,7 +164,7 @@ def test_queries_without_a_known_word_have_finite_scores_and_gradients(shop_run,
     trained = load_trained(shop_run, stage=stage)
     prompts = [SHOPPERS[n] for n in UNKNOWN]
     leaves = np.array([[0, 1], [2, -1]])
-    assert torch.isfinite(score(trained.generator, prompts, leaves).logprob).all()
+    assert torch.isfinite(score(trained.generator.policy, prompts, leaves).logprob).all()
     found = gradients(trained, prompts)
     assert all(torch.isfinite(grad).all() for grad in found.values())
     assert {"head", "code"} <= reached(found)

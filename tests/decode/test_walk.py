@@ -135,8 +135,8 @@ def test_threads_search_at_once(native):
 def test_a_query_of_zeros_is_searched_by_what_is_usual(native):
     generator = drawn_generator(*SHAPES["usual"])
     reading = drawn_reading(generator, 2)
-    reading.state.ahead.scaled.zero_()
-    reading.state.hidden.zero_()
+    reading.state.queries[:] = 0
+    reading.state.hidden[:] = 0
     expected = ReferenceEngine(generator).search(reading, beam=20)
     assert_same(WalkEngine(generator, native=native).search(reading, beam=20), expected)
 
@@ -164,16 +164,17 @@ def test_masks_of_numbers_are_refused():
 
 @pytest.mark.parametrize("native", NATIVE)
 def test_weights_are_those_of_when_the_engine_was_made(native):
-    generator = drawn_generator(*SHAPES["usual"])
+    policy = drawn_generator(*SHAPES["usual"]).policy
+    generator = policy.generator  # its weights are those that are trained
     reading, engine = drawn_reading(generator, 5), WalkEngine(generator, native=native)
     before = engine.search(reading, beam=20)
     with torch.no_grad():
-        for parameter in generator.model.parameters():
+        for parameter in policy.model.parameters():
             parameter.mul_(1.5).add_(0.3)
     after = engine.search(reading, beam=20)
     np.testing.assert_array_equal(before.logprob, after.logprob)
     fresh = drawn_reading(generator, 5)
-    expected = ReferenceEngine(generator).search(fresh, beam=20)
+    expected = ReferenceEngine(policy).search(fresh, beam=20)
     assert_same(WalkEngine(generator, native=native).search(fresh, beam=20), expected)
 
 

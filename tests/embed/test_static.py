@@ -149,7 +149,7 @@ def test_a_shop_with_a_second_view(tmp_path):
     assert bundle.encoder.sizes == {"in_domain": 8, "static": 12}
     assert bundle.items.vectors.shape[1] == 8 + 12
     generator = bundle.generative().generator
-    assert generator.model.own_share == pytest.approx(1 / (1 + bundle.encoder.weight))
+    assert generator.weights.own_share == pytest.approx(1 / (1 + bundle.encoder.weight))
     assert len(bundle.generative().recall("red cordless drill", k=5)) == 5
     added = {"item_id": "new", "title": "Acme cordless screwdriver red", "category": ["Tools"]}
     frame = pl.DataFrame([dict.fromkeys(ITEMS) | added], schema=ITEMS)

@@ -12,7 +12,8 @@ from genrecall.data.texts import texts_beside
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.generator.compact import following
-from genrecall.generator.compact.model import join_views, read_bags
+from genrecall.generator.compact.reader import CompactReader
+from genrecall.generator.compact.views import join_views
 from genrecall.generator.prompts import Prompt
 
 PROMPTS = [Prompt(text) for text in TEXTS]
@@ -67,10 +68,10 @@ def test_its_vectors_of_the_items_are_those_of_their_texts(trained):
     catalog, generator = trained.parts.items.catalog, trained.generator
     titles = catalog.titles
     bags = generator.encoder.tokenizer.bags(titles)
-    _, own = read_bags(generator.model, bags)
+    _, own = CompactReader(generator.weights).texts(bags)
     others = texts_beside(catalog.frame, generator.encoder.beside.fields)
     read = generator.encoder.encode_items(titles, others)
-    encoded = join_views(read, own, generator.model.own_share)
+    encoded = join_views(read, own, generator.weights.own_share)
     np.testing.assert_allclose(encoded, trained.views, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(trained.views, axis=1), 1.0, atol=1e-5)
 

@@ -15,7 +15,8 @@ HISTORIES = ((), (7,), (7, 3, 50, 3, 11))
 @pytest.mark.parametrize("drawn", [False, True])
 def test_what_is_read_is_what_is_read_with_gradients(shop_run, stage, drawn):
     generator = load_trained(shop_run, stage=stage).generator
-    pairs = generator.model.pairs
+    policy = generator.policy
+    pairs = generator.weights.pairs
     prompts = [
         Prompt(text, profile=pairs[: n % 2], history=HISTORIES[n % 3])
         for n, text in enumerate([*TEXTS, "☂"])
@@ -23,11 +24,11 @@ def test_what_is_read_is_what_is_read_with_gradients(shop_run, stage, drawn):
     if drawn:  # in place, as training does: what shoppers say is nothing before it
         torch.manual_seed(0)
         with torch.no_grad():
-            for weight in generator.model.parameters():
+            for weight in policy.model.parameters():
                 weight.add_(0.05 * torch.randn_like(weight))
-    reading = generator.read(prompts)
+    reading = policy.read(prompts)
     with torch.no_grad():
-        state, step = generator.begin(prompts)
+        state, step = policy.begin(prompts)
     np.testing.assert_allclose(reading.state.hidden, state.hidden, atol=2e-5, rtol=1e-5)
     scaled = reading.queries / generator.look_ahead.temperature
     np.testing.assert_allclose(scaled, state.ahead.scaled, atol=1e-4)

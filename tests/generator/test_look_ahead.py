@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.foundation.trie import Trie
 from genrecall.generator.compact import look_ahead
+from genrecall.generator.compact.ahead import Ahead
 from genrecall.generator.compact.look_ahead import LookAhead, log_sizes
 from genrecall.index.centroids import SidGroups
 from genrecall.index.prefixes import mean_vectors
@@ -30,7 +31,7 @@ def unit_vectors(rng, n, dim=5):
 
 def features_of(of, queries):
     """Of all nodes of each level, `[Q, n_l]`; asked for in any order."""
-    ahead = of(torch.from_numpy(queries))
+    ahead = Ahead.of_queries(of, torch.from_numpy(queries))
     found = []
     for level, n in enumerate(of.trie.n_nodes):
         order = torch.from_numpy(np.random.default_rng(level).permutation(len(queries) * n))
@@ -130,9 +131,11 @@ def test_gradients_reach_the_queries(shop):
     for level, n in enumerate(trie.n_nodes):
         queries = torch.from_numpy(means[:4]).double().float().requires_grad_()
         prompt, node = torch.arange(4), torch.arange(4) * 3 % n
-        told(queries).of(level, prompt, node).sum().backward()
+        Ahead.of_queries(told, queries).of(level, prompt, node).sum().backward()
         moved = queries.detach() + 1e-3 * queries.grad / queries.grad.norm(dim=1, keepdim=True)
-        before, after = (told(of).of(level, prompt, node) for of in (queries, moved))
+        before, after = (
+            Ahead.of_queries(told, of).of(level, prompt, node) for of in (queries, moved)
+        )
         assert (after > before).all()
 
 

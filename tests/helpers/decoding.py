@@ -15,6 +15,12 @@ def advance(generator, state, rows, nodes):
     return generator.advance(state, torch.tensor(rows), torch.tensor(nodes))
 
 
+def look_ahead_of(generator, prompts):
+    """What the look-ahead of a compact generator says of all SIDs, float32 `[Q, S]`."""
+    read = generator.read(prompts).state
+    return generator.policy.rooted(read).ahead.of_sids().numpy()
+
+
 def score_all(generator, prompt):
     """Log-probability of every SID, one after another along its own codes: float32 `[S]`."""
     scores, trie = [], generator.trie

@@ -6,7 +6,7 @@ from tables import catalog_of
 
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.generator.base import Reading
-from genrecall.generator.compact.generator import CompactGenerator, CompactServing, CompactState
+from genrecall.generator.compact.generator import CompactGenerator, CompactRead, CompactServing
 from genrecall.generator.compact.model import CompactModel
 from genrecall.generator.compact.weights import LevelWeights
 from genrecall.generator.history import ShopperSettings
@@ -34,7 +34,7 @@ def drawn_generator(sizes, n_items, *, seed=0, weights=WEIGHTS):
             parameter.normal_(0, 0.5)
     groups = SidGroups.by_means(items.trie, items.means, table.sizes)
     serving = CompactServing(weights, 0.1, groups, ShopperSettings())
-    return CompactGenerator(model, None, items, serving)
+    return CompactGenerator(model.weights, None, items, serving)
 
 
 def drawn_reading(generator, n, *, seed=1):
@@ -42,12 +42,6 @@ def drawn_reading(generator, n, *, seed=1):
     rng = np.random.default_rng(seed)
     queries = rng.normal(size=(n, DIM))
     queries = (queries / np.linalg.norm(queries, axis=1, keepdims=True)).astype(np.float32)
-    state = CompactState(
-        level=0,
-        hidden=torch.from_numpy(rng.normal(size=(n, WIDTH)).astype(np.float32)),
-        prompt=torch.arange(n),
-        node=torch.zeros(n, dtype=torch.long),
-        ahead=generator.look_ahead(torch.from_numpy(queries)),
-    )
+    read = CompactRead(rng.normal(size=(n, WIDTH)).astype(np.float32), queries)
     prompts = [Prompt(str(number)) for number in range(n)]
-    return Reading(prompts, queries, state, lambda: generator._start(state))
+    return Reading(prompts, queries, read, lambda: generator.policy.first(read))

@@ -1,6 +1,5 @@
 """The pieces of a trained generator, taken from a run's outputs."""
 
-import copy
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +8,7 @@ from torch import nn
 from genrecall.bundle import OpenBundle, open_bundle
 from genrecall.decode.reference import ReferenceEngine
 from genrecall.generator.compact.generator import CompactGenerator
+from genrecall.generator.compact.model import CompactModel
 from genrecall.generator.load import QUERY_TO_SID, load_generator
 
 TEXTS = ["red cordless drill", "coffee maker", "shoes", "", "日本", "Acme table lamp blue M101"]
@@ -37,11 +37,11 @@ class Trained:
 
     def with_random_weights(self, seed=0):
         """Heads that say something of their own, as after long training."""
-        model = copy.deepcopy(self.generator.model)
+        model = CompactModel.of(self.generator.weights, space=self.generator.space)
         torch.manual_seed(seed)
         for weight in model.parameters():
             nn.init.normal_(weight, std=0.3)
-        return self.generator.with_model(model)
+        return self.generator.with_weights(model.weights)
 
 
 def load_trained(shop_run, stage=QUERY_TO_SID, **changes):

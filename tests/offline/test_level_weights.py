@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from decoding import look_ahead_of
 from trained import load_trained
 
 from genrecall.channels.base import Request
@@ -70,7 +71,7 @@ def test_what_is_said_along_a_sid_adds_up_to_its_log_probability(generator, choi
     weights = LevelWeights((0.7, 0.2, 1.3), (0.5, 0.9, 0.4))
     served, trie = generator.weighed(weights), generator.items.trie
     reading = served.read([Prompt(query) for query in QUERIES])
-    state, step = reading.state, reading.step
+    state, step = served.policy.rooted(reading.state), reading.step
     for level in range(3):
         of_level = choices[level]
         kept = of_level.search < len(QUERIES)
@@ -161,7 +162,7 @@ def test_a_part_alone_is_the_generator_without_the_other(generator, way):
     """By hand: the other part's numbers are taken away before the softmax."""
     alone = generator.weighed(LevelWeights.usual(way))
     reading = alone.read([Prompt(query) for query in QUERIES])
-    said = generator.next_codes(generator.read([Prompt(query) for query in QUERIES]).state)
+    said = generator.policy.next_codes(generator.read([Prompt(query) for query in QUERIES]).state)
     part = said.heads if way == HEADS else said.look_ahead
     for prompt in range(len(QUERIES)):
         inside = said.prefix == prompt
@@ -184,7 +185,10 @@ def test_in_the_look_ahead_an_item_counts_what_the_prior_says(generator):
     drawn = generator.weighed(LevelWeights((0.0,) * 3, (1.0,) * 3, prior=1.5), prior)
     plain = generator.weighed(LevelWeights((0.0,) * 3, (1.0,) * 3))
     prompts = [Prompt(query) for query in QUERIES]
-    one, other = (each.read(prompts).state.ahead.of_sids().numpy() for each in (drawn, plain))
+    one, other = (
+        each.policy.rooted(each.read(prompts).state).ahead.of_sids().numpy()
+        for each in (drawn, plain)
+    )
     items, sid = generator.items.table.sizes, generator.items.table.sid_of_item
     available = generator.items.available
     told = np.where(available, prior, prior[available].mean())
@@ -205,10 +209,10 @@ def test_what_nobody_gets_draws_nobody(generator):
     weights = LevelWeights((0.0,) * 3, (1.0,) * 3, prior=4.0)
     prompts = [Prompt(query) for query in QUERIES]
     one, other = (
-        generator.weighed(of, prior).read(prompts).state.ahead.of_sids()
+        look_ahead_of(generator.weighed(of, prior), prompts)
         for of in (weights, weights._replace(prior=0.0))
     )
-    torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
+    np.testing.assert_allclose(one, other, atol=1e-4, rtol=0)
 
 
 def test_a_prior_is_fitted_where_it_tells_what_is_chosen(generator):
@@ -248,7 +252,7 @@ def test_what_is_never_chosen_still_differs_in_how_little_it_counts(generator):
     generator = generator.over(all_available(generator.items))
     weights = LevelWeights((0.0,) * 3, (1.0,) * 3, prior=4.0)
     drawn, plain = (
-        generator.weighed(of, prior).read([Prompt(QUERIES[0])]).state.ahead.of_sids()[0].numpy()
+        look_ahead_of(generator.weighed(of, prior), [Prompt(QUERIES[0])])[0]
         for of in (weights, weights._replace(prior=0.0))
     )
     moved = drawn - plain

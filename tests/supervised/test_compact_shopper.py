@@ -7,6 +7,7 @@ import torch
 from genrecall.foundation.ragged import Bags
 from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.trie import Trie
+from genrecall.generator.compact.ahead import Ahead
 from genrecall.generator.compact.context import ShopItems
 from genrecall.generator.compact.look_ahead import LookAhead, log_sizes
 from genrecall.generator.prompts import Prompt
@@ -36,7 +37,7 @@ def test_the_distribution_is_that_of_the_look_ahead():
     sizes = np.bincount(ITEMS.sid_of_item)
     means = mean_vectors(ITEMS.sid_of_item, ITEMS.views, N_SIDS)
     look_ahead = LookAhead(trie, means, log_sizes(sizes), None, temperature=0.2)
-    served = look_ahead(VIEWS).of_sids()  # (Q, S)
+    served = Ahead.of_queries(look_ahead, VIEWS).of_sids()  # (Q, S)
     expected = -torch.log_softmax(served, dim=1).gather(1, LEAVES).mean()
     loss = SidDistribution(ITEMS, N_SIDS, temperature=0.2).loss(VIEWS, LEAVES, RNG)
     torch.testing.assert_close(loss, expected)

@@ -114,7 +114,7 @@ def test_the_loss_is_what_decoding_says_of_the_same_paths(parts):
     serving = CompactServing(
         LevelWeights.usual(), 0.05, SidGroups.alone(items.trie), ShopperSettings()
     )
-    generator = CompactGenerator(model, parts.encoder, items.seen_as(nothing), serving)
+    generator = CompactGenerator(model.weights, parts.encoder, items.seen_as(nothing), serving)
 
     leaves = np.arange(len(TEXTS) * 3).reshape(-1, 3) * 5 % 12  # (B, T)
     rows = np.arange(len(TEXTS))

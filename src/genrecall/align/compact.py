@@ -7,12 +7,13 @@ of stage `embed`, which the dense channel answers with, are as before.
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Final
 
 from genrecall.generator.align_config import AlignConfig
 from genrecall.generator.compact.generator import CompactGenerator
+from genrecall.generator.compact.model import CompactModel
+from genrecall.generator.compact.policy import CompactPolicy
 from genrecall.learning.optim import LinearDecay, SparseDenseAdam
 
 _COMPARED: Final = 2**26  # searches times SIDs in a tensor with gradients: 256 MiB
@@ -26,9 +27,9 @@ class CompactLearner:
     """
 
     def __init__(self, generator: CompactGenerator) -> None:
-        self.reference = generator
-        self.weights = copy.deepcopy(generator.model).requires_grad_(True)
-        self.policy = generator.with_model(self.weights)
+        self.reference = generator.policy
+        self.weights = CompactModel.of(generator.weights, space=generator.space)
+        self.policy = CompactPolicy(generator, self.weights)
 
     @property
     def at_once(self) -> int:
@@ -45,4 +46,4 @@ class CompactLearner:
 
     def save(self, folder: Path) -> None:
         """See `Learner.save`; the vectors of items are those of the stage before."""
-        self.weights.save(folder)
+        self.weights.weights.save(folder, space=self.policy.space)

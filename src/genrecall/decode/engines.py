@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from genrecall.decode.base import Engine
-from genrecall.decode.reference import ReferenceEngine
 from genrecall.decode.walk.engine import WalkEngine
 from genrecall.generator.base import Generator
 from genrecall.generator.compact.generator import CompactGenerator
@@ -15,4 +14,7 @@ def engine_of(generator: Generator[Any]) -> Engine:
     """The fastest one that there is for its family."""
     if isinstance(generator, CompactGenerator):
         return WalkEngine(generator)
+    # What serves the compact family does not wait for torch.
+    from genrecall.decode.reference import ReferenceEngine
+
     return ReferenceEngine(generator)

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.threads import threads_asked
 from genrecall.foundation.unit import scale_to_unit
 
 ONNX: Final = "model.onnx"
@@ -75,11 +75,11 @@ class Int8Queries:
             ) from error
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of queries, float32 `[n, R]`; of many, on as many threads as torch has."""
+        """Unit vectors of queries, float32 `[n, R]`; of many, by all threads."""
         if len(texts) < _FEW:
             read = list(map(self._read, texts))
         else:
-            with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            with ThreadPoolExecutor(threads_asked()) as pool:
                 read = list(pool.map(self._read, texts))
         vectors = np.array(read, dtype=np.float32).reshape(len(texts), self.dim)
         scale_to_unit(vectors)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
@@ -37,6 +36,7 @@ from genrecall.foundation.libraries import (
     quiet,
 )
 from genrecall.foundation.progress import Progress, RunLog, SilentLog
+from genrecall.foundation.threads import limit_torch
 
 _SETTINGS: Final = "reading.json"
 MODEL: Final = "model"
@@ -161,6 +161,8 @@ class PretrainedModel:
         Raises:
             ConfigError: it has none.
         """
+        import torch
+
         first = self.model[0]
         if not isinstance(getattr(first, "model", None), torch.nn.Module):
             raise ConfigError(
@@ -322,6 +324,9 @@ def open_model(folder: Path, *, name: str, device: str | None = None) -> Any:
         ConfigError: it cannot be opened, or the library is missing.
     """
     library = sentence_transformers()
+    import torch  # where an int8 copy reads, nothing waits for it
+
+    limit_torch()
     try:
         with quiet():
             return library.SentenceTransformer(

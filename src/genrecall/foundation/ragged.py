@@ -118,6 +118,16 @@ def make_bags(lists: Sequence[Sequence[int]]) -> Bags:
     return Bags(flat, ragged_offsets([len(numbers) for numbers in lists]))
 
 
+def bags_by_group(groups: _Index, n_groups: int) -> Bags:
+    """The rows of each group: int64 `[n]` to `n_groups` lists, each ascending.
+
+    >>> bags_by_group(np.array([1, 0, 1]), 3)
+    Bags(ids=array([1, 0, 2]), offsets=array([0, 1, 3, 3]))
+    """
+    counts = np.bincount(groups, minlength=n_groups)
+    return Bags(np.argsort(groups, kind="stable"), ragged_offsets(counts))
+
+
 def join_bags(*parts: Bags) -> Bags:
     """The lists of all parts, one after another.
 

@@ -13,11 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from genrecall.embed.views import Views
 from genrecall.foundation.sid import SidSpace
@@ -25,6 +24,9 @@ from genrecall.foundation.trie import Trie
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import Prompt
 from genrecall.index.live import LiveItems
+
+if TYPE_CHECKING:  # what serves the compact family does not wait for torch
+    from torch import Tensor
 
 State = TypeVar("State")
 """What a family carries along a prefix, such as hidden states; opaque to the decoder."""

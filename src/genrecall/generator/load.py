@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import torch
 
 from genrecall.embed.views import Views
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.threads import limit_torch
 from genrecall.generator.base import Generator
-from genrecall.generator.compact.generator import CompactGenerator, CompactServing, see_items
-from genrecall.generator.compact.model import CompactModel
+from genrecall.generator.compact.generator import CompactGenerator, CompactServing
+from genrecall.generator.compact.reader import CompactReader
+from genrecall.generator.compact.trained import CompactWeights
+from genrecall.generator.compact.views import see_items
 from genrecall.generator.compact.weights import Fitted, LevelWeights
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import ITEM, QUERY
 from genrecall.index.centroids import SidGroups
 from genrecall.index.live import LiveItems
+
+if TYPE_CHECKING:
+    import torch
 
 COMPACT: Final = "compact"
 """The family whose heads and look-ahead may decode alone."""
@@ -113,15 +118,15 @@ def load_generator(
     match settings["family"]:
         case "compact":
             groups = SidGroups.load(part, items.trie)
-            titles = CompactModel.load(part, space=items.table.space)
+            titles = CompactWeights.load(part, space=items.table.space)
             own = np.load(part.file(OWN_VECTORS), allow_pickle=False)
-            views = see_items(titles, encoder, items, own=own)
+            views = see_items(CompactReader(titles), encoder, items, own=own)
             usual = LevelWeights.usual(head_weight=head_weight)
             serving = CompactServing(usual, settings["temperature"], groups, shopper)
-            model = titles
+            reads = titles
             if weights is not None:
-                model = CompactModel.load(weights, space=items.table.space)
-            return CompactGenerator(model, encoder, items.seen_as(views), serving, titles)
+                reads = CompactWeights.load(weights, space=items.table.space)
+            return CompactGenerator(reads, encoder, items.seen_as(views), serving, titles)
         case "lm":
             return _load_lm(weights or part, stage, encoder, items, shopper)
         case family:
@@ -148,12 +153,15 @@ def _load_lm(
     from genrecall.generator.lm.model import LmModel
 
     kind = ITEM if stage == ITEM_TO_SID else QUERY
+    limit_torch()
     lm = LmModel.load(part, space=items.table.space).to(_device())
     return LmGenerator(lm, encoder, items, shopper=shopper, kind=kind)
 
 
 def _device() -> torch.device:
     """A GPU where there is one; of several processes that a launcher started, each has its own."""
+    import torch
+
     if not torch.cuda.is_available():
         return torch.device("cpu")
     number = int(os.environ.get("LOCAL_RANK", "0"))

@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import ArtifactError
-from genrecall.foundation.groups import Vectors
-from genrecall.foundation.ragged import rank_in_run, run_starts
+from genrecall.foundation.ragged import bags_by_group, rank_in_run, run_starts
 from genrecall.foundation.trie import Trie
+from genrecall.native.bags import bag_means
+
+Vectors = NDArray[np.float32]
 
 GROUPS: Final = (8, 4)
 """Groups at most under a first code, and under a second-level node."""
@@ -158,10 +160,10 @@ def _k_means(
     n_groups = (int(node[-1]) + 1) * most
     weighed = means * counts[:, None]
     for _ in range(_ROUNDS):
-        sums = np.zeros((n_groups, means.shape[1]), dtype=np.float32)
-        np.add.at(sums, group, weighed)
         n = np.bincount(group, counts, minlength=n_groups)
-        centers = sums / np.maximum(n, 1e-12)[:, None].astype(np.float32)
+        bags = bags_by_group(group, n_groups)
+        each = np.diff(bags.offsets) / np.maximum(n, 1e-12)  # SIDs an item
+        centers = bag_means(weighed, *bags) * each[:, None].astype(np.float32)
         # Squared distance, less what all centers have in common; an empty group draws nobody.
         far = np.where(n > 0, np.square(centers).sum(1), np.inf)
         near = np.stack(

@@ -23,6 +23,7 @@ def set_threads(threads: int | None) -> None:
     # Answering queries does not wait for these.
     import faiss
     import joblib
+    import torch  # noqa: F401
 
     if threads is None:
         given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()

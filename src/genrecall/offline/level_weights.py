@@ -26,7 +26,8 @@ from genrecall.channels.generative import GenerativeChannel, ReadRequests
 from genrecall.foundation.ragged import ragged_offsets, ragged_owners
 from genrecall.foundation.sid import LEVELS
 from genrecall.funnel.fusion import Candidates
-from genrecall.generator.compact.generator import CompactGenerator, NextCodes
+from genrecall.generator.compact.generator import CompactGenerator
+from genrecall.generator.compact.policy import NextCodes
 from genrecall.generator.compact.weights import (
     BOTH,
     HEADS,
@@ -194,7 +195,7 @@ def _follow(
         prefix, grown = np.divmod(longer, size)
         ends = np.searchsorted(prefix, np.arange(len(search) + 1))
         chosen = [grown[first:end] for first, end in pairwise(ends.tolist())]
-        yield _Followed(search, generator.next_codes(state), chosen)
+        yield _Followed(search, generator.policy.next_codes(state), chosen)
         if level < LEVELS - 1:
             state, _ = generator.advance(state, torch.from_numpy(prefix), torch.from_numpy(grown))
             search, row = search[prefix], np.searchsorted(longer, row * size + path[:, level])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 from genrecall.foundation.artifact import Artifact, Json
 from genrecall.foundation.sid import Codes, SidSpace, SidTable
 from genrecall.quantize.categories import CategoryCodes, CategoryPath
-from genrecall.quantize.quantizer import Quantizer, Vectors
 from genrecall.quantize.stability import rows_before
+
+if TYPE_CHECKING:  # recall does not wait for torch
+    from genrecall.quantize.quantizer import Quantizer
+
+Vectors = NDArray[np.float32]
 
 KIND: Final = "quantize"
 """Kind of the stage's artifact."""
@@ -75,6 +79,8 @@ def load_sids(artifact: Artifact) -> FrozenSids:
     Raises:
         ArtifactError: a file is missing or does not fit the others.
     """
+    from genrecall.quantize.quantizer import Quantizer
+
     return FrozenSids(
         quantizer=Quantizer.load(artifact.path),
         categories=CategoryCodes.from_json(artifact.read_json(CATEGORIES)),

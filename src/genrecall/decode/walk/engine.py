@@ -17,7 +17,7 @@ from genrecall.decode.walk.plain import Alive, PlainWalk
 from genrecall.decode.walk.tables import WalkTables
 from genrecall.foundation.errors import RequestError
 from genrecall.generator.base import Reading
-from genrecall.generator.compact.generator import CompactGenerator, CompactState
+from genrecall.generator.compact.generator import CompactGenerator, CompactRead
 from genrecall.native.library import library
 
 
@@ -32,13 +32,13 @@ class WalkEngine:
     """
 
     def __init__(self, generator: CompactGenerator, *, native: bool = True) -> None:
-        self._trie = generator.trie
+        self._trie, self._temperature = generator.trie, np.float32(generator.serving.temperature)
         tables, found = WalkTables.of(generator), library() if native else None
         self._walk = PlainWalk(tables) if found is None else NativeWalk(tables, found)
 
     def search(
         self,
-        reading: Reading[CompactState],
+        reading: Reading[CompactRead],
         *,
         beam: int,
         rows: NDArray[np.int64] | None = None,
@@ -51,7 +51,7 @@ class WalkEngine:
         check_valid(valid, len(self._trie), len(searched))
         leaves = np.full((len(searched), beam), -1, dtype=np.int64)
         logprob = np.full((len(searched), beam), -np.inf, dtype=np.float32)
-        scaled, hidden = reading.state.ahead.scaled.numpy(), reading.state.hidden.numpy()
+        hidden, scaled = reading.state.hidden, reading.state.queries / self._temperature
         if not (np.isfinite(scaled).all() and np.isfinite(hidden).all()):
             raise RequestError(
                 "a query was read as something that is no number. The weights of the bundle are "

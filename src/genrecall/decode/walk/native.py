@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from genrecall.decode.walk.plain import Alive, Nodes
 from genrecall.decode.walk.tables import Floats, WalkTables
+from genrecall.foundation.eight_bits import EightBits
 from genrecall.foundation.sid import LEVELS
 from genrecall.generator.compact.look_ahead import Told
 from genrecall.native.arrays import at, plain, size
@@ -69,8 +70,8 @@ class NativeWalk:
             whole=self._told(tables.whole),
             first=self._told(tables.levels[0]),
             second=self._told(tables.levels[1]),
-            leaves=self._at(leaves.vectors.numpy(), np.float32),
-            leaf_bias=self._at(leaves.bias.numpy(), np.float32),
+            leaves=self._at(leaves.vectors, np.float32),
+            leaf_bias=self._at(leaves.bias, np.float32),
             heads=self._each(tables.heads, np.float32),
             constant=self._each(tables.constant, np.float32),
             head_weight=(ctypes.c_float * LEVELS)(*tables.weights.heads),
@@ -105,11 +106,11 @@ class NativeWalk:
         return room.leaves[:n].copy(), room.logprob[:n].copy()
 
     def _told(self, told: Told) -> _Told:
-        assert told.eight is not None
+        assert isinstance(told.kept, EightBits)
         return _Told(
-            steps=self._at(told.eight.steps, np.int8),
-            scale=self._at(told.eight.scale, np.float32),
-            bias=self._at(told.bias.numpy(), np.float32),
+            steps=self._at(told.kept.steps, np.int8),
+            scale=self._at(told.kept.scale, np.float32),
+            bias=self._at(told.bias, np.float32),
             offsets=self._at(told.offsets, np.int64),
         )
 

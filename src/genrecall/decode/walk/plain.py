@@ -87,7 +87,7 @@ def of_nodes(told: Told, node: Nodes, query: Floats) -> Floats:
     """What vectors say of some nodes that they tell, float32 `[n]`."""
     lengths = told.offsets[node + 1] - told.offsets[node]
     rows = ragged_ranges(told.offsets[node], lengths)
-    said: Floats = told.vectors.numpy()[rows] @ query + told.bias.numpy()[rows]
+    said: Floats = told.vectors[rows] @ query + told.bias[rows]
     if len(said) == len(node):
         return said
     return ragged_logsumexp(said, lengths)

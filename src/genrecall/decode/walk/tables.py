@@ -5,15 +5,17 @@ Shapes: `S` SIDs, `D` vector size, `W` width, `n_l` nodes and `K_l` codes of lev
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from genrecall.foundation.blocks import blocks
+from genrecall.foundation.layers import Weights
+from genrecall.foundation.ragged import ragged_owners
 from genrecall.foundation.sid import LEVELS
 from genrecall.foundation.trie import Trie
-from genrecall.generator.compact.following import Following
 from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.generator.compact.look_ahead import Told
 from genrecall.generator.compact.weights import LevelWeights
@@ -46,15 +48,25 @@ class WalkTables:
     @classmethod
     def of(cls, generator: CompactGenerator) -> WalkTables:
         """Those of a generator, with the weights that it has now."""
-        ahead, model, trie = generator.look_ahead, generator.model, generator.trie
-        constant = []
-        with torch.inference_mode():
-            heads = tuple(model.head_of(level).weight.numpy().copy() for level in range(LEVELS))
-            prefix = torch.zeros(1, heads[0].shape[1])  # of the nodes of a level, for no query
-            for level in range(LEVELS):
-                following = Following.of(trie, level, torch.arange(len(prefix)))
-                constant.append(model.heads(prefix, following).numpy())
-                if level < LEVELS - 1:
-                    prefix = model.extend(level, prefix[following.prefix], following.code)
+        ahead, trie, arrays = generator.look_ahead, generator.trie, generator.weights.arrays
+        heads = tuple(arrays[f"head.{level}.weight"].copy() for level in range(LEVELS))
+        constant = tuple(_constants(trie, arrays))
         weights = generator.serving.weights
-        return cls(trie, ahead.whole, ahead.levels, ahead.closely, heads, tuple(constant), weights)
+        return cls(trie, ahead.whole, ahead.levels, ahead.closely, heads, constant, weights)
+
+
+def _constants(trie: Trie, arrays: Weights) -> Iterator[Floats]:
+    """What the head of each level says of its nodes by the codes before them, `[n_l]`.
+
+    A hidden state is the sum of the query's and of these codes, and heads are linear.
+    """
+    prefix = np.zeros((1, arrays["head.0.weight"].shape[1]), dtype=np.float32)
+    for level in range(LEVELS):
+        head, code = arrays[f"head.{level}.weight"], trie.codes[level]
+        constant = arrays[f"head.{level}.bias"][code]
+        parent = ragged_owners(np.diff(trie.offsets[level]))
+        for some in blocks(len(code), 2 * head.shape[1]):
+            constant[some] += (prefix[parent[some]] * head[code[some]]).sum(axis=1)
+        yield constant
+        if level < LEVELS - 1:
+            prefix = prefix[parent] + arrays[f"code.{level}.weight"][code]

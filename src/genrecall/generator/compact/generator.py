@@ -1,58 +1,52 @@
-"""The `compact` family behind the `Generator` protocol."""
+"""The `compact` family behind the `Generator` protocol; what serves needs no torch.
+
+Shapes: `Q` prompts, `R` prefixes, `C` their children, `N` items, `W` width, `D` size of the vectors
+of stage `embed`, `D'` of the generator's own.
+"""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import NamedTuple
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from genrecall.embed.views import Views
 from genrecall.foundation.sid import SidSpace
-from genrecall.foundation.steady import rows_of
+from genrecall.foundation.threads import limit_torch
 from genrecall.foundation.trie import Trie
 from genrecall.generator.base import Reading, ViewPart, view_parts
 from genrecall.generator.compact.context import Context, ShopItems, context_of_prompts
-from genrecall.generator.compact.following import Following
-from genrecall.generator.compact.look_ahead import Ahead, LookAhead, log_sizes
-from genrecall.generator.compact.model import (
-    CompactModel,
-    follow_bags,
-    follow_views,
-    join_views,
-    own_vectors,
-)
+from genrecall.generator.compact.look_ahead import LookAhead, log_sizes
 from genrecall.generator.compact.reader import CompactReader
+from genrecall.generator.compact.trained import CompactWeights
+from genrecall.generator.compact.views import join_views, see_items
 from genrecall.generator.compact.weights import LevelWeights
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import Prompt
 from genrecall.index.centroids import SidGroups
 from genrecall.index.live import LiveItems
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-@dataclass(frozen=True, eq=False)
-class CompactState:
-    """What a compact generator carries along `R` prefixes.
+    from genrecall.generator.compact.policy import CompactPolicy, CompactState
+
+
+class CompactRead(NamedTuple):
+    """Prompts as they were read, before the first code.
 
     Attributes:
-        level: level of the next code.
-        hidden: hidden states, float32 `[R, W]`.
-        prompt: prompt of each prefix, int64 `[R]`.
-        node: trie node of each prefix in the level above, int64 `[R]`; 0 is the root.
-        ahead: look-ahead of all prompts.
+        hidden: hidden states, float32 `[Q, W]`.
+        queries: their views, float32 `[Q, D + D']`.
     """
 
-    level: int
-    hidden: Tensor
-    prompt: Tensor
-    node: Tensor
-    ahead: Ahead
+    hidden: NDArray[np.float32]
+    queries: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -72,46 +66,33 @@ class CompactServing:
     shopper: ShopperSettings
 
 
-class NextCodes(NamedTuple):
-    """What is said of the possible next codes of `R` prefixes, `n` codes of all together.
-
-    Attributes:
-        prefix: which prefix a code follows, int64 `[n]`, not decreasing.
-        node: its trie node, int64 `[n]`.
-        heads: what the heads say, float32 `[n]`.
-        look_ahead: what the look-ahead says, float32 `[n]`.
-    """
-
-    prefix: NDArray[np.int64]
-    node: NDArray[np.int64]
-    heads: NDArray[np.float32]
-    look_ahead: NDArray[np.float32]
-
-
 class CompactGenerator:
     """The compact family over the items of a shop.
 
     The views of a text are the encoder's vector and the generator's own, joined.
 
     Args:
-        model: the weights.
+        weights: trained ones.
         encoder: of stage `embed`, for subwords and the first view of a text.
         items: with both views of each item, float32 `[N, D + D']`.
         serving: weights and temperature of what is scored.
-        titles: makes the second view of items; None for the model itself. Alignment trains what
+        titles: makes the second view of items; None for the same weights. Alignment trains what
             reads a prompt, and leaves the items where they are.
+
+    Attributes:
+        rule: what is read of the shoppers in prompts.
     """
 
     def __init__(
         self,
-        model: CompactModel,
+        weights: CompactWeights,
         encoder: Views,
         items: LiveItems,
         serving: CompactServing,
-        titles: CompactModel | None = None,
+        titles: CompactWeights | None = None,
     ) -> None:
-        self.model = model.eval()
-        self.titles = model if titles is None else titles.eval()
+        self.weights = weights
+        self.titles = weights if titles is None else titles
         self.encoder = encoder
         self.items = items
         self.serving = serving
@@ -123,9 +104,9 @@ class CompactGenerator:
             serving.groups,
             temperature=serving.temperature,
         )
-        self._rule = serving.shopper.over(items.vectors, items.table.codes[:, 0])
+        self.rule = serving.shopper.over(items.vectors, items.table.codes[:, 0])
         self._chosen = ShopItems(items.table.sid_of_item, items.views)
-        self._reader = _reader_of(self.model)
+        self._reader = CompactReader(weights)
 
     @property
     def space(self) -> SidSpace:
@@ -140,7 +121,7 @@ class CompactGenerator:
     @property
     def views(self) -> list[ViewPart]:
         """See `Generator.views`: those of stage `embed`, and the generator's own."""
-        own, size = self.model.own_share, self.items.views.shape[1] - self.encoder.dim
+        own, size = self.weights.own_share, self.items.views.shape[1] - self.encoder.dim
         first = [view._replace(share=view.share * (1 - own)) for view in view_parts(self.encoder)]
         return [*first, ViewPart("own", size, own)]
 
@@ -149,17 +130,24 @@ class CompactGenerator:
         """What it reads of shoppers."""
         return self.serving.shopper
 
+    @cached_property
+    def policy(self) -> CompactPolicy:
+        """The same with torch, code by code; only what serves does without."""
+        from genrecall.generator.compact.model import CompactModel
+        from genrecall.generator.compact.policy import CompactPolicy
+
+        limit_torch()
+        return CompactPolicy(self, CompactModel.of(self.weights, space=self.space))
+
     def over(self, items: LiveItems) -> CompactGenerator:
         """The same weights over more items; see `Generator.over`. Only the new ones are encoded."""
-        added = see_items(self.titles, self.encoder, items, first=len(self.items))
+        added = see_items(CompactReader(self.titles), self.encoder, items, first=len(self.items))
         seen = items.seen_as(np.concatenate([self.items.views, added]))
-        return CompactGenerator(self.model, self.encoder, seen, self.serving, self.titles)
+        return CompactGenerator(self.weights, self.encoder, seen, self.serving, self.titles)
 
-    def with_model(self, model: CompactModel) -> CompactGenerator:
+    def with_weights(self, weights: CompactWeights) -> CompactGenerator:
         """Other weights over the same items, which stay as they are seen."""
-        other = copy.copy(self)
-        other.model, other._reader = model, _reader_of(model)
-        return other
+        return self._with(weights=weights, _reader=CompactReader(weights))
 
     def weighed(
         self, weights: LevelWeights, prior: NDArray[np.float32] | None = None
@@ -171,7 +159,7 @@ class CompactGenerator:
             prior: how often each item was chosen, on a logarithmic scale, float32 `[N]`; needed
                 where the weights count it.
         """
-        other, table = copy.copy(self), self.items.table
+        table = self.items.table
         counts = log_sizes(table.sizes)
         if weights.prior:
             assert prior is not None
@@ -184,160 +172,51 @@ class CompactGenerator:
             counts = np.where(
                 summed > 0, np.log(np.maximum(summed, np.finfo(np.float64).tiny)), counts
             )
-        other.look_ahead = self.look_ahead.counting(counts)
-        other.serving, other.prior = replace(self.serving, weights=weights), prior
-        return other
+        return self._with(
+            look_ahead=self.look_ahead.counting(counts),
+            serving=replace(self.serving, weights=weights),
+            prior=prior,
+        )
 
-    def reread(self, reading: Reading[CompactState]) -> Reading[CompactState]:
-        """What this generator makes of prompts that one with other weights has read."""
-        with torch.inference_mode():
-            state = replace(reading.state, ahead=self.look_ahead(torch.from_numpy(reading.queries)))
-        return replace(reading, state=state, start=partial(self._start, state))
-
-    def next_codes(self, state: CompactState) -> NextCodes:
-        """What heads and look-ahead say of each code that may come next."""
-        with torch.inference_mode():
-            following = Following.of(self.trie, state.level, state.node)
-            heads, look_ahead = self._said(state, following)
-        told = (following.prefix, following.node, heads, look_ahead)
-        return NextCodes(*(values.numpy() for values in told))
-
-    def read(self, prompts: Sequence[Prompt]) -> Reading[CompactState]:
+    def read(self, prompts: Sequence[Prompt]) -> Reading[CompactRead]:
         """Read prompts; see `Generator.read`."""
         texts = [prompt.text for prompt in prompts]
         bags = self.encoder.tokenizer.bags(texts, typed=True)
         hidden, own = self._reader.texts(bags)
         first = self.encoder.encode_cut(texts, bags)
-        prompts = self._rule.read(prompts, first)
-        views = join_views(first, own, self.model.own_share)
-        if self.model.shopper is not None:
+        prompts = self.rule.read(prompts, first)
+        views = join_views(first, own, self.weights.own_share)
+        if self.weights.reads_shoppers:
             known = views.any(axis=1, keepdims=True)
-            hidden, moved = self._reader.shoppers(hidden, views, self._context(prompts))
+            hidden, moved = self._reader.shoppers(hidden, views, self.context(prompts))
+            # A query without a known word means nothing, whoever asks.
             views = moved * known
-        state = self._roots(torch.from_numpy(hidden), torch.from_numpy(views))
-        return Reading(prompts, views, state, partial(self._start, state))
+        return self._reading(prompts, CompactRead(hidden, views))
+
+    def reread(self, reading: Reading[CompactRead]) -> Reading[CompactRead]:
+        """What this generator makes of prompts that one with other weights has read."""
+        return self._reading(reading.prompts, reading.state)
 
     def advance(
-        self, state: CompactState, rows: Tensor, nodes: Tensor
+        self, state: CompactRead | CompactState, rows: Tensor, nodes: Tensor
     ) -> tuple[CompactState, Tensor]:
         """Append one code to each chosen prefix; see `Generator.advance`."""
-        with torch.inference_mode():
-            return self.append(state, rows, nodes)
+        return self.policy.advance(state, rows, nodes)
 
-    def begin(self, prompts: Sequence[Prompt]) -> tuple[CompactState, Tensor]:
-        """Read prompts with gradients; see `Policy.begin`."""
-        _, _, state = self._follow(prompts)
-        return state, self._first_step(state)
-
-    def append(
-        self, state: CompactState, rows: Tensor, nodes: Tensor
-    ) -> tuple[CompactState, Tensor]:
-        """Append one code to each chosen prefix with gradients; see `Policy.append`."""
-        level = state.level
-        codes = torch.from_numpy(self.trie.codes[level])[nodes]
-        longer = CompactState(
-            level=level + 1,
-            hidden=self.model.extend(level, rows_of(state.hidden, rows), codes),
-            prompt=state.prompt[rows],
-            node=nodes,
-            ahead=state.ahead,
-        )
-        return longer, self._logprobs(longer)
-
-    def _follow(self, prompts: Sequence[Prompt]) -> tuple[Sequence[Prompt], Tensor, CompactState]:
-        """Prompts as they are read, their views `[Q, D + D']`, and the state of their roots."""
-        texts = [prompt.text for prompt in prompts]
-        bags = self.encoder.tokenizer.bags(texts, typed=True)
-        hidden, own = follow_bags(self.model, bags)
-        first = self.encoder.encode_cut(texts, bags)
-        prompts = self._rule.read(prompts, first)
-        hidden, views = self._personalise(
-            prompts, hidden, follow_views(first, own, self.model.own_share)
-        )
-        return prompts, views, self._roots(hidden, views)
-
-    def _roots(self, hidden: Tensor, views: Tensor) -> CompactState:
-        """The state before the first code, of hidden states `[Q, W]` and views `[Q, D + D']`."""
-        n = len(hidden)
-        return CompactState(
-            level=0,
-            hidden=hidden,
-            prompt=torch.arange(n),
-            node=torch.zeros(n, dtype=torch.long),
-            ahead=self.look_ahead(views),
-        )
-
-    def _context(self, prompts: Sequence[Prompt]) -> Context:
+    def context(self, prompts: Sequence[Prompt]) -> Context:
         """What the prompts say of their shoppers."""
-        assert self.model.shopper is not None
-        length = self.model.shopper.length
-        return context_of_prompts(prompts, self._chosen, self.model.pairs, length=length)
+        pairs, length = self.weights.pairs, self.weights.length
+        return context_of_prompts(prompts, self._chosen, pairs, length=length)
 
-    def _personalise(
-        self, prompts: Sequence[Prompt], hidden: Tensor, views: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Hidden states `[Q, W]` and views `[Q, D + D']` of queries, as shoppers mean them."""
-        shopper = self.model.shopper
-        if shopper is None:
-            return hidden, views
-        context = self._context(prompts)
-        known = views.detach().ne(0).any(dim=1, keepdim=True)
-        hidden, moved = shopper(hidden, views, context)
-        # A query without a known word means nothing, whoever asks.
-        return hidden, moved * known
+    def _reading(self, prompts: Sequence[Prompt], read: CompactRead) -> Reading[CompactRead]:
+        return Reading(prompts, read.queries, read, partial(self._start, read))
 
-    @torch.inference_mode()
-    def _start(self, state: CompactState) -> Tensor:
-        """As `_first_step`, without gradients."""
-        return self._first_step(state)
+    def _start(self, read: CompactRead) -> Tensor:
+        return self.policy.first(read)
 
-    def _first_step(self, state: CompactState) -> Tensor:
-        """Log-probabilities of the first codes, `[Q, n_0]`."""
-        return self._logprobs(state).view(len(state.prompt), self.trie.n_nodes[0])
-
-    def _logprobs(self, state: CompactState) -> Tensor:
-        """Of the codes that may come next, `[C]`."""
-        following = Following.of(self.trie, state.level, state.node)
-        heads, look_ahead = self._said(state, following)
-        weights, level = self.serving.weights, state.level
-        logits = weights.heads[level] * heads + weights.look_ahead[level] * look_ahead
-        return following.log_softmax(logits)
-
-    def _said(self, state: CompactState, following: Following) -> tuple[Tensor, Tensor]:
-        """What heads and look-ahead say of the codes that may come next, `[C]` both."""
-        prompt = state.prompt[following.prefix]
-        look_ahead = state.ahead.of(following.level, prompt, following.node)
-        return self.model.heads(state.hidden, following), look_ahead
-
-
-def _reader_of(model: CompactModel) -> CompactReader:
-    """Reads with the weights of a model, in their memory."""
-    return CompactReader({name: of.detach().numpy() for name, of in model.state_dict().items()})
-
-
-def see_items(
-    model: CompactModel,
-    encoder: Views,
-    items: LiveItems,
-    *,
-    first: int = 0,
-    own: NDArray[np.float32] | None = None,
-) -> NDArray[np.float32]:
-    """Both views of items, float32 `[N - first, D + D']`.
-
-    Args:
-        model: makes the second view.
-        encoder: cuts their titles.
-        items: of the shop; `items.vectors` are the first view.
-        first: row of the first item to be seen.
-        own: second views of the first of these items, float32 `[n, D]`; None to make them all.
-    """
-    titles = items.catalog.titles
-    made = own_vectors(
-        model,
-        range(first + (0 if own is None else len(own)), len(titles)),
-        lambda rows: encoder.tokenizer.bags(titles[rows.start : rows.stop]),
-    )
-    if own is not None:  # as a rule all of them
-        made = np.concatenate([own, made]) if len(made) else own
-    return join_views(items.vectors[first:], made, model.own_share)
+    def _with(self, **changed: Any) -> CompactGenerator:
+        """The same with some attributes changed."""
+        other = copy.copy(self)
+        other.__dict__.pop("policy", None)
+        other.__dict__.update(changed)
+        return other

@@ -19,8 +19,7 @@ one vector of all their SIDs are told by all of their groups.
 Vectors follow the live catalog without training the generator again. Where items do not all count
 the same, `n_s` is the sum of what they count.
 
-Shapes: `Q` queries, `S` SIDs, `G` groups of one level, `D` vector size, `n_l` nodes of trie level
-`l`, `n` nodes of prompts.
+Shapes: `S` SIDs, `G` groups of one level, `D` vector size, `n_l` nodes of trie level `l`.
 """
 
 from __future__ import annotations
@@ -30,24 +29,18 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from genrecall.foundation.blocks import blocks
 from genrecall.foundation.eight_bits import EightBits
-from genrecall.foundation.groups import group_sums
-from genrecall.foundation.ragged import ragged_ranges
-from genrecall.foundation.runs import logsumexp_runs
-from genrecall.foundation.steady import rows_of
+from genrecall.foundation.ragged import bags_by_group
 from genrecall.foundation.trie import Trie
 from genrecall.index.centroids import SidGroups
+from genrecall.native.bags import bag_means
 
 Vectors = NDArray[np.float32]
 
 _VARIANCE: Final = 0.005  # v: of cosines, a unit of spread
 _CLOSELY: Final = 256  # first codes that are told by all of their groups
-_LOOKED_UP: Final = 16  # one product with so many vectors costs what looking up one of them does
 
 
 class LookAhead:
@@ -87,7 +80,8 @@ class LookAhead:
         )
         first_code, one_each = trie.path(np.arange(len(trie)))[:, 0], np.arange(trie.n_nodes[0] + 1)
         self.whole = Told.of_groups(means, log_counts, first_code, one_each, spread)
-        leaves = Told.of(means, log_counts.astype(np.float32), np.arange(len(trie) + 1))
+        each_sid = np.arange(len(trie) + 1)
+        leaves = Told(means, log_counts.astype(np.float32), each_sid)
         self.levels = (first, second, leaves)
 
     def counting(self, log_counts: NDArray[np.floating[Any]]) -> LookAhead:
@@ -96,79 +90,25 @@ class LookAhead:
             self.trie, self._means, log_counts, self._groups, temperature=self.temperature
         )
 
-    def __call__(self, queries: Tensor) -> Ahead:
-        """What it says of queries, `[Q, D]`. Gradients flow into them."""
-        return Ahead(self, queries / self.temperature)
-
-    def of_first_codes(self, scaled: Tensor) -> Tensor:
-        """Of all first codes; of queries over the temperature, `[Q, D]` to `[Q, n_0]`."""
-        first = self.levels[0]
-        said = logsumexp_runs(first.of_all(scaled).T, first.lengths).T
-        if said.shape[1] <= self.closely:
-            return said
-        whole = self.whole.of_all(scaled)
-        best = whole.detach().topk(self.closely, dim=1).indices
-        return whole.scatter(1, best, said.gather(1, best))
-
-
-@dataclass(frozen=True, eq=False)
-class Ahead:
-    """What the look-ahead says of `Q` queries; not normalized.
-
-    Attributes:
-        look_ahead: which one.
-        scaled: the queries, over the temperature, `[Q, D]`.
-    """
-
-    look_ahead: LookAhead
-    scaled: Tensor
-
-    @cached_property
-    def first(self) -> Tensor:
-        """Of all first codes, `[Q, n_0]`."""
-        return self.look_ahead.of_first_codes(self.scaled)
-
-    def of(self, level: int, prompt: Tensor, node: Tensor) -> Tensor:
-        """Of some nodes of a level, each for its prompt: int64 `[n]` both, to float32 `[n]`."""
-        if level == 0:
-            return self.first[prompt, node]
-        return self.look_ahead.levels[level].of_nodes(self.scaled, prompt, node)
-
-    def of_sids(self) -> Tensor:
-        """Of all SIDs, `[Q, S]`."""
-        return self.look_ahead.levels[-1].of_all(self.scaled)
-
 
 @dataclass(frozen=True, eq=False)
 class Told:
     """What tells the nodes of a level: one vector or more of each.
 
     Attributes:
-        vectors: float32 `[G, D]`.
-        eight: the same in eight bits; None where they are kept as they are.
+        kept: the vectors, as they are or in eight bits a number, `[G, D]`.
         bias: added to the product with a scaled query, float32 `[G]`.
         offsets: where those of each node start, int64 `[n_l + 1]`.
-        lengths: how many each node has, int64 `[n_l]`.
     """
 
-    vectors: Tensor
-    eight: EightBits | None
-    bias: Tensor
+    kept: Vectors | EightBits
+    bias: Vectors
     offsets: NDArray[np.int64]
-    lengths: Tensor
 
-    @classmethod
-    def of(
-        cls,
-        vectors: Vectors,
-        bias: Vectors,
-        offsets: NDArray[np.int64],
-        *,
-        eight: EightBits | None = None,
-    ) -> Told:
-        """From numpy arrays."""
-        lengths = torch.from_numpy(np.diff(offsets))
-        return cls(torch.from_numpy(vectors), eight, torch.from_numpy(bias), offsets, lengths)
+    @cached_property
+    def vectors(self) -> Vectors:
+        """The vectors as floats, `[G, D]`; the library in C needs none of those in eight bits."""
+        return self.kept.vectors if isinstance(self.kept, EightBits) else self.kept
 
     @classmethod
     def of_groups(
@@ -198,33 +138,12 @@ class Told:
         counts = np.exp(log_counts - top[of_sid])
         total = np.bincount(of_sid, counts, minlength=n_groups)
         share = (counts / total[of_sid]).astype(np.float32)
-        vectors = group_sums(means * share[:, None], of_sid, n_groups, dtype=torch.float32).numpy()
+        bags = bags_by_group(of_sid, n_groups)
+        sizes = np.diff(bags.offsets).astype(np.float32)
+        vectors = bag_means(means * share[:, None], *bags) * sizes[:, None]
         apart = np.maximum(1 - np.square(vectors).sum(axis=1), 0)
         bias = (np.log(total) + top + spread * apart).astype(np.float32)
-        if not rounded:
-            return cls.of(vectors, bias, offsets)
-        eight = EightBits.of(vectors)
-        return cls.of(eight.vectors, bias, offsets, eight=eight)
-
-    def of_all(self, scaled: Tensor) -> Tensor:
-        """Of every vector: `[Q, D]` to `[Q, G]`."""
-        return torch.addmm(self.bias, scaled, self.vectors.T)
-
-    def of_nodes(self, scaled: Tensor, prompt: Tensor, node: Tensor) -> Tensor:
-        """Of some nodes, each for its prompt: `[Q, D]`, int64 `[n]` both, to `[n]`."""
-        lengths = self.lengths[node]
-        at = node.numpy()
-        row = torch.from_numpy(ragged_ranges(self.offsets[at], lengths.numpy()))
-        asker = prompt.repeat_interleave(lengths)
-        if len(self.bias) * len(scaled) <= _LOOKED_UP * len(row):
-            said = self.of_all(scaled)[asker, row]
-        else:
-            products = [
-                (rows_of(scaled, asker[some]) * rows_of(self.vectors, row[some])).sum(1)
-                for some in blocks(len(row), scaled.shape[1])
-            ]
-            said = torch.cat([scaled.new_zeros(0), *products]) + self.bias[row]
-        return said if len(said) == len(node) else logsumexp_runs(said, lengths)
+        return cls(EightBits.of(vectors) if rounded else vectors, bias, offsets)
 
 
 def log_sizes(counts: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -17,32 +17,23 @@ Shapes: `Q` prompts, `R` prefixes, `C` their children, `W` width, `D` vector siz
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Final
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.blocks import blocks
-from genrecall.foundation.errors import ArtifactError
-from genrecall.foundation.files import write_json
 from genrecall.foundation.ragged import Bags
 from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.steady import LayerNorm, rows_of
 from genrecall.generator.compact.following import Following
 from genrecall.generator.compact.shopper import ShopperModel
+from genrecall.generator.compact.trained import CompactWeights
 from genrecall.generator.prompts import Pair
 from genrecall.learning.bags import bag_tensors
-
-_SETTINGS: Final = "compact.json"
-_WEIGHTS: Final = "compact.safetensors"
-_AT_ONCE: Final = 8192  # titles encoded together: bounds the memory
 
 
 class CompactModel(nn.Module):
@@ -76,39 +67,36 @@ class CompactModel(nn.Module):
         self.pairs: tuple[Pair, ...] = ()
 
     @classmethod
-    def load(cls, artifact: Artifact, *, space: SidSpace) -> CompactModel:
-        """Read what `save` wrote.
-
-        Raises:
-            ArtifactError: the weights are of another SID space.
-        """
-        settings = artifact.read_json(_SETTINGS)
-        if settings["space"] != space.digest:
-            raise ArtifactError(
-                f"{artifact.path} was trained for another SID space than the catalog's "
-                f"{space.sizes}. Run the generator stage again."
-            )
-        weights = load_file(artifact.file(_WEIGHTS))
+    def of(cls, weights: CompactWeights, *, space: SidSpace) -> CompactModel:
+        """A model with trained weights, which it does not share."""
+        given = {name: torch.from_numpy(of.copy()) for name, of in weights.arrays.items()}
+        table, own = given["embedding.weight"], given["project.weight"]
         model = cls(
             space=space,
-            n_features=1,
-            width=settings["width"],
-            dim=settings["dim"],
-            own_share=settings["own_share"],
+            n_features=1,  # nearly all of the weights: not drawn at random first
+            width=table.shape[1],
+            dim=len(own),
+            own_share=weights.own_share,
         )
-        # The table is nearly all of the weights: it is taken as read, not drawn at random first.
         model.embedding = nn.EmbeddingBag.from_pretrained(
-            weights["embedding.weight"], freeze=False, mode="mean", sparse=True
+            table, freeze=False, mode="mean", sparse=True
         )
-        if shopper := settings["shopper"]:
-            model.pairs = tuple((field, value) for field, value in shopper["pairs"])
-            model.shopper = ShopperModel(
-                width=settings["width"],
-                n_pairs=len(model.pairs),
-                **{key: shopper[key] for key in ("dim", "n_leaves", "length")},
+        if weights.reads_shoppers:
+            model.read_shoppers(
+                weights.pairs,
+                dim=given["shopper.item.weight"].shape[1],
+                n_leaves=len(given["shopper.leaf.weight"]),
+                length=weights.length,
             )
-        model.load_state_dict(weights)
+        model.load_state_dict(given)
         return model
+
+    @property
+    def weights(self) -> CompactWeights:
+        """As arrays in the memory of the model: they follow while it is trained."""
+        arrays = {name: of.detach().numpy() for name, of in self.state_dict().items()}
+        length = 0 if self.shopper is None else self.shopper.length
+        return CompactWeights(arrays, self.own_share, self.pairs, length)
 
     def read_shoppers(
         self, pairs: Sequence[Pair], *, dim: int, n_leaves: int, length: int
@@ -127,26 +115,6 @@ class CompactModel(nn.Module):
             width=width, dim=dim, n_leaves=n_leaves, n_pairs=len(pairs), length=length
         )
         return self.shopper
-
-    def save(self, folder: Path) -> None:
-        """Write sizes and weights into a new folder."""
-        folder.mkdir()
-        settings = {
-            "space": self.space.digest,
-            "width": self.embedding.embedding_dim,
-            "dim": self.project.out_features,
-            "own_share": self.own_share,
-            "shopper": None
-            if self.shopper is None
-            else {
-                "dim": self.shopper.item.in_features,
-                "n_leaves": self.shopper.leaf.num_embeddings,
-                "length": self.shopper.length,
-                "pairs": self.pairs,
-            },
-        }
-        write_json(folder / _SETTINGS, settings)
-        save_model(self, str(folder / _WEIGHTS))
 
     def encode(self, ids: Tensor, offsets: Tensor) -> Tensor:
         """Features `[total]` with offsets `[Q]` to hidden states `[Q, W]`."""
@@ -193,61 +161,18 @@ def _block(size: int, width: int) -> nn.Sequential:
     )
 
 
-def read_bags(model: CompactModel, bags: Bags) -> tuple[Tensor, NDArray[np.float32]]:
-    """Hidden states and the generator's own unit vectors of texts.
+def follow_bags(model: CompactModel, bags: Bags) -> tuple[Tensor, Tensor]:
+    """Hidden states and the generator's own unit vectors of texts, with gradients.
 
     Returns:
         Float32 `[n, W]`, and float32 `[n, D]` with zeros for a text without a feature.
     """
-    with torch.inference_mode():
-        hidden, vectors = follow_bags(model, bags)
-    return hidden, vectors.numpy()
-
-
-def follow_bags(model: CompactModel, bags: Bags) -> tuple[Tensor, Tensor]:
-    """As `read_bags`, with gradients: float32 `[n, W]` and `[n, D]`."""
     hidden = model.encode(*bag_tensors(bags))
     known = torch.from_numpy(np.diff(bags.offsets) > 0)
     return hidden, torch.where(known[:, None], model.vectors(hidden), 0.0)
 
 
-def own_vectors(
-    model: CompactModel, rows: range, cut: Callable[[range], Bags]
-) -> NDArray[np.float32]:
-    """The generator's own unit vectors of the titles of many items, float32 `[n, D]`.
-
-    Args:
-        model: the weights.
-        rows: the items' places in the catalog, `n` in a row.
-        cut: features of the titles of some of them.
-    """
-    vectors = np.empty((len(rows), model.project.out_features), dtype=np.float32)
-    for start in range(0, len(rows), _AT_ONCE):
-        _, found = read_bags(model, cut(rows[start : start + _AT_ONCE]))
-        vectors[start : start + len(found)] = found
-    return vectors
-
-
-def join_views(
-    first: NDArray[np.float32], own: NDArray[np.float32], own_share: float
-) -> NDArray[np.float32]:
-    """Two unit vectors of each text as one; their products are a weighted mean of both cosines.
-
-    Args:
-        first: of stage `embed`, `[n, D]`.
-        own: of the generator, `[n, D']`.
-        own_share: of its cosine.
-
-    Returns:
-        Float32 `[n, D + D']`.
-    """
-    joined = np.empty((len(first), first.shape[1] + own.shape[1]), dtype=np.float32)
-    np.multiply(first, np.float32((1 - own_share) ** 0.5), out=joined[:, : first.shape[1]])
-    np.multiply(own, np.float32(own_share**0.5), out=joined[:, first.shape[1] :])
-    return joined
-
-
 def follow_views(first: NDArray[np.float32], own: Tensor, own_share: float) -> Tensor:
-    """As `join_views`, with gradients into the generator's vectors: float32 `[n, D + D']`."""
+    """As `views.py: join_views`, with gradients into the own vectors: float32 `[n, D + D']`."""
     scaled = torch.from_numpy(first) * (1 - own_share) ** 0.5
     return torch.cat([scaled, own * own_share**0.5], dim=1)

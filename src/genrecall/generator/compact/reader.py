@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from genrecall.foundation.layers import (
     Rows,
-    Weights,
     gelu,
     layer_norm,
     linear,
@@ -24,6 +23,7 @@ from genrecall.foundation.layers import (
 from genrecall.foundation.ragged import Bags, ragged_logsumexp, ragged_sums
 from genrecall.foundation.unit import scale_to_unit
 from genrecall.generator.compact.context import Context
+from genrecall.generator.compact.trained import CompactWeights
 from genrecall.native.bags import bag_means
 
 
@@ -32,14 +32,19 @@ class CompactReader:
     """Texts and shoppers to hidden states and views.
 
     Attributes:
-        weights: of a `CompactModel`, by the names that it gives them.
+        weights: trained ones, or such as are trained now.
     """
 
-    weights: Weights
+    weights: CompactWeights
+
+    @property
+    def dim(self) -> int:
+        """Size of the own vectors."""
+        return len(self.weights.arrays["project.weight"])
 
     def texts(self, bags: Bags) -> tuple[Rows, Rows]:
         """Hidden states of texts `[n, W]`, and own unit vectors, zeros of one without a feature."""
-        of = self.weights
+        of = self.weights.arrays
         bag = layer_norm(bag_means(of["embedding.weight"], *bags), of, "norm")
         hidden = bag + two_layers(layer_norm(bag, of, "encoder.0"), of, "encoder.1", "encoder.3")
         own = linear(hidden, of, "project")
@@ -49,7 +54,7 @@ class CompactReader:
 
     def shoppers(self, hidden: Rows, views: Rows, context: Context) -> tuple[Rows, Rows]:
         """Queries to what these shoppers mean by them: `[Q, W]`, `[Q, D]` to both moved."""
-        of, counts, owner = self.weights, context.counts, context.prompt
+        of, counts, owner = self.weights.arrays, context.counts, context.prompt
         leaf, age = of["shopper.leaf.weight"][context.leaves], of["shopper.age.weight"][context.age]
         tokens = leaf + linear(context.views, of, "shopper.item") + age
         tokens = layer_norm(tokens, of, "shopper.norm")  # (C, W)

@@ -29,7 +29,8 @@ from genrecall.embed.views import Views
 from genrecall.foundation.ragged import Bags, join_bags
 from genrecall.generator.compact.context import Context, ShopItems, make_context
 from genrecall.generator.compact.look_ahead import log_sizes
-from genrecall.generator.compact.model import CompactModel, join_views, read_bags
+from genrecall.generator.compact.reader import CompactReader
+from genrecall.generator.compact.views import join_views
 from genrecall.generator.config import GeneratorConfig
 from genrecall.index.prefixes import mean_vectors
 from genrecall.supervised.prompt_sets import PromptSet
@@ -109,13 +110,13 @@ class SidDistribution:
 
 
 def draw_states(
-    model: CompactModel, drawn: Sequence[Draw], first_views: FirstViews
+    reader: CompactReader, drawn: Sequence[Draw], first_views: FirstViews
 ) -> tuple[Tensor, Tensor]:
     """What the drawn prompts mean anonymously: states `[B, W]` and views `[B, D]`."""
-    hidden, own = read_bags(model, join_bags(*(d.prompts.bags_of(d.chosen) for d in drawn)))
+    hidden, own = reader.texts(join_bags(*(d.prompts.bags_of(d.chosen) for d in drawn)))
     first = np.concatenate([first_views(source, d.chosen) for source, d in enumerate(drawn)])
-    # Tensors made in inference mode take part in no graph; copies do.
-    return hidden.clone(), torch.from_numpy(join_views(first, own, model.own_share))
+    views = join_views(first, own, reader.weights.own_share)
+    return torch.from_numpy(hidden), torch.from_numpy(views)
 
 
 def draw_context(

@@ -20,8 +20,10 @@ from torch import Tensor, nn
 
 from genrecall.foundation.progress import RunLog
 from genrecall.generator.compact.context import ShopItems
-from genrecall.generator.compact.model import CompactModel, join_views, own_vectors
+from genrecall.generator.compact.model import CompactModel
+from genrecall.generator.compact.reader import CompactReader
 from genrecall.generator.compact.shopper import ShopperModel
+from genrecall.generator.compact.views import join_views, own_vectors
 from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.load import OWN_VECTORS, USER_QUERY_TO_SID
 from genrecall.index.centroids import SidGroups
@@ -110,12 +112,12 @@ class CompactTrainer:
             n_leaves=len(shop.trie),
             length=config.history,
         )
-        first_views = FirstViews(shop.encoder, sources)
+        reader, first_views = CompactReader(model.weights), FirstViews(shop.encoder, sources)
         sids = SidDistribution(items, len(shop.trie), temperature=config.temperature)
 
         def losses(rng: np.random.Generator) -> dict[str, Tensor]:
             drawn = list(draw(sources, size, targets=config.targets, rng=rng))
-            states = draw_states(model, drawn, first_views)
+            states = draw_states(reader, drawn, first_views)
             hidden, views = shopper(*states, draw_context(drawn, items, config, rng))
             targets = np.concatenate([of_source.items for of_source in drawn])
             leaves = torch.from_numpy(shop.sid_of_item[targets])
@@ -128,7 +130,7 @@ class CompactTrainer:
     def save(self, folder: Path) -> None:
         """Write the weights, the generator's own vectors of all titles, and groups of the SIDs."""
         shop, own = self._shop, self._own_vectors()
-        self.model.save(folder)
+        self.model.weights.save(folder, space=self.model.space)
         np.save(folder / OWN_VECTORS, own)
         sizes = np.bincount(shop.sid_of_item)
         views = join_views(shop.vectors, own, self.model.own_share)
@@ -138,7 +140,7 @@ class CompactTrainer:
     def _own_vectors(self) -> NDArray[np.float32]:
         shop = self._shop
         return own_vectors(
-            self.model,
+            CompactReader(self.model.weights),
             range(len(shop.titles)),
             lambda rows: shop.title_bags(np.arange(rows.start, rows.stop)),
         )
