@@ -121,8 +121,10 @@ class OpenBundle:
 
     @cached_property
     def supervised(self) -> tuple[str, ...]:
-        """Those of them that are supervised."""
-        return trained_stages(self.stages["generator"])
+        """Those of them that are supervised; a bundle holds the last one alone."""
+        generator = self.stages["generator"]
+        held = {file.partition("/")[0] for file in generator.files}
+        return tuple(name for name in trained_stages(generator) if name in held)
 
     @property
     def reads_shoppers(self) -> bool:
@@ -342,8 +344,12 @@ def open_bundle(path: str | Path, *, threads: int | None = 1) -> OpenBundle:
     return opened
 
 
-def read_bundle(bundle: Artifact) -> OpenBundle:
+def read_bundle(bundle: Artifact, stages: Mapping[str, Artifact] | None = None) -> OpenBundle:
     """Read a bundle that was opened as an artifact.
+
+    Args:
+        bundle: the artifact.
+        stages: outputs of the stages that it was made of, which hold more; None for its own parts.
 
     Raises:
         ArtifactError: a version with other settings made it.
@@ -352,7 +358,7 @@ def read_bundle(bundle: Artifact) -> OpenBundle:
         channels = ChannelsConfig.model_validate(bundle.meta["config"]["channels"])
     except (KeyError, ValidationError) as error:
         raise other_settings(bundle, error, "channels") from error
-    return assemble(bundle.parts, channels=channels)
+    return assemble(stages or bundle.parts, channels=channels)
 
 
 def other_settings(

@@ -151,9 +151,14 @@ def test_the_run_tells_of_steps_and_measurements(aligned):
     assert measured[0]["gain"] == 0
 
 
-def test_a_bundle_is_measured_on_the_test_split_with_what_it_holds(aligned):
-    metrics = evaluate_bundle(aligned.bundle, split="test")
+def test_a_bundle_is_measured_on_the_test_split_with_what_it_holds(aligned, tmp_path):
+    alone = Outputs(tmp_path)
+    shutil.copytree(aligned.bundle, alone.bundle)
+    shutil.copytree(aligned.stage("data"), alone.stage("data"))
+    metrics = evaluate_bundle(alone.bundle, split="test")
     assert sorted(metrics["align"]) == ["eg_grpo_k2", "stage3"]
+    beside = evaluate_bundle(aligned.bundle, split="test")["align"]
+    assert sorted(beside) == ["eg_grpo_k2", "grpo_k0", "more_sft", "stage3"]
 
 
 def test_items_that_come_later_are_seen_as_before(aligned):
@@ -161,9 +166,9 @@ def test_items_that_come_later_are_seen_as_before(aligned):
     new = pl.DataFrame({"item_id": ["new"], "title": ["Acme cordless drill violet M900"]})
     grown = bundle.with_items(Catalog(new).completed().frame)
     before = bundle.generative(bundle.supervised[-1]).items
-    assert np.array_equal(grown.generative().items.views[: len(before)], before.views)
+    assert np.array_equal(grown.generative().items.views[: len(before)], before.views[:])
     again = grown.generative(bundle.supervised[-1]).items
-    assert np.array_equal(grown.generative().items.views, again.views)
+    assert np.array_equal(grown.generative().items.views[:], again.views[:])
 
 
 @pytest.mark.parametrize("family", FAMILIES)

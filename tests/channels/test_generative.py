@@ -7,9 +7,9 @@ import shutil
 import numpy as np
 import polars as pl
 import pytest
+from trained import open_whole
 
 import genrecall
-from genrecall.bundle import open_bundle
 from genrecall.channels.base import Request
 from genrecall.channels.config import ChannelsConfig, GenerativeConfig
 from genrecall.data.shoppers import Shopper
@@ -23,7 +23,7 @@ QUERIES = ["red cordless drill", "coffee maker", "shoes", "blue lamp", "Acme", "
 
 @pytest.fixture(scope="module")
 def parts(shop_run):
-    return open_bundle(shop_run.bundle)
+    return open_whole(shop_run)
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """How often the generative channel reads a request."""
 
 import pytest
+from trained import open_whole
 
-from genrecall.bundle import open_bundle
 from genrecall.channels.base import Request
 from genrecall.channels.config import GenerativeConfig
 from genrecall.channels.generative import GenerativeChannel
@@ -15,7 +15,7 @@ QUERIES = ["red cordless drill", "coffee maker", "shoes", "blue lamp", "Acme", "
 
 @pytest.fixture(scope="module")
 def parts(shop_run):
-    return open_bundle(shop_run.bundle)
+    return open_whole(shop_run)
 
 
 class CountedReads:

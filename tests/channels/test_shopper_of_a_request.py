@@ -1,9 +1,9 @@
 """What a request tells of its shopper: read, refused, or noted."""
 
 import pytest
+from trained import open_whole
 
 from genrecall import Request, RequestError, Shopper
-from genrecall.bundle import open_bundle
 from genrecall.channels.shopper import check_shopper
 from genrecall.cli.answers import _as_read
 from genrecall.generator.history import ShopperSettings
@@ -63,7 +63,7 @@ def test_what_is_never_read_is_refused(shopper, settings, message):
 
 
 def test_the_doors_of_a_bundle_refuse_it_and_a_ranking_reads_over_it(shop_run):
-    bundle = open_bundle(shop_run.bundle)
+    bundle = open_whole(shop_run)
     channel = bundle.generative()
     strange = Shopper({"sex": "f"})
     for ask in (
@@ -83,7 +83,7 @@ def test_the_doors_of_a_bundle_refuse_it_and_a_ranking_reads_over_it(shop_run):
 
 
 def test_answers_carry_the_notes(shop_run):
-    channel = open_bundle(shop_run.bundle).generative()
+    channel = open_whole(shop_run).generative()
     request = {"query": "drill", "shopper": {"history": ["item-1", "gone"]}}
     note = "1 of 2 items of the history are not in the catalog, such as 'gone'"
     (answer,) = channel.recall_many([request], 3)

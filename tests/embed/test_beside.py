@@ -117,9 +117,9 @@ def test_an_items_vector_knows_what_stands_beside_its_title(tmp_path):
     assert told.encoder.beside == (("description",), {"in_domain": USUAL})
     assert plain.encoder.beside.fields == ()
     again = told.encoder.encode_items(TITLES, [word or "" for word in words])
-    np.testing.assert_allclose(again, told.item_vectors, atol=1e-6)
+    np.testing.assert_allclose(again, told.item_vectors, atol=2e-4)
     alone = told.encoder.encode_items(TITLES)
-    np.testing.assert_allclose(alone, plain.item_vectors, atol=1e-6)
+    np.testing.assert_allclose(alone, plain.item_vectors, atol=2e-4)
 
 
 def test_fields_that_are_not_named_are_not_read(tmp_path):

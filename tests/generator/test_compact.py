@@ -72,8 +72,8 @@ def test_its_vectors_of_the_items_are_those_of_their_texts(trained):
     others = texts_beside(catalog.frame, generator.encoder.beside.fields)
     read = generator.encoder.encode_items(titles, others)
     encoded = join_views(read, own, generator.weights.own_share)
-    np.testing.assert_allclose(encoded, trained.views, atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(trained.views, axis=1), 1.0, atol=1e-5)
+    np.testing.assert_allclose(encoded, trained.views, atol=2e-4)
+    np.testing.assert_allclose(np.linalg.norm(trained.views, axis=1), 1.0, atol=1e-3)
 
 
 @pytest.mark.parametrize("many", [False, True])

@@ -26,7 +26,7 @@ def drawn_generator(sizes, n_items, *, seed=0, weights=WEIGHTS):
     views = (views / np.linalg.norm(views, axis=1, keepdims=True)).astype(np.float32)
     table = SidTable(space, codes)
     catalog = catalog_of({"item_id": str(row)} for row in range(n_items))
-    items = LiveItems(catalog, table, views).seen_as(views)
+    items = LiveItems(catalog, table, views)
     torch.manual_seed(seed)
     model = CompactModel(space=space, n_features=4, width=WIDTH, dim=DIM)
     with torch.no_grad():

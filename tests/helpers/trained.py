@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from genrecall.bundle import OpenBundle, open_bundle
+from genrecall.bundle import OpenBundle
 from genrecall.decode.reference import ReferenceEngine
 from genrecall.generator.compact.generator import CompactGenerator
 from genrecall.generator.compact.model import CompactModel
 from genrecall.generator.load import QUERY_TO_SID, load_generator
+from genrecall.pipeline.evaluate import open_measured
 
 TEXTS = ["red cordless drill", "coffee maker", "shoes", "", "日本", "Acme table lamp blue M101"]
 
@@ -28,7 +29,7 @@ class Trained:
     @property
     def views(self):
         """Of the items, float32 `[N, D']`."""
-        return self.generator.items.views
+        return self.generator.items.views[:]
 
     def search(self, prompts, generator=None, **options):
         """Beams of prompts by this generator or another one over the same items."""
@@ -44,9 +45,14 @@ class Trained:
         return self.generator.with_weights(model.weights)
 
 
+def open_whole(outputs):
+    """What a run's bundle is, with the training stages before the last, as evaluation opens it."""
+    return open_measured(outputs.bundle, None).bundle
+
+
 def load_trained(shop_run, stage=QUERY_TO_SID, **changes):
     """Load the generator of a run; `changes` replace what it is loaded with."""
-    parts = open_bundle(shop_run.bundle)
+    parts = open_whole(shop_run)
     inputs = {
         "encoder": parts.encoder,
         "items": parts.items,

@@ -7,13 +7,15 @@ import polars as pl
 import pytest
 from decoding import look_ahead_of
 from polars.testing import assert_frame_equal
+from trained import open_whole
 
-from genrecall.bundle import open_bundle
 from genrecall.channels.base import Request
 from genrecall.data.tables import ITEMS
 from genrecall.foundation.errors import DataError
+from genrecall.foundation.halves import to_halves
 from genrecall.generator.load import STAGES
 from genrecall.generator.prompts import Prompt
+from genrecall.pipeline.outputs import Outputs
 from genrecall.quantize.load import load_sids
 
 QUERIES = ["red cordless drill", "violet table lamp", "coffee maker", "Acme shoes"]
@@ -28,7 +30,7 @@ NEW = [
 
 @pytest.fixture(scope="module")
 def parts(shop_run):
-    return open_bundle(shop_run.bundle)
+    return open_whole(shop_run)
 
 
 def frame(rows=NEW, **changes):
@@ -70,7 +72,7 @@ def test_new_items_stand_behind_the_others_which_keep_their_place(parts):
     np.testing.assert_array_equal(grown.items.vectors[:n], parts.items.vectors)
     np.testing.assert_array_equal(grown.items.table.codes[:n], parts.items.table.codes)
     encoded = parts.encoder.encode_items([title for _, title, _ in NEW])
-    np.testing.assert_allclose(grown.items.vectors[n:], encoded, rtol=1e-6)
+    np.testing.assert_array_equal(grown.items.vectors[n:], to_halves(encoded))
     assert len(parts.items.catalog) == len(parts.items.vectors) == len(parts.items.table.codes) == n
 
 
@@ -162,13 +164,13 @@ def test_unusable_items_are_refused(parts, items, message):
 
 
 def test_more_items_need_nothing_from_disk(shop_run, tmp_path):
-    shutil.copytree(shop_run.bundle, tmp_path / "bundle")
-    opened = open_bundle(tmp_path / "bundle")
+    shutil.copytree(shop_run.folder, tmp_path / "run")
+    opened = open_whole(Outputs(tmp_path / "run"))
     expected = answers(opened.with_items(frame()))
     for channel in channels(opened):
         channel.rank([Request("lamp")], 1)
     opened.with_items(frame(NEW[:1]))
-    shutil.rmtree(tmp_path / "bundle")
+    shutil.rmtree(tmp_path / "run")
     grown = opened.with_items(frame(NEW[:2])).with_items(frame(NEW[2:]))
     assert_same_answers(expected, answers(grown))
 
@@ -182,7 +184,7 @@ def test_what_was_open_before_keeps_answering_as_before(parts):
 
 
 def test_threads_may_ask_while_items_are_added(shop_run):
-    opened = open_bundle(shop_run.bundle)
+    opened = open_whole(shop_run)
     stages = [*STAGES, *STAGES]
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(lambda s=s: opened.generative(s).items) for s in stages]
@@ -194,7 +196,7 @@ def test_threads_may_ask_while_items_are_added(shop_run):
 
 
 def test_other_stages_have_their_own_sids(shop_run):
-    opened = open_bundle(shop_run.bundle)
+    opened = open_whole(shop_run)
     opened.with_items(frame())
     other = dataclasses.replace(opened, stages={**opened.stages, "quantize": None})
     with pytest.raises(AttributeError):  # they are read, not those of before

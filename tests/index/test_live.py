@@ -9,6 +9,7 @@ from channel_shop import make_shop
 
 from genrecall.data.tables import ITEMS, Catalog
 from genrecall.foundation.errors import FilterError
+from genrecall.index.item_views import ItemViews
 from genrecall.index.live import LiveItems
 
 SHOP = make_shop()
@@ -31,9 +32,10 @@ def test_a_mask_is_of_available_items_that_pass():
 
 def test_a_generator_sees_the_same_items_with_its_own_vectors():
     views = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
-    seen = SHOP.seen_as(views)
-    assert SHOP.views is SHOP.vectors
-    assert (seen.views is views, seen.vectors is SHOP.vectors) == (True, True)
+    seen = SHOP.seen_as(ItemViews.alone(views))
+    np.testing.assert_array_equal(SHOP.views[:], SHOP.vectors)
+    assert seen.views.parts == (views,)
+    assert seen.vectors is SHOP.vectors
     for name in ("available", "filters", "trie", "postings", "efficiency", "groups"):
         assert getattr(seen, name) is getattr(SHOP, name)
     np.testing.assert_allclose(
@@ -45,7 +47,7 @@ def test_a_generator_sees_the_same_items_with_its_own_vectors():
 def test_other_vectors_leave_nothing_of_the_old_ones():
     vectors = np.ones((60, 3), dtype=np.float32)
     replaced = dataclasses.replace(SHOP, vectors=vectors)
-    assert replaced.views is vectors
+    assert replaced.views.parts == (vectors,)
     assert replaced.means.shape == (60, 3)
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 from tiny_shop import LM, SETTINGS, write_shop
+from trained import open_whole
 
 import genrecall
-from genrecall.bundle import open_bundle
 from genrecall.channels.base import Request
 from genrecall.config import load_config
 from genrecall.data.load import load_shop
@@ -35,7 +35,7 @@ ASKED = [
 
 @pytest.fixture(scope="module")
 def bundle(shop_run):
-    return open_bundle(shop_run.bundle)
+    return open_whole(shop_run)
 
 
 def test_every_trained_generator_has_weights_of_its_own(bundle):

@@ -16,6 +16,7 @@ from genrecall.foundation.files import write_json
 from genrecall.foundation.progress import SilentLog
 from genrecall.funnel.config import FunnelConfig, FusionConfig
 from genrecall.learning.processes import Launch
+from genrecall.pipeline.evaluate import evaluate_bundle
 from genrecall.pipeline.launch import take_part
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
@@ -213,8 +214,23 @@ def test_a_bundle_holds_what_the_stages_serve(shop_run):
     bundle = open_artifact(shop_run.bundle, kind="bundle")
     assert bundle.parts.keys() == served.keys() == {*SERVED, "data"}
     assert list(bundle.part("data").files) == ["items.parquet"]
-    for name in SERVED:
+    for name in {*SERVED} - {"generator"}:
         assert bundle.part(name).digest == served[name].digest
+    held, made = bundle.part("generator").files, served["generator"].files
+    assert held.items() < made.items()
+    left_out = {file.partition("/")[0] for file in made.keys() - held.keys()}
+    assert left_out == {"item_to_sid", "query_to_sid"}  # training stages before the last
+
+
+def test_a_bundle_alone_is_measured_without_earlier_stages(shop_run, tmp_path):
+    both = [Outputs(tmp_path / name) for name in ("whole", "alone")]
+    for outputs, kept in zip(both, ("*", "data"), strict=True):
+        shutil.copytree(shop_run.bundle, outputs.bundle)
+        for stage in shop_run.stage("data").parent.glob(kept):
+            shutil.copytree(stage, outputs.stage(stage.name))
+    whole, alone = (evaluate_bundle(outputs.bundle, split="validation") for outputs in both)
+    assert whole["hit@beam"].keys() - alone["hit@beam"].keys() == {"item_to_sid", "query_to_sid"}
+    assert whole["channels"]["generative"] == alone["channels"]["generative"]
 
 
 def test_a_teacher_is_looked_at_before_anything_runs(tmp_path):

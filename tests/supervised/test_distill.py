@@ -101,8 +101,8 @@ def test_a_run_learns_from_another_runs_bundle(tmp_path):
     student = Outputs(folder / "student")
     result = run(config, student, log=SilentLog())
     assert result.metrics is not None
-    weights = "generator/query_to_sid/compact.safetensors"
-    both = [(of.bundle / weights).read_bytes() for of in (outputs, student)]
+    weights = "query_to_sid/compact.safetensors"
+    both = [(of.stage("generator") / weights).read_bytes() for of in (outputs, student)]
     assert both[0] != both[1]
     assert run(config, student, log=SilentLog()).ran == ()
     served = open_artifact(student.bundle, kind="bundle").meta["config"]

@@ -102,7 +102,7 @@ def make_pseudo(parts, titles, seed=0, **settings):
         parts.encoder,
         titles,
         texts=parts.items.catalog.titles,
-        item_vectors=parts.items.vectors,
+        item_vectors=parts.items.vectors.astype(np.float32),
         config=config,
         rng=np.random.default_rng(seed),
     )
@@ -130,7 +130,7 @@ def test_soft_targets_are_a_softmax_over_the_nearest_items(parts, titles):
     prompts = make_pseudo(parts, titles, own_item_weight=0.0, teacher_temperature=0.1)
     vectors = parts.encoder.encode(prompts.texts)
     for prompt in range(0, 300, 7):
-        similarity = parts.items.vectors @ vectors[prompt]
+        similarity = parts.items.vectors.astype(np.float32) @ vectors[prompt]
         best = np.argsort(-similarity)[:8]
         soft = np.exp(similarity[best] / 0.1)
         found = sorted(targets_of(prompts.targets, prompt).values(), reverse=True)

@@ -24,6 +24,7 @@ from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.prompts import Prompt
 from genrecall.index.centroids import SidGroups
+from genrecall.index.item_views import ItemViews
 from genrecall.index.live import LiveItems
 from genrecall.supervised import prompt_sets, stage
 from genrecall.supervised.compact.batch import Batch
@@ -93,7 +94,7 @@ def train(parts, tmp_path):
             checkpoints=tmp_path / options.get("checkpoints", f"checkpoints of {out}"),
         )
         data = ShopData(parts.items.catalog, searches, further=further)
-        embedded = Embedded(parts.encoder, parts.items.vectors)
+        embedded = Embedded(parts.encoder, parts.items.vectors.astype(np.float32))
         return stage.run(config, data, embedded, parts.items.table, work).digest
 
     return run
@@ -114,7 +115,8 @@ def test_the_loss_is_what_decoding_says_of_the_same_paths(parts):
     serving = CompactServing(
         LevelWeights.usual(), 0.05, SidGroups.alone(items.trie), ShopperSettings()
     )
-    generator = CompactGenerator(model.weights, parts.encoder, items.seen_as(nothing), serving)
+    items = items.seen_as(ItemViews.alone(nothing))
+    generator = CompactGenerator(model.weights, parts.encoder, items, serving)
 
     leaves = np.arange(len(TEXTS) * 3).reshape(-1, 3) * 5 % 12  # (B, T)
     rows = np.arange(len(TEXTS))
@@ -242,7 +244,7 @@ def test_every_mix_of_sources_trains(train, changes, logged):
 def shares(parts, changes, *, searches=SEARCHES_MADE, further=()):
     """Share of a stage-2 batch by source, in order, and the unlabelled prompts."""
     further = pl.DataFrame({"further_query": list(further)}, schema=FURTHER)
-    vectors = parts.items.vectors
+    vectors = parts.items.vectors.astype(np.float32)
     _, stage_2 = training_stages(
         GeneratorConfig.model_validate(CONFIG.model_dump() | changes),
         ShopData(parts.items.catalog, searches, further=further),
@@ -302,7 +304,7 @@ def test_unlabelled_queries_have_the_items_of_the_dense_channel_for_targets(part
     _, prompts = shares(parts, {}, searches=NO_SEARCHES, further=further)
     assert list(prompts.texts) == further
     assert prompts.made_of is None
-    scores = parts.encoder.encode(further) @ parts.items.vectors.T
+    scores = parts.encoder.encode(further) @ parts.items.vectors.T.astype(np.float32)
     best = np.argsort(-scores, axis=1)[:, :4]
     np.testing.assert_array_equal(prompts.targets.items.reshape(2, 4), best)
     weights = np.diff(prompts.targets.cumulative).reshape(2, 4)

@@ -53,7 +53,8 @@ class DenseChannel(RecallChannel):
     ) -> None:
         self._name = name
         self.items, self.reader = items, reader
-        self._vectors = items.vectors if vectors is None else vectors
+        kept = items.vectors if vectors is None else vectors
+        self._vectors = np.asarray(kept, dtype=np.float32)
         self._encode = encode
 
     @property

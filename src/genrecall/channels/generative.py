@@ -32,7 +32,6 @@ from genrecall.foundation.sid import Sid
 from genrecall.generator.base import Generator, Reading
 from genrecall.generator.prompts import Prompt
 from genrecall.index.order import Ordered, fold_variants, order_items
-from genrecall.native.products import row_products
 from genrecall.queries.reader import AS_TYPED, QueryReader
 
 _AT_ONCE: Final = 64  # requests read and searched together: bounds the memory of the beams
@@ -267,7 +266,7 @@ class GenerativeChannel(RecallChannel):
         if self.learned is not None:
             similarity = self.learned.scores(query, self.items.views, rows, logprob)
         elif by in ("dense", "learned"):
-            by, similarity = "dense", row_products(self.items.views, rows, query.vector)
+            by, similarity = "dense", self.items.views.products(rows, query.vector)
         ordered = order_items(
             by,
             rows,

@@ -25,7 +25,7 @@ from genrecall.data.tables import Rows
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.files import write_json
 from genrecall.generator.base import ViewPart
-from genrecall.native.products import row_products
+from genrecall.index.item_views import ItemViews
 from genrecall.queries.field_words import FieldWords
 
 LOGPROB: Final = "logprob"
@@ -78,7 +78,7 @@ class OrderParts:
         views = [view.name for view in self.views]
         return [*views, LOGPROB, *self.fields, *self.standing, *of_shoppers]
 
-    def of(self, query: AskedQuery, items: Vectors, rows: Rows, logprob: Vectors) -> Vectors:
+    def of(self, query: AskedQuery, items: ItemViews, rows: Rows, logprob: Vectors) -> Vectors:
         """Each part of each item, float32 `[E, n]`.
 
         Args:
@@ -148,7 +148,7 @@ class LearnedOrder:
     fit: OrderFit
 
     def scores(
-        self, query: AskedQuery, items: Vectors, rows: Rows, logprob: Vectors
+        self, query: AskedQuery, items: ItemViews, rows: Rows, logprob: Vectors
     ) -> NDArray[np.float64]:
         """What all of it comes to for each item, `[n]`; see `OrderParts.of`."""
         weighed, weights = query.vector.astype(np.float64), self.fit.weights
@@ -156,7 +156,7 @@ class LearnedOrder:
         for view in self.parts.views:
             columns = slice(first, first := first + view.size)
             weighed[columns] *= weights[view.name] / view.share
-        near = row_products(items, rows, weighed.astype(np.float32))
+        near = items.products(rows, weighed.astype(np.float32))
         total: NDArray[np.float64] = near.astype(np.float64)
         total += weights[LOGPROB] * logprob
         for name, field in self.parts.fields.items():

@@ -15,16 +15,19 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.blocks import blocks
+from genrecall.foundation.halves import map_weights, with_halves
 from genrecall.foundation.layers import Weights, layer_norm, linear, two_layers
 from genrecall.foundation.ragged import Bags
 from genrecall.foundation.unit import scale_to_unit
 from genrecall.native.bags import bag_means
 
 _WEIGHTS: Final = "two_tower.safetensors"
+_TABLE: Final = "embedding.weight"
+"""Nearly all of the weights; kept in halves."""
 
 
 class InDomainView:
@@ -40,7 +43,12 @@ class InDomainView:
     @classmethod
     def load(cls, artifact: Artifact) -> InDomainView:
         """Read the view that `save` wrote into an artifact."""
-        return cls(load_file(artifact.file(_WEIGHTS)))
+        return cls(map_weights(artifact.file(_WEIGHTS)))
+
+    @classmethod
+    def of_trained(cls, weights: Weights) -> InDomainView:
+        """With weights as they serve: the table in halves."""
+        return cls(with_halves(weights, (_TABLE,)))
 
     def save(self, folder: Path) -> None:
         """Write the weights into an existing folder."""
@@ -66,7 +74,7 @@ class InDomainView:
 
     def _encode(self, bags: Bags) -> NDArray[np.float32]:
         of = self.weights
-        bag = layer_norm(bag_means(of["embedding.weight"], *bags), of, "norm")  # (n, width)
+        bag = layer_norm(bag_means(of[_TABLE], *bags), of, "norm")  # (n, width)
         vectors = linear(bag + two_layers(bag, of, "block.0", "block.2"), of, "project")
         scale_to_unit(vectors)
         return vectors

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.embed.config import IN_DOMAIN, STATIC
@@ -16,6 +15,7 @@ from genrecall.embed.static import StaticVectors
 from genrecall.embed.views import Beside, View, Views
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.files import write_json
+from genrecall.foundation.halves import map_rows
 from genrecall.foundation.progress import RunLog
 from genrecall.text.subwords import SUBWORDS, SubwordTokenizer
 
@@ -30,11 +30,11 @@ class Embedded(NamedTuple):
 
     Attributes:
         encoder: of titles and queries.
-        item_vectors: of the catalog, unit vectors, float32 `[N, D]`.
+        item_vectors: of the catalog, unit vectors, `[N, D]`.
     """
 
     encoder: Views
-    item_vectors: NDArray[np.float32]
+    item_vectors: NDArray[Any]
 
 
 def load_embedded(artifact: Artifact, *, log: RunLog | None = None) -> Embedded:
@@ -47,7 +47,7 @@ def load_embedded(artifact: Artifact, *, log: RunLog | None = None) -> Embedded:
     Raises:
         ConfigError: a pretrained model needs a library that is not installed.
     """
-    vectors = np.load(artifact.file(ITEM_VECTORS), allow_pickle=False)
+    vectors = map_rows(artifact.file(ITEM_VECTORS))
     return Embedded(load_views(artifact, log=log), vectors)
 
 

@@ -30,6 +30,7 @@ from genrecall.embed.views import ALONE, Beside, View, Views, read_others, with_
 from genrecall.embed.word_vectors import PACKAGE, find_static, named
 from genrecall.foundation.artifact import Artifact, content_hash, file_hash, open_artifact, writing
 from genrecall.foundation.errors import ConfigError
+from genrecall.foundation.halves import to_halves
 from genrecall.foundation.ragged import Bags
 from genrecall.foundation.work import Work
 from genrecall.learning.checkpoint import Checkpoints
@@ -101,7 +102,7 @@ def run(config: EmbedConfig, data: ShopData, work: Work) -> Artifact:
         log.say(f"  {_described(views, len(divided.held))}")
         save_views(views, folder)
         vectors = views.join({name: of.items for name, of in made.items()}, shop.bags)
-        np.save(folder / ITEM_VECTORS, vectors)
+        np.save(folder / ITEM_VECTORS, to_halves(vectors))
     return open_artifact(work.out, kind="embed")
 
 

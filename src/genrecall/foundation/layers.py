@@ -6,7 +6,7 @@ Weights have the names that torch gives them. Shapes: `n` rows, `W` width.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,8 @@ from genrecall.native.arrays import at, plain, size
 from genrecall.native.library import library
 
 Rows = NDArray[np.float32]
-Weights = Mapping[str, NDArray[np.float32]]
-"""By name, such as `norm.weight`."""
+Weights = Mapping[str, Any]
+"""Arrays of floats by name, such as `norm.weight`."""
 
 _TINY: Final = np.float32(1e-5)  # of torch's layer norm
 

@@ -33,6 +33,7 @@ from genrecall.foundation.ragged import (
 )
 from genrecall.generator.prompts import Prompt
 from genrecall.index.prefixes import mean_vectors
+from genrecall.native.arrays import Numbers
 
 _AT_ONCE: Final = 4096  # queries compared with all categories together: bounds the memory
 
@@ -41,7 +42,7 @@ class RelatedCategories:
     """Which categories a query is related to.
 
     Args:
-        vectors: of the items, unit vectors, float32 `[N, D]`.
+        vectors: of the items, unit vectors, `[N, D]`.
         category: of each item, the first code of its SID, `[N]`.
         count: categories `R` that a query is related to, at least 1.
 
@@ -49,9 +50,7 @@ class RelatedCategories:
         category: of each item, int64 `[N]`.
     """
 
-    def __init__(
-        self, vectors: NDArray[np.float32], category: NDArray[np.integer[Any]], *, count: int
-    ) -> None:
+    def __init__(self, vectors: Numbers, category: NDArray[np.integer[Any]], *, count: int) -> None:
         self.category = category.astype(np.int64)
         n_categories = int(self.category.max(initial=0)) + 1
         self._means = mean_vectors(self.category, vectors, n_categories)  # (K, D)
@@ -90,11 +89,11 @@ class ShopperSettings:
         """Fields of profiles that are read."""
         return sorted({field for field, _ in self.pairs})
 
-    def over(self, vectors: NDArray[np.float32], category: NDArray[np.integer[Any]]) -> ShopperRule:
+    def over(self, vectors: Numbers, category: NDArray[np.integer[Any]]) -> ShopperRule:
         """The rule in a shop.
 
         Args:
-            vectors: of the items by stage `embed`, float32 `[N, D]`.
+            vectors: of the items by stage `embed`, `[N, D]`.
             category: of each item, the first code of its SID, `[N]`.
         """
         related = None

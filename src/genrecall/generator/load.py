@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from genrecall.embed.views import Views
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import ArtifactError
+from genrecall.foundation.halves import map_rows
 from genrecall.foundation.threads import limit_torch
 from genrecall.generator.base import Generator
 from genrecall.generator.compact.generator import CompactGenerator, CompactServing
@@ -119,8 +118,8 @@ def load_generator(
         case "compact":
             groups = SidGroups.load(part, items.trie)
             titles = CompactWeights.load(part, space=items.table.space)
-            own = np.load(part.file(OWN_VECTORS), allow_pickle=False)
-            views = see_items(CompactReader(titles), encoder, items, own=own)
+            own = map_rows(part.file(OWN_VECTORS))
+            views = see_items(CompactReader(titles), encoder, items, own)
             usual = LevelWeights.usual(head_weight=head_weight)
             serving = CompactServing(usual, settings["temperature"], groups, shopper)
             reads = titles

@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 from genrecall.data.filters.items import Filters, ItemFilters
 from genrecall.data.filters.no_hits import NoHits
 from genrecall.data.tables import Catalog
+from genrecall.foundation.halves import append_rows
 from genrecall.foundation.sid import Codes, SidTable
 from genrecall.foundation.trie import Trie
+from genrecall.index.item_views import ItemViews
 from genrecall.index.order import group_numbers
 from genrecall.index.postings import Postings
 from genrecall.index.prefixes import mean_vectors
+from genrecall.native.arrays import Numbers
 
 Vectors = NDArray[np.float32]
 
@@ -37,18 +40,18 @@ class LiveItems:
     Attributes:
         catalog: the item pool; a row number means an item here and in every array.
         table: the SID of each item.
-        vectors: of the items by stage `embed`, unit vectors, float32 `[N, D]`.
-        seen: of the items by a generator that has vectors of its own, float32 `[N, D']`; None
-            where it has none, or none has seen the items.
+        vectors: of the items by stage `embed`, unit vectors, `[N, D]`.
+        seen: of the items by a generator that has vectors of its own, `[N, D + D']`; None where it
+            has none, or none has seen the items.
     """
 
     catalog: Catalog
     table: SidTable
-    vectors: Vectors
-    seen: Vectors | None = None
+    vectors: Numbers
+    seen: ItemViews | None = None
 
-    def seen_as(self, views: Vectors) -> LiveItems:
-        """The same items as a generator sees them, float32 `[N, D']`."""
+    def seen_as(self, views: ItemViews) -> LiveItems:
+        """The same items as a generator sees them, `[N, D + D']`."""
         return replace(self, seen=views)._sharing(self, _OF_THE_CATALOG)
 
     def grown(self, catalog: Catalog, codes: Codes, vectors: Vectors) -> LiveItems:
@@ -62,7 +65,7 @@ class LiveItems:
             vectors: of the new ones, float32 `[n, D]`.
         """
         table = SidTable(self.table.space, np.concatenate([self.table.codes, codes]))
-        more = LiveItems(catalog, table, np.concatenate([self.vectors, vectors]))
+        more = LiveItems(catalog, table, append_rows(self.vectors, vectors))
         return more._sharing(self, ("trie",))
 
     def __len__(self) -> int:
@@ -103,9 +106,9 @@ class LiveItems:
         return NoHits("none_available", f"none of the {passing:,} items {which} is available now")
 
     @property
-    def views(self) -> Vectors:
-        """The items as they are compared with what the generator makes of a query, `[N, D']`."""
-        return self.vectors if self.seen is None else self.seen
+    def views(self) -> ItemViews:
+        """The items as they are compared with what the generator makes of a query."""
+        return ItemViews.alone(self.vectors) if self.seen is None else self.seen
 
     @cached_property
     def means(self) -> Vectors:

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Numbers = NDArray[np.float32] | NDArray[np.float16]
+"""What tables and vectors are kept in."""
+
 
 def at(array: NDArray[Any]) -> ctypes.c_void_p:
     """Where an array lies; somebody has to keep it there."""
@@ -30,8 +33,8 @@ def check_rows(rows: NDArray[Any], n: int) -> None:
 
 
 def is_plain(array: NDArray[Any]) -> bool:
-    """Whether a matrix is of float32, one row after another."""
-    return bool(array.flags.c_contiguous) and array.dtype == np.float32
+    """Whether a matrix is of floats that the library reads, one row after another."""
+    return bool(array.flags.c_contiguous) and array.dtype in (np.float32, np.float16)
 
 
 def plain(array: NDArray[Any], dtype: Any) -> NDArray[Any]:

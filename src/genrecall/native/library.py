@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Final
 
 _LIBRARY: Final = "genrecall.native._library"
-_VERSION: Final = 1
+_VERSION: Final = 2
 """As in `native.h`; one more where a function or structure of the library changes."""
 
 
@@ -26,5 +26,7 @@ def library() -> ctypes.CDLL | None:
         return None
     found.scratch_bytes.restype = found.search.restype = ctypes.c_int64
     found.gelu.restype = None
-    found.bag_means.restype = found.row_products.restype = found.shared_words.restype = None
+    found.bag_means.restype = found.bag_means_of_halves.restype = None
+    found.row_products.restype = found.row_products_of_halves.restype = None
+    found.shared_words.restype = None
     return found

@@ -34,7 +34,7 @@ class ExactSearch:
         self._generated, self._items = generated, generated.channel.items
         channels = generated.channel.channels
         self._drawn = np.array([_drawn(channel) for channel in channels], dtype=np.float32)
-        vectors = self._items.views
+        vectors = self._items.views[:]
         generator = channels[0].generator
         if self._drawn.any() and isinstance(generator, CompactGenerator):
             assert generator.prior is not None

@@ -23,6 +23,7 @@ from genrecall.offline.evidence import gather
 from genrecall.offline.measure import Plan, evaluate
 from genrecall.offline.trec_files import write_trec
 from genrecall.pipeline.outputs import Outputs
+from genrecall.pipeline.publish import made_of
 from genrecall.report.costs import read_costs
 from genrecall.report.page import ReportData, render_report
 
@@ -34,7 +35,7 @@ class Measured(NamedTuple):
 
     Attributes:
         artifact: its folder.
-        bundle: what it serves.
+        bundle: what it serves, and the training stages before it where its run has kept them.
         shop: the tables that its run has read.
     """
 
@@ -53,10 +54,10 @@ def open_measured(bundle: Path, data: Path | None) -> Measured:
     Raises:
         ArtifactError: bundle or data stage are missing or damaged, or do not belong together.
     """
-    opened = open_artifact(bundle, kind=KIND)
-    read = open_artifact(data or Outputs(bundle.parent).stage("data"), kind=DATA)
+    opened, outputs = open_artifact(bundle, kind=KIND), Outputs(bundle.parent)
+    read = open_artifact(data or outputs.stage("data"), kind=DATA)
     shop = load_shop(read)
-    loaded = read_bundle(opened)
+    loaded = read_bundle(opened, made_of(opened, outputs))
     if read.digest != opened.meta.get("data"):
         raise ArtifactError(
             f"{read.path} holds other items, searches or splits than {bundle} was made of, so it "

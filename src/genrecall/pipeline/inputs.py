@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeVar
 
+import numpy as np
 from polars.exceptions import ColumnNotFoundError
 from pydantic import BaseModel, PrivateAttr
 
@@ -98,7 +99,8 @@ class StageInputs:
 
     def embedded(self) -> Embedded:
         """Encoder and item vectors; read anew, so that no large model outlives its stage."""
-        return load_embedded(self.stage("embed"), log=self._log)
+        encoder, vectors = load_embedded(self.stage("embed"), log=self._log)
+        return Embedded(encoder, vectors.astype(np.float32))
 
     def table(self) -> SidTable:
         """The SID of each item."""

@@ -58,8 +58,7 @@ def publish(
         "fusion": evaluated.read_json("fusion.json"),
         "sid_space": artifacts["quantize"].read_json("space.json"),
     }
-    digests = {stage.name: artifacts[stage.name].digest for stage in stages if stage.served}
-    inputs = content_hash({"stages": digests, "meta": meta})
+    inputs = _inputs(artifacts, meta, stages)
     found, _ = find_artifact(outputs.bundle, kind=BUNDLE)
     if found is None or found.inputs != inputs:
         with writing(outputs.bundle, kind=BUNDLE, inputs=inputs, meta=meta) as folder:
@@ -74,6 +73,28 @@ def publish(
     costs = read_costs(outputs.log, outputs.bundle)
     write_text(outputs.report, render_report(shown, data, costs))
     return shown
+
+
+def made_of(bundle: Artifact, outputs: Outputs) -> dict[str, Artifact] | None:
+    """The stages of a run that a bundle was made of; None where they are gone, or are others.
+
+    They hold what a bundle does without, such as training stages before the last.
+    """
+    served, found = [stage for stage in STAGES if stage.served], {}
+    for stage in served:
+        artifact, _ = find_artifact(outputs.stage(stage.name), kind=stage.name)
+        if artifact is None:
+            return None
+        found[stage.name] = artifact
+    return found if _inputs(found, bundle.meta, served) == bundle.inputs else None
+
+
+def _inputs(
+    artifacts: Mapping[str, Artifact], meta: Mapping[str, Any], stages: Sequence[Stage]
+) -> str:
+    """Hash of all that a bundle is made of."""
+    digests = {stage.name: artifacts[stage.name].digest for stage in stages if stage.served}
+    return content_hash({"stages": digests, "meta": dict(meta)})
 
 
 def _gather(

@@ -36,6 +36,8 @@ from genrecall.generator.base import Generator
 from genrecall.generator.config import TRAINED_BY_SEVERAL
 from genrecall.generator.load import (
     COMPACT,
+    SHOPPER_FILE,
+    STAGES_FILE,
     USER_QUERY_TO_SID,
     generator_family,
     load_generator,
@@ -76,7 +78,8 @@ class Stage:
         reads: what it reads of the stages before: a name for all files of a stage, or
             `stage.part` for one of the `parts` in the manifest of a stage.
         reads_if: the same for what it reads with some settings only.
-        served: patterns of the files that a bundle holds under the stage's name.
+        served: patterns of the files that a bundle holds under the stage's name; or what gives them
+            for an artifact of the stage.
         shared: whether all processes of a launch take part in it; the main one writes.
         without: parts of those sections that it is not made with.
         check: refuses settings before any stage runs.
@@ -87,7 +90,7 @@ class Stage:
     run: Callable[[StageInputs, Work], Artifact]
     reads: tuple[str, ...] = ()
     reads_if: Mapping[str, Asks] = field(default_factory=dict)
-    served: tuple[str, ...] = ()
+    served: tuple[str, ...] | Callable[[Artifact], tuple[str, ...]] = ()
     shared: bool = False
     without: tuple[str, ...] = ()
     check: Callable[[Config], None] = _accept
@@ -126,10 +129,9 @@ class Stage:
 
     def served_files(self, artifact: Artifact) -> list[str]:
         """What a bundle holds of the folder."""
+        served = self.served(artifact) if callable(self.served) else self.served
         return [
-            file
-            for file in artifact.files
-            if any(fnmatchcase(file, pattern) for pattern in self.served)
+            file for file in artifact.files if any(fnmatchcase(file, given) for given in served)
         ]
 
 
@@ -179,6 +181,11 @@ def _generator(inputs: StageInputs, work: Work) -> Artifact:
     if config.distill is not None:
         teacher = open_teacher(open_artifact(config.distill.teacher, kind=BUNDLE), table, work.log)
     return generator_stage.run(config, inputs.data, inputs.embedded(), table, work, teacher=teacher)
+
+
+def _last_stage(generator: Artifact) -> tuple[str, ...]:
+    """Of the training stages a bundle holds the last one alone, which serves."""
+    return (STAGES_FILE, SHOPPER_FILE, f"{trained_stages(generator)[-1]}/*")
 
 
 def _aligns(config: Config) -> bool:
@@ -288,7 +295,7 @@ STAGES: Final = (
         run=_generator,
         reads=("data.titles", "data.training", "data.unlabelled", "embed", "quantize"),
         reads_if={"data.shoppers": lambda config: config.generator.user_query_to_sid.steps},
-        served=("*",),
+        served=_last_stage,
         shared=True,
         without=("generator.align",),
         check=_check_processes,

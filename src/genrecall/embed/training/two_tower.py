@@ -99,7 +99,7 @@ def train_in_domain(
         log=log,
     )
     weights = {name: weight.detach().numpy() for name, weight in model.state_dict().items()}
-    return InDomainView(weights)
+    return InDomainView.of_trained(weights)
 
 
 class TwoTower(nn.Module):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from genrecall.foundation.ragged import Bags, make_bags, ragged_owners, rank_in_run
 from genrecall.generator.prompts import Pair, Prompt
+from genrecall.index.item_views import ItemViews
 
 
 class Context(NamedTuple):
@@ -46,11 +47,11 @@ class ShopItems:
 
     Attributes:
         sid_of_item: position of each item's SID in the trie, int64 `[N]`.
-        views: of the items, unit vectors, float32 `[N, D]`.
+        views: of the items, unit vectors, `[N, D]`.
     """
 
     sid_of_item: NDArray[np.int64]
-    views: NDArray[np.float32]
+    views: NDArray[np.float32] | ItemViews
 
 
 def make_context(items: ShopItems, histories: Bags, profiles: Bags, *, length: int) -> Context:

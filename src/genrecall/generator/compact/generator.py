@@ -74,7 +74,7 @@ class CompactGenerator:
     Args:
         weights: trained ones.
         encoder: of stage `embed`, for subwords and the first view of a text.
-        items: with both views of each item, float32 `[N, D + D']`.
+        items: with both views of each item, `[N, D + D']`.
         serving: weights and temperature of what is scored.
         titles: makes the second view of items; None for the same weights. Alignment trains what
             reads a prompt, and leaves the items where they are.
@@ -141,9 +141,11 @@ class CompactGenerator:
 
     def over(self, items: LiveItems) -> CompactGenerator:
         """The same weights over more items; see `Generator.over`. Only the new ones are encoded."""
-        added = see_items(CompactReader(self.titles), self.encoder, items, first=len(self.items))
-        seen = items.seen_as(np.concatenate([self.items.views, added]))
-        return CompactGenerator(self.weights, self.encoder, seen, self.serving, self.titles)
+        own = self.items.views.parts[-1]
+        seen = see_items(CompactReader(self.titles), self.encoder, items, own)
+        return CompactGenerator(
+            self.weights, self.encoder, items.seen_as(seen), self.serving, self.titles
+        )
 
     def with_weights(self, weights: CompactWeights) -> CompactGenerator:
         """Other weights over the same items, which stay as they are seen."""

@@ -69,7 +69,8 @@ class CompactModel(nn.Module):
     @classmethod
     def of(cls, weights: CompactWeights, *, space: SidSpace) -> CompactModel:
         """A model with trained weights, which it does not share."""
-        given = {name: torch.from_numpy(of.copy()) for name, of in weights.arrays.items()}
+        arrays = weights.arrays.items()
+        given = {name: torch.from_numpy(of.astype(np.float32)) for name, of in arrays}
         table, own = given["embedding.weight"], given["project.weight"]
         model = cls(
             space=space,

@@ -5,21 +5,24 @@ Shapes: `W` width, `K_l` codes of level `l`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.files import write_json
+from genrecall.foundation.halves import map_weights, with_halves
 from genrecall.foundation.layers import Weights
 from genrecall.foundation.sid import SidSpace
 from genrecall.generator.prompts import Pair
 
 _SETTINGS: Final = "compact.json"
 _WEIGHTS: Final = "compact.safetensors"
+_HALVES: Final = ("embedding.weight", "shopper.leaf.weight")
+"""Tables, which are nearly all of the weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,10 @@ class CompactWeights:
         """Whether it has learned to."""
         return "shopper.leaf.weight" in self.arrays
 
+    def halved(self) -> CompactWeights:
+        """As they serve: the tables in halves."""
+        return replace(self, arrays=with_halves(self.arrays, _HALVES))
+
     @classmethod
     def load(cls, artifact: Artifact, *, space: SidSpace) -> CompactWeights:
         """Read what `save` wrote.
@@ -56,16 +63,16 @@ class CompactWeights:
                 f"{artifact.path} was trained for another SID space than the catalog's "
                 f"{space.sizes}. Run the generator stage again."
             )
-        arrays, shopper = load_file(artifact.file(_WEIGHTS)), settings["shopper"]
+        arrays, shopper = map_weights(artifact.file(_WEIGHTS)), settings["shopper"]
         if shopper is None:
             return cls(arrays, settings["own_share"])
         pairs = tuple((field, value) for field, value in shopper["pairs"])
         return cls(arrays, settings["own_share"], pairs, shopper["length"])
 
     def save(self, folder: Path, *, space: SidSpace) -> None:
-        """Write settings and weights into a new folder."""
+        """Write settings and weights into a new folder, the tables in halves."""
         folder.mkdir()
         shopper = {"length": self.length, "pairs": self.pairs} if self.reads_shoppers else None
         settings = {"space": space.digest, "own_share": self.own_share, "shopper": shopper}
         write_json(folder / _SETTINGS, settings)
-        save_file(dict(self.arrays), folder / _WEIGHTS)
+        save_file(dict(self.halved().arrays), folder / _WEIGHTS)

@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.embed.views import Views
+from genrecall.foundation.halves import append_rows
 from genrecall.foundation.ragged import Bags
 from genrecall.generator.compact.reader import CompactReader
+from genrecall.index.item_views import ItemViews
 from genrecall.index.live import LiveItems
+from genrecall.native.arrays import Numbers
 
 _AT_ONCE: Final = 8192  # titles encoded together: bounds the memory
 
@@ -55,29 +58,20 @@ def join_views(
     return joined
 
 
-def see_items(
-    reader: CompactReader,
-    encoder: Views,
-    items: LiveItems,
-    *,
-    first: int = 0,
-    own: NDArray[np.float32] | None = None,
-) -> NDArray[np.float32]:
-    """Both views of items, float32 `[N - first, D + D']`.
+def see_items(reader: CompactReader, encoder: Views, items: LiveItems, own: Numbers) -> ItemViews:
+    """Both views of items.
 
     Args:
         reader: makes the second view.
         encoder: cuts their titles.
         items: of the shop; `items.vectors` are the first view.
-        first: row of the first item to be seen.
-        own: second views of the first of these items, float32 `[n, D']`; None to make them all.
+        own: second views of the first of these items, `[n, D']`; as a rule of all.
     """
-    titles = items.catalog.titles
+    titles, share = items.catalog.titles, reader.weights.own_share
     made = own_vectors(
         reader,
-        range(first + (0 if own is None else len(own)), len(titles)),
+        range(len(own), len(titles)),
         lambda rows: encoder.tokenizer.bags(titles[rows.start : rows.stop]),
     )
-    if own is not None:  # as a rule all of them
-        made = np.concatenate([own, made]) if len(made) else own
-    return join_views(items.vectors[first:], made, reader.weights.own_share)
+    parts = (items.vectors, append_rows(own, made))
+    return ItemViews(parts, ((1 - share) ** 0.5, share**0.5))

@@ -18,11 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from genrecall.foundation.halves import to_halves
 from genrecall.foundation.progress import RunLog
 from genrecall.generator.compact.context import ShopItems
 from genrecall.generator.compact.model import CompactModel
 from genrecall.generator.compact.reader import CompactReader
 from genrecall.generator.compact.shopper import ShopperModel
+from genrecall.generator.compact.trained import CompactWeights
 from genrecall.generator.compact.views import join_views, own_vectors
 from genrecall.generator.config import GeneratorConfig, StageConfig
 from genrecall.generator.load import OWN_VECTORS, USER_QUERY_TO_SID
@@ -102,7 +104,7 @@ class CompactTrainer:
     ) -> tuple[ShopperModel, Losses]:
         """What reads the shopper, to be trained alone, and its losses."""
         shop, config, model = self._shop, self._config, self.model
-        views = join_views(shop.vectors, self._own_vectors(), self.model.own_share)
+        views = join_views(shop.vectors, self._own_vectors(model.weights), model.own_share)
         items = ShopItems(shop.sid_of_item, views)
         torch.manual_seed(self._seed)
         model.requires_grad_(False)
@@ -129,18 +131,19 @@ class CompactTrainer:
 
     def save(self, folder: Path) -> None:
         """Write the weights, the generator's own vectors of all titles, and groups of the SIDs."""
-        shop, own = self._shop, self._own_vectors()
-        self.model.weights.save(folder, space=self.model.space)
-        np.save(folder / OWN_VECTORS, own)
+        shop, weights = self._shop, self.model.weights.halved()
+        own = self._own_vectors(weights)
+        weights.save(folder, space=self.model.space)
+        np.save(folder / OWN_VECTORS, to_halves(own))
         sizes = np.bincount(shop.sid_of_item)
         views = join_views(shop.vectors, own, self.model.own_share)
         means = mean_vectors(shop.sid_of_item, views, len(sizes))
         SidGroups.by_means(shop.trie, means, sizes).save(folder)
 
-    def _own_vectors(self) -> NDArray[np.float32]:
+    def _own_vectors(self, weights: CompactWeights) -> NDArray[np.float32]:
         shop = self._shop
         return own_vectors(
-            CompactReader(self.model.weights),
+            CompactReader(weights),
             range(len(shop.titles)),
             lambda rows: shop.title_bags(np.arange(rows.start, rows.stop)),
         )
