@@ -6,8 +6,7 @@ from trained import open_whole
 from genrecall.channels.base import Request
 from genrecall.channels.config import GenerativeConfig
 from genrecall.channels.generative import GenerativeChannel
-from genrecall.embed import in_domain
-from genrecall.generator.compact import reader
+from genrecall.foundation import text_encoder
 from genrecall.generator.load import STAGES
 
 QUERIES = ["red cordless drill", "coffee maker", "shoes", "blue lamp", "Acme", "drill xyzzy"]
@@ -61,13 +60,15 @@ def test_each_request_of_a_batch_is_read_once(parts):
 @pytest.mark.parametrize("stage", STAGES)
 def test_reading_passes_every_encoder_once(parts, stage, monkeypatch):
     channel = parts.generative(stage)
-    passed = []
-    for name, module in (("own", reader), ("first", in_domain)):
+    passed, means = [], text_encoder.bag_means
 
-        def counted(*given, name=name, means=module.bag_means):
-            passed.append(name)
-            return means(*given)
+    def counted(table, *bags):
+        passed.append(table)
+        return means(table, *bags)
 
-        monkeypatch.setattr(module, "bag_means", counted)
+    monkeypatch.setattr(text_encoder, "bag_means", counted)
     channel.answer(Request("red cordless drill"), 60)
-    assert sorted(passed) == ["first", "own"]
+    own = channel.generator.weights.arrays[text_encoder.TABLE]
+    first = parts.encoder.views["in_domain"].weights[text_encoder.TABLE]
+    assert [any(table is of for table in passed) for of in (own, first)] == [True, True]
+    assert len(passed) == 2

@@ -10,10 +10,10 @@ from embed_shop import CONFIG, KINDS, NICKNAMES, QUERIES, TITLES, no_pairs, trai
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrecall.embed import in_domain
 from genrecall.embed.in_domain import InDomainView
 from genrecall.embed.losses import in_batch_loss
 from genrecall.embed.training.two_tower import TwoTower
+from genrecall.foundation import text_encoder
 from genrecall.foundation.artifact import open_artifact, writing
 from genrecall.foundation.ragged import ragged_offsets
 from genrecall.learning.bags import bag_tensors
@@ -91,14 +91,14 @@ def test_batches_do_not_change_vectors(encoder):
 
 
 def test_long_encodings_are_made_block_by_block(encoder, monkeypatch):
-    texts, sizes, means = [*TITLES, "☂"], [], in_domain.bag_means
+    texts, sizes, means = [*TITLES, "☂"], [], text_encoder.bag_means
     whole = encoder.encode(texts)
 
     def counted(table, ids, offsets):
         sizes.append(len(offsets) - 1)
         return means(table, ids, offsets)
 
-    monkeypatch.setattr(in_domain, "bag_means", counted)
+    monkeypatch.setattr(text_encoder, "bag_means", counted)
     monkeypatch.setattr("genrecall.foundation.blocks._ROWS", 7)
     bags = encoder.tokenizer.bags(texts, typed=True)
     for vectors in (encoder.encode(texts), encoder.encode_cut(texts, bags)):

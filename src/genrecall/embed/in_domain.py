@@ -20,14 +20,11 @@ from safetensors.numpy import save_file
 from genrecall.foundation.artifact import Artifact
 from genrecall.foundation.blocks import blocks
 from genrecall.foundation.halves import map_weights, with_halves
-from genrecall.foundation.layers import Weights, layer_norm, linear, two_layers
+from genrecall.foundation.layers import Weights
 from genrecall.foundation.ragged import Bags
-from genrecall.foundation.unit import scale_to_unit
-from genrecall.native.bags import bag_means
+from genrecall.foundation.text_encoder import TABLE, Layers, TextEncoder
 
 _WEIGHTS: Final = "two_tower.safetensors"
-_TABLE: Final = "embedding.weight"
-"""Nearly all of the weights; kept in halves."""
 
 
 class InDomainView:
@@ -39,6 +36,7 @@ class InDomainView:
 
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
+        self._encode = TextEncoder(weights, Layers(None, "block.0", "block.2"))
 
     @classmethod
     def load(cls, artifact: Artifact) -> InDomainView:
@@ -48,7 +46,7 @@ class InDomainView:
     @classmethod
     def of_trained(cls, weights: Weights) -> InDomainView:
         """With weights as they serve: the table in halves."""
-        return cls(with_halves(weights, (_TABLE,)))
+        return cls(with_halves(weights, (TABLE,)))
 
     def save(self, folder: Path) -> None:
         """Write the weights into an existing folder."""
@@ -57,7 +55,7 @@ class InDomainView:
     @property
     def dim(self) -> int:
         """See `View.dim`."""
-        return len(self.weights["project.weight"])
+        return self._encode.dim
 
     def encode(self, texts: Sequence[str], bags: Bags) -> NDArray[np.float32]:
         """Unit vectors of queries or titles; see `View.encode`."""
@@ -65,16 +63,9 @@ class InDomainView:
         for rows in blocks(len(texts)):
             first, end = bags.offsets[rows.start], bags.offsets[rows.stop]
             block = Bags(bags.ids[first:end], bags.offsets[rows.start : rows.stop + 1] - first)
-            vectors[rows] = self._encode(block)
+            _, vectors[rows] = self._encode(block)
         return vectors
 
     def encode_items(self, titles: Sequence[str], bags: Bags) -> NDArray[np.float32]:
         """Unit vectors of titles: the towers share all weights, so as of queries."""
         return self.encode(titles, bags)
-
-    def _encode(self, bags: Bags) -> NDArray[np.float32]:
-        of = self.weights
-        bag = layer_norm(bag_means(of[_TABLE], *bags), of, "norm")  # (n, width)
-        vectors = linear(bag + two_layers(bag, of, "block.0", "block.2"), of, "project")
-        scale_to_unit(vectors)
-        return vectors

@@ -143,6 +143,8 @@ class ShopperRule:
             prompts: `[Q]`.
             vectors: of their texts by stage `embed`, float32 `[Q, D]`.
         """
+        if not any(prompt.history or prompt.profile for prompt in prompts):
+            return list(prompts)
         histories = make_bags([prompt.history for prompt in prompts])
         chosen = self.choose(histories, vectors)
         rows, cuts = chosen.ids.tolist(), chosen.offsets.tolist()

@@ -65,6 +65,11 @@ class Postings:
         self._offsets = ragged_offsets(self.sizes)
 
     @cached_property
+    def populated(self) -> NDArray[np.bool_]:
+        """SIDs with a live item, bool `[S]`."""
+        return self.sizes > 0
+
+    @cached_property
     def usual_size(self) -> float:
         """Live items behind a SID that has any, on average; 1 where none has."""
         populated = self.sizes[self.sizes > 0]
@@ -72,8 +77,8 @@ class Postings:
 
     def valid(self, mask: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
         """SIDs with a live item, and one within `mask` (bool `[N]`) if given: bool `[S]`."""
-        if mask is None:
-            return self.sizes > 0
+        if mask is None or mask is self.live:
+            return self.populated
         return sids_within(self.live & mask, self.table.sid_of_item, len(self.sizes))
 
     def items(

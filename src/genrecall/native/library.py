@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Final
 
 _LIBRARY: Final = "genrecall.native._library"
-_VERSION: Final = 2
+_VERSION: Final = 3
 """As in `native.h`; one more where a function or structure of the library changes."""
 
 
@@ -25,7 +25,7 @@ def library() -> ctypes.CDLL | None:
     except (OSError, AttributeError):  # damaged, or of another version of the package
         return None
     found.scratch_bytes.restype = found.search.restype = ctypes.c_int64
-    found.gelu.restype = None
+    found.gelu.restype = found.encode_texts.restype = None
     found.bag_means.restype = found.bag_means_of_halves.restype = None
     found.row_products.restype = found.row_products_of_halves.restype = None
     found.shared_words.restype = None

@@ -18,3 +18,5 @@ static inline float widened(uint16_t half) {
     as.bits = (size ? size + (112u << 23) : 0) | (uint32_t)(half & 0x8000) << 16;
     return as.number;
 }
+
+void gelu(const float *x, int64_t n, float *y);

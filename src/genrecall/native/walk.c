@@ -221,7 +221,7 @@ static void keep_leads(Best *best, Prefix *lead, int64_t n_first, int64_t least)
 }
 
 /* See `native/library.py`. */
-int library_version(void) { return 2; }
+int library_version(void) { return 3; }
 
 /* Codes of a level of which it is kept what a head says: below several prefixes they come again.
  * Of very many, such as of a SID space with one huge cluster, most are never asked. */

@@ -9,6 +9,7 @@ Shapes: `Q` prompts, `n` texts, `W` width, `D` size of both views, `C` chosen it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,12 @@ from genrecall.foundation.layers import (
     gelu,
     layer_norm,
     linear,
-    two_layers,
 )
 from genrecall.foundation.ragged import Bags, ragged_logsumexp, ragged_sums
+from genrecall.foundation.text_encoder import Layers, TextEncoder
 from genrecall.foundation.unit import scale_to_unit
 from genrecall.generator.compact.context import Context
 from genrecall.generator.compact.trained import CompactWeights
-from genrecall.native.bags import bag_means
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,15 +40,15 @@ class CompactReader:
     @property
     def dim(self) -> int:
         """Size of the own vectors."""
-        return len(self.weights.arrays["project.weight"])
+        return self._encode.dim
+
+    @cached_property
+    def _encode(self) -> TextEncoder:
+        return TextEncoder(self.weights.arrays, Layers("encoder.0", "encoder.1", "encoder.3"))
 
     def texts(self, bags: Bags) -> tuple[Rows, Rows]:
         """Hidden states of texts `[n, W]`, and own unit vectors, zeros of one without a feature."""
-        of = self.weights.arrays
-        bag = layer_norm(bag_means(of["embedding.weight"], *bags), of, "norm")
-        hidden = bag + two_layers(layer_norm(bag, of, "encoder.0"), of, "encoder.1", "encoder.3")
-        own = linear(hidden, of, "project")
-        scale_to_unit(own)
+        hidden, own = self._encode(bags)
         own[np.diff(bags.offsets) == 0] = 0.0
         return hidden, own
 

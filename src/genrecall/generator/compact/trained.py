@@ -17,11 +17,12 @@ from genrecall.foundation.files import write_json
 from genrecall.foundation.halves import map_weights, with_halves
 from genrecall.foundation.layers import Weights
 from genrecall.foundation.sid import SidSpace
+from genrecall.foundation.text_encoder import TABLE
 from genrecall.generator.prompts import Pair
 
 _SETTINGS: Final = "compact.json"
 _WEIGHTS: Final = "compact.safetensors"
-_HALVES: Final = ("embedding.weight", "shopper.leaf.weight")
+_HALVES: Final = (TABLE, "shopper.leaf.weight")
 """Tables, which are nearly all of the weights."""
 
 
