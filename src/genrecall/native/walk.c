@@ -26,9 +26,7 @@ typedef struct {
     int64_t n_codes[3];
     const int64_t *children[3]; /* [n_(l-1) + 1]: where those of each node start */
     const int64_t *codes[3];    /* [n_l] */
-    Told whole, first, second;
-    const float *leaves;     /* [S, D] */
-    const float *leaf_bias;  /* [S] */
+    Told whole, levels[3];
     const float *heads[3];   /* [K_l, W] */
     const float *constant[3]; /* [n_l]: what a head says of a node whatever the query */
     float head_weight[3], ahead_weight[3];
@@ -48,7 +46,6 @@ typedef struct {
 /* One prompt. */
 typedef struct {
     const Tables *tables;
-    const float *query;  /* over the temperature, [D] */
     const float *hidden; /* [W] */
     int16_t *steps;      /* the query in whole steps, [D] */
     float step;          /* size of one */
@@ -134,10 +131,11 @@ static float kth_largest(float *x, int64_t n, int64_t k) {
 
 static float told(const Prompt *p, const Told *of, int64_t node) {
     float top = -INFINITY, mass = 0;
-    for (int64_t g = of->offsets[node]; g < of->offsets[node + 1]; g++) {
-        int64_t dim = p->tables->dim;
+    int64_t start = of->offsets[node], end = of->offsets[node + 1], dim = p->tables->dim;
+    for (int64_t g = start; g < end; g++) {
         float z = (float)dot_steps(of->steps + g * dim, p->steps, dim) * of->scale[g] * p->step;
         z += of->bias[g];
+        if (end == start + 1) return z;
         if (z > top) {
             mass = mass * expf(top - z) + 1;
             top = z;
@@ -156,12 +154,6 @@ static float head(const Prompt *p, int level, int64_t node) {
     return *said + t->constant[level][node];
 }
 
-static float ahead(const Prompt *p, int level, int64_t node) {
-    const Tables *t = p->tables;
-    if (level == 1) return told(p, &t->second, node);
-    return dot(t->leaves + node * t->dim, p->query, t->dim) + t->leaf_bias[node];
-}
-
 /* What the look-ahead says of all first codes: the best by one vector are told by all of theirs. */
 static void ahead_of_first(const Prompt *p, float *x) {
     const Tables *t = p->tables;
@@ -173,7 +165,7 @@ static void ahead_of_first(const Prompt *p, float *x) {
         least = kth_largest(p->sorted, n, t->closely);
     }
     for (int64_t node = 0; node < n; node++)
-        if (n <= t->closely || x[node] >= least) x[node] = told(p, &t->first, node);
+        if (n <= t->closely || x[node] >= least) x[node] = told(p, t->levels, node);
 }
 
 /* Children of a node of the level above, with their log-probabilities. */
@@ -185,7 +177,7 @@ static void expand(const Prompt *p, int level, Prefix parent, const uint8_t *ali
     if (level == 0 && aheads != 0) ahead_of_first(p, x);
     for (int64_t node = start; node < end; node++) {
         float logit = 0;
-        if (aheads != 0) logit += aheads * (level ? ahead(p, level, node) : x[node]);
+        if (aheads != 0) logit += aheads * (level ? told(p, t->levels + level, node) : x[node]);
         if (heads != 0) logit += heads * head(p, level, node);
         x[node - start] = logit;
     }
@@ -221,7 +213,7 @@ static void keep_leads(Best *best, Prefix *lead, int64_t n_first, int64_t least)
 }
 
 /* See `native/library.py`. */
-int library_version(void) { return 3; }
+int library_version(void) { return 4; }
 
 /* Codes of a level of which it is kept what a head says: below several prefixes they come again.
  * Of very many, such as of a SID space with one huge cluster, most are never asked. */
@@ -245,7 +237,7 @@ int64_t search(const Tables *t, const float *query, const float *hidden, const u
                int64_t beam, int64_t min_first, char *scratch, int64_t *leaves, float *logprob) {
     Prefix *room = (Prefix *)scratch, *lead = min_first > 1 ? room + 2 * beam : NULL;
     float *floats = (float *)(room + 3 * beam);
-    Prompt p = {.tables = t, .query = query, .hidden = hidden};
+    Prompt p = {.tables = t, .hidden = hidden};
     for (int level = 0; level < 3; level++) {
         int64_t n = kept_codes(t, level);
         p.said[level] = n ? floats : NULL;

@@ -34,10 +34,7 @@ class _Tables(ctypes.Structure):
         ("children", _THREE),
         ("codes", _THREE),
         ("whole", _Told),
-        ("first", _Told),
-        ("second", _Told),
-        ("leaves", _POINTER),
-        ("leaf_bias", _POINTER),
+        ("levels", _Told * LEVELS),
         ("heads", _THREE),
         ("constant", _THREE),
         ("head_weight", ctypes.c_float * LEVELS),
@@ -57,9 +54,9 @@ class NativeWalk:
         self._library, self._kept = found, list[NDArray[Any]]()
         trie = tables.trie
         longest = max(int(np.diff(offsets).max()) for offsets in trie.offsets)
-        leaves = tables.levels[-1]
+        assert isinstance(tables.whole.kept, EightBits)
         self._tables = _Tables(
-            dim=leaves.vectors.shape[1],
+            dim=tables.whole.kept.steps.shape[1],
             width=tables.heads[0].shape[1],
             closely=tables.closely,
             longest=longest,
@@ -68,10 +65,7 @@ class NativeWalk:
             children=self._each(trie.offsets, np.int64),
             codes=self._each(trie.codes, np.int64),
             whole=self._told(tables.whole),
-            first=self._told(tables.levels[0]),
-            second=self._told(tables.levels[1]),
-            leaves=self._at(leaves.vectors, np.float32),
-            leaf_bias=self._at(leaves.bias, np.float32),
+            levels=(_Told * LEVELS)(*map(self._told, tables.levels)),
             heads=self._each(tables.heads, np.float32),
             constant=self._each(tables.constant, np.float32),
             head_weight=(ctypes.c_float * LEVELS)(*tables.weights.heads),

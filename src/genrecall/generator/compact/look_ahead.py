@@ -80,8 +80,8 @@ class LookAhead:
         )
         first_code, one_each = trie.path(np.arange(len(trie)))[:, 0], np.arange(trie.n_nodes[0] + 1)
         self.whole = Told.of_groups(means, log_counts, first_code, one_each, spread)
-        each_sid = np.arange(len(trie) + 1)
-        leaves = Told(means, log_counts.astype(np.float32), each_sid)
+        kept = means if groups is None else EightBits.of(means)
+        leaves = Told(kept, log_counts.astype(np.float32), np.arange(len(trie) + 1))
         self.levels = (first, second, leaves)
 
     def counting(self, log_counts: NDArray[np.floating[Any]]) -> LookAhead:
