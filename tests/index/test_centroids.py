@@ -7,7 +7,6 @@ from genrecall.foundation.artifact import open_artifact, writing
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.trie import Trie
-from genrecall.index import centroids
 from genrecall.index.centroids import GROUPS, SidGroups
 
 
@@ -52,8 +51,8 @@ def test_groups_do_not_depend_on_how_many_nodes_are_taken_together(monkeypatch):
     trie, means = trie_of(500, 3), vectors_of(500, 3)
     counts = np.random.default_rng(4).integers(1, 5, 500)
     whole = SidGroups.by_means(trie, means, counts)
-    for at_once in (1, 50 * 6, 200 * 6):
-        monkeypatch.setattr(centroids, "_AT_ONCE", at_once)
+    for at_once in (1, 50, 200):
+        monkeypatch.setattr("genrecall.foundation.blocks._ROWS", at_once)
         again = SidGroups.by_means(trie, means, counts)
         np.testing.assert_array_equal(again.of_sid, whole.of_sid)
 

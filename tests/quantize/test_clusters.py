@@ -161,9 +161,9 @@ def test_control_freezes_a_space_that_fits_and_repeats():
 
 
 @pytest.mark.parametrize("n_items", [1, 10, 1_000, 100_000, 10**9])
-def test_codebook_sizes_grow_with_the_catalog_between_4_and_1024(n_items):
+def test_codebook_sizes_grow_with_the_catalog_within_bounds(n_items):
     k2, k3 = codebook_sizes(n_items, 20, 5)
-    assert 4 <= k2 <= 1024
-    assert k2 == k3
+    assert 4 <= k3 <= 1024
+    assert k2 == min(k3, 64)
     assert k2 <= codebook_sizes(2 * n_items, 20, 5)[0]
     assert k2 >= codebook_sizes(n_items, 20, 10)[0]

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.foundation.blocks import blocks
+
 _MOST = 127
 
 
@@ -32,9 +34,13 @@ class EightBits:
         >>> EightBits.of(np.array([[1.0, -0.5], [0.0, 0.0]], dtype=np.float32)).steps.tolist()
         [[127, -64], [0, 0]]
         """
-        scale = np.abs(vectors).max(axis=1, initial=0.0) / np.float32(_MOST)
-        steps = vectors / np.where(scale > 0, scale, 1)[:, None]
-        return cls(np.rint(steps).astype(np.int8), scale)
+        steps = np.empty(vectors.shape, dtype=np.int8)
+        scale = np.empty(len(vectors), dtype=np.float32)
+        for rows in blocks(*vectors.shape):
+            some = vectors[rows]
+            scale[rows] = of = np.abs(some).max(axis=1, initial=0.0) / np.float32(_MOST)
+            steps[rows] = np.rint(some / np.where(of > 0, of, 1)[:, None])
+        return cls(steps, scale)
 
     @property
     def vectors(self) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Groups of SIDs: what is under a prefix, as a few vectors instead of one for each SID.
 
 The SIDs under a first code fall into up to 8 groups by k-means over their mean vectors, those under
-a second-level node into up to 4. Which SID is in which group is settled once, when a generator has
+a second-level node into up to 2. Which SID is in which group is settled once, when a generator has
 been trained; the vectors of the groups follow from the items of the moment.
 
 Shapes: `S` SIDs, `D` vector size, `n_l` nodes of trie level `l`, `G` groups of one level.
@@ -9,7 +9,6 @@ Shapes: `S` SIDs, `D` vector size, `n_l` nodes of trie level `l`, `G` groups of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.foundation.artifact import Artifact
+from genrecall.foundation.blocks import list_blocks
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.ragged import bags_by_group, rank_in_run, run_starts
 from genrecall.foundation.trie import Trie
@@ -25,12 +25,11 @@ from genrecall.native.bags import bag_means
 
 Vectors = NDArray[np.float32]
 
-GROUPS: Final = (8, 4)
+GROUPS: Final = (8, 2)
 """Groups at most under a first code, and under a second-level node."""
 
 _FILE: Final = "groups.npy"
 _ROUNDS: Final = 8  # of k-means; later ones move next to nothing
-_AT_ONCE: Final = 1 << 22  # numbers of vectors whose SIDs are grouped together
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +127,9 @@ def _grouped(
     rank, size = rank_in_run(node), np.bincount(node)[node]
     # Siblings that stand together in the tree are alike: groups start as runs of them.
     group = node * most + rank * np.minimum(most, size) // size
-    for rows in _whole_nodes(node, means.shape[1]):
+    starts = np.append(run_starts(node), len(node))
+    for nodes in list_blocks(starts, means.shape[1]):
+        rows = slice(int(starts[nodes.start]), int(starts[nodes.stop]))
         if size[rows].max() > most:
             first = node[rows.start]
             some = group[rows] - first * most
@@ -136,17 +137,6 @@ def _grouped(
                 means[rows], counts[rows], node[rows] - first, some, most
             )
     return np.unique(group, return_inverse=True)[1].reshape(-1)
-
-
-def _whole_nodes(node: NDArray[np.int64], width: int) -> Iterator[slice]:
-    """Rows in parts of a bounded size, the rows of a node together."""
-    starts, height = np.append(run_starts(node), len(node)), max(_AT_ONCE // width, 1)
-    first = 0
-    while first < len(node):
-        last = max(int(np.searchsorted(starts, first + height, "right")) - 1, 0)
-        end = int(max(starts[last], starts[int(np.searchsorted(starts, first, "right"))]))
-        yield slice(first, end)
-        first = end
 
 
 def _k_means(

@@ -60,12 +60,6 @@ WIDE static float dot(const float *a, const float *b, int64_t n) {
     return sum;
 }
 
-WIDE static int32_t dot_steps(const int8_t *a, const int16_t *b, int64_t n) {
-    int32_t sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += (int32_t)a[i] * b[i];
-    return sum;
-}
-
 static int better(Prefix a, Prefix b) {
     return a.logprob > b.logprob || (a.logprob == b.logprob && a.node < b.node);
 }
@@ -100,10 +94,28 @@ static void keep(Best *best, Prefix prefix) {
     of[at] = prefix;
 }
 
-static float logsumexp(const float *x, int64_t n) {
+/* e^x of a number that is not positive, to the last bits of a float; compilers do many at once. */
+static inline float power(float x) {
+    union {
+        float number;
+        int32_t bits;
+    } scale;
+    x = x > -87 ? x : -87;
+    float whole = rintf(x * 1.44269504f), rest = x - whole * 0.693359375f + whole * 2.12194440e-4f;
+    float y = 1.9875691500e-4f;
+    y = y * rest + 1.3981999507e-3f;
+    y = y * rest + 8.3334519073e-3f;
+    y = y * rest + 4.1665795894e-2f;
+    y = y * rest + 1.6666665459e-1f;
+    y = y * rest + 5.0000001201e-1f;
+    scale.bits = ((int32_t)whole + 127) << 23;
+    return (y * rest * rest + rest + 1) * scale.number;
+}
+
+WIDE static float logsumexp(const float *x, int64_t n) {
     float top = x[0], mass = 0;
     for (int64_t i = 1; i < n; i++) top = x[i] > top ? x[i] : top;
-    for (int64_t i = 0; i < n; i++) mass += expf(x[i] - top);
+    for (int64_t i = 0; i < n; i++) mass += power(x[i] - top);
     return top + logf(mass);
 }
 
@@ -129,21 +141,29 @@ static float kth_largest(float *x, int64_t n, int64_t k) {
     return x[k - 1];
 }
 
-static float told(const Prompt *p, const Told *of, int64_t node) {
-    float top = -INFINITY, mass = 0;
-    int64_t start = of->offsets[node], end = of->offsets[node + 1], dim = p->tables->dim;
-    for (int64_t g = start; g < end; g++) {
-        float z = (float)dot_steps(of->steps + g * dim, p->steps, dim) * of->scale[g] * p->step;
-        z += of->bias[g];
-        if (end == start + 1) return z;
-        if (z > top) {
-            mass = mass * expf(top - z) + 1;
-            top = z;
-        } else {
-            mass += expf(z - top);
+/* What a level's vectors say of neighbouring nodes, start to end, into x. */
+WIDE static void tell(const Prompt *p, const Told *of, int64_t start, int64_t end, float *x) {
+    int64_t dim = p->tables->dim, g = of->offsets[start];
+    const int16_t *query = p->steps;
+    for (int64_t node = start; node < end; node++) {
+        int64_t last = of->offsets[node + 1];
+        float top = -INFINITY, mass = 1;
+        for (; g < last; g++) {
+            const int8_t *steps = of->steps + g * dim;
+            int32_t sum = 0;
+            for (int64_t d = 0; d < dim; d++) sum += (int32_t)steps[d] * query[d];
+            float z = (float)sum * of->scale[g] * p->step + of->bias[g];
+            if (top == -INFINITY) {
+                top = z;
+            } else if (z > top) {
+                mass = mass * power(top - z) + 1;
+                top = z;
+            } else {
+                mass += power(z - top);
+            }
         }
+        x[node - start] = mass == 1 ? top : top + logf(mass);
     }
-    return top + logf(mass);
 }
 
 static float head(const Prompt *p, int level, int64_t node) {
@@ -158,14 +178,15 @@ static float head(const Prompt *p, int level, int64_t node) {
 static void ahead_of_first(const Prompt *p, float *x) {
     const Tables *t = p->tables;
     int64_t n = t->n_nodes[0];
-    float least = -INFINITY;
-    if (n > t->closely) {
-        for (int64_t node = 0; node < n; node++) x[node] = told(p, &t->whole, node);
-        memcpy(p->sorted, x, n * sizeof(float));
-        least = kth_largest(p->sorted, n, t->closely);
+    if (n <= t->closely) {
+        tell(p, t->levels, 0, n, x);
+        return;
     }
+    tell(p, &t->whole, 0, n, x);
+    memcpy(p->sorted, x, n * sizeof(float));
+    float least = kth_largest(p->sorted, n, t->closely);
     for (int64_t node = 0; node < n; node++)
-        if (n <= t->closely || x[node] >= least) x[node] = told(p, t->levels, node);
+        if (x[node] >= least) tell(p, t->levels, node, node + 1, x + node);
 }
 
 /* Children of a node of the level above, with their log-probabilities. */
@@ -174,16 +195,16 @@ static void expand(const Prompt *p, int level, Prefix parent, const uint8_t *ali
     const Tables *t = p->tables;
     int64_t start = t->children[level][parent.node], end = t->children[level][parent.node + 1];
     float *x = p->logits, heads = t->head_weight[level], aheads = t->ahead_weight[level];
-    if (level == 0 && aheads != 0) ahead_of_first(p, x);
-    for (int64_t node = start; node < end; node++) {
-        float logit = 0;
-        if (aheads != 0) logit += aheads * (level ? told(p, t->levels + level, node) : x[node]);
-        if (heads != 0) logit += heads * head(p, level, node);
-        x[node - start] = logit;
-    }
+    if (aheads == 0) memset(x, 0, (end - start) * sizeof(float));
+    else if (level == 0) ahead_of_first(p, x);
+    else tell(p, t->levels + level, start, end, x);
+    for (int64_t i = 0; i < end - start; i++) x[i] *= aheads;
+    if (heads != 0)
+        for (int64_t node = start; node < end; node++) x[node - start] += heads * head(p, level, node);
     float above = parent.logprob - logsumexp(x, end - start);
     for (int64_t node = start; node < end; node++) {
         if (alive && !alive[node]) continue;
+        if (!lead && best->n == best->most && above + x[node - start] < best->of[0].logprob) continue;
         /* Rounding must not make a child likelier than its parent. */
         Prefix child = {fminf(above + x[node - start], parent.logprob), (int32_t)node, parent.first};
         keep(best, child);

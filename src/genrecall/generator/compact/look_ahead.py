@@ -31,8 +31,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.foundation.blocks import list_blocks
 from genrecall.foundation.eight_bits import EightBits
-from genrecall.foundation.ragged import bags_by_group
+from genrecall.foundation.ragged import Bags, bags_by_group
 from genrecall.foundation.trie import Trie
 from genrecall.index.centroids import SidGroups
 from genrecall.native.bags import bag_means
@@ -138,12 +139,23 @@ class Told:
         counts = np.exp(log_counts - top[of_sid])
         total = np.bincount(of_sid, counts, minlength=n_groups)
         share = (counts / total[of_sid]).astype(np.float32)
-        bags = bags_by_group(of_sid, n_groups)
-        sizes = np.diff(bags.offsets).astype(np.float32)
-        vectors = bag_means(means * share[:, None], *bags) * sizes[:, None]
+        vectors = _weighed_sums(means, share, bags_by_group(of_sid, n_groups))
         apart = np.maximum(1 - np.square(vectors).sum(axis=1), 0)
         bias = (np.log(total) + top + spread * apart).astype(np.float32)
         return cls(EightBits.of(vectors) if rounded else vectors, bias, offsets)
+
+
+def _weighed_sums(means: Vectors, share: Vectors, bags: Bags) -> Vectors:
+    """Sum of the vectors of each group, each by its share: `[S, D]`, `[S]` to `[G, D]`."""
+    vectors = np.empty((len(bags.offsets) - 1, means.shape[1]), dtype=np.float32)
+    for groups in list_blocks(bags.offsets, means.shape[1]):
+        offsets = bags.offsets[groups.start : groups.stop + 1]
+        sids = bags.ids[offsets[0] : offsets[-1]]
+        weighed = means[sids] * share[sids][:, None]
+        sizes = np.diff(offsets).astype(np.float32)
+        of = bag_means(weighed, np.arange(len(sids)), offsets - offsets[0])
+        vectors[groups] = of * sizes[:, None]
+    return vectors
 
 
 def log_sizes(counts: NDArray[np.int64]) -> NDArray[np.float32]:

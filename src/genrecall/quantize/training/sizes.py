@@ -34,16 +34,20 @@ _MAX_DISTANCES: Final = 1 << 24
 """Distances between these items and their SIDs: 64 MB."""
 
 _BALANCE_ROUNDS: Final = 5
+_MOST_SECOND: Final = 64
 
 
 def codebook_sizes(n_items: int, n_categories: int, items_per_sid: int) -> tuple[int, int]:
     """K2 and K3 for a catalog.
 
     With `m = n_items / (n_categories · items_per_sid)` wanted SIDs in a mean category,
-    `K2 = K3 = 6 · m^(2/3)`, rounded to a power of two, from 4 to 1024. That gives the paper's 1024
-    for its 21 M items and 2,048 codes, and leaves tens of cells per wanted SID: categories differ
-    in size and shape, and most cells stay empty. Cells that are too small or too large are then
-    the business of cluster size control, after which quality hardly depends on K2 and K3.
+    `K3 = 6 · m^(2/3)`, rounded to a power of two, from 4 to 1024, and K2 is the same up to 64. That
+    gives the paper's K3 of 1024 for its 21 M items and 2,048 codes, and leaves tens of cells per
+    wanted SID: categories differ in size and shape, and most cells stay empty. Cells that are too
+    small or too large are then the business of cluster size control, after which quality hardly
+    depends on K2 and K3. A search looks at all second codes below each first code that it keeps:
+    with the paper's K2 of 1024 nearly every SID would be a node of level 2 by itself, and a search
+    would cost what the catalog is large.
 
     Args:
         n_items: items in the catalog.
@@ -51,14 +55,14 @@ def codebook_sizes(n_items: int, n_categories: int, items_per_sid: int) -> tuple
         items_per_sid: wanted items per SID.
 
     >>> codebook_sizes(21_000_000, 2048, 5)
-    (1024, 1024)
+    (64, 1024)
     >>> codebook_sizes(54_667, 1129, 5)
     (32, 32)
     """
     wanted = n_items / (n_categories * items_per_sid)
     power = round(math.log2(6 * wanted ** (2 / 3)))
     size = min(max(2**power, 4), MAX_CODES)
-    return size, size
+    return min(size, _MOST_SECOND), size
 
 
 class ControlledSizes(NamedTuple):
