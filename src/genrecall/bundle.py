@@ -319,7 +319,7 @@ def load(path: str | Path, *, threads: int | None = 1) -> GenerativeChannel:
     return open_bundle(path, threads=threads).generative()
 
 
-def open_bundle(path: str | Path, *, threads: int | None = 1) -> OpenBundle:
+def open_bundle(path: str | Path, *, threads: int | None = 1, prepare: bool = True) -> OpenBundle:
     """Open a bundle for all its channels, and for more items.
 
     Args:
@@ -327,6 +327,8 @@ def open_bundle(path: str | Path, *, threads: int | None = 1) -> OpenBundle:
         threads: that torch and NumPy compute with in this process from now on; None leaves them as
             they are. One query is too little work to share, and with one thread the process may be
             forked after it has answered.
+        prepare: make now what is otherwise made when a request first needs it, such as the columns
+            that filters read, so that the process may be forked.
 
     Raises:
         ArtifactError: the bundle is missing, damaged or of another schema; the file is named.
@@ -339,8 +341,9 @@ def open_bundle(path: str | Path, *, threads: int | None = 1) -> OpenBundle:
             raise RequestError(f"threads={threads} compute nothing; give threads of at least 1.")
         compute_with(int(threads))
     opened = read_bundle(open_artifact(Path(path), kind=KIND))
-    opened.items.prepare()
-    _ = opened.words  # read by polars, whose threads a process that is forked does not have
+    if prepare:
+        opened.items.prepare()
+        _ = opened.words  # read by polars, whose threads a process that is forked does not have
     return opened
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from genrecall.bundle import load
+from genrecall.bundle import load, open_bundle
 from genrecall.channels.answer import Answer, Beam
 from genrecall.channels.base import LONGEST_QUERY, Page, Request
 from genrecall.channels.fields import check_fields
@@ -50,7 +50,7 @@ def answer(
     """
     shopper = None if user is None else _find_shopper(bundle, user)
     request = Request(query, filters=parse_filters(filters) or None)
-    channel = load(bundle, threads=threads)
+    channel = open_bundle(bundle, threads=threads, prepare=False).generative()
     notes: tuple[str, ...] = ()
     if shopper is not None:
         # Its tables may tell more of a shopper than the bundle reads, and that is no mistake.

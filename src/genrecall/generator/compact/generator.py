@@ -97,13 +97,6 @@ class CompactGenerator:
         self.items = items
         self.serving = serving
         self.prior: NDArray[np.float32] | None = None
-        self.look_ahead = LookAhead(
-            items.trie,
-            items.means,
-            log_sizes(items.table.sizes),
-            serving.groups,
-            temperature=serving.temperature,
-        )
         self.rule = serving.shopper.over(items.vectors, items.table.codes[:, 0])
         self._chosen = ShopItems(items.table.sid_of_item, items.views)
         self._reader = CompactReader(weights)
@@ -129,6 +122,18 @@ class CompactGenerator:
     def shopper(self) -> ShopperSettings:
         """What it reads of shoppers."""
         return self.serving.shopper
+
+    @cached_property
+    def look_ahead(self) -> LookAhead:
+        """What the vectors of the items say, each item counting as the weights of the prior ask."""
+        items, serving = self.items, self.serving
+        return LookAhead(
+            items.trie,
+            items.means,
+            self._log_counts(),
+            serving.groups,
+            temperature=serving.temperature,
+        )
 
     @cached_property
     def policy(self) -> CompactPolicy:
@@ -161,24 +166,13 @@ class CompactGenerator:
             prior: how often each item was chosen, on a logarithmic scale, float32 `[N]`; needed
                 where the weights count it.
         """
-        table = self.items.table
-        counts = log_sizes(table.sizes)
-        if weights.prior:
-            assert prior is not None
-            # What nobody gets draws nobody: it counts as the average of the others.
-            gets = slice(None) if self.items.available is None else self.items.available
-            above = np.zeros(len(prior))
-            above[gets] = prior[gets].astype(np.float64) - prior[gets].mean()
-            worth = np.exp(weights.prior * above)
-            summed = np.bincount(table.sid_of_item, weights=worth, minlength=len(counts))
-            counts = np.where(
-                summed > 0, np.log(np.maximum(summed, np.finfo(np.float64).tiny)), counts
-            )
-        return self._with(
-            look_ahead=self.look_ahead.counting(counts),
-            serving=replace(self.serving, weights=weights),
-            prior=prior,
-        )
+        assert prior is not None or not weights.prior
+        counted = (weights.prior, prior if weights.prior else None)
+        before = (self.serving.weights.prior, self.prior if self.serving.weights.prior else None)
+        other = self._with(serving=replace(self.serving, weights=weights), prior=prior)
+        if counted[0] != before[0] or counted[1] is not before[1]:
+            other.__dict__.pop("look_ahead", None)
+        return other
 
     def read(self, prompts: Sequence[Prompt]) -> Reading[CompactRead]:
         """Read prompts; see `Generator.read`."""
@@ -209,6 +203,21 @@ class CompactGenerator:
         """What the prompts say of their shoppers."""
         pairs, length = self.weights.pairs, self.weights.length
         return context_of_prompts(prompts, self._chosen, pairs, length=length)
+
+    def _log_counts(self) -> NDArray[np.floating[Any]]:
+        """Logarithm of what the items of each SID count together, `[S]`."""
+        table, power = self.items.table, self.serving.weights.prior
+        counts, prior = log_sizes(table.sizes), self.prior
+        if not power or prior is None:
+            return counts
+        # What nobody gets draws nobody: it counts as the average of the others.
+        gets = slice(None) if self.items.available is None else self.items.available
+        above = np.zeros(len(prior))
+        above[gets] = prior[gets].astype(np.float64) - prior[gets].mean()
+        worth = np.exp(power * above)
+        summed = np.bincount(table.sid_of_item, weights=worth, minlength=len(counts))
+        tiny = np.finfo(np.float64).tiny
+        return np.where(summed > 0, np.log(np.maximum(summed, tiny)), counts)
 
     def _reading(self, prompts: Sequence[Prompt], read: CompactRead) -> Reading[CompactRead]:
         return Reading(prompts, read.queries, read, partial(self._start, read))

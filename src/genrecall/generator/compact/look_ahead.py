@@ -71,7 +71,6 @@ class LookAhead:
         temperature: float,
     ) -> None:
         self.trie, self.temperature = trie, temperature
-        self._means, self._groups = means, groups
         self.closely = _CLOSELY if groups else trie.n_nodes[0]
         spread = _VARIANCE / (2 * temperature**2)
         each = groups or SidGroups.alone(trie)
@@ -84,12 +83,6 @@ class LookAhead:
         kept = means if groups is None else EightBits.of(means)
         leaves = Told(kept, log_counts.astype(np.float32), np.arange(len(trie) + 1))
         self.levels = (first, second, leaves)
-
-    def counting(self, log_counts: NDArray[np.floating[Any]]) -> LookAhead:
-        """The same with other counts of the SIDs, by their logarithms, `[S]`."""
-        return LookAhead(
-            self.trie, self._means, log_counts, self._groups, temperature=self.temperature
-        )
 
 
 @dataclass(frozen=True, eq=False)
