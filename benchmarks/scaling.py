@@ -22,6 +22,7 @@ from rich.console import Console
 
 from benchmarks.command import positive, write_figures
 from benchmarks.figures import figure_table, say_all
+from genrecall.decode.base import BeamRule
 from genrecall.decode.walk.native import NativeWalk
 from genrecall.decode.walk.plain import PlainWalk
 from genrecall.decode.walk.tables import WalkTables
@@ -100,7 +101,7 @@ def _measured(given: argparse.Namespace, n_sids: int) -> dict[str, Any]:
     times = []
     for query, hidden in zip(made.queries, made.hidden, strict=True):
         start = time.thread_time()
-        walk.search(query, hidden, alive=None, beam=given.beam, min_level1=1)
+        walk.search(query, hidden, alive=None, rule=BeamRule.of(given.beam), min_level1=1)
         times.append(1e3 * (time.thread_time() - start))
     kept = times[min(_WARM_UP, len(times) - 1) :]
     return {

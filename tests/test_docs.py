@@ -37,8 +37,9 @@ TABLES = {
 HOMES = (ROOT, ROOT / "src/genrecall", ROOT / "benchmarks")
 """Where paths of modules start."""
 GROUP = typer.main.get_command(app)
-COMMANDS = {name: of for name, of in GROUP.commands.items() if name != "bench"}
-COMMANDS |= {f"bench {name}": of for name, of in GROUP.commands["bench"].commands.items()}
+COMMANDS = {name: of for name, of in GROUP.commands.items() if name not in ("bench", "tune")}
+for group in ("bench", "tune"):
+    COMMANDS |= {f"{group} {name}": of for name, of in GROUP.commands[group].commands.items()}
 
 
 def relative(path):
@@ -136,7 +137,7 @@ def test_readme_walks_from_a_log_to_an_answer():
 
 def test_reference_shows_every_command_and_option():
     shown = {
-        " ".join(re.findall(r"^genrecall ((?:bench )?\S+)", named(first)[0])): cells
+        " ".join(re.findall(r"^genrecall ((?:(?:bench|tune) )?\S+)", named(first)[0])): cells
         for first, cells in rows(REFERENCE, "Commands").items()
     }
     assert set(shown) == set(COMMANDS)

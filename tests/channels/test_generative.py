@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import ValidationError
 from trained import open_whole
 
 import genrecall
@@ -360,3 +361,34 @@ class TestBundle:
 def test_query_without_a_known_word_recalls_nothing(channel):
     assert channel.recall("☂☂☂", k=5) == []
     assert explain(channel, "☂☂☂") == []
+
+
+class TestBeamsByEntropy:
+    def test_a_search_has_the_width_of_its_entropy(self, parts):
+        narrow, wide = (
+            with_settings(parts, beams={"widths": [2, 12], "entropies": [limit]})
+            for limit in (99.0, 0.0)
+        )
+        for query in ("drill", "red table lamp"):
+            found = [channel.rank([Request(query)], 1)[0].beams.found for channel in (narrow, wide)]
+            assert found == [2, 12]
+
+    def test_beams_that_hold_too_few_items_are_searched_again(self, parts):
+        channel = with_settings(
+            parts, beams={"widths": [1, 2], "entropies": [99.0]}, oversample=1.0
+        )
+        (ranking,) = channel.rank([Request("drill")], 40)
+        assert len(ranking.rows) == 40
+
+    @pytest.mark.parametrize(
+        "beams",
+        [
+            {"widths": [5, 2], "entropies": [1.0]},
+            {"widths": [2, 5], "entropies": []},
+            {"widths": [0, 5], "entropies": [1.0]},
+            {"widths": [1, 2, 3], "entropies": [2.0, 1.0]},
+        ],
+    )
+    def test_settings_that_are_no_rule_are_refused(self, beams):
+        with pytest.raises(ValidationError, match="widths in ascending order"):
+            GenerativeConfig(beams=beams)

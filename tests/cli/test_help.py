@@ -16,8 +16,9 @@ from genrecall.cli.examples import EXAMPLES
 from genrecall.foundation.progress import TerminalLog
 
 MAIN = typer.main.get_command(app).commands
-COMMANDS = {name: of for name, of in MAIN.items() if name != "bench"}
-COMMANDS |= {f"bench {name}": of for name, of in MAIN["bench"].commands.items()}
+COMMANDS = {name: of for name, of in MAIN.items() if name not in ("bench", "tune")}
+for group in ("bench", "tune"):
+    COMMANDS |= {f"{group} {name}": of for name, of in MAIN[group].commands.items()}
 EVERY_EXAMPLE = [pytest.param(n, e, id=e) for n, examples in EXAMPLES.items() for e in examples]
 
 

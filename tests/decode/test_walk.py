@@ -9,6 +9,7 @@ from drawn_generator import WEIGHTS, drawn_generator, drawn_reading
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genrecall.decode.base import BeamRule, Beams
 from genrecall.decode.engines import engine_of
 from genrecall.decode.reference import ReferenceEngine
 from genrecall.decode.walk.engine import WalkEngine
@@ -186,3 +187,44 @@ def test_queries_that_are_no_numbers_are_refused(native, broken):
     reading.state.hidden[1, 0] = broken
     with pytest.raises(RequestError, match="weights of the bundle are damaged"):
         WalkEngine(generator, native=native).search(reading, beam=3)
+
+
+RULE = BeamRule((2, 9, 40), (1.2, 2.4))
+
+
+def test_a_rule_chooses_by_the_entropy_of_the_first_code(generator):
+    reading = drawn_reading(generator, 40)
+    entropy = -(reading.step.exp() * reading.step).sum(dim=1).numpy()
+    middle = np.sort(entropy)[[13, 26]].tolist()
+    rule = BeamRule((2, 9, 40), tuple(middle))
+    expected = ReferenceEngine(generator).search(reading, beam=rule)
+    assert expected.leaves.shape == (40, 40)
+    for row, of in enumerate(entropy.tolist()):
+        alone = ReferenceEngine(generator).search(
+            reading, beam=rule.width(of), rows=np.array([row])
+        )
+        assert expected.leaves[row, : alone.width].tolist() == alone.leaves[0].tolist()
+        assert (expected.leaves[row, alone.width :] < 0).all()
+    near = np.abs(entropy[:, None] - middle).min(axis=1) < 1e-3  # rounding may choose otherwise
+    kept = np.flatnonzero(~near)
+    for native in (False, True):
+        found = WalkEngine(generator, native=native).search(reading, beam=rule, rows=kept)
+        chosen = Beams(expected.leaves[kept], expected.logprob[kept])
+        assert_same(found, chosen)
+
+
+@pytest.mark.parametrize("native", NATIVE)
+def test_a_rule_searches_under_a_filter_as_without(native):
+    generator = drawn_generator(*SHAPES["usual"])
+    reading, valid = drawn_reading(generator, 6), np.arange(len(generator.trie)) % 3 == 0
+    options = {"beam": RULE, "valid": valid, "min_level1": 2}
+    expected = ReferenceEngine(generator).search(reading, **options)
+    assert_same(WalkEngine(generator, native=native).search(reading, **options), expected)
+
+
+@pytest.mark.parametrize(
+    ("widths", "entropies"), [((), ()), ((5, 2), (1.0,)), ((2, 2), (1.0,)), ((2, 5), (1.0, 2.0))]
+)
+def test_widths_that_are_no_rule_are_refused(widths, entropies):
+    with pytest.raises(RequestError, match="needed are widths in ascending order"):
+        BeamRule(widths, entropies)

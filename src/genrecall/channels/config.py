@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from genrecall.foundation.settings import Section
 from genrecall.index.order import ItemOrder
@@ -23,11 +23,35 @@ class LexicalConfig(Section):
     shops in other languages."""
 
 
+class BeamsConfig(Section):
+    """Fewer beams where the generator is sure of the first code.
+
+    `genrecall tune beams` finds the entropies of a shop. The paper names the widths, and no rule.
+    """
+
+    widths: tuple[int, ...] = (20, 50, 100)
+    """Beams of a search, in ascending order. They are more where an answer needs more items."""
+    entropies: tuple[float, ...]
+    """Of the first code in nats, in ascending order, one less than widths: below the first the
+    narrowest width is kept, from the last on the widest."""
+
+    @model_validator(mode="after")
+    def _is_a_rule(self) -> BeamsConfig:
+        ascending = list(self.widths) == sorted({width for width in self.widths if width > 0})
+        ordered = list(self.entropies) == sorted(self.entropies)
+        if len(self.widths) != len(self.entropies) + 1 or not (ascending and ordered):
+            raise ValueError("give widths in ascending order, and one entropy less, likewise")
+        return self
+
+
 class GenerativeConfig(Section):
     """The generative channel: how wide it searches and how it orders the items it finds."""
 
     beam: int = Field(default=100, ge=1)
-    """Beams of a search at least. Paper: a dynamic width out of 20, 50 and 100."""
+    """Beams of a search at least, unless `beams` says otherwise."""
+    beams: BeamsConfig | None = None
+    """How many beams a search keeps by how sure the generator is; null for `beam`. Paper: a dynamic
+    width out of 20, 50 and 100."""
     oversample: float = Field(default=1.5, ge=1)
     """How many items, as a multiple of those asked for, the beams should hold before the item order
     cuts them. Paper: beam 160 for 1,000 items."""

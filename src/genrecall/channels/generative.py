@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from genrecall.channels.answer import Answer, Beam
 from genrecall.channels.base import Page, Ranking, Request, check_lengths, check_requests
-from genrecall.channels.config import GenerativeConfig
+from genrecall.channels.config import BeamsConfig, GenerativeConfig
 from genrecall.channels.learned_order import AskedQuery, LearnedOrder
 from genrecall.channels.recall import RecallChannel
 from genrecall.channels.shopper import check_shopper
 from genrecall.data.shoppers import Shopper
 from genrecall.data.tables import Rows
-from genrecall.decode.base import Beams
+from genrecall.decode.base import BeamRule, Beams
 from genrecall.decode.engines import engine_of
 from genrecall.foundation.arguments import whole_number
 from genrecall.foundation.errors import RequestError
@@ -219,25 +219,29 @@ class GenerativeChannel(RecallChannel):
         rankings: dict[int, Ranking] = {}
         known = np.any(read.reading.queries, axis=1).tolist()
         asked = np.arange(len(read)) if rows is None else rows
-        rows, beam = asked, self.first_beam(k)
+        rows, rule, most = asked, self.first_rule(k), self._config.max_beam
         while len(rows):
             narrow = []
-            found = self.search(read, beam, rows)
+            found = self.search(read, rule, rows)
+            whole = len(rule.widths) == 1 and rule.widest >= most
             for row, beams in zip(rows.tolist(), found, strict=True):
                 ordered = self.order(read.asked(row), beams, read.masks[row])
                 rankings[row] = self._cut(ordered, k, beams, known=known[row])
-                exhausted = beams.leaves[-1] < 0 or beam >= self._config.max_beam
+                exhausted = whole or beams.found < rule.widths[0]
                 if len(ordered.rows) < k and not exhausted:
                     narrow.append(row)
-            rows, beam = np.array(narrow, dtype=np.int64), min(2 * beam, self._config.max_beam)
+            rows = np.array(narrow, dtype=np.int64)
+            rule = BeamRule.of(min(2 * rule.widest, max(most, rule.widest)))
         return [rankings[row] for row in asked.tolist()]
 
-    def search(self, read: ReadRequests, beam: int, rows: NDArray[np.int64] | None = None) -> Beams:
+    def search(
+        self, read: ReadRequests, beam: int | BeamRule, rows: NDArray[np.int64] | None = None
+    ) -> Beams:
         """The most probable valid SIDs of requests that were read.
 
         Args:
             read: the requests.
-            beam: beams `B`.
+            beam: beams `B`, or a rule for them.
             rows: which of them, int64 `[Q]`; None for all.
         """
         valid = [read.valid[row] for row in (range(len(read)) if rows is None else rows.tolist())]
@@ -247,7 +251,7 @@ class GenerativeChannel(RecallChannel):
             beam=beam,
             rows=rows,
             valid=(valid[0] if valid else None) if shared else np.stack(valid),
-            min_level1=min(self._config.min_level1, beam),
+            min_level1=min(self._config.min_level1, BeamRule.of(beam).widths[0]),
         )
 
     def order(self, query: AskedQuery, beams: Beams, mask: Mask | None) -> Ordered:
@@ -312,6 +316,19 @@ class GenerativeChannel(RecallChannel):
         usual = self.items.postings.usual_size
         wanted = max(self._config.beam, math.ceil(self._config.oversample * k / usual))
         return min(wanted, max(self._config.max_beam, self._config.beam))
+
+    def with_beams(self, beams: BeamsConfig | None) -> GenerativeChannel:
+        """The same channel with other numbers of beams."""
+        config = self._config.model_copy(update={"beams": beams})
+        return GenerativeChannel(self.generator, config, reader=self.reader, learned=self.learned)
+
+    def first_rule(self, k: int) -> BeamRule:
+        """How many beams are searched first, by how sure the generator is of the first code."""
+        beams = self._config.beams
+        if beams is None:
+            return BeamRule.of(self.first_beam(k))
+        wanted = math.ceil(self.depth(k) / self.items.postings.usual_size)
+        return BeamRule(beams.widths, beams.entropies).at_least(min(wanted, self._config.max_beam))
 
     def _explain_beam(self, leaf: int, logprob: float, mask: Mask | None, titles: int) -> Beam:
         items = self.items

@@ -20,6 +20,7 @@ from genrecall.cli.runs import demo, evaluate, run
 from genrecall.cli.shop import shop
 from genrecall.cli.tables import import_, import_help, init, validate
 from genrecall.cli.terminal import shown
+from genrecall.cli.tune import tune
 from genrecall.foundation.errors import GenRecallError
 from genrecall.foundation.interrupt import Interrupted, interruptible
 
@@ -45,6 +46,7 @@ add_command(app, run, "run")
 add_command(app, evaluate, "evaluate")
 add_command(app, recall, "recall")
 app.add_typer(bench, name="bench")
+app.add_typer(tune, name="tune")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -40,6 +40,10 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "genrecall bench decode runs/demo/bundle",
         "genrecall bench decode runs/demo/bundle --beams 20,100 -k 100 --json decode.json",
     ),
+    "tune beams": (
+        "genrecall tune beams runs/demo/bundle",
+        "genrecall tune beams runs/demo/bundle -k 1000 --widths 200,300 --loss 0.01",
+    ),
     "recall": (
         "genrecall recall runs/demo/bundle 'cordless drill 18v' -k 10 --explain",
         "genrecall recall runs/demo/bundle drill --filter 'price<=50' --filter brand=Acme",

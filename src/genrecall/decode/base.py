@@ -5,6 +5,7 @@ Shapes: `Q` prompts, `B` beams, `S` SIDs.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -57,6 +58,64 @@ class Beams:
         )
 
 
+@dataclass(frozen=True)
+class BeamRule:
+    """How many beams a search keeps, by how sure the generator is of the first code.
+
+    Not in the paper, which names three widths (20, 50 and 100) and no rule.
+
+    Attributes:
+        widths: in ascending order.
+        entropies: of the first code in nats, in ascending order, one less than widths: below the
+            first the narrowest width is enough, from the last on the widest is kept.
+
+    Raises:
+        RequestError: no widths, others than in ascending order, or as many entropies.
+    """
+
+    widths: tuple[int, ...]
+    entropies: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        ordered = list(self.entropies) == sorted(self.entropies)
+        ascending = list(self.widths) == sorted(set(self.widths))
+        if len(self.widths) != len(self.entropies) + 1 or not (ordered and ascending):
+            raise RequestError(
+                f"widths={self.widths}, entropies={self.entropies}; needed are widths in ascending "
+                "order and between them entropies in ascending order, one less."
+            )
+
+    @classmethod
+    def of(cls, beam: int | BeamRule) -> BeamRule:
+        """Of a width for all searches, or a rule as it is."""
+        return beam if isinstance(beam, BeamRule) else cls((beam,))
+
+    @property
+    def widest(self) -> int:
+        """What a search keeps at most."""
+        return self.widths[-1]
+
+    def width(self, entropy: float) -> int:
+        """Of a search by the entropy of its first code.
+
+        >>> rule = BeamRule((20, 50, 100), (1.0, 2.5))
+        >>> [rule.width(entropy) for entropy in (0.3, 1.0, 4.0)]
+        [20, 50, 100]
+        """
+        return self.widths[bisect_right(self.entropies, entropy)]
+
+    def at_least(self, width: int) -> BeamRule:
+        """The same rule with no width below this one.
+
+        >>> BeamRule((20, 50, 100), (1.0, 2.5)).at_least(60)
+        BeamRule(widths=(60, 100), entropies=(2.5,))
+        """
+        narrow = sum(each <= width for each in self.widths)
+        if not narrow:
+            return self
+        return BeamRule((width, *self.widths[narrow:]), self.entropies[narrow - 1 :])
+
+
 class Engine(Protocol):
     """Searches what a generator has read."""
 
@@ -64,7 +123,7 @@ class Engine(Protocol):
         self,
         reading: Reading[Any],
         *,
-        beam: int,
+        beam: int | BeamRule,
         rows: NDArray[np.int64] | None = None,
         valid: NDArray[np.bool_] | None = None,
         min_level1: int = 1,
@@ -73,7 +132,8 @@ class Engine(Protocol):
 
         Args:
             reading: of the generator that the engine decodes.
-            beam: beams `B` kept per prompt and level.
+            beam: beams `B` kept per prompt and level, or a rule for the first code's entropy; then
+                `B` is the widest.
             rows: which of its prompts to search, int64 `[Q]`; None for all, in their order.
             valid: SIDs that may be generated, bool `[S]`, or `[Q, S]` for one set a prompt; None
                 for all.
@@ -86,12 +146,13 @@ class Engine(Protocol):
         """
 
 
-def check_beams(beam: int, min_level1: int) -> None:
+def check_beams(rule: BeamRule, min_level1: int) -> None:
     """Refuse numbers of beams that no search can keep.
 
     Raises:
         RequestError: see `Engine.search`.
     """
+    beam = rule.widths[0]
     if not 1 <= min_level1 <= beam:
         raise RequestError(
             f"beam={beam}, min_level1={min_level1}; needed is 1 <= min_level1 <= beam. "

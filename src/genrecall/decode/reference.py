@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genrecall.decode.base import Beams, check_beams, check_valid
+from genrecall.decode.base import BeamRule, Beams, check_beams, check_valid
 from genrecall.foundation.ragged import rank_in_run
 from genrecall.foundation.sid import LEVELS
 from genrecall.foundation.trie import Trie
@@ -56,17 +56,18 @@ class ReferenceEngine(Generic[State]):
         self,
         reading: Reading[State],
         *,
-        beam: int,
+        beam: int | BeamRule,
         rows: NDArray[np.int64] | None = None,
         valid: NDArray[np.bool_] | None = None,
         min_level1: int = 1,
     ) -> Beams:
         """See `Engine.search`."""
-        check_beams(beam, min_level1)
+        rule = BeamRule.of(beam)
+        check_beams(rule, min_level1)
         searched = np.arange(len(reading)) if rows is None else rows  # (Q,)
         n_prompts = len(searched)
         if n_prompts == 0:
-            return _as_beams(None, n_prompts, beam)
+            return _as_beams(None, n_prompts, rule.widest)
         alive = _alive(self._trie, valid, n_prompts)
         roots = np.zeros(n_prompts, dtype=np.int64)
         prefixes = _Prefixes(
@@ -77,17 +78,18 @@ class ReferenceEngine(Generic[State]):
             parent=roots,
         )
         state, step = reading.state, reading.step if rows is None else reading.step[rows]
+        widths = _widths(rule, step)
         for level in range(LEVELS):
             logprobs = step.reshape(-1).numpy()
             prefixes = _expand(prefixes, self._trie, level, alive[level], logprobs)
-            prefixes = _best(prefixes, beam=beam, min_level1=min_level1)
+            prefixes = _best(prefixes, widths, min_level1=min_level1)
             if level < LEVELS - 1:
                 # What is searched may be a part of what was read.
                 parent = prefixes.parent if level else searched[prefixes.parent]
                 state, step = self._generator.advance(
                     state, torch.from_numpy(parent), torch.from_numpy(prefixes.node)
                 )
-        return _as_beams(prefixes, n_prompts, beam)
+        return _as_beams(prefixes, n_prompts, rule.widest)
 
 
 def _alive(trie: Trie, valid: NDArray[np.bool_] | None, n_prompts: int) -> list[NDArray[np.bool_]]:
@@ -120,17 +122,23 @@ def _expand(
     return grown.take(np.flatnonzero(alive[0 if shared else prompt, children.node]))
 
 
-def _best(prefixes: _Prefixes, *, beam: int, min_level1: int) -> _Prefixes:
-    """Per prompt the `beam` most probable prefixes, best first."""
+def _widths(rule: BeamRule, first: torch.Tensor) -> NDArray[np.int64]:
+    """How many prefixes are kept of each prompt, by what is said of first codes: `[Q, n_0]`."""
+    entropies = -(first.exp() * first).sum(dim=1)
+    return np.array([rule.width(entropy) for entropy in entropies.tolist()], dtype=np.int64)
+
+
+def _best(prefixes: _Prefixes, widths: NDArray[np.int64], *, min_level1: int) -> _Prefixes:
+    """The most probable prefixes of each prompt, best first, as many as `widths` says, `[Q]`."""
     order = np.lexsort((prefixes.node, -prefixes.logprob, prefixes.prompt))
     prefixes = prefixes.take(order)
     if min_level1 > 1:
         # The best prefix of each of the leading first codes is moved to the front before the cut.
         leads = _leads_first_code(prefixes, min_level1)
         front = np.lexsort((~leads, prefixes.prompt))  # stable: scores stay in order
-        kept = np.sort(front[rank_in_run(prefixes.prompt) < beam])
+        kept = np.sort(front[rank_in_run(prefixes.prompt) < widths[prefixes.prompt]])
         return prefixes.take(kept)
-    return prefixes.take(np.flatnonzero(rank_in_run(prefixes.prompt) < beam))
+    return prefixes.take(np.flatnonzero(rank_in_run(prefixes.prompt) < widths[prefixes.prompt]))
 
 
 def _leads_first_code(prefixes: _Prefixes, n_first: int) -> NDArray[np.bool_]:

@@ -233,8 +233,21 @@ static void keep_leads(Best *best, Prefix *lead, int64_t n_first, int64_t least)
     memcpy(best->of + last, lead + there, missing * sizeof(Prefix));
 }
 
+/* How many prefixes are kept, by the entropy of the first code. */
+static int64_t chosen_width(const Prompt *p, const int64_t *widths, const float *entropies,
+                            int64_t n_widths) {
+    int64_t n = p->tables->n_nodes[0], i = 0;
+    float all = logsumexp(p->logits, n), entropy = 0;
+    for (int64_t node = 0; node < n; node++) {
+        float logprob = p->logits[node] - all;
+        entropy -= power(logprob) * logprob;
+    }
+    while (i < n_widths - 1 && entropy >= entropies[i]) i++;
+    return widths[i];
+}
+
 /* See `native/library.py`. */
-int library_version(void) { return 4; }
+int library_version(void) { return 5; }
 
 /* Codes of a level of which it is kept what a head says: below several prefixes they come again.
  * Of very many, such as of a SID space with one huge cluster, most are never asked. */
@@ -252,12 +265,16 @@ int64_t scratch_bytes(const Tables *t, int64_t beam) {
 /* Search one prompt; says how many SIDs it has found.
  *
  * query: over the temperature, [D]; hidden: [W]; alive: nodes of each level that may be visited,
- * NULL for all; min_first: of how many first codes the best prefix stays; leaves, logprob: [beam].
+ * NULL for all; widths: [n_widths], ascending, of which the entropy of the first code chooses one by
+ * entropies: [n_widths - 1]; min_first: of how many first codes the best prefix stays; leaves,
+ * logprob: of the widest.
  */
 int64_t search(const Tables *t, const float *query, const float *hidden, const uint8_t *const *alive,
-               int64_t beam, int64_t min_first, char *scratch, int64_t *leaves, float *logprob) {
-    Prefix *room = (Prefix *)scratch, *lead = min_first > 1 ? room + 2 * beam : NULL;
-    float *floats = (float *)(room + 3 * beam);
+               const int64_t *widths, const float *entropies, int64_t n_widths, int64_t min_first,
+               char *scratch, int64_t *leaves, float *logprob) {
+    int64_t beam = widths[n_widths - 1];
+    Prefix *room = (Prefix *)scratch, *lead = min_first > 1 ? room + 2 * widths[n_widths - 1] : NULL;
+    float *floats = (float *)(room + 3 * widths[n_widths - 1]);
     Prompt p = {.tables = t, .hidden = hidden};
     for (int level = 0; level < 3; level++) {
         int64_t n = kept_codes(t, level);
@@ -287,11 +304,14 @@ int64_t search(const Tables *t, const float *query, const float *hidden, const u
         qsort(best.of, best.n, sizeof(Prefix), by_logprob);
         if (lead && level) keep_leads(&best, lead, n_first, min_first);
         if (level == 0) {
+            /* Logits of all first codes are still there. */
+            if (n_widths > 1) beam = chosen_width(&p, widths, entropies, n_widths);
+            if (best.n > beam) best.n = beam;
             n_first = best.n;
             for (int64_t i = 0; i < best.n; i++) best.of[i].first = (int32_t)i;
         }
         parents = best;
-        best = (Best){level % 2 ? room : room + beam, 0, beam};
+        best = (Best){level % 2 ? room : room + widths[n_widths - 1], 0, beam};
     }
     for (int64_t i = 0; i < parents.n; i++) {
         leaves[i] = parents.of[i].node;

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.decode.base import Beams, check_beams, check_valid
+from genrecall.decode.base import BeamRule, Beams, check_beams, check_valid
 from genrecall.decode.walk.native import NativeWalk
 from genrecall.decode.walk.plain import Alive, PlainWalk
 from genrecall.decode.walk.tables import WalkTables
@@ -40,17 +40,18 @@ class WalkEngine:
         self,
         reading: Reading[CompactRead],
         *,
-        beam: int,
+        beam: int | BeamRule,
         rows: NDArray[np.int64] | None = None,
         valid: NDArray[np.bool_] | None = None,
         min_level1: int = 1,
     ) -> Beams:
         """See `Engine.search`."""
-        check_beams(beam, min_level1)
+        rule = BeamRule.of(beam)
+        check_beams(rule, min_level1)
         searched = np.arange(len(reading)) if rows is None else rows  # (Q,)
         check_valid(valid, len(self._trie), len(searched))
-        leaves = np.full((len(searched), beam), -1, dtype=np.int64)
-        logprob = np.full((len(searched), beam), -np.inf, dtype=np.float32)
+        leaves = np.full((len(searched), rule.widest), -1, dtype=np.int64)
+        logprob = np.full((len(searched), rule.widest), -np.inf, dtype=np.float32)
         hidden, scaled = reading.state.hidden, reading.state.queries / self._temperature
         if not (np.isfinite(scaled).all() and np.isfinite(hidden).all()):
             raise RequestError(
@@ -64,7 +65,7 @@ class WalkEngine:
                 assert valid is not None
                 alive = self._alive(valid[place])
             node, told = self._walk.search(
-                scaled[row], hidden[row], alive=alive, beam=beam, min_level1=min_level1
+                scaled[row], hidden[row], alive=alive, rule=rule, min_level1=min_level1
             )
             leaves[place, : len(node)], logprob[place, : len(node)] = node, told
         return Beams(leaves, logprob)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.decode.base import BeamRule
 from genrecall.decode.walk.plain import Alive, Nodes
 from genrecall.decode.walk.tables import Floats, WalkTables
 from genrecall.foundation.eight_bits import EightBits
@@ -74,13 +75,13 @@ class NativeWalk:
         self._scratch = threading.local()
 
     def search(
-        self, query: Floats, hidden: Floats, *, alive: Alive, beam: int, min_level1: int
+        self, query: Floats, hidden: Floats, *, alive: Alive, rule: BeamRule, min_level1: int
     ) -> tuple[Nodes, Floats]:
         """See `PlainWalk.search`."""
         room: _Room | None = getattr(self._scratch, "room", None)
-        if room is None or room.beam < beam:
-            wanted = self._library.scratch_bytes(ctypes.byref(self._tables), size(beam))
-            room = self._scratch.room = _Room(beam, wanted)
+        if room is None or room.beam < rule.widest:
+            wanted = self._library.scratch_bytes(ctypes.byref(self._tables), size(rule.widest))
+            room = self._scratch.room = _Room(rule.widest, wanted)
         visited = None
         if alive is not None:
             alive = [plain(level, np.bool_) for level in alive]
@@ -91,7 +92,9 @@ class NativeWalk:
             at(query),
             at(hidden),
             visited,
-            size(beam),
+            (ctypes.c_int64 * len(rule.widths))(*rule.widths),
+            (ctypes.c_float * len(rule.widths))(*rule.entropies),
+            size(len(rule.widths)),
             size(min_level1),
             room.scratch_at,
             room.leaves_at,

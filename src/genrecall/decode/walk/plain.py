@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.decode.base import BeamRule
 from genrecall.decode.walk.tables import Floats, WalkTables
 from genrecall.foundation.ragged import ragged_logsumexp, ragged_ranges
 from genrecall.foundation.sid import LEVELS
@@ -31,7 +32,7 @@ class PlainWalk:
         self._tables = tables
 
     def search(
-        self, query: Floats, hidden: Floats, *, alive: Alive, beam: int, min_level1: int
+        self, query: Floats, hidden: Floats, *, alive: Alive, rule: BeamRule, min_level1: int
     ) -> tuple[Nodes, Floats]:
         """The best SIDs of a prompt, and their log-probabilities.
 
@@ -39,17 +40,19 @@ class PlainWalk:
             query: its views over the temperature, float32 `[D]`.
             hidden: its hidden state, float32 `[W]`.
             alive: which nodes of each level may be visited, bool `[n_l]`; None for all.
-            beam: SIDs at most.
+            rule: how many SIDs at most.
             min_level1: see `Engine.search`.
         """
         trie = self._tables.trie
         node, above = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.float32)
-        first = node
+        first, beam = node, rule.widest
         for level in range(LEVELS):
             children = trie.children(level, node)
             logits = self._logits(level, children, query, hidden)
             mass = ragged_logsumexp(logits, trie.n_children(level, node))
             logprob = above[children.parent] + (logits - mass[children.parent])
+            if level == 0:
+                beam = rule.width(float(-(np.exp(logprob) @ logprob)))
             first = first[children.parent] if level else children.node
             node = children.node
             if alive is not None:
