@@ -37,8 +37,9 @@ TABLES = {
 HOMES = (ROOT, ROOT / "src/genrecall", ROOT / "benchmarks")
 """Where paths of modules start."""
 GROUP = typer.main.get_command(app)
-COMMANDS = {name: of for name, of in GROUP.commands.items() if name not in ("bench", "tune")}
-for group in ("bench", "tune"):
+GROUPS = ("bench", "tune")
+COMMANDS = {name: of for name, of in GROUP.commands.items() if name not in GROUPS}
+for group in GROUPS:
     COMMANDS |= {f"{group} {name}": of for name, of in GROUP.commands[group].commands.items()}
 
 
@@ -94,8 +95,8 @@ def test_shown_commands_exist(line):
     if command.startswith("-"):
         assert command in {option for param in GROUP.params for option in param.opts}
         return
-    if command == "bench":
-        command = f"bench {words.pop(0)}"
+    if command in GROUPS:
+        command = f"{command} {words.pop(0)}"
     options = {option for param in COMMANDS[command].params for option in param.opts}
     for word in words:
         assert not word.startswith("-") or word in options
