@@ -124,11 +124,10 @@ def test_very_large_categories_are_worked_on_prefix_by_prefix(monkeypatch):
 
 
 def test_a_collapsed_prefix_is_worked_on_sid_by_neighbouring_sid(monkeypatch):
-    monkeypatch.setattr("genrecall.quantize.training.sizes._MAX_SCOPE", 10)
     monkeypatch.setattr("genrecall.quantize.training.sizes._MAX_DISTANCES", 60)
     codes = np.zeros((100, 3), dtype=np.int32)
     codes[:, 2] = np.sort(np.random.default_rng(0).integers(0, 20, 100))
-    found = list(scopes(codes))
+    found = list(scopes(codes, 10))
     assert np.concatenate(found).tolist() == list(range(100))
     sids = [len(np.unique(codes[rows, 2])) for rows in found]
     assert sum(sids) == len(np.unique(codes[:, 2]))  # none is divided

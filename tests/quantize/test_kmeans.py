@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genrecall.quantize.training import kmeans
 from genrecall.quantize.training.kmeans import assign_within, k_means
 
 
@@ -45,3 +47,14 @@ def test_no_center_takes_more_than_its_capacity(seed, n, k, slack):
     group = assign_within(points(seed, n), points(seed + 100, k), capacity)
     assert ((group >= 0) & (group < k)).all()
     assert np.bincount(group).max() <= capacity
+
+
+@given(st.integers(0, 99), st.integers(1, 60), st.integers(1, 12), st.integers(0, 3))
+def test_who_sees_few_centers_at_a_time_gets_the_one_that_all_are_compared_for(seed, n, k, slack):
+    capacity = -(-n // k) + slack
+    data, centers = points(seed, n), points(seed + 100, k)
+    with pytest.MonkeyPatch.context() as patch:
+        expected = assign_within(data, centers, capacity)
+        patch.setattr(kmeans, "_MOST_COMPARED", 0)
+        patch.setattr(kmeans, "_IN_VIEW", 3)
+        assert (assign_within(data, centers, capacity) == expected).all()

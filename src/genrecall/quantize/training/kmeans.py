@@ -7,9 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.foundation.ragged import rank_in_run
+from genrecall.quantize.training.near import nearest_centers
 
 _ITERATIONS = 10  # another ten lower the error by less than another seed does
 _POINTS_PER_CENTER = 256
+_MOST_COMPARED = 1 << 22  # distances, 16 MiB; of more, each point has the nearest centers in view
+_IN_VIEW = 16
 
 
 def k_means(points: NDArray[np.float32], k: int, *, seed: int) -> NDArray[np.float32]:
@@ -44,7 +47,8 @@ def assign_within(
     """Assign each point to a near center that takes at most `capacity` points: int64 `[n]`.
 
     Every point asks for its nearest center with room. A center that is asked by more than it can
-    take keeps those that would lose most by their second choice; the rest ask again.
+    take keeps those that would lose most by their second choice; the rest ask again. Of very many
+    centers, a point knows the few nearest to it that have room.
 
     Args:
         points: `[n, d]`.
@@ -52,6 +56,8 @@ def assign_within(
         capacity: most points per center.
     """
     assert len(centers) * capacity >= len(points)
+    if len(points) * len(centers) > _MOST_COMPARED:
+        return _assign_near(points, centers, capacity)
     # ‖p − c‖² without its constant ‖p‖².
     distance = np.square(centers).sum(1) - 2 * points @ centers.T  # (n, k)
     group = np.full(len(points), -1)
@@ -60,16 +66,50 @@ def assign_within(
     while len(todo):
         open_centers = np.flatnonzero(room)
         offered = distance[np.ix_(todo, open_centers)]
-        best = offered.argmin(1)
-        loss = _second_best(offered) - offered.min(1)
-        wanted = open_centers[best]
-        order = np.lexsort((-loss, wanted))
-        asked = wanted[order]
-        taken = order[rank_in_run(asked) < room[asked]]
+        wanted = open_centers[offered.argmin(1)]
+        taken = _take(wanted, _second_best(offered) - offered.min(1), room)
         group[todo[taken]] = wanted[taken]
-        room -= np.bincount(wanted[taken], minlength=len(centers))
         todo = np.delete(todo, taken)
     return group
+
+
+def _assign_near(
+    points: NDArray[np.float32], centers: NDArray[np.float32], capacity: int
+) -> NDArray[np.int64]:
+    """See `assign_within`; `c` centers of each point are in view at a time."""
+    group = np.full(len(points), -1)
+    room = np.full(len(centers), capacity)
+    todo = np.arange(len(points))
+    near, distance = nearest_centers(points, centers, min(_IN_VIEW, len(centers)))  # (n, c)
+    while len(todo):
+        has_room = room[near] > 0
+        open_centers = np.flatnonzero(room)
+        # Second choices count, too: who sees less than two looks again, at what still has room.
+        lost = np.flatnonzero(has_room.sum(1) < min(2, len(open_centers)))
+        if len(lost):
+            c = min(near.shape[1], len(open_centers))
+            again = nearest_centers(points[todo[lost]], centers[open_centers], c)
+            has_room[lost], has_room[lost, :c] = False, True
+            near[lost, :c], distance[lost, :c] = open_centers[again.centers], again.distance
+        offered = np.where(has_room, distance, np.float32(np.inf))
+        wanted = near[np.arange(len(todo)), offered.argmin(1)]
+        taken = _take(wanted, _second_best(offered) - offered.min(1), room)
+        group[todo[taken]] = wanted[taken]
+        left = np.ones(len(todo), dtype=np.bool_)
+        left[taken] = False
+        todo, near, distance = todo[left], near[left], distance[left]
+    return group
+
+
+def _take(
+    wanted: NDArray[np.int64], loss: NDArray[np.float32], room: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Which points get the center they ask for, those that would lose most; `room` is updated."""
+    order = np.lexsort((-loss, wanted))
+    asked = wanted[order]
+    taken: NDArray[np.int64] = order[rank_in_run(asked) < room[asked]]
+    room -= np.bincount(wanted[taken], minlength=len(room))
+    return taken
 
 
 def _second_best(distance: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,7 +7,6 @@ space is frozen. Level 1 never changes. Shapes: `N` items, `d` width of the late
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple
@@ -19,6 +18,7 @@ from genrecall.foundation.groups import group_means
 from genrecall.foundation.sid import Codes, SidSpace, SidTable
 from genrecall.quantize.config import QuantizeConfig
 from genrecall.quantize.quantizer import Vectors
+from genrecall.quantize.training.joining import join_small
 from genrecall.quantize.training.kmeans import assign_within, k_means
 from genrecall.quantize.training.overflow import overflow
 
@@ -27,8 +27,8 @@ SplitMethod = Literal["kmeans", "random"]
 MAX_CODES: Final = 1024
 """The paper's K2 and K3."""
 
-_MAX_SCOPE: Final = 8192
-"""Items of a category that are merged and refined together."""
+_MAX_SCOPE: Final = 1 << 17
+"""Items of a category that are merged and refined together: bounds the copy of their latents."""
 
 _MAX_DISTANCES: Final = 1 << 24
 """Distances between these items and their SIDs: 64 MB."""
@@ -175,9 +175,9 @@ def merge_small(codes: Codes, latents: Vectors, *, below: int, t_max: int) -> Co
         t_max: most items of a joined SID.
     """
     new = codes.copy()
-    for rows in scopes(codes) if below > 1 else ():
+    for rows in scopes(codes, _MAX_SCOPE) if below > 1 else ():
         sids, at = np.unique(codes[rows], axis=0, return_inverse=True)
-        into = _join(latents[rows], at, len(sids), below=below, t_max=t_max)
+        into = join_small(latents[rows], at, len(sids), below=below, t_max=t_max)
         new[rows] = sids[into[at]]
     return new
 
@@ -195,7 +195,7 @@ def refine(codes: Codes, latents: Vectors, *, t_max: int, rounds: int) -> Codes:
         rounds: k-means rounds; 0 changes nothing.
     """
     new = codes.copy()
-    for rows in scopes(codes) if rounds else ():
+    for rows in scopes(codes, _MAX_SCOPE) if rounds else ():
         points = latents[rows]
         sids, at = np.unique(codes[rows], axis=0, return_inverse=True)
         capacity = max(t_max, int(np.bincount(at).max()))
@@ -220,45 +220,17 @@ def balanced_k_means(
     return group
 
 
-def _join(
-    points: Vectors, at: NDArray[np.int64], n_sids: int, *, below: int, t_max: int
-) -> NDArray[np.int64]:
-    """Which SID each SID ends in: int64 `[n_sids]`."""
-    means, size = group_means(points, at, n_sids), np.bincount(at, minlength=n_sids)
-    into = np.arange(n_sids)
-    queue = [(int(size[sid]), sid) for sid in range(n_sids) if size[sid] < below]
-    heapq.heapify(queue)
-    while queue:
-        n, sid = heapq.heappop(queue)
-        if size[sid] != n:  # joined or grown since it was queued
-            continue
-        distance = np.square(means - means[sid]).sum(1)
-        distance[(size == 0) | (size + n > t_max)] = np.inf
-        distance[sid] = np.inf
-        other = int(distance.argmin())
-        if not np.isfinite(distance[other]):
-            continue
-        kept, gone = (other, sid) if size[other] >= n else (sid, other)
-        total = int(size[kept] + size[gone])
-        means[kept] = (means[kept] * size[kept] + means[gone] * size[gone]) / total
-        size[kept], size[gone] = total, 0
-        into[into == gone] = kept
-        if total < below:
-            heapq.heappush(queue, (total, kept))
-    return into
-
-
 def _counts(codes: Codes) -> NDArray[np.int64]:
     return np.unique(codes, axis=0, return_counts=True)[1]
 
 
-def scopes(codes: Codes) -> Iterator[NDArray[np.int64]]:
-    """Rows of each category; of each (c1, c2) prefix where a category is very large.
+def scopes(codes: Codes, most: int) -> Iterator[NDArray[np.int64]]:
+    """Rows of each category; of each (c1, c2) prefix where it has more than `most` items.
 
     Of a prefix that is too large even so, as where many vectors are equal: of neighbouring SIDs.
     """
     for in_category in _members(codes[:, :1], np.arange(len(codes))):
-        if len(in_category) <= _MAX_SCOPE:
+        if len(in_category) <= most:
             yield in_category
             continue
         for in_prefix in _members(codes[in_category, :2], in_category):

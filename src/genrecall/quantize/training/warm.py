@@ -14,7 +14,7 @@ Shapes: `N` items, `D` width of the item vectors, `d` width of the latents, `S` 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -29,6 +29,9 @@ from genrecall.quantize.config import QuantizeConfig
 from genrecall.quantize.load import Previous
 from genrecall.quantize.quantizer import Quantizer, Vectors, sid_centroids
 from genrecall.quantize.training.sizes import balanced_k_means, control_sizes, scopes
+
+_MAX_SCOPE: Final = 8192
+"""Items of a category that are compared with all its SIDs at once."""
 
 
 class KeptSids(NamedTuple):
@@ -189,7 +192,7 @@ def _place_others(
 def _move_nearer(codes: Codes, latents: Vectors, *, t_max: int, margin: float) -> Codes:
     """Move items that another SID of their level-1 code with room fits clearly better."""
     new = codes.copy()
-    for rows in scopes(codes) if len(codes) else ():
+    for rows in scopes(codes, _MAX_SCOPE) if len(codes) else ():
         sids, at, size = np.unique(codes[rows], axis=0, return_inverse=True, return_counts=True)
         points, means = latents[rows], group_means(latents[rows], at, len(sids))
         own = np.square(points - means[at]).sum(1)
