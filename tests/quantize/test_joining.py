@@ -1,4 +1,4 @@
-"""Which SIDs join, and the nearest centers of many points."""
+"""Which SIDs join."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrecall.foundation.groups import group_means
-from genrecall.quantize.training import joining, near
+from genrecall.quantize.training import joining
 from genrecall.quantize.training.joining import join_small
-from genrecall.quantize.training.near import nearest_centers
 
 
 def points(seed: int, n: int, d: int = 4) -> np.ndarray:
@@ -64,25 +63,3 @@ def test_neighbours_join_as_well_as_if_all_were_compared(monkeypatch):
         found[compared] = spread(data, ended), int(ended.max()) + 1
     assert found[0][0] <= found[3000][0]
     assert found[0][1] <= 1.1 * found[3000][1]
-
-
-def test_lists_of_centers_find_nearly_all_that_are_near(monkeypatch):
-    data, centers = points(0, 300, 8), points(1, 2000, 8)
-    exact = np.square(data[:, None] - centers).sum(-1)
-    expected = np.argsort(exact, axis=1)[:, :10]
-    assert (nearest_centers(data, centers, 10).centers == expected).mean() > 0.999
-    monkeypatch.setattr(near, "_LEAST", 0)
-    found = nearest_centers(data, centers, 10)
-    shares = [np.isin(a, b).mean() for a, b in zip(expected, found.centers, strict=True)]
-    assert np.mean(shares) > 0.9
-    np.testing.assert_allclose(
-        found.distance, np.take_along_axis(exact, found.centers, 1), rtol=1e-3, atol=1e-4
-    )
-
-
-def test_short_lists_are_filled_up(monkeypatch):
-    monkeypatch.setattr(near, "_LEAST", 0)
-    monkeypatch.setattr(near, "_SEARCHED", 1)
-    data = points(0, 40)
-    found = nearest_centers(data, data, 40).centers
-    assert (np.sort(found, axis=1) == np.arange(40)).all()

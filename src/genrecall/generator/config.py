@@ -167,7 +167,7 @@ class GeneratorConfig(Section):
 
     teacher_items: int = Field(default=32, ge=1)
     """Soft targets of pseudo-queries and unlabelled queries: the dense channel's best items, that
-    many."""
+    many. Of more than 131,072 items they are looked for in lists, which miss a few."""
 
     teacher_temperature: float = Field(default=0.04, gt=0)
     """Temperature of the softmax over those items, in units of cosine similarity."""

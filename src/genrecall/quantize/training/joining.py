@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.foundation.groups import group_means
-from genrecall.quantize.training.near import nearest_centers
+from genrecall.learning.near import nearest
 
 Vectors = NDArray[np.float32]
 
 _ALL_COMPARED: Final = 1024  # SIDs; of more, only those near one come into question
 _NEAR: Final = 32
+_LISTED: Final = 4096  # SIDs from which on those near one are looked for in lists
+_SEARCHED: Final = 16
 
 
 def join_small(
@@ -75,8 +77,10 @@ class _Joining:
         self._near: dict[int, NDArray[np.int64]] | None = None
         if len(size) > _ALL_COMPARED:
             # Each is among those nearest to itself.
-            near = nearest_centers(means[small], means, _NEAR + 1).centers
-            self._near = dict(zip(small.tolist(), near, strict=True))
+            near = nearest(
+                means[small], means, _NEAR + 1, by="distance", least=_LISTED, searched=_SEARCHED
+            )
+            self._near = dict(zip(small.tolist(), near.rows, strict=True))
 
     def nearest(self, sid: int) -> int | None:
         """The nearest SID with room for one; None where none has."""

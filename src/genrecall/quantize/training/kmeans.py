@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.foundation.ragged import rank_in_run
-from genrecall.quantize.training.near import nearest_centers
+from genrecall.learning.near import Near, nearest
 
 _ITERATIONS = 10  # another ten lower the error by less than another seed does
 _POINTS_PER_CENTER = 256
 _MOST_COMPARED = 1 << 22  # distances, 16 MiB; of more, each point has the nearest centers in view
 _IN_VIEW = 16
+_LISTED = 4096  # centers from which on those in view are looked for in lists
+_SEARCHED = 16
 
 
 def k_means(points: NDArray[np.float32], k: int, *, seed: int) -> NDArray[np.float32]:
@@ -80,17 +82,17 @@ def _assign_near(
     group = np.full(len(points), -1)
     room = np.full(len(centers), capacity)
     todo = np.arange(len(points))
-    near, distance = nearest_centers(points, centers, min(_IN_VIEW, len(centers)))  # (n, c)
+    near, distance = _in_view(points, centers)  # (n, c)
     while len(todo):
         has_room = room[near] > 0
         open_centers = np.flatnonzero(room)
         # Second choices count, too: who sees less than two looks again, at what still has room.
         lost = np.flatnonzero(has_room.sum(1) < min(2, len(open_centers)))
         if len(lost):
-            c = min(near.shape[1], len(open_centers))
-            again = nearest_centers(points[todo[lost]], centers[open_centers], c)
+            again = _in_view(points[todo[lost]], centers[open_centers])
+            c = again.rows.shape[1]
             has_room[lost], has_room[lost, :c] = False, True
-            near[lost, :c], distance[lost, :c] = open_centers[again.centers], again.distance
+            near[lost, :c], distance[lost, :c] = open_centers[again.rows], again.scores
         offered = np.where(has_room, distance, np.float32(np.inf))
         wanted = near[np.arange(len(todo)), offered.argmin(1)]
         taken = _take(wanted, _second_best(offered) - offered.min(1), room)
@@ -99,6 +101,11 @@ def _assign_near(
         left[taken] = False
         todo, near, distance = todo[left], near[left], distance[left]
     return group
+
+
+def _in_view(points: NDArray[np.float32], centers: NDArray[np.float32]) -> Near:
+    c = min(_IN_VIEW, len(centers))
+    return nearest(points, centers, c, by="distance", least=_LISTED, searched=_SEARCHED)
 
 
 def _take(
