@@ -3,9 +3,11 @@ from channel_shop import shop_of, with_vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genrecall.channels import dense
 from genrecall.channels.base import Request
 from genrecall.channels.dense import DenseChannel
 from genrecall.channels.topk import top_k
+from genrecall.foundation.halves import to_halves
 
 SHOP = shop_of(["drill"] * 60)
 
@@ -40,6 +42,22 @@ def test_equal_items_tie_and_stand_in_catalog_order():
         assert len(set(ranking.scores.tolist())) == 2  # twenty of the best, ten of the next
         for score in set(ranking.scores.tolist()):
             assert (np.diff(ranking.rows[ranking.scores == score]) == 3).all()
+
+
+def test_a_very_large_shop_is_answered_alike_from_halves_in_parts(monkeypatch):
+    random = np.random.default_rng(3)
+    vectors = to_halves(unit(random.normal(size=(60, 16)))[np.arange(60) % 50])
+    queries = unit(random.normal(size=(40, 16)))
+    asked = [Request(str(i)) for i in range(40)]
+    expected = channel(vectors, queries).rank(asked, 9)
+    monkeypatch.setattr(dense, "_MOST_KEPT", 0)
+    monkeypatch.setattr(dense, "_PART", 16)
+    large = channel(vectors, queries)
+    alone = [large.rank([request], 9)[0] for request in asked]
+    for found in (large.rank(asked, 9), alone):
+        for ranking, wanted in zip(found, expected, strict=True):
+            assert ranking.rows.tolist() == wanted.rows.tolist()
+            assert ranking.scores.tolist() == wanted.scores.tolist()
 
 
 def test_query_that_the_encoder_does_not_know_has_an_empty_answer():

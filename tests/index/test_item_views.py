@@ -30,3 +30,10 @@ def test_what_is_taken_may_be_changed():
     views = ItemViews.alone(FIRST)
     views[:][0] = 0
     assert FIRST[0].any()
+
+
+def test_a_further_part_stands_beside_the_others():
+    views = ItemViews((FIRST,), (0.8,))
+    more = views.beside(OWN)
+    assert more.shape == (20, 8)
+    np.testing.assert_array_equal(more[:], np.concatenate([views[:], OWN], axis=1))

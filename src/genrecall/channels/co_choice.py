@@ -22,6 +22,7 @@ from genrecall.channels.recall import RecallChannel
 from genrecall.channels.topk import top_k
 from genrecall.data.shoppers import Shopper, long_choices
 from genrecall.data.tables import Searches
+from genrecall.foundation.ragged import bags_by_group, take_bags
 from genrecall.index.live import LiveItems
 from genrecall.queries.reader import AS_TYPED, QueryReader
 from genrecall.text.normalize import query_key
@@ -133,9 +134,16 @@ def by_shopper(searches: Searches, n: int) -> sparse.csr_array:
 
 def _categories(items: LiveItems) -> dict[str, NDArray[np.int64]]:
     """The items of each category, by the key of its name and of the path to it."""
-    rows: dict[str, set[int]] = {}
-    for row, path in enumerate(items.catalog.frame["category"].to_list()):
-        for depth in range(1, len(path or ()) + 1):
+    number: dict[tuple[str, ...], int] = {}
+    paths = items.catalog.categories
+    of_item = [number.setdefault(path or (), len(number)) for path in paths]
+    inside = bags_by_group(np.array(of_item, np.int64), len(number))
+    named: dict[str, set[int]] = {}
+    for path, place in number.items():
+        for depth in range(1, len(path) + 1):
             for name in (path[depth - 1], " ".join(path[:depth])):
-                rows.setdefault(query_key(name), set()).add(row)
-    return {name: np.array(sorted(inside), dtype=np.int64) for name, inside in rows.items()}
+                named.setdefault(query_key(name), set()).add(place)
+    return {
+        name: np.sort(take_bags(inside, np.array(sorted(places), np.int64)).ids)
+        for name, places in named.items()
+    }

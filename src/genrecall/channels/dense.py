@@ -15,12 +15,15 @@ from genrecall.channels.base import Ranking, Request, check_requests
 from genrecall.channels.recall import RecallChannel
 from genrecall.channels.topk import kth_largest, top_k
 from genrecall.foundation.blocks import blocks
+from genrecall.index.item_views import ItemViews
 from genrecall.index.live import LiveItems
 from genrecall.queries.reader import AS_TYPED, QueryReader
 
 Vectors = NDArray[np.float32]
 
 _AT_ONCE: Final = 32  # requests scored together: bounds the memory at 32 N numbers
+_MOST_KEPT: Final = 1 << 26  # numbers of vectors kept as floats, 256 MB
+_PART: Final = 1 << 16  # of more vectors, so many are made floats at a time
 _MARGIN: Final = 1e-5
 """More than float32 sums of unit vectors' products are off by, in whatever order they are added."""
 
@@ -34,10 +37,12 @@ class DenseChannel(RecallChannel):
     item, so it only chooses who comes into question; they are scored again one by one. Equal items
     have equal scores, and a batch answers as single requests do.
 
+    Vectors of a very large shop stay as they lie on disk and are made floats part by part.
+
     Args:
         items: what can be answered with.
         encode: requests to L2-normalized vectors, float32 `[Q, D]`.
-        vectors: of the items in the same space, float32 `[N, D]`; None for `items.vectors`.
+        vectors: of the items in the same space, `[N, D]`; None for `items.vectors`.
         name: in metrics and logs.
         reader: by which `encode` reads queries, for what an answer says of it.
     """
@@ -47,14 +52,14 @@ class DenseChannel(RecallChannel):
         items: LiveItems,
         *,
         encode: Callable[[Sequence[Request]], Vectors],
-        vectors: Vectors | None = None,
+        vectors: ItemViews | None = None,
         name: str = "dense",
         reader: QueryReader = AS_TYPED,
     ) -> None:
         self._name = name
         self.items, self.reader = items, reader
-        kept = items.vectors if vectors is None else vectors
-        self._vectors = np.asarray(kept, dtype=np.float32)
+        self._views = ItemViews.alone(items.vectors) if vectors is None else vectors
+        self._kept = self._views[:] if np.prod(self._views.shape) <= _MOST_KEPT else None
         self._encode = encode
 
     @property
@@ -69,10 +74,23 @@ class DenseChannel(RecallChannel):
         for start in range(0, len(requests), _AT_ONCE):
             part = requests[start : start + _AT_ONCE]
             queries = self._encode(part)  # (Q, D)
-            rough = queries @ self._vectors.T  # (Q, N)
+            rough = self._products(queries)  # (Q, N)
             for request, query, scores in zip(part, queries, rough, strict=True):
                 rankings.append(self._rank(query, scores, self.items.mask(request.filters), k))
         return rankings
+
+    def _products(self, queries: Vectors) -> Vectors:
+        """Of queries and all items, `[Q, D]` to `[Q, N]`."""
+        if self._kept is not None:
+            return np.asarray(queries @ self._kept.T)
+        n = len(self._views)
+        if len(queries) == 1:
+            return self._views.products(np.arange(n, dtype=np.int32), queries[0])[None]
+        products = np.empty((len(queries), n), dtype=np.float32)
+        for start in range(0, n, _PART):
+            part = slice(start, start + _PART)
+            np.matmul(queries, self._views[part].T, out=products[:, part])
+        return products
 
     def _rank(
         self, query: Vectors, rough: Vectors, mask: NDArray[np.bool_] | None, k: int
@@ -81,10 +99,11 @@ class DenseChannel(RecallChannel):
             return Ranking.of_nothing()
         rows = np.arange(len(rough)) if mask is None else np.flatnonzero(mask)
         if len(rows) > k:
-            least = kth_largest(rough[rows], k) - _MARGIN
-            rows = rows[rough[rows] >= least]
+            scores = rough if mask is None else rough[rows]
+            rows = rows[scores >= kth_largest(scores, k) - _MARGIN]
         # Each row is summed on its own in double precision, whoever stands beside it.
         exact = np.empty(len(rows), dtype=np.float32)
         for part in blocks(len(rows), len(query)):
-            exact[part] = (self._vectors[rows[part]].astype(np.float64) * query).sum(axis=1)
+            some = self._views if self._kept is None else self._kept
+            exact[part] = (some[rows[part]].astype(np.float64) * query).sum(axis=1)
         return top_k(rows, exact, k)

@@ -10,29 +10,31 @@ import torch
 from numpy.typing import NDArray
 
 from genrecall.foundation.blocks import blocks
+from genrecall.native.arrays import Numbers
 
 Vectors = NDArray[np.float32]
 
 
 def group_sums(
-    points: Vectors, groups: NDArray[np.int64], n_groups: int, *, dtype: torch.dtype
+    points: Numbers, groups: NDArray[np.int64], n_groups: int, *, dtype: torch.dtype
 ) -> torch.Tensor:
     """Sum of the points of each group, one after another: `[n, D]` to `[G, D]`.
 
     Args:
-        points: `[n, D]`.
+        points: `[n, D]`, halves or floats.
         groups: of each point, int64 `[n]`.
         n_groups: `G`; an empty group has zeros.
         dtype: that sums are kept in.
     """
     sums = torch.zeros(n_groups, points.shape[1], dtype=dtype)
     for rows in blocks(len(points), points.shape[1]):
-        block = torch.from_numpy(points[rows]).to(dtype)
+        # A copy, since torch takes no rows of a file that is read only.
+        block = torch.from_numpy(points[rows].astype(np.float32)).to(dtype)
         sums.index_add_(0, torch.from_numpy(groups[rows]), block)
     return sums
 
 
-def group_means(points: Vectors, groups: NDArray[np.int64], n_groups: int) -> Vectors:
+def group_means(points: Numbers, groups: NDArray[np.int64], n_groups: int) -> Vectors:
     """Mean of the points of each group, float32 `[G, D]`; zero for an empty group.
 
     >>> points = np.array([[1.0], [3.0], [5.0]], dtype=np.float32)

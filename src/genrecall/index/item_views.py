@@ -38,6 +38,10 @@ class ItemViews:
         """Of one part."""
         return cls((vectors,), (1.0,))
 
+    def beside(self, part: Numbers) -> ItemViews:
+        """The same with one more part, `[N, D']`."""
+        return ItemViews((*self.parts, part), (*self.scales, 1.0))
+
     @property
     def shape(self) -> tuple[int, int]:
         """`N` and `D`."""

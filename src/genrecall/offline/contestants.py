@@ -18,10 +18,13 @@ from genrecall.offline.exact import ExactSearch
 from genrecall.offline.generated import Control, GeneratedAnswers
 from genrecall.offline.requests import DistinctRequests, Questions
 
+PLAIN: Final = ("bm25", "dense")
+"""What every shop can have."""
+
 RIVALS: Final = (
-    ("bm25", "dense"),
-    ("bm25", "dense", POPULARITY),
-    ("bm25", "dense", POPULARITY, CO_CHOICE),
+    PLAIN,
+    (*PLAIN, POPULARITY),
+    (*PLAIN, POPULARITY, CO_CHOICE),
 )
 """Channels that are fused without the generator: what a shop has anyway, and what a log gives for
 nothing."""

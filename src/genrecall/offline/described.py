@@ -8,8 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from genrecall import __version__
 from genrecall.bundle import OpenBundle
 from genrecall.data.tables import Searches
@@ -45,8 +43,7 @@ def describe(
         log: where to report.
     """
     items = bundle.items
-    vectors = items.vectors.astype(np.float32)
-    clusters = Clusters(items.catalog, items.table, vectors, live=items.available)
+    clusters = Clusters(items.catalog, items.table, items.vectors, live=items.available)
     log.say(f"  for the page: a map of {len(clusters):,} clusters")
     data: ReportData = {
         "version": __version__,

@@ -84,8 +84,7 @@ def gather(evidence: Evidence, bundle: OpenBundle, *, seed: int, log: RunLog) ->
         log.say("  for the page: answers of more and more beams")
         data["cut"] = _cut(evidence)
     log.say("  for the page: queries")
-    vectors = items.vectors.astype(np.float32)
-    clusters = Clusters(items.catalog, items.table, vectors, live=items.available)
+    clusters = Clusters(items.catalog, items.table, items.vectors, live=items.available)
     data["examples"] = _examples(clusters, evidence, seed=seed)
     codes = items.table.codes
     asked = Asked(evidence.inputs, evidence.requests, items.catalog, codes, seed)

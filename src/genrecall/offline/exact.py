@@ -34,11 +34,11 @@ class ExactSearch:
         self._generated, self._items = generated, generated.channel.items
         channels = generated.channel.channels
         self._drawn = np.array([_drawn(channel) for channel in channels], dtype=np.float32)
-        vectors = self._items.views[:]
+        vectors = self._items.views
         generator = channels[0].generator
         if self._drawn.any() and isinstance(generator, CompactGenerator):
             assert generator.prior is not None
-            vectors = np.concatenate([vectors, generator.prior[:, None]], axis=1)
+            vectors = vectors.beside(generator.prior[:, None])
         self._width = vectors.shape[1]
         self._search = DenseChannel(
             self._items, encode=self._encode, vectors=vectors, name=self.name

@@ -32,7 +32,7 @@ from genrecall.generator.compact.weights import BOTH
 from genrecall.generator.load import USER_QUERY_TO_SID
 from genrecall.offline.alignment import measure_alignment
 from genrecall.offline.chosen import Chosen, choose_searches, sample_rows
-from genrecall.offline.contestants import Contestant, contestants, fusions
+from genrecall.offline.contestants import PLAIN, Contestant, contestants, fusions
 from genrecall.offline.evidence import Evidence
 from genrecall.offline.folds import FoldedChannel
 from genrecall.offline.generated import GeneratedAnswers
@@ -151,7 +151,7 @@ def evaluate(
         },
         item_slices=item_slices(bundle.items.catalog, searches),
         latencies_ms=measure_latency(
-            [bundle.generative(), bundle.lexical(), bundle.dense()],
+            [bundle.generative(), *(asked.channel for asked in answering if asked.name in PLAIN)],
             personalised.distinct,
             count=plan.config.latency_searches,
             k=plan.config.latency_k,

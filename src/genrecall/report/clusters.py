@@ -16,6 +16,7 @@ from genrecall.foundation.blocks import blocks
 from genrecall.foundation.groups import group_means
 from genrecall.foundation.ragged import ragged_offsets
 from genrecall.foundation.sid import SidTable
+from genrecall.native.arrays import Numbers
 
 _TITLES: Final = 3
 _LONGEST: Final = 120  # characters of a title
@@ -27,7 +28,7 @@ class Clusters:
     Args:
         catalog: the items.
         table: SID of each item.
-        vectors: of the items, float32 `[N, D]`.
+        vectors: of the items, `[N, D]`.
         live: which items can be answered with, bool `[N]`; None for all.
     """
 
@@ -35,7 +36,7 @@ class Clusters:
         self,
         catalog: Catalog,
         table: SidTable,
-        vectors: NDArray[np.float32],
+        vectors: Numbers,
         *,
         live: NDArray[np.bool_] | None = None,
     ) -> None:
@@ -46,7 +47,8 @@ class Clusters:
         """Mean vector of each SID's items, float32 `[S, D]`."""
         likeness = np.empty(len(vectors), dtype=np.float32)
         for rows in blocks(len(vectors), vectors.shape[1]):
-            likeness[rows] = np.einsum("nd,nd->n", vectors[rows], self.means[sid[rows]])
+            some = vectors[rows].astype(np.float32, copy=False)
+            likeness[rows] = np.einsum("nd,nd->n", some, self.means[sid[rows]])
         self._central = np.lexsort((-likeness, sid))  # the most central of each SID first
         self._starts = ragged_offsets(table.sizes)[:-1]
         self._sids = table.sids.tolist()
