@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from trained import load_trained
 
 from genrecall.foundation.ragged import Bags
 from genrecall.foundation.sid import SidSpace
@@ -13,8 +14,10 @@ from genrecall.generator.compact.look_ahead import LookAhead, log_sizes
 from genrecall.generator.prompts import Prompt
 from genrecall.index.prefixes import mean_vectors
 from genrecall.supervised.compact import shopper as compact_shopper
-from genrecall.supervised.compact.shopper import SidDistribution
+from genrecall.supervised.compact.shopper import FirstViews, SidDistribution
+from genrecall.supervised.prompt_sets import title_prompts
 from genrecall.supervised.shoppers import KnownShoppers
+from genrecall.supervised.sources import Source
 
 RNG = np.random.default_rng(0)
 N_SIDS = 40
@@ -51,6 +54,17 @@ def test_drawn_sids_stand_for_those_that_are_not_compared(monkeypatch):
     assert drawn.std() > 0
     # The logarithm of an unbiased sum is a little low.
     assert whole.item() - 0.15 < drawn.mean().item() < whole.item() + 0.02
+
+
+def test_of_very_many_prompts_those_that_are_drawn_are_encoded(shop_run, monkeypatch):
+    parts = load_trained(shop_run).parts
+    texts, tokenizer = parts.items.catalog.titles, parts.encoder.tokenizer
+    source = Source(title_prompts(tokenizer, tokenizer.words(texts), texts), 1.0)
+    chosen = np.array([5, 0, 5, 119])
+    expected = FirstViews(parts.encoder, [source])(0, chosen)
+    monkeypatch.setattr(compact_shopper, "_MOST_ENCODED", 10)
+    found = FirstViews(parts.encoder, [source])(0, chosen)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 @pytest.fixture

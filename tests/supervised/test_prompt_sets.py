@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from trained import load_trained
 
 from genrecall.data.pairs import LoggedPairs
-from genrecall.foundation.ragged import ragged_offsets
+from genrecall.foundation.ragged import ragged_offsets, take_bags
 from genrecall.generator.config import GeneratorConfig
 from genrecall.supervised.prompt_sets import (
     logged_prompts,
@@ -72,7 +72,7 @@ def test_each_prompt_draws_its_own_targets(per_prompt, seed):
 
 
 def test_a_title_generates_its_own_item(parts, titles):
-    prompts = title_prompts(parts.encoder.tokenizer, parts.items.catalog.titles)
+    prompts = title_prompts(parts.encoder.tokenizer, titles, parts.items.catalog.titles)
     assert len(prompts) == len(titles)
     for row in range(len(titles)):
         assert targets_of(prompts.targets, row) == {row: 1.0}
@@ -157,19 +157,21 @@ def test_more_teacher_items_than_items_are_no_error(parts, titles):
     assert all(len(targets_of(prompts.targets, prompt)) == 120 for prompt in range(5))
 
 
-def test_features_of_chosen_prompts_are_those_of_their_texts(parts):
-    tokenizer, titles = parts.encoder.tokenizer, parts.items.catalog.titles
-    prompts = title_prompts(tokenizer, titles)
+def test_features_of_chosen_prompts_are_those_of_their_texts(parts, titles):
+    tokenizer, texts = parts.encoder.tokenizer, parts.items.catalog.titles
+    prompts = title_prompts(tokenizer, titles, texts)
     chosen = np.array([5, 0, 5, 119])
-    bags, expected = prompts.bags_of(chosen), tokenizer.bags([titles[row] for row in chosen])
-    np.testing.assert_array_equal(bags.ids, expected.ids)
-    np.testing.assert_array_equal(bags.offsets, expected.offsets)
+    expected = tokenizer.bags([texts[row] for row in chosen])
+    for bags in (prompts.bags_of(chosen), take_bags(prompts.bags, chosen)):
+        np.testing.assert_array_equal(bags.ids, expected.ids)
+        np.testing.assert_array_equal(bags.offsets, expected.offsets)
 
 
 def test_prompts_are_cut_once_and_only_where_features_are_read(parts):
     calls = []
+    pairs = LoggedPairs(query=np.arange(2), item=np.arange(2), weight=np.ones(2))
     prompts = dataclasses.replace(
-        title_prompts(parts.encoder.tokenizer, ["lamp", "saw"]),
+        logged_prompts(parts.encoder.tokenizer, ["lamp", "saw"], pairs),
         cut=lambda: calls.append(1) or parts.encoder.tokenizer.bags(["lamp", "saw"]),
     )
     prompts.draw(3, rng())

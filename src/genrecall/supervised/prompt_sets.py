@@ -71,6 +71,7 @@ class PromptSet:
             shoppers typed.
         cut: makes the features of the prompts.
         shoppers: who made each search; None where prompts are no searches.
+        gather: makes the features of some, where that is little work; else all are made and kept.
     """
 
     texts: Sequence[str]
@@ -80,6 +81,7 @@ class PromptSet:
     made_of: NDArray[np.int64] | None
     cut: Callable[[], Bags]
     shoppers: KnownShoppers | None = None
+    gather: Callable[[NDArray[np.int64]], Bags] | None = None
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -91,7 +93,7 @@ class PromptSet:
 
     def bags_of(self, prompts: NDArray[np.int64]) -> Bags:
         """Features of some prompts."""
-        return take_bags(self.bags, prompts)
+        return take_bags(self.bags, prompts) if self.gather is None else self.gather(prompts)
 
     def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Draw prompts by weight."""
@@ -105,8 +107,14 @@ def make_targets(
     return Targets(items, running_sums(weights), offsets)
 
 
-def title_prompts(tokenizer: SubwordTokenizer, titles: Sequence[str]) -> PromptSet:
-    """Stage item→SID: each title generates its item's SID."""
+def title_prompts(tokenizer: SubwordTokenizer, words: Words, titles: Sequence[str]) -> PromptSet:
+    """Stage item→SID: each title generates its item's SID.
+
+    Args:
+        tokenizer: has cut the titles.
+        words: of the titles.
+        titles: of all items, `[N]`.
+    """
     every = np.arange(len(titles) + 1, dtype=np.int64)
     return PromptSet(
         texts=titles,
@@ -114,7 +122,8 @@ def title_prompts(tokenizer: SubwordTokenizer, titles: Sequence[str]) -> PromptS
         targets=make_targets(every[:-1], np.ones(len(titles)), every),
         weight=np.arange(1.0, len(titles) + 1),
         made_of=every[:-1],
-        cut=lambda: tokenizer.bags(titles),
+        cut=lambda: tokenizer.gather_texts(words, every[:-1]),
+        gather=lambda chosen: tokenizer.gather_texts(words, chosen),
     )
 
 

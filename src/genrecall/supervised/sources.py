@@ -111,7 +111,7 @@ def training_stages(
         ConfigError: the shares leave nothing to learn from.
     """
     tokenizer, texts = embedded.encoder.tokenizer, data.catalog.titles
-    of_titles = title_prompts(tokenizer, texts)
+    of_titles = title_prompts(tokenizer, titles, texts)
     labelled = len(data.pairs.query) > 0
     logged = logged_prompts(tokenizer, data.queries, data.pairs) if labelled else None
     pseudo = pseudo_prompts(

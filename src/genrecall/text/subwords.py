@@ -225,6 +225,12 @@ class SubwordTokenizer:
         sizes = np.bincount(owner, minlength=len(offsets) - 1)
         return Bags(ids=ids, offsets=ragged_offsets(sizes))
 
+    def gather_texts(self, words: Words, chosen: NDArray[np.int64]) -> Bags:
+        """Features of some of the texts that were cut, by their numbers, `[n]`."""
+        starts = words.word_offsets[chosen]
+        counts = words.word_offsets[chosen + 1] - starts
+        return self.gather(words, ragged_ranges(starts, counts), ragged_offsets(counts))
+
     def _word(self, word: str) -> CutWord:
         known = self._cache.get(word)
         if known is None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genrecall.embed.views import Views
-from genrecall.foundation.ragged import Bags, join_bags, ragged_offsets, ragged_ranges
+from genrecall.foundation.ragged import Bags, join_bags
 from genrecall.foundation.trie import Trie
 from genrecall.generator.config import GeneratorConfig
 from genrecall.supervised.sources import Source, draw
@@ -43,10 +43,7 @@ class Shop:
 
     def title_bags(self, rows: NDArray[np.int64]) -> Bags:
         """Features of the titles of catalog rows."""
-        starts = self.titles.word_offsets[rows]
-        counts = self.titles.word_offsets[rows + 1] - starts
-        words = ragged_ranges(starts, counts)
-        return self.encoder.tokenizer.gather(self.titles, words, ragged_offsets(counts))
+        return self.encoder.tokenizer.gather_texts(self.titles, rows)
 
 
 class Batch(NamedTuple):

@@ -37,11 +37,14 @@ from genrecall.supervised.prompt_sets import PromptSet
 from genrecall.supervised.sources import Draw, Source
 from genrecall.text.distinct import distinct
 
+_MOST_ENCODED: Final = 1 << 17  # texts of a source that are encoded beforehand
 _COMPARED: Final = 8192  # SIDs in a step's softmax: with more in use, that many are drawn
 
 
 class FirstViews:
     """Vectors of prompts by stage `embed`; each distinct text is encoded once.
+
+    Of a source with very many, those that are drawn are encoded when they are.
 
     Args:
         encoder: of stage `embed`.
@@ -49,18 +52,27 @@ class FirstViews:
     """
 
     def __init__(self, encoder: Views, sources: Sequence[Source]) -> None:
-        self._of = [_encode_distinct(encoder, source.prompts) for source in sources]
+        self._encoder = encoder
+        self._prompts = [source.prompts for source in sources]
+        self._of = [_encode_distinct(encoder, prompts) for prompts in self._prompts]
 
     def __call__(self, source: int, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
         """Vectors of prompts of a source, `[n]` to float32 `[n, D]`."""
-        vectors, number = self._of[source]
+        encoded, prompts = self._of[source], self._prompts[source]
+        if encoded is None:
+            texts = [prompts.texts[place] for place in chosen.tolist()]
+            return self._encoder.encode_cut(texts, prompts.bags_of(chosen))
+        vectors, number = encoded
         return vectors[number[chosen]]
 
 
 def _encode_distinct(
     encoder: Views, prompts: PromptSet
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+    """Vectors of distinct texts, and which each prompt has; None of too many."""
     texts, number = distinct(prompts.texts)
+    if len(texts) > _MOST_ENCODED:
+        return None
     _, first = np.unique(number, return_index=True)
     return encoder.encode_cut(texts, prompts.bags_of(first)), number
 
