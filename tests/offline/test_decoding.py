@@ -55,3 +55,10 @@ def test_a_core_of_the_machine_is_measured():
 def test_numbers_below_one_are_refused(shop_run, queries, widths, k):
     with pytest.raises(ConfigError, match="numbers of at least 1"):
         bench_decoding(shop_run.bundle, data=None, queries=queries, widths=widths, k=k)
+
+
+def test_a_filter_leaves_full_answers(paces):
+    returned = {way: pace.returned for (step, way, _), pace in paces.items() if step == "filter"}
+    assert returned["SIDs, all items"] > returned["SIDs, 1 % of the items"] >= 1
+    assert returned["HNSW, 1,000 then filtered"] <= returned["SIDs, 1 % of the items"]
+    assert returned["which SIDs it leaves"] is None

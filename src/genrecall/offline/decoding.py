@@ -56,6 +56,7 @@ class Pace:
         per_second: queries a second of one core.
         same: share of the reference's beams that are found; None where there is no comparison.
         found: share of the nearest items that are found; likewise.
+        returned: items of an answer, on average; None where they are not counted.
     """
 
     step: str
@@ -66,6 +67,7 @@ class Pace:
     per_second: float
     same: float | None = None
     found: float | None = None
+    returned: float | None = None
 
 
 def measure_decoding(
@@ -141,8 +143,41 @@ def _measure(
     log.say("  indexes of vectors")
     least = kept[max(widths)][0].found
     assert least is not None
+    few = _few_of(channel)
     for name, index, widen in live.indexes():
         yield _widened(name, partial(live.search, index), widen, read, wanted, least)
+        _, passing, pace = _counted(read, partial(live.search_passing, index, few))
+        yield replace(_pace("filter", f"{name}, 1,000 then filtered", 0, pace), returned=passing)
+    yield from _filtered(channel, read, few)
+
+
+def _few_of(channel: GenerativeChannel) -> NDArray[np.bool_]:
+    """A hundredth of the items, drawn by chance, as a filter might leave them: bool `[N]`."""
+    n = len(channel.items)
+    few = np.zeros(n, dtype=np.bool_)
+    few[np.random.default_rng(0).permutation(n)[: max(n // 100, 1)]] = True
+    return few if channel.items.available is None else few & channel.items.available
+
+
+def _filtered(
+    channel: GenerativeChannel, read: Sequence[ReadRequests], few: NDArray[np.bool_]
+) -> Iterator[Pace]:
+    """Answers under a filter beside those without one, and what it takes to apply the filter."""
+    valid = channel.items.postings.valid(few)
+    under = [replace(of, masks=[few], valid=[valid]) for of in read if of.valid[0].any()]
+    for way, asked in (("SIDs, all items", read), ("SIDs, 1 % of the items", under)):
+        _, returned, pace = _counted(asked, lambda of: channel.rank_read(of, NEAREST)[0].rows)
+        yield replace(_pace("filter", way, 0, pace), returned=returned)
+    _, pace = _paced(read, lambda _: channel.items.postings.valid(few))
+    yield _pace("filter", "which SIDs it leaves", 0, pace)
+
+
+def _counted(
+    asked: Sequence[Any], answer: Callable[[Any], NDArray[Any]]
+) -> tuple[list[NDArray[Any]], float, NDArray[np.float64]]:
+    """As `_paced`, with the mean number of rows."""
+    rows, pace = _paced(asked, answer)
+    return rows, float(np.mean([len(of) for of in rows])), pace
 
 
 def _engines(channel: GenerativeChannel) -> dict[str, Engine]:
@@ -212,6 +247,15 @@ class _Live:
         found = index.search(read.reading.queries, min(NEAREST, len(self.rows)))[1][0]
         rows: NDArray[np.int64] = self.rows[found[found >= 0]]
         return rows
+
+    def search_passing(
+        self, index: Any, mask: NDArray[np.bool_], read: ReadRequests
+    ) -> NDArray[np.int64]:
+        """Those of ten times as many that pass a filter, as an index without filters answers."""
+        wanted = min(10 * NEAREST, len(self.rows))
+        found = index.search(read.reading.queries, wanted)[1][0]
+        rows: NDArray[np.int64] = self.rows[found[found >= 0]]
+        return rows[mask[rows]][:NEAREST]
 
     def exact(self) -> Any:
         """All are compared."""
