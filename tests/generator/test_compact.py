@@ -14,6 +14,7 @@ from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.generator.compact import following
 from genrecall.generator.compact.reader import CompactReader
 from genrecall.generator.compact.views import join_views
+from genrecall.generator.compact.weights import LevelWeights
 from genrecall.generator.prompts import Prompt
 
 PROMPTS = [Prompt(text) for text in TEXTS]
@@ -86,3 +87,14 @@ def test_codes_that_are_looked_up_say_what_a_product_with_all_says(trained, monk
     found = trained.search(prompts, beam=9)
     np.testing.assert_array_equal(found.leaves, whole.leaves)
     np.testing.assert_allclose(found.logprob, whole.logprob, atol=1e-5)
+
+
+def test_other_weights_of_its_parts_need_no_other_model(trained):
+    one, other = (
+        trained.generator.weighed(LevelWeights.usual(head_weight=weight)) for weight in (0.1, 0.9)
+    )
+    assert one.policy.model is other.policy.model
+    changed = one.with_weights(one.weights)
+    assert changed.policy.model is not one.policy.model
+    step, again = (of.read(PROMPTS).step for of in (one, other))
+    assert not torch.equal(step, again)

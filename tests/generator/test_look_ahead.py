@@ -153,3 +153,17 @@ def test_means_have_length_one_and_equal_a_loop(catalog):
 def test_items_whose_vectors_are_zero_have_a_mean_of_zero():
     means = mean_vectors(np.array([0, 1, 1]), np.zeros((3, 4), dtype=np.float32), 2)
     assert (means == 0).all()
+
+
+def test_other_counts_share_the_vectors_of_the_sids():
+    table = SidTable(SidSpace((3, 2, 4)), np.indices((3, 2, 4)).reshape(3, -1).T.astype(np.int32))
+    trie, rng = Trie(table.space, table.packed), np.random.default_rng(0)
+    means, counts = unit_vectors(rng, 24), log_sizes(table.sizes)
+    groups = SidGroups.by_means(trie, means, table.sizes)
+    served = LookAhead(trie, means, counts, groups, temperature=0.3)
+    leaves, counts = served.levels[-1].kept, counts + rng.normal(size=24)
+    other = LookAhead(trie, means, counts, groups, temperature=0.3, leaves=leaves)
+    assert other.levels[-1].kept is leaves
+    for told in (*served.levels, *other.levels):
+        at = rng.integers(0, len(told.bias), 30)
+        np.testing.assert_array_equal(told.rows(at), told.vectors[at])

@@ -24,6 +24,7 @@ Vectors = NDArray[np.float32]
 _AT_ONCE: Final = 32  # requests scored together: bounds the memory at 32 N numbers
 _MOST_KEPT: Final = 1 << 26  # numbers of vectors kept as floats, 256 MB
 _PART: Final = 1 << 16  # of more vectors, so many are made floats at a time
+_MOST_SCORES: Final = 1 << 27  # for more requests together, since that is the larger work
 _MARGIN: Final = 1e-5
 """More than float32 sums of unit vectors' products are off by, in whatever order they are added."""
 
@@ -71,8 +72,11 @@ class DenseChannel(RecallChannel):
         """See `Channel.rank`."""
         check_requests(requests, k)
         rankings: list[Ranking] = []
-        for start in range(0, len(requests), _AT_ONCE):
-            part = requests[start : start + _AT_ONCE]
+        together = _AT_ONCE
+        if self._kept is None:
+            together = max(together, _MOST_SCORES // len(self._views))
+        for start in range(0, len(requests), together):
+            part = requests[start : start + together]
             queries = self._encode(part)  # (Q, D)
             rough = self._products(queries)  # (Q, N)
             for request, query, scores in zip(part, queries, rough, strict=True):

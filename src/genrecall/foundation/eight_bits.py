@@ -46,3 +46,11 @@ class EightBits:
     def vectors(self) -> NDArray[np.float32]:
         """What they stand for, float32 `[n, D]`."""
         return self.steps * self.scale[:, None]
+
+    def of_rows(self, at: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What some of them stand for.
+
+        >>> EightBits.of(np.array([[1.0], [0.5]], dtype=np.float32)).of_rows(np.array([1])).tolist()
+        [[0.5]]
+        """
+        return self.steps[at] * self.scale[at, None]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from genrecall.data.filters.items import Filters, ItemFilters
 from genrecall.data.filters.no_hits import NoHits
 from genrecall.data.tables import Catalog
+from genrecall.foundation.eight_bits import EightBits
 from genrecall.foundation.halves import append_rows
 from genrecall.foundation.sid import Codes, SidTable
 from genrecall.foundation.trie import Trie
@@ -114,6 +115,11 @@ class LiveItems:
     def means(self) -> Vectors:
         """Prefix vectors: the normalized mean of the views of each SID's items, `[S, D']`."""
         return mean_vectors(self.table.sid_of_item, self.views, len(self.table.packed))
+
+    @cached_property
+    def rounded_means(self) -> EightBits:
+        """The same in eight bits a number."""
+        return EightBits.of(self.means)
 
     @cached_property
     def available(self) -> NDArray[np.bool_] | None:

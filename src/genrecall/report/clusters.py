@@ -50,7 +50,8 @@ class Clusters:
             some = vectors[rows].astype(np.float32, copy=False)
             likeness[rows] = np.einsum("nd,nd->n", some, self.means[sid[rows]])
         self._central = np.lexsort((-likeness, sid))  # the most central of each SID first
-        self._starts = ragged_offsets(table.sizes)[:-1]
+        self._sizes = table.sizes  # counted whenever they are asked for
+        self._starts = ragged_offsets(self._sizes)[:-1]
         self._sids = table.sids.tolist()
         self._categories = _most_frequent(catalog.categories, sid, n)
 
@@ -64,7 +65,7 @@ class Clusters:
             `sid` [its codes], `items` (live ones), `category` [path] or None, the most frequent of
             its items, `titles` of up to three items nearest to its middle.
         """
-        size = min(int(self.table.sizes[sid]), _TITLES)
+        size = min(int(self._sizes[sid]), _TITLES)
         central = self._central[self._starts[sid] : self._starts[sid] + size]
         category = self._categories[sid]
         return {

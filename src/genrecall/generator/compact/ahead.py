@@ -78,9 +78,8 @@ def _of_nodes(told: Told, scaled: Tensor, prompt: Tensor, node: Tensor) -> Tenso
     if len(told.bias) * len(scaled) <= _LOOKED_UP * len(row):
         said = _of_all(told, scaled)[asker, row]
     else:
-        vectors = torch.from_numpy(told.vectors)
         products = [
-            (rows_of(scaled, asker[some]) * rows_of(vectors, row[some])).sum(1)
+            (rows_of(scaled, asker[some]) * torch.from_numpy(told.rows(row[some].numpy()))).sum(1)
             for some in blocks(len(row), scaled.shape[1])
         ]
         said = torch.cat([scaled.new_zeros(0), *products]) + torch.from_numpy(told.bias)[row]

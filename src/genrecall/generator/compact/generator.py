@@ -7,9 +7,9 @@ of stage `embed`, `D'` of the generator's own.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -34,6 +34,7 @@ from genrecall.index.live import LiveItems
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genrecall.generator.compact.model import CompactModel
     from genrecall.generator.compact.policy import CompactPolicy, CompactState
 
 
@@ -100,6 +101,7 @@ class CompactGenerator:
         self.rule = serving.shopper.over(items.vectors, items.table.codes[:, 0])
         self._chosen = ShopItems(items.table.sid_of_item, items.views)
         self._reader = CompactReader(weights)
+        self._model = _once(weights, self.space)
 
     @property
     def space(self) -> SidSpace:
@@ -133,16 +135,15 @@ class CompactGenerator:
             self._log_counts(),
             serving.groups,
             temperature=serving.temperature,
+            leaves=items.rounded_means,
         )
 
     @cached_property
     def policy(self) -> CompactPolicy:
         """The same with torch, code by code; only what serves does without."""
-        from genrecall.generator.compact.model import CompactModel
         from genrecall.generator.compact.policy import CompactPolicy
 
-        limit_torch()
-        return CompactPolicy(self, CompactModel.of(self.weights, space=self.space))
+        return CompactPolicy(self, self._model())
 
     def over(self, items: LiveItems) -> CompactGenerator:
         """The same weights over more items; see `Generator.over`. Only the new ones are encoded."""
@@ -154,7 +155,8 @@ class CompactGenerator:
 
     def with_weights(self, weights: CompactWeights) -> CompactGenerator:
         """Other weights over the same items, which stay as they are seen."""
-        return self._with(weights=weights, _reader=CompactReader(weights))
+        reader, model = CompactReader(weights), _once(weights, self.space)
+        return self._with(weights=weights, _reader=reader, _model=model)
 
     def weighed(
         self, weights: LevelWeights, prior: NDArray[np.float32] | None = None
@@ -231,3 +233,19 @@ class CompactGenerator:
         other.__dict__.pop("policy", None)
         other.__dict__.update(changed)
         return other
+
+
+def _once(weights: CompactWeights, space: SidSpace) -> Callable[[], CompactModel]:
+    """The weights as a model of torch, made when it is first asked for and the same from then on.
+
+    Generators that only weigh its parts otherwise share it.
+    """
+
+    @cache
+    def model() -> CompactModel:
+        from genrecall.generator.compact.model import CompactModel
+
+        limit_torch()
+        return CompactModel.of(weights, space=space)
+
+    return model

@@ -54,6 +54,7 @@ class LookAhead:
         groups: of the SIDs under each prefix; None for each SID by itself, which is exact and
             costs what the catalog is large.
         temperature: τ, in units of cosine similarity.
+        leaves: the means as they are kept, where that is known already; None to make it.
 
     Attributes:
         closely: first codes that are told by all of their groups.
@@ -69,6 +70,7 @@ class LookAhead:
         groups: SidGroups | None,
         *,
         temperature: float,
+        leaves: Vectors | EightBits | None = None,
     ) -> None:
         self.trie, self.temperature = trie, temperature
         self.closely = _CLOSELY if groups else trie.n_nodes[0]
@@ -80,9 +82,10 @@ class LookAhead:
         )
         first_code, one_each = trie.path(np.arange(len(trie)))[:, 0], np.arange(trie.n_nodes[0] + 1)
         self.whole = Told.of_groups(means, log_counts, first_code, one_each, spread)
-        kept = means if groups is None else EightBits.of(means)
-        leaves = Told(kept, log_counts.astype(np.float32), np.arange(len(trie) + 1))
-        self.levels = (first, second, leaves)
+        if leaves is None:
+            leaves = means if groups is None else EightBits.of(means)
+        sids = Told(leaves, log_counts.astype(np.float32), np.arange(len(trie) + 1))
+        self.levels = (first, second, sids)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +106,10 @@ class Told:
     def vectors(self) -> Vectors:
         """The vectors as floats, `[G, D]`; the library in C needs none of those in eight bits."""
         return self.kept.vectors if isinstance(self.kept, EightBits) else self.kept
+
+    def rows(self, at: NDArray[np.int64]) -> Vectors:
+        """Some of the vectors as floats, `[n, D]`."""
+        return self.kept.of_rows(at) if isinstance(self.kept, EightBits) else self.kept[at]
 
     @classmethod
     def of_groups(
