@@ -10,8 +10,9 @@ the prompt that has the most, `C` children of prefixes in the trie.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,26 @@ class LmState:
     starts: tuple[int, ...]
     slots: tuple[Tensor, ...]
     width: int
+
+
+@dataclass(frozen=True, eq=False)
+class LmRead:
+    """Prompts as they are written for a language model.
+
+    Attributes:
+        tokens: ids of each prompt, `[Q]`.
+        prefill: computes them.
+        kept: what each engine that computes by itself has made of them.
+    """
+
+    tokens: Sequence[Sequence[int]]
+    prefill: Callable[[], tuple[LmState, Tensor]]
+    kept: dict[Any, Any] = field(default_factory=dict)
+
+    @cached_property
+    def begun(self) -> tuple[LmState, Tensor]:
+        """The state, and log-probabilities of the first codes `[Q, n_0]`."""
+        return self.prefill()
 
 
 class LmGenerator:
@@ -104,15 +125,17 @@ class LmGenerator:
         """Other weights over the same items."""
         return LmGenerator(lm, self._encoder, self.items, shopper=self.shopper, kind=self._kind)
 
-    def read(self, prompts: Sequence[Prompt]) -> Reading[LmState]:
-        """Read prompts; see `Generator.read`."""
+    def read(self, prompts: Sequence[Prompt]) -> Reading[LmRead | LmState]:
+        """Read prompts; see `Generator.read`. They are computed when first an engine asks."""
         queries = self._encoder.encode([prompt.text for prompt in prompts])
         prompts = self._rule.read(prompts, queries)
-        with torch.inference_mode():
-            state, step = self._prefill(prompts)
-        return Reading(prompts, queries, state, lambda: step)
+        tokens = self._written(prompts)
+        read = LmRead(tokens, torch.inference_mode()(partial(self._prefill, tokens)))
+        return Reading(prompts, queries, read, lambda: read.begun[1])
 
-    def advance(self, state: LmState, rows: Tensor, nodes: Tensor) -> tuple[LmState, Tensor]:
+    def advance(
+        self, state: LmRead | LmState, rows: Tensor, nodes: Tensor
+    ) -> tuple[LmState, Tensor]:
         """Append one code to each chosen prefix; see `Generator.advance`."""
         with torch.inference_mode():
             return self.append(state, rows, nodes)
@@ -122,13 +145,15 @@ class LmGenerator:
         queries = np.empty((len(prompts), 0), dtype=np.float32)
         if self._rule.related is not None:
             queries = self._encoder.encode([prompt.text for prompt in prompts])
-        return self._prefill(self._rule.read(prompts, queries))
+        return self._prefill(self._written(self._rule.read(prompts, queries)))
 
-    def _prefill(self, prompts: Sequence[Prompt]) -> tuple[LmState, Tensor]:
+    def _written(self, prompts: Sequence[Prompt]) -> list[list[int]]:
         sids = self.items.table.names
         written = [write_prompt(prompt, kind=self._kind, sids=sids) for prompt in prompts]
-        lm = self.lm
-        tokens = [torch.tensor(ids) for ids in lm.encode(written)]
+        return self.lm.encode(written)
+
+    def _prefill(self, prompts: Sequence[Sequence[int]]) -> tuple[LmState, Tensor]:
+        lm, tokens = self.lm, [torch.tensor(ids) for ids in prompts]
         lengths = torch.tensor([len(ids) for ids in tokens], device=lm.device)
         # Padding stands behind a prompt, where none of its own tokens sees it.
         ids = torch.nn.utils.rnn.pad_sequence(tokens, batch_first=True).to(lm.device)  # (Q, P)
@@ -148,8 +173,12 @@ class LmGenerator:
         first = self._of_children(0, hidden[every, lengths - 1], None)
         return state, first.view(len(ids), self.trie.n_nodes[0])
 
-    def append(self, state: LmState, rows: Tensor, nodes: Tensor) -> tuple[LmState, Tensor]:
+    def append(
+        self, state: LmRead | LmState, rows: Tensor, nodes: Tensor
+    ) -> tuple[LmState, Tensor]:
         """Append one code to each chosen prefix with gradients; see `Policy.append`."""
+        if isinstance(state, LmRead):
+            state = state.begun[0]
         lm, device = self.lm, self.lm.device
         codes = torch.from_numpy(self.trie.codes[state.level])[nodes].to(device)
         rows = rows.to(device)

@@ -89,7 +89,7 @@ class LmModel(nn.Module):
             if config.pretrained is None:
                 tokenizer = train_tokenizer(texts, vocabulary=config.vocabulary)
                 start = add_sid_tokens(tokenizer, space)
-                causal = _from_scratch(SHAPES[config.size], config, tokenizer)
+                causal = from_scratch(SHAPES[config.size], config, tokenizer)
             else:
                 causal, tokenizer = open_pretrained(config.pretrained)
                 start = add_sid_tokens(tokenizer, space)
@@ -232,7 +232,7 @@ class LmModel(nn.Module):
         return torch.where(is_code[..., None], own, embedded)
 
 
-def _from_scratch(shape: Shape, config: LmConfig, tokenizer: Any) -> Any:
+def from_scratch(shape: Shape, config: LmConfig, tokenizer: Any) -> Any:
     """Random weights with tied embeddings.
 
     The architecture is Llama's: that of the paper's backbone without its biases, and transformers
