@@ -15,6 +15,11 @@ def engine_of(generator: Generator[Any]) -> Engine:
     if isinstance(generator, CompactGenerator):
         return WalkEngine(generator)
     # What serves the compact family does not wait for torch.
+    from genrecall.decode.lm.engine import LmEngine
+    from genrecall.decode.lm.weights import is_known
     from genrecall.decode.reference import ReferenceEngine
+    from genrecall.generator.lm.generator import LmGenerator
 
+    if isinstance(generator, LmGenerator) and is_known(generator.lm):
+        return LmEngine(generator)
     return ReferenceEngine(generator)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from genrecall.channels.base import Request
 from genrecall.channels.generative import GenerativeChannel, ReadRequests
 from genrecall.decode.base import Beams, Engine
+from genrecall.decode.engines import engine_of
 from genrecall.decode.reference import ReferenceEngine
 from genrecall.decode.walk.engine import WalkEngine
 from genrecall.foundation.progress import RunLog
@@ -188,6 +189,10 @@ def _engines(channel: GenerativeChannel) -> dict[str, Engine]:
         engines["walk in NumPy"] = WalkEngine(generator, native=False)
         if library() is not None:
             engines["walk in C"] = WalkEngine(generator)
+        return engines
+    serving = engine_of(generator)
+    if not isinstance(serving, ReferenceEngine):
+        engines["lm"] = serving
     return engines
 
 

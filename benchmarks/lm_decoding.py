@@ -1,0 +1,241 @@
+"""What a query costs by a language model on one core: transformers, the reference and the engine.
+
+    python -m benchmarks.lm_decoding [--beam 50] [--json FILE]
+
+An untrained model over SIDs drawn by chance generates SIDs for prompts of one length, each way in
+turn, query by query, in one run on one thread. `transformers.generate` is held to the SIDs by a
+prefix function over a ready dictionary; it scores the whole vocabulary. The others read the prompt
+anew for each search, which counts. Figures are milliseconds of the thread's processor time. All
+queries of a way cost the same, so the fastest of them is told, which other work on the machine
+disturbed least, and compared; the median stands beside it.
+
+`arithmetic` is how long the products of the layers would take at the rate of a large matrix
+product, with the prompt read once. An untrained model finds all codes about as likely, so nothing
+can be left out; with `--sharpness` its scores of codes are multiplied, as if it had learned some.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.command import positive, write_figures
+from benchmarks.figures import say_all
+from benchmarks.markdown import markdown_table
+from genrecall.data.tables import ITEMS, Catalog
+from genrecall.decode.base import Beams, Engine
+from genrecall.decode.lm.engine import LmEngine
+from genrecall.decode.reference import ReferenceEngine
+from genrecall.foundation.sid import LEVELS, SidSpace, SidTable
+from genrecall.foundation.threads import one_thread
+from genrecall.generator.history import ShopperSettings
+from genrecall.generator.lm.config import LmConfig, Shape
+from genrecall.generator.lm.generator import LmGenerator, LmRead
+from genrecall.generator.lm.model import LmModel, from_scratch
+from genrecall.generator.lm.tokens import add_sid_tokens, train_tokenizer
+from genrecall.generator.prompts import Prompt
+from genrecall.index.live import LiveItems
+from genrecall.offline.decoding import measured_machine
+
+_SPACE: Final = SidSpace((256, 32, 32))
+_HEADINGS: Final = ("", "ms", "median", "× below generate", "of the arithmetic", "same beams")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure all ways, and print a table."""
+    given = _parser().parse_args(arguments)
+    settings = {name: value for name, value in vars(given).items() if name != "json"}
+    print(say_all(settings))
+    with one_thread():
+        found = measure(given)
+    print(say_all(found["machine"], ".3g"))
+    rows = [
+        [name, *(_shown(way[of]) for of in ("ms", "median", "below", "arithmetic", "same"))]
+        for name, way in found["ways"].items()
+    ]
+    print(*markdown_table(_HEADINGS, rows), sep="\n")
+    write_figures(given, {"settings": settings, **found})
+
+
+def measure(given: argparse.Namespace) -> dict[str, Any]:
+    """Milliseconds of each way, and what of the arithmetic limit that is."""
+    generator = drawn_generator(given)
+    prompts = drawn_prompts(given.queries + 1, given.prompt)
+    ways = _ways(generator, given.beam)
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    beams: dict[str, list[Beams]] = {name: [] for name in ways}
+    for number, prompt in enumerate(prompts):
+        for name, search in ways.items():
+            start = time.thread_time()
+            of_query = search(prompt)
+            if number:  # the first one warms up
+                taken[name].append(time.thread_time() - start)
+                beams[name].append(of_query)
+    machine = measured_machine()
+    least = 1e3 * products(generator.lm, given.prompt, given.beam) / machine["products_per_second"]
+    figures = {}
+    for name, seconds in taken.items():
+        ms = 1e3 * float(np.min(seconds))
+        figures[name] = {
+            "ms": ms,
+            "median": 1e3 * float(np.median(seconds)),
+            "below": 1e3 * float(np.min(taken["generate"])) / ms,
+            "arithmetic": least / ms,
+            # Its scores are those of a softmax over all words, so its beams are others.
+            "same": None if name == "generate" else _same(beams[name], beams["reference"]),
+        }
+    machine |= {"arithmetic_ms": least}
+    return {"machine": machine, "ways": figures}
+
+
+def products(lm: LmModel, prompt: int, beam: int) -> int:
+    """Of the layers' matrices, for a prompt that is read once and all codes but the last."""
+    layers: Any = lm.body.layers
+    weights = sum(of.numel() for of in layers.parameters() if of.dim() == 2)
+    return int(weights) * (prompt + beam * (LEVELS - 1))
+
+
+def drawn_generator(given: argparse.Namespace) -> LmGenerator:
+    """An untrained model over SIDs drawn by chance."""
+    rng = np.random.default_rng(given.seed)
+    # As many words as make a vocabulary of that size.
+    texts = [_word(rng) for _ in range(2 * given.vocabulary)]
+    tokenizer = train_tokenizer(texts, vocabulary=given.vocabulary)
+    start = add_sid_tokens(tokenizer, _SPACE)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(given.seed)
+        config = LmConfig(max_tokens=given.prompt - 1)
+        shape = Shape(given.layers, given.width, given.heads)
+        causal = from_scratch(shape, config, tokenizer)
+    lm = LmModel(causal, tokenizer, space=_SPACE, start=start, max_tokens=config.max_tokens)
+    with torch.no_grad():
+        body: Any = lm.body
+        body.norm.weight.mul_(given.sharpness)
+    packed = rng.choice(int(np.prod(_SPACE.sizes)), given.sids, replace=False)
+    table = SidTable(_SPACE, _SPACE.unpack(np.sort(packed)))
+    names = pl.Series([f"item {number}" for number in range(given.sids)])
+    frame = pl.DataFrame({"item_id": names, "title": names}, schema_overrides=ITEMS)
+    items = LiveItems(Catalog(frame).completed(), table, np.zeros((given.sids, 1), np.float32))
+    shopper = ShopperSettings(frozenset(), history=0)
+    return LmGenerator(lm, _NoViews(), items, shopper=shopper)  # type: ignore[arg-type]
+
+
+class _NoViews:
+    """Queries without vectors, which no search asks for."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.zeros((len(texts), 1), dtype=np.float32)
+
+
+def _word(rng: np.random.Generator) -> str:
+    return "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz"), 6))
+
+
+def drawn_prompts(count: int, length: int) -> list[Prompt]:
+    """Prompts of so many tokens, with the one that asks for a SID."""
+    rng, prompts = np.random.default_rng(1), []
+    for _ in range(count):
+        # Of more subwords than are kept the end is read.
+        prompts.append(Prompt(" ".join(_word(rng) for _ in range(length))))
+    return prompts
+
+
+def _ways(generator: LmGenerator, beam: int) -> dict[str, Callable[[Prompt], Beams]]:
+    engines: dict[str, Engine] = {
+        "reference": ReferenceEngine(generator),
+        "engine": LmEngine(generator),
+    }
+    ours = {name: partial(_search, generator, engine, beam) for name, engine in engines.items()}
+    return {"generate": Generate(generator, beam), **ours}
+
+
+def _search(generator: LmGenerator, engine: Engine, beam: int, prompt: Prompt) -> Beams:
+    return engine.search(generator.read([prompt]), beam=beam)
+
+
+class Generate:
+    """Beam search of transformers with a prefix function."""
+
+    def __init__(self, generator: LmGenerator, beam: int) -> None:
+        self._generator, self._beam = generator, beam
+        lm = generator.lm
+        allowed: dict[tuple[int, ...], dict[int, None]] = {}
+        tokens = [
+            lm.token(level, torch.from_numpy(codes)).tolist()
+            for level, codes in enumerate(generator.trie.sids.T.astype(np.int64))
+        ]
+        for sid in zip(*tokens, strict=True):
+            for level in range(LEVELS):
+                allowed.setdefault(sid[:level], {})[sid[level]] = None
+        self._allowed = {prefix: list(of) for prefix, of in allowed.items()}
+        self._leaf = {sid: leaf for leaf, sid in enumerate(zip(*tokens, strict=True))}
+
+    def __call__(self, prompt: Prompt) -> Beams:
+        read = self._generator.read([prompt]).state
+        assert isinstance(read, LmRead)
+        ids = torch.tensor(read.tokens)
+        length = ids.shape[1]
+        with torch.inference_mode():
+            out = self._generator.lm.causal.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                prefix_allowed_tokens_fn=lambda _, seen: self._allowed[
+                    tuple(seen[length:].tolist())
+                ],
+                num_beams=self._beam,
+                num_return_sequences=self._beam,
+                min_new_tokens=LEVELS,
+                max_new_tokens=LEVELS,
+                do_sample=False,
+                length_penalty=0.0,
+                return_dict_in_generate=True,
+                output_scores=True,
+            )
+        leaves = [self._leaf[tuple(sid)] for sid in out.sequences[:, length:].tolist()]
+        return Beams(np.array([leaves]), out.sequences_scores.numpy()[None])
+
+
+def _same(beams: Sequence[Beams], expected: Sequence[Beams]) -> float:
+    """Mean share of the expected SIDs that are found."""
+    pairs = zip(beams, expected, strict=True)
+    return float(np.mean([np.isin(b.leaves, a.leaves).mean() for a, b in pairs]))
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.lm_decoding",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for name, default, says in (
+        ("layers", 8, "of the model"),
+        ("width", 256, "of it"),
+        ("heads", 4, "of its attention"),
+        ("vocabulary", 8192, "subwords"),
+        ("sids", 20_000, "in use"),
+        ("prompt", 30, "tokens of a prompt, with the one that asks for a SID"),
+        ("beam", 50, "beams"),
+        ("queries", 20, "that are measured"),
+    ):
+        parser.add_argument(f"--{name}", type=positive, default=default, help=f"{says} ({default})")
+    parser.add_argument("--sharpness", type=float, default=1.0, help="of the model's scores (1)")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and SIDs (0)")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The engine of the `lm` family on a CPU."""
