@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from genrecall.decode.base import BeamRule, Beams, check_valid
 from genrecall.foundation.ragged import rank_in_run
+from genrecall.foundation.sid import LEVELS
 from genrecall.foundation.trie import Trie
 
 
@@ -52,10 +53,10 @@ class Prefixes(NamedTuple):
 
 def alive_nodes(
     trie: Trie, valid: NDArray[np.bool_] | None, n_prompts: int
-) -> list[NDArray[np.bool_]]:
-    """Per level, which nodes may be visited: bool `[1 or Q, n_l]`."""
+) -> list[NDArray[np.bool_] | None]:
+    """Per level, which nodes may be visited: bool `[1 or Q, n_l]`; None for all."""
     if valid is None:
-        return [np.ones((1, n), dtype=np.bool_) for n in trie.n_nodes]
+        return [None] * LEVELS
     check_valid(valid, len(trie), n_prompts)
     per_prompt = [trie.spread(row) for row in np.atleast_2d(valid)]
     return [np.stack(level) for level in zip(*per_prompt, strict=True)]
@@ -65,7 +66,7 @@ def expand(
     prefixes: Prefixes,
     trie: Trie,
     level: int,
-    alive: NDArray[np.bool_],
+    alive: NDArray[np.bool_] | None,
     step: NDArray[np.float32],
 ) -> Prefixes:
     """All allowed children; `step` holds the log-probabilities of all, `[C]`."""
@@ -78,19 +79,10 @@ def expand(
         logprob=prefixes.logprob[children.parent] + step,
         parent=children.parent,
     )
+    if alive is None:
+        return grown
     shared = len(alive) == 1
     return grown.take(np.flatnonzero(alive[0 if shared else prompt, children.node]))
-
-
-def join(some: Prefixes, more: Prefixes) -> Prefixes:
-    """Those of both, not yet in an order; `best` orders them by prompt."""
-    return Prefixes(
-        prompt=np.concatenate([some.prompt, more.prompt]),
-        first=np.concatenate([some.first, more.first]),
-        node=np.concatenate([some.node, more.node]),
-        logprob=np.concatenate([some.logprob, more.logprob]),
-        parent=np.concatenate([some.parent, more.parent]),
-    )
 
 
 def widths_of(rule: BeamRule, first: NDArray[np.float32]) -> NDArray[np.int64]:

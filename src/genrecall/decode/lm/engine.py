@@ -1,8 +1,7 @@
 """The engine of the `lm` family on a CPU: few operations, and no copy of a prompt for its beams.
 
-It gives what the reference gives, up to the rounding of a float. Prefixes are expanded in the order
-of their log-probabilities, in two rounds: what cannot have a child among the beams that the first
-has left takes no part in the second, since a child is never likelier than its parent.
+It gives what the reference gives, up to the rounding of a float. All prefixes of a level are
+expanded at once: a second pass over the weights costs more than what could be left out of it.
 
 Shapes: `Q` prompts, `B` beams, `S` SIDs, `R` prefixes, `C` their children.
 """
@@ -18,9 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genrecall.decode.base import Beams, check_beams, check_valid
-from genrecall.decode.lm.forward import ReadPrompt, append_codes, logprobs, read_prompts
-from genrecall.decode.lm.weights import LmWeights
-from genrecall.decode.prefixes import Prefixes, alive_nodes, as_beams, best, expand, join
+from genrecall.decode.lm.eight_bits import in_int8
+from genrecall.decode.lm.forward import Forward, ReadPrompt
+from genrecall.decode.lm.native import blocks_of
+from genrecall.decode.lm.weights import LmWeights, in_fp32
+from genrecall.decode.prefixes import Prefixes, alive_nodes, as_beams, best, expand
 from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import LEVELS
 from genrecall.generator.base import Reading
@@ -28,12 +29,6 @@ from genrecall.generator.lm.generator import LmGenerator, LmRead
 
 _AT_ONCE: Final = 256
 """Tokens that are computed together at least, if there are as many; more fill the caches."""
-
-_CLOSE: Final = 3.0
-"""Prefixes less than so far below the best are expanded at once, in the first round."""
-
-_FEW: Final = 16
-"""As many are in any case: fewer would take hardly less time."""
 
 
 class LmEngine:
@@ -43,11 +38,15 @@ class LmEngine:
 
     Args:
         generator: whose model `is_known`.
+        int8: whether layers multiply in eight bits, which is faster and not quite the same.
+        native: whether the library in C computes what is no product of matrices, if it was built.
     """
 
-    def __init__(self, generator: LmGenerator) -> None:
+    def __init__(self, generator: LmGenerator, *, int8: bool = False, native: bool = True) -> None:
         self._trie = generator.trie
-        self._weights = LmWeights.of(generator.lm)
+        weights = LmWeights.of(generator.lm, lay_out=in_int8 if int8 else in_fp32)
+        blocks = blocks_of(weights.heads, longest=len(weights.turns), native=native)
+        self._forward = Forward(weights, blocks)
 
     def search(
         self,
@@ -81,7 +80,7 @@ class LmEngine:
             while missing and (not some or tokens + len(state.tokens[missing[0]]) <= _AT_ONCE):
                 some.append(missing.pop(0))
                 tokens += len(state.tokens[some[-1]])
-            read = read_prompts(self._weights, [state.tokens[row] for row in some])
+            read = self._forward.read([state.tokens[row] for row in some])
             kept.update(zip(some, read, strict=True))
         return [kept[row] for row in rows]
 
@@ -101,25 +100,11 @@ class LmEngine:
         prefixes = best(prefixes, beam=beam, min_level1=min_level1)
         earlier: Tensor | None = None
         for level in range(1, LEVELS):
-            found: Prefixes | None = None
-            kept: list[Tensor] = []
-            expanded = 0
-            for part in _rounds(prefixes, one=min_level1 > 1):
-                if found is not None:
-                    part = part[_may_matter(prefixes.take(part), found, len(prompts), beam)]
-                if not len(part):
-                    continue
-                some = prefixes.take(part)
-                own, step = self._append(prompts, level, some, earlier)
-                kept.append(own)
-                grown = expand(some, trie, level, alive[level], step)
-                grown = grown._replace(parent=grown.parent + expanded)
-                expanded += len(part)
-                found = grown if found is None else join(found, grown)
-                found = best(found, beam=beam, min_level1=min_level1)
-            if found is None:
-                return as_beams(None, len(prompts), beam)
-            prefixes, earlier = found, torch.cat(kept, dim=3) if len(kept) > 1 else kept[0]
+            if not len(prefixes.node):
+                break
+            earlier, step = self._append(prompts, level, prefixes, earlier)
+            prefixes = expand(prefixes, trie, level, alive[level], step)
+            prefixes = best(prefixes, beam=beam, min_level1=min_level1)
         return as_beams(prefixes, len(prompts), beam)
 
     def _append(
@@ -128,40 +113,21 @@ class LmEngine:
         level: int,
         prefixes: Prefixes,
         earlier: Tensor | None,
-    ) -> tuple[Tensor, NDArray[np.float32]]:
-        """Keys and values of prefixes, and log-probabilities of their children `[C]`."""
-        counts = np.bincount(prefixes.prompt, minlength=len(prompts)).tolist()
+    ) -> tuple[Tensor | None, NDArray[np.float32]]:
+        """Keys and values of prefixes if they go on; log-probabilities of their children `[C]`."""
+        present, counts = np.unique(prefixes.prompt, return_counts=True)
         if earlier is not None:
-            earlier = earlier.index_select(3, torch.from_numpy(prefixes.parent))
-        codes = self._trie.codes[level - 1][prefixes.node] + self._weights.first[level - 1]
-        own, hidden = append_codes(self._weights, prompts, counts, torch.from_numpy(codes), earlier)
+            earlier = earlier.index_select(1, torch.from_numpy(prefixes.parent))
+        codes = torch.from_numpy(self._trie.codes[level - 1][prefixes.node])
+        own, every = self._forward.append(
+            [prompts[row] for row in present],
+            counts.tolist(),
+            codes,
+            earlier,
+            level,
+        )
         parent, _, code = self._trie.children(level, prefixes.node)
-        every: Tensor = logprobs(self._weights, level, hidden)
         return own, _numbers(every[torch.from_numpy(parent), torch.from_numpy(code)])
-
-
-def _rounds(prefixes: Prefixes, *, one: bool) -> list[NDArray[np.int64]]:
-    """Which prefixes are expanded together: those that surely matter, then the others."""
-    every = np.arange(len(prefixes.node))
-    if one:
-        # The best of a first code stays whatever its score, so nothing can be left out.
-        return [every]
-    starts = np.searchsorted(prefixes.prompt, prefixes.prompt)  # of its prompt, which is the best
-    close = prefixes.logprob >= prefixes.logprob[starts] - _CLOSE
-    now = close | (every - starts < _FEW)
-    return [every[now], every[~now]]
-
-
-def _may_matter(
-    prefixes: Prefixes, found: Prefixes, n_prompts: int, beam: int
-) -> NDArray[np.bool_]:
-    """Whether prefixes can have a child among the beams, beside those that are found."""
-    ends = np.searchsorted(found.prompt, np.arange(n_prompts), side="right")
-    full = np.bincount(found.prompt, minlength=n_prompts) == beam
-    worst = np.full(n_prompts, -np.inf, dtype=np.float32)
-    worst[full] = found.logprob[ends[full] - 1]
-    # Of equal scores the first SID stays, which may be a child of these.
-    return prefixes.logprob >= worst[prefixes.prompt]
 
 
 def _numbers(logprob: Tensor) -> NDArray[np.float32]:

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from genrecall.decode.lm.plain import Blocks
 from genrecall.decode.lm.weights import Layer, LmWeights
+from genrecall.foundation.sid import LEVELS
 
 
 class ReadPrompt(NamedTuple):
@@ -25,144 +26,116 @@ class ReadPrompt(NamedTuple):
 
     Attributes:
         length: its tokens `L`.
-        keys: of each layer, `[G, L, d]`.
-        values: likewise.
+        layers: keys and values of each, as `Blocks` keeps them.
         first: log-probabilities of all first codes, `[K_0]`.
     """
 
     length: int
-    keys: list[Tensor]
-    values: list[Tensor]
+    layers: Sequence[tuple[Tensor, Tensor]]
     first: Tensor
 
 
-def read_prompts(weights: LmWeights, prompts: Sequence[Sequence[int]]) -> list[ReadPrompt]:
-    """Read prompts, given as token ids."""
-    lengths = [len(ids) for ids in prompts]
-    tokens = torch.tensor([token for ids in prompts for token in ids])
-    turns = weights.turns[torch.cat([torch.arange(length) for length in lengths])]
-    longest = max(lengths)
-    later = torch.full((longest, longest), -torch.inf).triu(1)
-    hidden = F.embedding(tokens, weights.embedding)  # (n, W)
-    kept: list[tuple[list[Tensor], list[Tensor]]] = [([], []) for _ in prompts]
-    last = weights.layers[-1]
-    for layer in weights.layers:
-        parts = _attend(weights, layer, hidden, turns)
-        seen = []
-        pieces = zip(*(torch.split(part, lengths, dim=1) for part in parts), strict=True)
-        for (keys, values), (query, key, value) in zip(kept, pieces, strict=True):
-            keys.append(key)
-            values.append(value)
-            # Of the last layer nobody reads what comes out, but at the end.
-            seen.append(_within(query[:, -1:] if layer is last else query, key, value, later))
-        if layer is last:
-            hidden = hidden[torch.tensor(lengths).cumsum(0) - 1]
-        hidden = _leave(weights, layer, hidden, _side_by_side(seen))
-    return [
-        ReadPrompt(length, *of_prompt, first)
-        for length, of_prompt, first in zip(
-            lengths, kept, logprobs(weights, 0, hidden), strict=True
-        )
-    ]
-
-
-def append_codes(
-    weights: LmWeights,
-    prompts: Sequence[ReadPrompt],
-    counts: Sequence[int],
-    codes: Tensor,
-    earlier: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """Append a code to prefixes.
+class Forward:
+    """Computes a language model.
 
     Args:
-        weights: of the model.
-        prompts: of the prefixes.
-        counts: prefixes of each, which stand in the order of the prompts.
-        codes: token ids, `[n]`.
-        earlier: keys and values of the codes before, as they are returned; None where there is
-            none.
-
-    Returns:
-        Keys and values of all codes of the prefixes, `[layers, 2, G, n, E, d]`, and hidden states
-        `[n, W]`.
+        weights: of it.
+        blocks: what stands between their products.
     """
-    depth = 0 if earlier is None else earlier.shape[-2]
-    places = [prompt.length + depth for prompt in prompts]
-    turns = weights.turns[np.repeat(places, counts)]
-    hidden = F.embedding(codes, weights.embedding)
-    kept = []
-    for number, layer in enumerate(weights.layers):
-        queries, keys, values = _attend(weights, layer, hidden, turns)
-        own = torch.stack([keys, values])[:, :, :, None]
-        if earlier is not None:
-            own = torch.cat([earlier[number], own], dim=3)
-        kept.append(own)
-        seen, start = [], 0
-        for prompt, count in zip(prompts, counts, strict=True):
-            part = slice(start, start + count)
-            start += count
-            if not count:
-                continue
-            shared = prompt.keys[number], prompt.values[number]
-            seen.append(_beside(queries[:, part], *shared, own[:, :, part]))
-        hidden = _leave(weights, layer, hidden, _side_by_side(seen))
-    return torch.stack(kept), hidden
 
+    def __init__(self, weights: LmWeights, blocks: Blocks) -> None:
+        self._weights, self._blocks = weights, blocks
+        # What the first layer makes of a code does not depend on what stands before it.
+        self._begun = [self._of_codes(level) for level in range(LEVELS - 1)]
 
-def logprobs(weights: LmWeights, level: int, hidden: Tensor) -> Tensor:
-    """Log-softmax over the codes of a level: `[n, W]` to `[n, K_level]`."""
-    return F.log_softmax(weights.normed(hidden) @ weights.codes[level].T, dim=-1)
+    def read(self, prompts: Sequence[Sequence[int]]) -> list[ReadPrompt]:
+        """Read prompts, given as token ids."""
+        weights, lengths = self._weights, [len(ids) for ids in prompts]
+        tokens = torch.tensor([token for ids in prompts for token in ids])
+        hidden = F.embedding(tokens, weights.embedding)  # (n, W)
+        kept: list[list[tuple[Tensor, Tensor]]] = [[] for _ in prompts]
+        more = None
+        for layer in weights.layers:
+            made = self._made(layer, hidden, more)
+            last, seen = layer is weights.layers[-1], []
+            for of_prompt, part in zip(kept, torch.split(made, lengths), strict=True):
+                # Of the last layer nobody reads what comes out, but at the end.
+                start = len(part) - 1 if last else 0
+                attended = self._blocks.attend_prompt(part, weights.turns[: len(part)], start=start)
+                of_prompt.append((attended.keys, attended.values))
+                seen.append(attended.seen)
+            if last:
+                hidden = hidden[torch.tensor(lengths).cumsum(0) - 1]
+            more = self._passed(layer, hidden, seen)
+        first = self.logprobs(0, hidden, more)
+        return [ReadPrompt(*of_prompt) for of_prompt in zip(lengths, kept, first, strict=True)]
 
+    def append(
+        self,
+        prompts: Sequence[ReadPrompt],
+        counts: Sequence[int],
+        codes: Tensor,
+        earlier: Tensor | None,
+        level: int,
+    ) -> tuple[Tensor | None, Tensor]:
+        """Append a code to prefixes.
 
-def _attend(
-    weights: LmWeights, layer: Layer, hidden: Tensor, turns: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries `[H, n, d]`, keys and values `[G, n, d]`, the first two turned by their position."""
-    n, (n_queries, n_keys, size) = len(hidden), weights.heads
-    made = layer.attend(weights.normed(hidden)).view(n, -1, size)
-    turned = made[:, : n_queries + n_keys]
-    torch.view_as_complex(turned.view(n, -1, size // 2, 2)).mul_(turns)
-    queries, keys, values = made.transpose(0, 1).split_with_sizes([n_queries, n_keys, n_keys])
-    return queries, keys, values
+        Args:
+            prompts: of the prefixes.
+            counts: prefixes of each, at least one, which stand in the order of the prompts.
+            codes: of the level before, int64 `[n]`.
+            earlier: keys and values of the codes before, as they are returned; None where there
+                is none.
+            level: of the next codes.
 
+        Returns:
+            Keys and values of all codes of the prefixes, `[layers, n, E, 2, G, d]`, or None if
+            nothing follows the next codes; and log-probabilities of all of these, `[n, K_level]`.
+        """
+        weights, (n_queries, n_keys, size) = self._weights, self._weights.heads
+        depth = 0 if earlier is None else earlier.shape[2]
+        places = [prompt.length + depth for prompt in prompts]
+        turns = [weights.turns[place : place + 1] for place in places]
+        hidden = F.embedding(codes + weights.first[level - 1], weights.embedding)
+        kept, more = [], None
+        for number, layer in enumerate(weights.layers):
+            made = self._made(layer, hidden, more) if number else self._begun[level - 1][codes]
+            before = None if earlier is None else earlier[number]
+            seen, start = [], 0
+            for prompt, count, turn in zip(prompts, counts, turns, strict=True):
+                part = slice(start, start + count)
+                start += count
+                of_part = None if before is None else before[part]
+                shared = prompt.layers[number]
+                seen.append(self._blocks.attend_prefixes(made[part], turn, shared, of_part))
+            kept.append(made[:, n_queries:])
+            more = self._passed(layer, hidden, seen)
+        every = self.logprobs(level, hidden, more)
+        if level == LEVELS - 1:
+            return None, every
+        newest = torch.stack(kept).view(len(kept), len(codes), 1, 2, n_keys, size)
+        own = newest if earlier is None else torch.cat([earlier, newest], dim=2)
+        return own, every
 
-def _leave(weights: LmWeights, layer: Layer, hidden: Tensor, seen: Tensor) -> Tensor:
-    """What follows the attention: `[n, W]` and `[n, H d]` to `[n, W]`."""
-    hidden = layer.join(seen).add_(hidden)
-    gate, passed = layer.gate(weights.normed(hidden)).chunk(2, dim=1)
-    return layer.leave(F.silu(gate).mul_(passed)).add_(hidden)
+    def logprobs(self, level: int, hidden: Tensor, more: Tensor | None) -> Tensor:
+        """Log-softmax over the codes of a level: `[n, W]` to `[n, K_level]`."""
+        normed = self._blocks.add_normed(hidden, more, self._weights.least)
+        return F.log_softmax(normed @ self._weights.codes[level].T, dim=-1)
 
+    @torch.inference_mode()
+    def _of_codes(self, level: int) -> Tensor:
+        """Queries, keys and values that the first layer makes of a level's codes."""
+        tokens = torch.arange(len(self._weights.codes[level])) + self._weights.first[level]
+        hidden = F.embedding(tokens, self._weights.embedding)
+        return self._made(self._weights.layers[0], hidden, None)
 
-def _within(queries: Tensor, keys: Tensor, values: Tensor, later: Tensor) -> Tensor:
-    """Attention of a prompt's last tokens to all before: `[H, n, d]` to `[H, n, d]`."""
-    (heads, n, size), length = queries.shape, keys.shape[1]
-    products = _by_group(queries, keys) @ keys.mT
-    hidden = later[length - n : length, :length]
-    weight = (products.view(heads, n, length) + hidden).softmax(-1)
-    return (weight.view(products.shape) @ values).view(heads, n, size)
+    def _made(self, layer: Layer, hidden: Tensor, more: Tensor | None) -> Tensor:
+        """Queries, keys and values, `[n, H + 2 G, d]`; what was left to add is added."""
+        normed = self._blocks.add_normed(hidden, more, self._weights.least)
+        return layer.attend(normed).view(len(hidden), -1, self._weights.heads.size)
 
-
-def _beside(queries: Tensor, keys: Tensor, values: Tensor, own: Tensor) -> Tensor:
-    """Attention of prefixes to their prompt and to their own codes: `[H, n, d]` to `[H, n, d]`."""
-    (heads, n, size), (groups, length, _) = queries.shape, keys.shape
-    split = queries.view(groups, -1, n, size)  # (G, H/G, n, d)
-    to_prompt = (_by_group(queries, keys) @ keys.mT).view(groups, -1, n, length)
-    to_own = (split[:, :, :, None] * own[0, :, None]).sum(-1)  # (G, H/G, n, E)
-    weight = torch.cat([to_prompt, to_own], dim=-1).softmax(-1)
-    of_prompt = weight[..., :length].flatten(1, 2)
-    seen = (of_prompt @ values).view(groups, -1, n, size)
-    for code in range(own.shape[3]):
-        seen.addcmul_(weight[..., length + code, None], own[1, :, None, :, code])
-    return seen.view(heads, n, size)
-
-
-def _by_group(queries: Tensor, keys: Tensor) -> Tensor:
-    """Queries beside the keys that they share: `[H, n, d]` to `[G, H/G n, d]`."""
-    return queries if len(queries) == len(keys) else queries.reshape(len(keys), -1, keys.shape[2])
-
-
-def _side_by_side(seen: Sequence[Tensor]) -> Tensor:
-    """What all heads saw of several texts, `[H, n_i, d]`, as rows `[n, H d]`."""
-    every = seen[0] if len(seen) == 1 else torch.cat(list(seen), dim=1)
-    return every.transpose(0, 1).flatten(1)
+    def _passed(self, layer: Layer, hidden: Tensor, seen: Sequence[Tensor]) -> Tensor:
+        """What the gated network adds to hidden states, which get what was seen in place."""
+        joined = layer.join(seen[0] if len(seen) == 1 else torch.cat(list(seen)))
+        normed = self._blocks.add_normed(hidden, joined, self._weights.least)
+        return layer.leave(self._blocks.gated(layer.gate(normed)))

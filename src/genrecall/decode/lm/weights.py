@@ -35,6 +35,9 @@ _USUAL_ROWS: Final = 50
 Linear = Callable[[Tensor], Tensor]
 """`[n, in]` to `[n, out]`."""
 
+LayOut = Callable[[Tensor, Tensor | None], Linear]
+"""A matrix `[out, in]` and its bias `[out]`, if it has one, made ready for products."""
+
 
 class Heads(NamedTuple):
     """How the attention of all layers is divided.
@@ -73,7 +76,7 @@ class LmWeights:
     Attributes:
         heads: of every layer.
         layers: in order.
-        least: what all norms take a length to be at least, about; a single number.
+        least: added in square to a length that all norms divide by.
         turns: of positions, complex `[P, 1, d / 2]`.
         embedding: of tokens, `[V, W]`.
         codes: of each level, what hidden states of length 1 are scored by, `[K_l, W]`.
@@ -82,7 +85,7 @@ class LmWeights:
 
     heads: Heads
     layers: tuple[Layer, ...]
-    least: Tensor
+    least: float
     turns: Tensor
     embedding: Tensor
     codes: tuple[Tensor, ...]
@@ -90,8 +93,13 @@ class LmWeights:
 
     @classmethod
     @torch.no_grad()
-    def of(cls, lm: LmModel) -> LmWeights:
-        """Those of a model that `is_known`; the matrices that change are copied."""
+    def of(cls, lm: LmModel, *, lay_out: LayOut) -> LmWeights:
+        """Those of a model that `is_known`; the matrices that change are copied.
+
+        Args:
+            lm: the model.
+            lay_out: `in_fp32`, or that of `decode/lm/eight_bits.py`.
+        """
         body: Any = lm.body
         config = lm.causal.config
         heads = _heads(config)
@@ -101,8 +109,8 @@ class LmWeights:
         rows = lm.head.detach()[lm.start + 1 :]
         return cls(
             heads=heads,
-            layers=tuple(_layer(layer, heads) for layer in body.layers),
-            least=torch.tensor((width * config.rms_norm_eps) ** 0.5),
+            layers=tuple(_layer(layer, heads, lay_out) for layer in body.layers),
+            least=float(width * config.rms_norm_eps) ** 0.5,
             turns=_turns(lm),
             embedding=lm.embedding.detach(),
             codes=tuple(
@@ -111,11 +119,6 @@ class LmWeights:
             ),
             first=tuple(lm.start + 1 + first for first in start),
         )
-
-    def normed(self, hidden: Tensor) -> Tensor:
-        """To length 1; the norms' weights and `√W` are in the matrices behind."""
-        length = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True)
-        return hidden / torch.hypot(length, self.least)
 
 
 def is_known(lm: LmModel) -> bool:
@@ -157,7 +160,7 @@ def _turns(lm: LmModel) -> Tensor:
     return torch.complex(cosine[0, :, :half], sine[0, :, :half])[:, None].contiguous()
 
 
-def _layer(layer: Any, heads: Heads) -> Layer:
+def _layer(layer: Any, heads: Heads, lay_out: LayOut) -> Layer:
     attention, network = layer.self_attn, layer.mlp
     before, after = (
         norm.weight * len(norm.weight) ** 0.5
@@ -172,10 +175,10 @@ def _layer(layer: Any, heads: Heads) -> Layer:
     ]
     gate = [_scaled(of, after) for of in (network.gate_proj, network.up_proj)]
     return Layer(
-        attend=_joined(parts),
-        join=_linear(attention.o_proj.weight, attention.o_proj.bias),
-        gate=_joined(gate),
-        leave=_linear(network.down_proj.weight, network.down_proj.bias),
+        attend=lay_out(*_joined(parts)),
+        join=lay_out(attention.o_proj.weight, attention.o_proj.bias),
+        gate=lay_out(*_joined(gate)),
+        leave=lay_out(network.down_proj.weight, network.down_proj.bias),
     )
 
 
@@ -192,16 +195,15 @@ def _of_heads(
     return weight, None if bias is None else bias.view(-1, size)[:, turned].flatten() * scale
 
 
-def _joined(parts: list[tuple[Tensor, Tensor | None]]) -> Linear:
+def _joined(parts: list[tuple[Tensor, Tensor | None]]) -> tuple[Tensor, Tensor | None]:
     """Several matrices on the same input as one."""
-    biases = [torch.zeros(len(weight)) if bias is None else bias for weight, bias in parts]
-    any_bias = any(bias is not None for _, bias in parts)
-    return _linear(
-        torch.cat([weight for weight, _ in parts]), torch.cat(biases) if any_bias else None
-    )
+    weight = torch.cat([weight for weight, _ in parts])
+    if all(bias is None for _, bias in parts):
+        return weight, None
+    return weight, torch.cat([torch.zeros(len(of)) if bias is None else bias for of, bias in parts])
 
 
-def _linear(weight: Tensor, bias: Tensor | None) -> Linear:
+def in_fp32(weight: Tensor, bias: Tensor | None) -> Linear:
     """A product with a matrix, which is laid out for it where torch was built with oneDNN."""
     weight, bias = weight.detach(), None if bias is None else bias.detach()
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
