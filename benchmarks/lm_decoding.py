@@ -153,6 +153,7 @@ def _ways(generator: LmGenerator, beam: int) -> dict[str, Callable[[Prompt], Bea
     engines: dict[str, Engine] = {
         "reference": ReferenceEngine(generator),
         "engine": LmEngine(generator),
+        "engine, int8": LmEngine(generator, int8=True),
     }
     ours = {name: partial(_search, generator, engine, beam) for name, engine in engines.items()}
     return {"generate": Generate(generator, beam), **ours}

@@ -16,7 +16,7 @@ def test_ways_are_compared_in_one_run(tmp_path, capsys):
     main([*options, "--json", str(file)])
     found = json.loads(file.read_text("utf-8"))
     assert found["settings"] == {**SMALL, **ASKED, "sharpness": 1.0, "seed": 0}
-    assert sorted(found["ways"]) == ["engine", "generate", "reference"]
+    assert sorted(found["ways"]) == ["engine", "engine, int8", "generate", "reference"]
     for way in found["ways"].values():
         assert 0 < way["ms"] <= way["median"]
         assert way["below"] == pytest.approx(found["ways"]["generate"]["ms"] / way["ms"])
