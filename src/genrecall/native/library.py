@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Final
 
 _LIBRARY: Final = "genrecall.native._library"
-_VERSION: Final = 5
+_VERSION: Final = 6
 """As in `native.h`; one more where a function or structure of the library changes."""
 
 

@@ -247,7 +247,7 @@ static int64_t chosen_width(const Prompt *p, const int64_t *widths, const float 
 }
 
 /* See `native/library.py`. */
-int library_version(void) { return 5; }
+int library_version(void) { return 6; }
 
 /* Codes of a level of which it is kept what a head says: below several prefixes they come again.
  * Of very many, such as of a SID space with one huge cluster, most are never asked. */

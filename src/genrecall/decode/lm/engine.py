@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genrecall.decode.base import Beams, check_beams, check_valid
+from genrecall.decode.base import BeamRule, Beams, check_beams, check_valid
 from genrecall.decode.lm.eight_bits import in_int8
 from genrecall.decode.lm.forward import Forward, ReadPrompt
 from genrecall.decode.lm.native import blocks_of
 from genrecall.decode.lm.weights import LmWeights, in_fp32
-from genrecall.decode.prefixes import Prefixes, alive_nodes, as_beams, best, expand
+from genrecall.decode.prefixes import Prefixes, alive_nodes, as_beams, best, expand, widths_of
 from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import LEVELS
 from genrecall.generator.base import Reading
@@ -52,23 +52,24 @@ class LmEngine:
         self,
         reading: Reading[LmRead],
         *,
-        beam: int,
+        beam: int | BeamRule,
         rows: NDArray[np.int64] | None = None,
         valid: NDArray[np.bool_] | None = None,
         min_level1: int = 1,
     ) -> Beams:
         """See `Engine.search`."""
-        check_beams(beam, min_level1)
+        rule = BeamRule.of(beam)
+        check_beams(rule, min_level1)
         searched = np.arange(len(reading)) if rows is None else rows  # (Q,)
         check_valid(valid, len(self._trie), len(searched))
-        at_once, parts = max(_AT_ONCE // beam, 1), []
+        at_once, parts = max(_AT_ONCE // rule.widest, 1), []
         with torch.inference_mode():
             read = self._read(reading.state, searched.tolist())
             for start in range(0, len(read), at_once):
                 some = slice(start, start + at_once)
                 own = valid if valid is None or valid.ndim == 1 or len(valid) == 1 else valid[some]
-                parts.append(self._search(read[some], own, beam=beam, min_level1=min_level1))
-        return Beams.join(parts, beam)
+                parts.append(self._search(read[some], own, rule, min_level1=min_level1))
+        return Beams.join(parts, rule.widest)
 
     def _read(self, state: LmRead, rows: Sequence[int]) -> list[ReadPrompt]:
         """Prompts, read once whatever is asked of them afterwards."""
@@ -88,8 +89,8 @@ class LmEngine:
         self,
         prompts: Sequence[ReadPrompt],
         valid: NDArray[np.bool_] | None,
+        rule: BeamRule,
         *,
-        beam: int,
         min_level1: int,
     ) -> Beams:
         trie = self._trie
@@ -97,15 +98,16 @@ class LmEngine:
         first = torch.stack([prompt.first for prompt in prompts])
         step = _numbers(first[:, torch.from_numpy(trie.codes[0])].flatten())
         prefixes = expand(Prefixes.roots(len(prompts)), trie, 0, alive[0], step)
-        prefixes = best(prefixes, beam=beam, min_level1=min_level1)
+        widths = widths_of(rule, step.reshape(len(prompts), -1))
+        prefixes = best(prefixes, widths, min_level1=min_level1)
         earlier: Tensor | None = None
         for level in range(1, LEVELS):
             if not len(prefixes.node):
                 break
             earlier, step = self._append(prompts, level, prefixes, earlier)
             prefixes = expand(prefixes, trie, level, alive[level], step)
-            prefixes = best(prefixes, beam=beam, min_level1=min_level1)
-        return as_beams(prefixes, len(prompts), beam)
+            prefixes = best(prefixes, widths, min_level1=min_level1)
+        return as_beams(prefixes, len(prompts), rule.widest)
 
     def _append(
         self,
