@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_lm import CONFIG, TRIE, as_generator, make_lm, make_prompts
 
+from genrecall.decode.base import BeamRule
 from genrecall.decode.engines import engine_of
 from genrecall.decode.lm.engine import LmEngine
 from genrecall.decode.reference import ReferenceEngine
@@ -214,3 +215,15 @@ def test_without_the_library_of_products_it_finds_the_same(trained, monkeypatch)
     reading = generator.read(PROMPTS)
     expected = ReferenceEngine(generator).search(reading, beam=7)
     assert_same(LmEngine(generator).search(reading, beam=7), expected)
+
+
+@pytest.mark.parametrize("native", NATIVE)
+def test_a_rule_keeps_as_many_beams_as_the_reference(generator, reading, native):
+    step = reading.step.numpy()
+    entropies = np.sort(-(np.exp(step) * step).sum(axis=1))
+    middle = float(entropies[4:6].mean())
+    assert entropies[4] < middle < entropies[5]
+    rule = BeamRule((2, 7), (middle,))
+    expected = ReferenceEngine(generator).search(reading, beam=rule)
+    assert sorted(beams.found for beams in expected)[::10] == [2, 7]
+    assert_same(LmEngine(generator, native=native).search(reading, beam=rule), expected)
