@@ -387,8 +387,13 @@ class TestBeamsByEntropy:
             {"widths": [2, 5], "entropies": []},
             {"widths": [0, 5], "entropies": [1.0]},
             {"widths": [1, 2, 3], "entropies": [2.0, 1.0]},
+            {"widths": [2, 5], "entropies": [math.nan]},
         ],
     )
     def test_settings_that_are_no_rule_are_refused(self, beams):
         with pytest.raises(ValidationError, match="widths in ascending order"):
             GenerativeConfig(beams=beams)
+
+    def test_more_first_codes_than_beams_are_refused(self):
+        with pytest.raises(ValidationError, match="5 first codes need as many beams"):
+            GenerativeConfig(min_level1=5, beams={"widths": [2, 9], "entropies": [1.0]})

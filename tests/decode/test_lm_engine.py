@@ -194,6 +194,7 @@ def other(lm, **settings):
         {"hidden_act": "gelu"},
         {"rope_parameters": {"rope_type": "dynamic"}},
         {"layer_types": ["sliding_attention"] * 2, "sliding_window": 4},
+        {"sliding_window": 4, "layer_types": None},  # as Mistral has it
     ],
     ids=lambda settings: next(iter(settings)),
 )

@@ -224,7 +224,8 @@ def test_a_rule_searches_under_a_filter_as_without(native):
 
 
 @pytest.mark.parametrize(
-    ("widths", "entropies"), [((), ()), ((5, 2), (1.0,)), ((2, 2), (1.0,)), ((2, 5), (1.0, 2.0))]
+    ("widths", "entropies"),
+    [((), ()), ((5, 2), (1.0,)), ((2, 2), (1.0,)), ((2, 5), (1.0, 2.0)), ((2, 5), (np.nan,))],
 )
 def test_widths_that_are_no_rule_are_refused(widths, entropies):
     with pytest.raises(RequestError, match="needed are widths in ascending order"):

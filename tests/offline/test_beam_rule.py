@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
-from genrecall.offline.beam_rule import Judged, tune_beams
+from genrecall.bundle import open_bundle
+from genrecall.channels.base import Request
+from genrecall.foundation.progress import SilentLog
+from genrecall.offline.beam_rule import Judged, judge_widths, tune_beams
 
 WIDTHS = (20, 50, 100)
 
@@ -12,7 +15,11 @@ def judged(n=4000, *, seed=0, sure=1.0):
     entropy, fold = rng.uniform(0, 4, n), rng.integers(0, 2, n)
     widest = rng.uniform(0.6, 1.0, n)
     share = np.where(entropy[:, None] < sure, 1.0, [0.5, 0.5, 1.0])
-    return Judged(entropy, widest[:, None] * share, fold)
+    return Judged(entropy, widest[:, None] * share, kept(n), fold)
+
+
+def kept(n):
+    return np.tile(np.array(WIDTHS, dtype=np.float64), (n, 1))
 
 
 def test_few_beams_where_they_are_enough():
@@ -43,10 +50,25 @@ def test_few_searches_save_less_than_many():
 def noisy(n):
     rng = np.random.default_rng(1)
     recall = rng.random((n, 3)).clip(0, 1)
-    return Judged(rng.uniform(0, 4, n), recall, rng.integers(0, 2, n))
+    return Judged(rng.uniform(0, 4, n), recall, kept(n), rng.integers(0, 2, n))
 
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_next_to_no_searches_keep_the_widest(n):
     given = judged(n, sure=0.0)
     assert tune_beams(given, WIDTHS, loss=0.005).rule.width(0.0) == 100
+
+
+def test_beams_are_counted_as_they_were_kept(parts):
+    """Two beams hold too few items for the answer, so more are searched."""
+    requests, positives = [Request("drill")] * 2, [np.array([1]), np.array([2])]
+    found = judge_widths(parts.generative(), requests, positives, (2, 9), k=10, log=SilentLog())
+    assert (found.beams[:, 0] > 2).all()
+    tuned = tune_beams(found, (2, 9), loss=0.005)
+    assert tuned.beams in found.beams[0]
+    assert tuned.fixed_beams == found.beams.mean(axis=0).tolist()
+
+
+@pytest.fixture
+def parts(shop_run):
+    return open_bundle(shop_run.bundle)

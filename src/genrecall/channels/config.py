@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -39,6 +40,7 @@ class BeamsConfig(Section):
     def _is_a_rule(self) -> BeamsConfig:
         ascending = list(self.widths) == sorted({width for width in self.widths if width > 0})
         ordered = list(self.entropies) == sorted(self.entropies)
+        ordered = ordered and not any(map(isnan, self.entropies))
         if len(self.widths) != len(self.entropies) + 1 or not (ascending and ordered):
             raise ValueError("give widths in ascending order, and one entropy less, likewise")
         return self
@@ -81,6 +83,15 @@ class GenerativeConfig(Section):
     leave_out_chosen: bool = False
     """Answer with nothing that the shopper has chosen before, for shops in which nobody chooses
     twice. By itself, the item order learns how much less likely a second choice is."""
+
+    @model_validator(mode="after")
+    def _keeps_first_codes(self) -> GenerativeConfig:
+        if self.beams is not None and self.min_level1 > self.beams.widths[0]:
+            raise ValueError(
+                f"min_level1 {self.min_level1} first codes need as many beams; the narrowest of "
+                f"`beams` are {self.beams.widths[0]}"
+            )
+        return self
 
 
 class ChannelsConfig(Section):

@@ -219,19 +219,17 @@ class GenerativeChannel(RecallChannel):
         rankings: dict[int, Ranking] = {}
         known = np.any(read.reading.queries, axis=1).tolist()
         asked = np.arange(len(read)) if rows is None else rows
-        rows, rule, most = asked, self.first_rule(k), self._config.max_beam
-        while len(rows):
-            narrow = []
-            found = self.search(read, rule, rows)
-            whole = len(rule.widths) == 1 and rule.widest >= most
-            for row, beams in zip(rows.tolist(), found, strict=True):
+        pending, most = [(self.first_rule(k), asked)], self._config.max_beam
+        while pending:
+            rule, rows = pending.pop()
+            wider: dict[int, list[int]] = {}
+            for row, beams in zip(rows.tolist(), self.search(read, rule, rows), strict=True):
                 ordered = self.order(read.asked(row), beams, read.masks[row])
                 rankings[row] = self._cut(ordered, k, beams, known=known[row])
-                exhausted = whole or beams.found < rule.widths[0]
-                if len(ordered.rows) < k and not exhausted:
-                    narrow.append(row)
-            rows = np.array(narrow, dtype=np.int64)
-            rule = BeamRule.of(min(2 * rule.widest, max(most, rule.widest)))
+                # As many beams as were asked for: there may be more SIDs.
+                if len(ordered.rows) < k and beams.found in rule.widths and beams.found < most:
+                    wider.setdefault(min(2 * beams.found, most), []).append(row)
+            pending += [(BeamRule.of(width), np.array(of)) for width, of in wider.items()]
         return [rankings[row] for row in asked.tolist()]
 
     def search(

@@ -42,7 +42,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "tune beams": (
         "genrecall tune beams runs/demo/bundle",
-        "genrecall tune beams runs/demo/bundle -k 1000 --widths 200,300 --loss 0.01",
+        "genrecall tune beams runs/demo/bundle -k 20 --widths 10,20,50 --loss 0.01",
     ),
     "recall": (
         "genrecall recall runs/demo/bundle 'cordless drill 18v' -k 10 --explain",

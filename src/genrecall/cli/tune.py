@@ -40,8 +40,8 @@ def beams(
         raise ConfigError(f"--widths {widths}: give whole numbers, as 20,50,100.") from error
     found = tune_beams_of(bundle, data=data, k=k, widths=numbers, loss=loss)
     table = make_table(f"{found['settings']['searches']:,} searches", ("beams", f"recall@{k}"))
-    for width, recall in zip(numbers, found["fixed"], strict=True):
-        table.add_row("always", str(width), f"{recall:.4f}")
+    for width, kept, recall in zip(numbers, found["fixed_beams"], found["fixed"], strict=True):
+        table.add_row(f"always {width}", f"{kept:.1f}", f"{recall:.4f}")
     table.add_row("by the rule", f"{found['beams']:.1f}", f"{found['recall']:.4f}")
     apart = (f"{found['held_out_beams']:.1f}", f"{found['held_out']:.4f}")
     table.add_row("by the rule of the other half", *apart)

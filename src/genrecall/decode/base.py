@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, Protocol
 
 import numpy as np
@@ -78,6 +79,7 @@ class BeamRule:
 
     def __post_init__(self) -> None:
         ordered = list(self.entropies) == sorted(self.entropies)
+        ordered = ordered and not any(map(isnan, self.entropies))
         ascending = list(self.widths) == sorted(set(self.widths))
         if len(self.widths) != len(self.entropies) + 1 or not (ordered and ascending):
             raise RequestError(

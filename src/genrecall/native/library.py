@@ -9,7 +9,7 @@ from typing import Final
 
 _LIBRARY: Final = "genrecall.native._library"
 _VERSION: Final = 6
-"""As in `native.h`; one more where a function or structure of the library changes."""
+"""As in `walk.c`; one more where a function or structure of the library changes."""
 
 
 @cache
@@ -22,14 +22,14 @@ def library() -> ctypes.CDLL | None:
         found = ctypes.CDLL(spec.origin)
         if found.library_version() != _VERSION:
             return None
+        found.scratch_bytes.restype = found.search.restype = ctypes.c_int64
+        found.gelu.restype = found.encode_texts.restype = None
+        found.bag_means.restype = found.bag_means_of_halves.restype = None
+        found.row_products.restype = found.row_products_of_halves.restype = None
+        found.shared_words.restype = None
+        found.attend_prompt.restype = found.attend_prefixes.restype = None
+        found.to_bytes.restype = ctypes.c_float
+        found.add_normed.restype = found.gated.restype = None
     except (OSError, AttributeError):  # damaged, or of another version of the package
         return None
-    found.scratch_bytes.restype = found.search.restype = ctypes.c_int64
-    found.gelu.restype = found.encode_texts.restype = None
-    found.bag_means.restype = found.bag_means_of_halves.restype = None
-    found.row_products.restype = found.row_products_of_halves.restype = None
-    found.shared_words.restype = None
-    found.attend_prompt.restype = found.attend_prefixes.restype = None
-    found.to_bytes.restype = ctypes.c_float
-    found.add_normed.restype = found.gated.restype = None
     return found

@@ -35,11 +35,14 @@ class Judged(NamedTuple):
     Attributes:
         entropy: of the first code, in nats, float64 `[M]`.
         recall: of each search with each width, float64 `[M, W]`.
+        beams: that were kept for it, which are more than the width where an answer needs more
+            items, float64 `[M, W]`.
         fold: half of each search, int64 `[M]`.
     """
 
     entropy: NDArray[np.float64]
     recall: NDArray[np.float64]
+    beams: NDArray[np.float64]
     fold: NDArray[np.int64]
 
 
@@ -53,6 +56,7 @@ class Tuned(NamedTuple):
         held_out: mean recall of each half by the rule of the other.
         held_out_beams: mean beams likewise.
         fixed: mean recall with each width alone, `[W]`.
+        fixed_beams: mean beams likewise.
     """
 
     rule: BeamRule
@@ -61,6 +65,7 @@ class Tuned(NamedTuple):
     held_out: float
     held_out_beams: float
     fixed: list[float]
+    fixed_beams: list[float]
 
 
 def judge_widths(
@@ -82,17 +87,18 @@ def judge_widths(
         k: items of an answer.
         log: where to report how far it is.
     """
-    recall = np.empty((len(requests), len(widths)))
+    recall, kept = np.empty((2, len(requests), len(widths)))
     for place, width in enumerate(widths):
         log.say(f"  {width} beams")
         beams = BeamsConfig(widths=(width,), entropies=())
         rankings = channel.with_beams(beams).rank(requests, k)
         for row, (ranking, relevant) in enumerate(zip(rankings, positives, strict=True)):
             recall[row, place] = np.isin(relevant, ranking.rows).mean()
+            kept[row, place] = 0 if ranking.beams is None else ranking.beams.found
     steps = [read.reading.step.numpy().astype(np.float64) for read in channel.read(requests)]
     first = np.concatenate(steps)
     fold = np.array([fold_of_query(request.query, _HALVES) for request in requests])
-    return Judged(-(np.exp(first) * first).sum(axis=1), recall, fold)
+    return Judged(-(np.exp(first) * first).sum(axis=1), recall, kept, fold)
 
 
 def tune_beams(judged: Judged, widths: Sequence[int], *, loss: float) -> Tuned:
@@ -105,12 +111,12 @@ def tune_beams(judged: Judged, widths: Sequence[int], *, loss: float) -> Tuned:
     """
     every = np.ones(len(judged.fold), dtype=np.bool_)
     rule = _tuned(judged, widths, loss, every)
-    recall, beams = _under(judged, rule, widths)
+    recall, beams = _under(judged, rule)
     apart, apart_beams = np.empty(len(recall)), np.empty(len(recall))
     for half in range(_HALVES):
         inside = judged.fold == half
         other = _tuned(judged, widths, loss, ~inside) if (~inside).any() else rule
-        found, kept = _under(judged, other, widths)
+        found, kept = _under(judged, other)
         apart[inside], apart_beams[inside] = found[inside], kept[inside]
     return Tuned(
         rule,
@@ -119,19 +125,20 @@ def tune_beams(judged: Judged, widths: Sequence[int], *, loss: float) -> Tuned:
         held_out=float(apart.mean()),
         held_out_beams=float(apart_beams.mean()),
         fixed=judged.recall.mean(axis=0).tolist(),
+        fixed_beams=judged.beams.mean(axis=0).tolist(),
     )
 
 
 def _tuned(judged: Judged, widths: Sequence[int], loss: float, kept: NDArray[np.bool_]) -> BeamRule:
     """By the searches that are kept, bool `[M]`."""
-    some = Judged(judged.entropy[kept], judged.recall[kept], judged.fold[kept])
+    some = Judged(judged.entropy[kept], judged.recall[kept], judged.beams[kept], judged.fold[kept])
     allowed = loss * some.recall[:, -1].mean()
     grid = np.unique(np.quantile(some.entropy, np.linspace(0, 1, _GRID + 1)))
     grid = np.append(grid, grid[-1] + 1.0)  # beyond all of them: the wider beams are never kept
-    best, cost = BeamRule((widths[-1],)), (float(widths[-1]), 0.0)
+    best, cost = BeamRule((widths[-1],)), (float(some.beams[:, -1].mean()), 0.0)
     for entropies in combinations_with_replacement(grid.tolist(), len(widths) - 1):
         rule = BeamRule(tuple(widths), entropies)
-        recall, beams = _under(some, rule, widths)
+        recall, beams = _under(some, rule)
         lost = some.recall[:, -1] - recall
         # By chance some rules look better than they are: what is lost is taken at its upper bound.
         most = lost.mean() + _SURE * lost.std() / len(lost) ** 0.5
@@ -141,10 +148,8 @@ def _tuned(judged: Judged, widths: Sequence[int], loss: float, kept: NDArray[np.
     return best
 
 
-def _under(
-    judged: Judged, rule: BeamRule, widths: Sequence[int]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Recall and beams of each search under a rule, `[M]` both."""
-    beams = np.array([rule.width(entropy) for entropy in judged.entropy.tolist()])
-    place = np.searchsorted(np.array(widths), beams)
-    return judged.recall[np.arange(len(place)), place], beams.astype(np.float64)
+def _under(judged: Judged, rule: BeamRule) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Recall and beams of each search under a rule, `[M]` both; the widest width is the last."""
+    place = np.searchsorted(rule.entropies, judged.entropy, side="right")
+    at = np.arange(len(place)), place + judged.recall.shape[1] - len(rule.widths)
+    return judged.recall[at], judged.beams[at]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from genrecall.foundation.progress import TerminalLog
 from genrecall.offline.beam_rule import judge_widths, tune_beams
 from genrecall.offline.requests import make_questions
 from genrecall.pipeline.evaluate import open_measured
+
+_MOST_WIDTHS: Final = 4  # of five there would be ten thousand rules
 
 
 def tune_beams_of(
@@ -36,6 +38,10 @@ def tune_beams_of(
         raise ConfigError(
             f"k={k}, widths={list(widths)}, loss={loss}; needed are numbers of at least 1, and a "
             "loss from 0 to below 1."
+        )
+    if len(widths) > _MOST_WIDTHS:
+        raise ConfigError(
+            f"{len(widths)} widths; rules of at most {_MOST_WIDTHS} are tried. Give fewer."
         )
     BeamRule(widths, (0.0,) * (len(widths) - 1))
     measured = open_measured(bundle, data)

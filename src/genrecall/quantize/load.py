@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from genrecall.foundation.artifact import Artifact, Json
 from genrecall.foundation.sid import Codes, SidSpace, SidTable
+from genrecall.foundation.threads import limit_torch
 from genrecall.quantize.categories import CategoryCodes, CategoryPath
 from genrecall.quantize.stability import rows_before
 
@@ -81,6 +82,7 @@ def load_sids(artifact: Artifact) -> FrozenSids:
     """
     from genrecall.quantize.quantizer import Quantizer
 
+    limit_torch()
     return FrozenSids(
         quantizer=Quantizer.load(artifact.path),
         categories=CategoryCodes.from_json(artifact.read_json(CATEGORIES)),

@@ -38,7 +38,8 @@ class LmEngine:
 
     Args:
         generator: whose model `is_known`.
-        int8: whether layers multiply in eight bits, which is faster and not quite the same.
+        int8: whether layers multiply in eight bits, which is faster and not quite the same; what is
+            read together has one scale, so an answer may then depend on its company.
         native: whether the library in C computes what is no product of matrices, if it was built.
     """
 

@@ -127,9 +127,10 @@ def is_known(lm: LmModel) -> bool:
     config = lm.causal.config
     if config.model_type not in KINDS or lm.sid_rows is not None:
         return False
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    window = getattr(config, "sliding_window", None)
-    whole = kinds == {"full_attention"} or (window or 0) >= _positions(lm)
+    kinds = getattr(config, "layer_types", None)
+    window = getattr(config, "sliding_window", None)  # of all layers, where they have no types
+    sees_all = window is None if kinds is None else set(kinds) == {"full_attention"}
+    whole = sees_all or (window or 0) >= _positions(lm)
     rope = (getattr(config, "rope_parameters", None) or {}).get("rope_type")
     weights = list(lm.causal.parameters())
     return (

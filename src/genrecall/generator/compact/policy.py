@@ -81,6 +81,7 @@ class CompactPolicy:
     def __init__(self, generator: CompactGenerator, model: CompactModel) -> None:
         self.model = model.eval()
         self.generator = generator.with_weights(model.weights)
+        self.generator.__dict__["policy"] = self  # what it scores by follows the model, too
 
     @property
     def space(self) -> SidSpace:
