@@ -77,7 +77,7 @@ RUNS: Final[Mapping[str, Run]] = {
     ),
     "stability": Run(("python -m benchmarks.stability examples/homedepot.yaml",)),
     "new_items": Run(("python -m benchmarks.new_items examples/homedepot.yaml",)),
-    "million": Run(("python -m benchmarks.million",)),
+    "million": Run(("python -m benchmarks.million --threads 1",)),
 }
 
 

@@ -2,7 +2,7 @@
 
 #include "native.h"
 
-/* table: [V, W]; bags: n of them, offsets [n + 1] into ids; means: [n, W], zeros of an empty bag. */
+/* table: [V, W]; bags: n of them, offsets [n + 1] into ids; means: [n, W], zeros of an empty. */
 #define BAG_MEANS(NAME, NUMBER, WIDENED)                                                           \
     WIDE void NAME(const NUMBER *table, int64_t width, const int64_t *ids, const int64_t *offsets, \
                    int64_t n, float *means) {                                                      \

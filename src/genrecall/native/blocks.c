@@ -82,7 +82,7 @@ INLINED void weighted(const float *weights, int64_t stride, const float *values,
     }
 }
 
-/* Scores to weights that add up to 1. What follows them up to a multiple of LANES is overwritten. */
+/* Scores to weights that add up to 1. What follows up to a multiple of LANES is overwritten. */
 INLINED void softmax(float *scores, int64_t n) {
     float most = scores[0], sum = 0;
     for (int64_t i = 1; i < n; i++) most = scores[i] > most ? scores[i] : most;

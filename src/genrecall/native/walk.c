@@ -1,8 +1,8 @@
 /* Beam search of a compact generator down the tree of SIDs, one prompt at a time.
  *
- * The same search as `decode/walk/plain.py`, which says what is computed: of each level the best prefixes, in
- * the order of their log-probabilities, are expanded one after another, until the next cannot have
- * a child among the best any more. Nothing is allocated; arrays belong to the caller.
+ * The same search as `decode/walk/plain.py`, which says what is computed: of each level the best
+ * prefixes, in the order of their log-probabilities, are expanded one after another, until the next
+ * cannot have a child among the best any more. Nothing is allocated; arrays belong to the caller.
  */
 
 #include <math.h>
@@ -198,15 +198,16 @@ static void expand(const Prompt *p, int level, Prefix parent, const uint8_t *ali
     if (aheads == 0) memset(x, 0, (end - start) * sizeof(float));
     else if (level == 0) ahead_of_first(p, x);
     else tell(p, t->levels + level, start, end, x);
-    for (int64_t i = 0; i < end - start; i++) x[i] *= aheads;
-    if (heads != 0)
-        for (int64_t node = start; node < end; node++) x[node - start] += heads * head(p, level, node);
-    float above = parent.logprob - logsumexp(x, end - start);
-    for (int64_t node = start; node < end; node++) {
-        if (alive && !alive[node]) continue;
-        if (!lead && best->n == best->most && above + x[node - start] < best->of[0].logprob) continue;
+    int64_t n = end - start;
+    for (int64_t i = 0; i < n; i++) x[i] *= aheads;
+    for (int64_t i = 0; heads != 0 && i < n; i++) x[i] += heads * head(p, level, start + i);
+    float above = parent.logprob - logsumexp(x, n);
+    for (int64_t i = 0; i < n; i++) {
+        if (alive && !alive[start + i]) continue;
         /* Rounding must not make a child likelier than its parent. */
-        Prefix child = {fminf(above + x[node - start], parent.logprob), (int32_t)node, parent.first};
+        float logprob = fminf(above + x[i], parent.logprob);
+        if (!lead && best->n == best->most && logprob < best->of[0].logprob) continue;
+        Prefix child = {logprob, (int32_t)(start + i), parent.first};
         keep(best, child);
         if (lead && (lead[parent.first].node < 0 || better(child, lead[parent.first])))
             lead[parent.first] = child;
@@ -265,16 +266,17 @@ int64_t scratch_bytes(const Tables *t, int64_t beam) {
 /* Search one prompt; says how many SIDs it has found.
  *
  * query: over the temperature, [D]; hidden: [W]; alive: nodes of each level that may be visited,
- * NULL for all; widths: [n_widths], ascending, of which the entropy of the first code chooses one by
- * entropies: [n_widths - 1]; min_first: of how many first codes the best prefix stays; leaves,
+ * NULL for all; widths: [n_widths], ascending, of which the entropy of the first code chooses one
+ * by entropies: [n_widths - 1]; min_first: of how many first codes the best prefix stays; leaves,
  * logprob: of the widest.
  */
-int64_t search(const Tables *t, const float *query, const float *hidden, const uint8_t *const *alive,
-               const int64_t *widths, const float *entropies, int64_t n_widths, int64_t min_first,
-               char *scratch, int64_t *leaves, float *logprob) {
-    int64_t beam = widths[n_widths - 1];
-    Prefix *room = (Prefix *)scratch, *lead = min_first > 1 ? room + 2 * widths[n_widths - 1] : NULL;
-    float *floats = (float *)(room + 3 * widths[n_widths - 1]);
+int64_t search(const Tables *t, const float *query, const float *hidden,
+               const uint8_t *const *alive, const int64_t *widths, const float *entropies,
+               int64_t n_widths, int64_t min_first, char *scratch, int64_t *leaves,
+               float *logprob) {
+    int64_t widest = widths[n_widths - 1], beam = widest;
+    Prefix *room = (Prefix *)scratch, *lead = min_first > 1 ? room + 2 * widest : NULL;
+    float *floats = (float *)(room + 3 * widest);
     Prompt p = {.tables = t, .hidden = hidden};
     for (int level = 0; level < 3; level++) {
         int64_t n = kept_codes(t, level);
@@ -311,7 +313,7 @@ int64_t search(const Tables *t, const float *query, const float *hidden, const u
             for (int64_t i = 0; i < best.n; i++) best.of[i].first = (int32_t)i;
         }
         parents = best;
-        best = (Best){level % 2 ? room : room + widths[n_widths - 1], 0, beam};
+        best = (Best){level % 2 ? room : room + widest, 0, beam};
     }
     for (int64_t i = 0; i < parents.n; i++) {
         leaves[i] = parents.of[i].node;
