@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from genrecall.cli.group import add_command
-from genrecall.cli.shared import BundleFolder, JsonFile, write_result
+from genrecall.cli.shared import BundleFolder, DataFolder, JsonFile, whole_numbers, write_result
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,10 +20,7 @@ def decode(
     queries: Annotated[int, typer.Option(help="Validation queries at most.")] = 500,
     beams: Annotated[str, typer.Option(help="Widths, as 50,100.")] = "50,100",
     k: Annotated[int, typer.Option("-k", help="Items of an answer.")] = 1000,
-    data: Annotated[
-        Path | None,
-        typer.Option(help="The run's data stage; by default the one beside the bundle."),
-    ] = None,
+    data: DataFolder = None,
     json_file: JsonFile = None,
 ) -> None:
     """Measure every decoder, and exact search, HNSW and IVF beside them.
@@ -34,13 +30,9 @@ def decode(
     items under a filter that leaves a hundredth of the catalog, drawn by chance.
     """
     from genrecall.cli.terminal import terminal
-    from genrecall.foundation.errors import ConfigError
     from genrecall.pipeline.bench import bench_decoding
 
-    try:
-        widths = tuple(int(width) for width in beams.split(","))
-    except ValueError as error:
-        raise ConfigError(f"--beams {beams}: give whole numbers, as 50,100.") from error
+    widths = whole_numbers("--beams", beams, such_as="50,100")
     found = bench_decoding(bundle, data=data, queries=queries, widths=widths, k=k)
     told = found["settings"]
     console = terminal()

@@ -11,6 +11,7 @@ import typer
 from genrecall.cli.shared import (
     BundleFolder,
     ConfigFile,
+    DataFolder,
     JsonFile,
     ReportFile,
     Threads,
@@ -86,10 +87,7 @@ def run(
 def evaluate(
     bundle: BundleFolder,
     split: Annotated[str, typer.Option(help="validation or test.")] = "validation",
-    data: Annotated[
-        Path | None,
-        typer.Option(help="The run's data stage; by default the one beside the bundle."),
-    ] = None,
+    data: DataFolder = None,
     report: ReportFile = None,
     json_file: JsonFile = None,
     trec: Annotated[

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, TextIO
 
 import typer
 
+from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import say
 
 STDOUT: Final = Path("-")
@@ -51,6 +52,10 @@ ConfigFile = Annotated[
 ]
 BundleFolder = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="A bundle, for example runs/demo/bundle.")
+]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option("--data", help="The run's data stage; by default the one beside the bundle."),
 ]
 JsonFile = Annotated[
     Path | None,
@@ -113,3 +118,20 @@ def wrote(path: Path) -> None:
 def say_next(*words: object) -> None:
     """Say the command that comes next, ready to be pasted into a shell."""
     say("next: genrecall " + shlex.join(str(word) for word in words), sys.stdout)
+
+
+def whole_numbers(option: str, text: str, *, such_as: str) -> tuple[int, ...]:
+    """Numbers that stand in one option, between commas.
+
+    Args:
+        option: its name.
+        text: what was given.
+        such_as: an example.
+
+    Raises:
+        ConfigError: there is something else.
+    """
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError as error:
+        raise ConfigError(f"{option} {text}: give whole numbers, as {such_as}.") from error

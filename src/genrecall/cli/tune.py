@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from genrecall.cli.group import add_command
-from genrecall.cli.shared import BundleFolder, JsonFile, write_result
+from genrecall.cli.shared import BundleFolder, DataFolder, JsonFile, whole_numbers, write_result
 
 tune = typer.Typer(no_args_is_help=True, help="Fit how a bundle searches.")
 
@@ -18,10 +17,7 @@ def beams(
     k: Annotated[int, typer.Option("-k", help="Items of an answer.")] = 100,
     widths: Annotated[str, typer.Option(help="Beams, as 20,50,100.")] = "20,50,100",
     loss: Annotated[float, typer.Option(help="Of recall that is allowed, relative.")] = 0.005,
-    data: Annotated[
-        Path | None,
-        typer.Option(help="The run's data stage; by default the one beside the bundle."),
-    ] = None,
+    data: DataFolder = None,
     json_file: JsonFile = None,
 ) -> None:
     """Find the fewest beams that keep the recall, by how sure the generator is of the first code.
@@ -31,13 +27,9 @@ def beams(
     """
     from genrecall.cli.terminal import terminal
     from genrecall.evaluate.table_cells import make_table
-    from genrecall.foundation.errors import ConfigError
     from genrecall.pipeline.tune import tune_beams_of
 
-    try:
-        numbers = tuple(int(width) for width in widths.split(","))
-    except ValueError as error:
-        raise ConfigError(f"--widths {widths}: give whole numbers, as 20,50,100.") from error
+    numbers = whole_numbers("--widths", widths, such_as="20,50,100")
     found = tune_beams_of(bundle, data=data, k=k, widths=numbers, loss=loss)
     table = make_table(f"{found['settings']['searches']:,} searches", ("beams", f"recall@{k}"))
     for width, kept, recall in zip(numbers, found["fixed_beams"], found["fixed"], strict=True):

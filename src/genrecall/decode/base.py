@@ -162,6 +162,14 @@ def check_beams(rule: BeamRule, min_level1: int) -> None:
         )
 
 
+def damaged_weights() -> RequestError:
+    """The error about what was read as something that is no number."""
+    return RequestError(
+        "a query was read as something that is no number. The weights of the bundle are damaged: "
+        "make it again."
+    )
+
+
 def check_valid(valid: NDArray[np.bool_] | None, n_sids: int, n_prompts: int) -> None:
     """Refuse a mask of SIDs that fits nothing.
 

@@ -10,7 +10,6 @@ import numpy as np
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import TerminalLog
 from genrecall.offline.decoding import as_rows, measure_decoding, measured_machine
-from genrecall.offline.requests import make_questions
 from genrecall.pipeline.evaluate import open_measured
 
 
@@ -35,12 +34,10 @@ def bench_decoding(
             f"queries={queries}, k={k}, beams={list(widths)}; needed are numbers of at least 1."
         )
     measured = open_measured(bundle, data)
-    loaded, searches = measured.bundle, measured.shop.searches.of("validation")
+    searches = measured.shop.searches.of("validation")
     rows = np.random.default_rng(0).permutation(len(searches))[:queries]
-    asked = make_questions(
-        measured.shop, "validation", np.sort(rows), shoppers=loaded.reads_shoppers
-    ).personalised.distinct
-    channel = loaded.generative()
+    asked = measured.asked(np.sort(rows)).distinct
+    channel = measured.bundle.generative()
     settings = {
         "queries": len(asked),
         "items": len(channel.items),

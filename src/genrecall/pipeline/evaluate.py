@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, NamedTuple, TextIO, cast, get_args
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from genrecall.bundle import KIND, OpenBundle, other_settings, read_bundle
@@ -21,6 +23,7 @@ from genrecall.learning.threads import set_threads
 from genrecall.offline.described import describe
 from genrecall.offline.evidence import gather
 from genrecall.offline.measure import Plan, evaluate
+from genrecall.offline.requests import DistinctRequests, make_questions
 from genrecall.offline.trec_files import write_trec
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.publish import made_of
@@ -42,6 +45,11 @@ class Measured(NamedTuple):
     artifact: Artifact
     bundle: OpenBundle
     shop: ShopData
+
+    def asked(self, rows: NDArray[np.int64]) -> DistinctRequests:
+        """Some validation searches as requests, with their shoppers if the bundle reads them."""
+        shoppers = self.bundle.reads_shoppers
+        return make_questions(self.shop, "validation", rows, shoppers=shoppers).personalised
 
 
 def open_measured(bundle: Path, data: Path | None) -> Measured:

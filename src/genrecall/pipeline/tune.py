@@ -11,7 +11,6 @@ from genrecall.decode.base import BeamRule
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import TerminalLog
 from genrecall.offline.beam_rule import judge_widths, tune_beams
-from genrecall.offline.requests import make_questions
 from genrecall.pipeline.evaluate import open_measured
 
 _MOST_WIDTHS: Final = 4  # of five there would be ten thousand rules
@@ -49,9 +48,7 @@ def tune_beams_of(
     rows = np.flatnonzero([len(of) > 0 for of in searches.positives])
     if not len(rows):
         raise ConfigError(f"{bundle}: no validation search of its run has a relevant item.")
-    questions = make_questions(
-        measured.shop, "validation", rows, shoppers=measured.bundle.reads_shoppers
-    ).personalised
+    questions = measured.asked(rows)
     requests = questions.spread(questions.distinct)
     positives = [searches.positives[row] for row in rows.tolist()]
     channel = measured.bundle.generative()

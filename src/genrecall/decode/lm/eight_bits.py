@@ -7,12 +7,12 @@ Shapes: `n` rows, `in` and `out` numbers of one.
 
 from __future__ import annotations
 
-import ctypes
-
 import torch
 from torch import Tensor
 
+from genrecall.decode.lm.native import at
 from genrecall.decode.lm.weights import Linear
+from genrecall.native.arrays import size
 from genrecall.native.library import library
 
 _ZERO = 128
@@ -44,11 +44,6 @@ def to_bytes(numbers: Tensor) -> tuple[Tensor, float]:
     if found is None:
         step = max(numbers.abs().max().item() / 127, torch.finfo(torch.float32).tiny)
         return (numbers / step).round().add_(_ZERO).to(torch.uint8), step
-    assert numbers.is_contiguous()
     rounded = torch.empty(numbers.shape, dtype=torch.uint8)
-    step = found.to_bytes(
-        ctypes.c_void_p(numbers.data_ptr()),
-        ctypes.c_int64(numbers.numel()),
-        ctypes.c_void_p(rounded.data_ptr()),
-    )
+    step = found.to_bytes(at(numbers), size(numbers.numel()), at(rounded))
     return rounded, step

@@ -16,13 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genrecall.decode.base import BeamRule, Beams, check_beams, check_valid
+from genrecall.decode.base import BeamRule, Beams, check_beams, check_valid, damaged_weights
 from genrecall.decode.lm.eight_bits import in_int8
 from genrecall.decode.lm.forward import Forward, ReadPrompt
 from genrecall.decode.lm.native import blocks_of
 from genrecall.decode.lm.weights import LmWeights, in_fp32
 from genrecall.decode.prefixes import Prefixes, alive_nodes, as_beams, best, expand, widths_of
-from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import LEVELS
 from genrecall.generator.base import Reading
 from genrecall.generator.lm.generator import LmGenerator, LmRead
@@ -141,8 +140,5 @@ def _numbers(logprob: Tensor) -> NDArray[np.float32]:
     """
     numbers: NDArray[np.float32] = logprob.numpy()
     if np.isnan(numbers).any():
-        raise RequestError(
-            "a query was read as something that is no number. The weights of the bundle are "
-            "damaged: make it again."
-        )
+        raise damaged_weights()
     return numbers

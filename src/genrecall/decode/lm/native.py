@@ -9,6 +9,7 @@ from torch import Tensor
 
 from genrecall.decode.lm.plain import Attended, Blocks, PlainBlocks
 from genrecall.decode.lm.weights import Heads
+from genrecall.native.arrays import size as size_of
 from genrecall.native.library import library
 
 _LANES = 16
@@ -43,7 +44,7 @@ class NativeBlocks:
     def __init__(self, heads: Heads, found: ctypes.CDLL) -> None:
         self._library = found
         self._heads, self._width = heads, heads.queries * heads.size
-        self._sizes = tuple(map(ctypes.c_int64, heads))
+        self._sizes = tuple(map(size_of, heads))
 
     def attend_prompt(self, made: Tensor, turns: Tensor, *, start: int) -> Attended:
         """See `Blocks.attend_prompt`; keys are `[G, d, L]`, filled up to a multiple of 16."""
@@ -52,14 +53,14 @@ class NativeBlocks:
         keys, values = torch.empty(groups, size, padded), torch.empty(groups, length, size)
         seen = torch.empty(length - start, self._width)
         self._library.attend_prompt(
-            _at(made),
-            ctypes.c_int64(length),
+            at(made),
+            size_of(length),
             *self._sizes,
-            _at(turns),
-            _at(keys),
-            _at(values),
-            ctypes.c_int64(start),
-            _at(seen),
+            at(turns),
+            at(keys),
+            at(values),
+            size_of(start),
+            at(seen),
         )
         return Attended(keys, values, seen)
 
@@ -70,16 +71,16 @@ class NativeBlocks:
         (keys, values), n = prompt, len(made)
         seen = torch.empty(n, self._width)
         self._library.attend_prefixes(
-            _at(made),
-            ctypes.c_int64(n),
+            at(made),
+            size_of(n),
             *self._sizes,
-            _at(turns),
-            _at(keys),
-            _at(values),
-            ctypes.c_int64(values.shape[1]),
-            None if earlier is None else _at(earlier),
-            ctypes.c_int64(0 if earlier is None else earlier.shape[1]),
-            _at(seen),
+            at(turns),
+            at(keys),
+            at(values),
+            size_of(values.shape[1]),
+            None if earlier is None else at(earlier),
+            size_of(0 if earlier is None else earlier.shape[1]),
+            at(seen),
         )
         return seen
 
@@ -87,12 +88,12 @@ class NativeBlocks:
         """See `Blocks.add_normed`."""
         normed = torch.empty_like(hidden)
         self._library.add_normed(
-            _at(hidden),
-            None if more is None else _at(more),
-            ctypes.c_int64(len(hidden)),
-            ctypes.c_int64(hidden.shape[1]),
+            at(hidden),
+            None if more is None else at(more),
+            size_of(len(hidden)),
+            size_of(hidden.shape[1]),
             ctypes.c_float(least),
-            _at(normed),
+            at(normed),
         )
         return normed
 
@@ -100,11 +101,11 @@ class NativeBlocks:
         """See `Blocks.gated`."""
         n, width = len(both), both.shape[1] // 2
         passed = torch.empty(n, width)
-        self._library.gated(_at(both), ctypes.c_int64(n), ctypes.c_int64(width), _at(passed))
+        self._library.gated(at(both), size_of(n), size_of(width), at(passed))
         return passed
 
 
-def _at(numbers: Tensor) -> ctypes.c_void_p:
+def at(numbers: Tensor) -> ctypes.c_void_p:
     """Where numbers lie, without a gap."""
     assert numbers.is_contiguous()
     return ctypes.c_void_p(numbers.data_ptr())

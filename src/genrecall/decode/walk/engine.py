@@ -11,11 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.decode.base import BeamRule, Beams, check_beams, check_valid
+from genrecall.decode.base import BeamRule, Beams, check_beams, check_valid, damaged_weights
 from genrecall.decode.walk.native import NativeWalk
 from genrecall.decode.walk.plain import Alive, PlainWalk
 from genrecall.decode.walk.tables import WalkTables
-from genrecall.foundation.errors import RequestError
 from genrecall.generator.base import Reading
 from genrecall.generator.compact.generator import CompactGenerator, CompactRead
 from genrecall.native.library import library
@@ -54,10 +53,7 @@ class WalkEngine:
         logprob = np.full((len(searched), rule.widest), -np.inf, dtype=np.float32)
         hidden, scaled = reading.state.hidden, reading.state.queries / self._temperature
         if not (np.isfinite(scaled).all() and np.isfinite(hidden).all()):
-            raise RequestError(
-                "a query was read as something that is no number. The weights of the bundle are "
-                "damaged: make it again."
-            )
+            raise damaged_weights()
         shared = valid is None or valid.ndim == 1 or len(valid) == 1
         alive = self._alive(None if valid is None else np.atleast_2d(valid)[0]) if shared else None
         for place, row in enumerate(searched.tolist()):

@@ -112,12 +112,9 @@ class CompactPolicy:
         """See `Generator.over`."""
         return CompactPolicy(self.generator.over(items), self.model)
 
-    def read(self, prompts: Sequence[Prompt]) -> Reading[CompactRead | CompactState]:
+    def read(self, prompts: Sequence[Prompt]) -> Reading[CompactRead]:
         """See `Generator.read`."""
-        reading = self.generator.read(prompts)
-        return Reading(
-            reading.prompts, reading.queries, reading.state, lambda: self.first(reading.state)
-        )
+        return self.generator.read(prompts)
 
     @torch.inference_mode()
     def first(self, read: CompactRead) -> Tensor:

@@ -34,7 +34,7 @@ _MAX_DISTANCES: Final = 1 << 24
 """Distances between these items and their SIDs: 64 MB."""
 
 _BALANCE_ROUNDS: Final = 5
-_MOST_SECOND: Final = 64
+_MOST_SECOND: Final = 64  # codes of level 2; see `codebook_sizes`
 
 
 def codebook_sizes(n_items: int, n_categories: int, items_per_sid: int) -> tuple[int, int]:
