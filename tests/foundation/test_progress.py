@@ -1,6 +1,8 @@
 import io
 import json
+import os
 import time
+from pathlib import Path
 
 import pytest
 from kept_log import KeptLog
@@ -94,6 +96,15 @@ def test_a_terminal_log_prints_lines_only(capsys):
     TerminalLog().say("½ done")
     TerminalLog().event("figures", loss=0.5)
     assert capsys.readouterr() == ("", "½ done\n")
+
+
+def test_a_line_is_written_in_one_piece(monkeypatch):
+    """So that no signal comes between a line and its end."""
+    written = []
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "write", written.append)
+    FileLog(Path(os.devnull), stream=stream).say("half done")
+    assert written == ["half done\n"]
 
 
 def test_a_training_curve_has_a_point_at_every_hundredth():

@@ -87,7 +87,8 @@ def _handle(number: int, frame: FrameType | None) -> None:
         _State.asked = number
         # The signal may have come in the midst of another line, which no print may interrupt.
         with suppress(RuntimeError, OSError):
-            print("ending after this step; once more to end at once", file=sys.stderr, flush=True)
+            sys.stderr.write("ending after this step; once more to end at once\n")
+            sys.stderr.flush()
         return
     if _imports(frame) > _State.imports:
         _delay(number)

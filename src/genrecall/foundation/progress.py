@@ -43,7 +43,10 @@ def say(text: str, stream: TextIO | None = None, *, note: bool = False) -> None:
         note: whether it is one that is never left out.
     """
     if note or not _quiet:
-        print(text, file=stream or sys.stderr, flush=True)
+        stream = stream or sys.stderr
+        # In one piece: between two a signal may end the work, which then says so on the same line.
+        stream.write(f"{text}\n")
+        stream.flush()
 
 
 def peak_mib() -> int:
