@@ -91,7 +91,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
             "below": 1e3 * float(np.min(taken["generate"])) / ms,
             "arithmetic": least / ms,
             # Its scores are those of a softmax over all words, so its beams are others.
-            "same": None if name == "generate" else _same(beams[name], beams["reference"]),
+            "same": None if name == "generate" else same(beams[name], beams["reference"]),
         }
     machine |= {"arithmetic_ms": least}
     return {"machine": machine, "ways": figures}
@@ -104,8 +104,15 @@ def products(lm: LmModel, prompt: int, beam: int) -> int:
     return int(weights) * (prompt + beam * (LEVELS - 1))
 
 
-def drawn_generator(given: argparse.Namespace) -> LmGenerator:
-    """An untrained model over SIDs drawn by chance."""
+def drawn_generator(
+    given: argparse.Namespace, make: Callable[[LmConfig, Any], Any] | None = None
+) -> LmGenerator:
+    """An untrained model over SIDs drawn by chance.
+
+    Args:
+        given: sizes of both.
+        make: the model, by its settings and its tokenizer; None for one of Llama.
+    """
     rng = np.random.default_rng(given.seed)
     # As many words as make a vocabulary of that size.
     texts = [_word(rng) for _ in range(2 * given.vocabulary)]
@@ -114,8 +121,7 @@ def drawn_generator(given: argparse.Namespace) -> LmGenerator:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(given.seed)
         config = LmConfig(max_tokens=given.prompt - 1)
-        shape = Shape(given.layers, given.width, given.heads)
-        causal = from_scratch(shape, config, tokenizer)
+        causal = (make or partial(_llama, given))(config, tokenizer)
     lm = LmModel(causal, tokenizer, space=_SPACE, start=start, max_tokens=config.max_tokens)
     with torch.no_grad():
         body: Any = lm.body
@@ -127,6 +133,10 @@ def drawn_generator(given: argparse.Namespace) -> LmGenerator:
     items = LiveItems(Catalog(frame).completed(), table, np.zeros((given.sids, 1), np.float32))
     shopper = ShopperSettings(frozenset(), history=0)
     return LmGenerator(lm, _NoViews(), items, shopper=shopper)  # type: ignore[arg-type]
+
+
+def _llama(given: argparse.Namespace, config: LmConfig, tokenizer: Any) -> Any:
+    return from_scratch(Shape(given.layers, given.width, given.heads), config, tokenizer)
 
 
 class _NoViews:
@@ -183,7 +193,7 @@ class Generate:
     def __call__(self, prompt: Prompt) -> Beams:
         read = self._generator.read([prompt]).state
         assert isinstance(read, LmRead)
-        ids = torch.tensor(read.tokens)
+        ids = torch.tensor(read.tokens, device=self._generator.lm.device)
         length = ids.shape[1]
         with torch.inference_mode():
             out = self._generator.lm.causal.generate(
@@ -202,10 +212,10 @@ class Generate:
                 output_scores=True,
             )
         leaves = [self._leaf[tuple(sid)] for sid in out.sequences[:, length:].tolist()]
-        return Beams(np.array([leaves]), out.sequences_scores.numpy()[None])
+        return Beams(np.array([leaves]), out.sequences_scores.cpu().numpy()[None])
 
 
-def _same(beams: Sequence[Beams], expected: Sequence[Beams]) -> float:
+def same(beams: Sequence[Beams], expected: Sequence[Beams]) -> float:
     """Mean share of the expected SIDs that are found."""
     pairs = zip(beams, expected, strict=True)
     return float(np.mean([np.isin(b.leaves, a.leaves).mean() for a, b in pairs]))

@@ -1,7 +1,8 @@
-"""The engine of language models against the reference, over models from scratch and pretrained."""
+"""Engines of language models against the reference, over models from scratch and pretrained."""
 
 import copy
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tiny_lm import CONFIG, TRIE, as_generator, make_lm, make_prompts
 
 from genrecall.decode.base import BeamRule
 from genrecall.decode.engines import engine_of
+from genrecall.decode.gpu.engine import GpuEngine
 from genrecall.decode.lm.engine import LmEngine
 from genrecall.decode.reference import ReferenceEngine
 from genrecall.foundation.errors import RequestError
@@ -24,7 +26,17 @@ PROMPTS = [*make_prompts(8), Prompt(""), Prompt("☂☂☂"), Prompt("blue lamp 
 """With one of no word, and one that is longer than the model reads."""
 
 KINDS = ["from scratch", "learned", "pretrained"]
-NATIVE = [False, pytest.param(True, marks=pytest.mark.skipif(not library(), reason="not built"))]
+ENGINES = {
+    "torch": pytest.param(partial(LmEngine, native=False), id="torch"),
+    "C": pytest.param(
+        partial(LmEngine, native=True),
+        marks=pytest.mark.skipif(not library(), reason="not built"),
+        id="C",
+    ),
+    # As it runs on a GPU, but for the graphs.
+    "fixed shapes": pytest.param(partial(GpuEngine, at_once=4), id="fixed shapes"),
+}
+every_engine = pytest.mark.parametrize("make", ENGINES.values())
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -62,13 +74,13 @@ def test_it_serves_the_models_that_it_knows(generator):
     assert isinstance(engine_of(generator), LmEngine)
 
 
-@pytest.mark.parametrize("native", NATIVE)
+@every_engine
 @pytest.mark.parametrize("beam", [1, 6, 30, 100])
-def test_it_finds_what_the_reference_finds(generator, reading, native, beam):
+def test_it_finds_what_the_reference_finds(generator, reading, make, beam):
     """100 beams are more than there are SIDs."""
     expected = ReferenceEngine(generator).search(reading, beam=beam)
     # What one engine has made of a reading is not there for another.
-    assert_same(LmEngine(generator, native=native).search(reading, beam=beam), expected)
+    assert_same(make(generator).search(reading, beam=beam), expected)
 
 
 @pytest.mark.parametrize("beam", [5, 100])
@@ -80,17 +92,18 @@ def test_eight_bits_find_nearly_the_same(generator, reading, beam):
     np.testing.assert_allclose(found.logprob, expected.logprob, atol=0.3)
 
 
-def test_a_wide_beam_equals_exhaustive_scoring(generator):
-    beams = LmEngine(generator).search(generator.read(PROMPTS[:3]), beam=len(TRIE))
+@every_engine
+def test_a_wide_beam_equals_exhaustive_scoring(generator, make):
+    beams = make(generator).search(generator.read(PROMPTS[:3]), beam=len(TRIE))
     for leaves, logprob, prompt in zip(beams.leaves, beams.logprob, PROMPTS[:3], strict=True):
         assert sorted(leaves.tolist()) == list(range(len(TRIE)))
         np.testing.assert_allclose(logprob, score_all(generator, prompt)[leaves], atol=ATOL)
 
 
-@pytest.mark.parametrize("native", NATIVE)
+@every_engine
 @settings(max_examples=40)
 @given(st.data())
-def test_only_what_is_valid_is_generated_and_first_codes_are_kept(generator, native, data):
+def test_only_what_is_valid_is_generated_and_first_codes_are_kept(generator, make, data):
     n_prompts = data.draw(st.integers(1, 4))
     reading = generator.read(PROMPTS[:n_prompts])
     rng = np.random.default_rng(data.draw(st.integers(0, 2**20)))
@@ -103,19 +116,21 @@ def test_only_what_is_valid_is_generated_and_first_codes_are_kept(generator, nat
         "min_level1": data.draw(st.integers(1, min(beam, 5))),
     }
     expected = ReferenceEngine(generator).search(reading, **options)
-    assert_same(LmEngine(generator, native=native).search(reading, **options), expected)
+    assert_same(make(generator).search(reading, **options), expected)
 
 
-def test_a_batch_is_answered_like_each_prompt_alone(generator, reading):
-    engine = LmEngine(generator)
+@every_engine
+def test_a_batch_is_answered_like_each_prompt_alone(generator, reading, make):
+    engine = make(generator)
     together = engine.search(reading, beam=6)
     for number, prompt in enumerate(PROMPTS):
         alone = engine.search(generator.read([prompt]), beam=6)
         assert_same(alone, together[number : number + 1])
 
 
-def test_some_of_what_was_read_are_searched_like_each_alone(generator, reading):
-    engine, rows = LmEngine(generator), np.array([7, 0, 7, 3])
+@every_engine
+def test_some_of_what_was_read_are_searched_like_each_alone(generator, reading, make):
+    engine, rows = make(generator), np.array([7, 0, 7, 3])
     valid = np.random.default_rng(4).random((len(PROMPTS), len(TRIE))) < 0.6
     every = engine.search(reading, beam=12, valid=valid)
     some = engine.search(generator.read(PROMPTS), beam=12, rows=rows, valid=valid[rows])
@@ -124,18 +139,20 @@ def test_some_of_what_was_read_are_searched_like_each_alone(generator, reading):
     assert engine.search(generator.read([]), beam=3).logprob.shape == (0, 3)
 
 
-def test_a_filter_that_leaves_nothing_leaves_only_padding(generator, reading):
+@every_engine
+def test_a_filter_that_leaves_nothing_leaves_only_padding(generator, reading, make):
     valid = np.zeros((len(PROMPTS), len(TRIE)), dtype=np.bool_)
     valid[2, 5] = True
-    beams = LmEngine(generator).search(reading, beam=4, valid=valid)
+    beams = make(generator).search(reading, beam=4, valid=valid)
     assert [of.found for of in beams] == [int(row == 2) for row in range(len(PROMPTS))]
     assert beams.leaves[2].tolist() == [5, -1, -1, -1]
-    nothing = LmEngine(generator).search(reading, beam=4, valid=valid[0], min_level1=2)
+    nothing = make(generator).search(reading, beam=4, valid=valid[0], min_level1=2)
     assert (nothing.leaves == -1).all() and (nothing.logprob == -np.inf).all()
 
 
-def test_what_cannot_be_searched_is_refused(generator, reading):
-    engine = LmEngine(generator)
+@every_engine
+def test_what_cannot_be_searched_is_refused(generator, reading, make):
+    engine = make(generator)
     for beam, min_level1 in ((0, 1), (3, 4), (3, 0)):
         with pytest.raises(RequestError, match="needed is 1 <= min_level1 <= beam"):
             engine.search(reading, beam=beam, min_level1=min_level1)
@@ -145,14 +162,14 @@ def test_what_cannot_be_searched_is_refused(generator, reading):
         engine.search(reading, beam=3, valid=np.ones(len(TRIE), np.int64))
 
 
-@pytest.mark.parametrize("int8", [False, True])
-def test_weights_that_are_no_numbers_are_refused(generator, int8):
+@pytest.mark.parametrize("make", [*ENGINES.values(), partial(LmEngine, int8=True)])
+def test_weights_that_are_no_numbers_are_refused(generator, make):
     broken = copy.deepcopy(generator.lm)
     with torch.no_grad():
         broken.body.layers[1].mlp.up_proj.weight[3, 2] = torch.nan
     damaged = as_generator(broken)
     with pytest.raises(RequestError, match="weights of the bundle are damaged"):
-        LmEngine(damaged, int8=int8).search(damaged.read(PROMPTS[:2]), beam=3)
+        make(damaged).search(damaged.read(PROMPTS[:2]), beam=3)
 
 
 def test_a_prompt_is_computed_once_for_all_searches(generator, monkeypatch):
@@ -167,8 +184,9 @@ def test_a_prompt_is_computed_once_for_all_searches(generator, monkeypatch):
     assert computed == [2, 3]
 
 
-def test_threads_search_at_once(generator, reading):
-    engine = LmEngine(generator)
+@every_engine
+def test_threads_search_at_once(generator, reading, make):
+    engine = make(generator)
     expected = engine.search(reading, beam=9)
     with ThreadPoolExecutor(4) as pool:
         widths = [9, 3, 9, 25] * 4
@@ -218,8 +236,8 @@ def test_without_the_library_of_products_it_finds_the_same(trained, monkeypatch)
     assert_same(LmEngine(generator).search(reading, beam=7), expected)
 
 
-@pytest.mark.parametrize("native", NATIVE)
-def test_a_rule_keeps_as_many_beams_as_the_reference(generator, reading, native):
+@every_engine
+def test_a_rule_keeps_as_many_beams_as_the_reference(generator, reading, make):
     step = reading.step.numpy()
     entropies = np.sort(-(np.exp(step) * step).sum(axis=1))
     middle = float(entropies[4:6].mean())
@@ -227,4 +245,4 @@ def test_a_rule_keeps_as_many_beams_as_the_reference(generator, reading, native)
     rule = BeamRule((2, 7), (middle,))
     expected = ReferenceEngine(generator).search(reading, beam=rule)
     assert sorted(beams.found for beams in expected)[::10] == [2, 7]
-    assert_same(LmEngine(generator, native=native).search(reading, beam=rule), expected)
+    assert_same(make(generator).search(reading, beam=rule), expected)

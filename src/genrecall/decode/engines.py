@@ -11,15 +11,18 @@ from genrecall.generator.compact.generator import CompactGenerator
 
 
 def engine_of(generator: Generator[Any]) -> Engine:
-    """The fastest one that there is for its family."""
+    """The fastest one that there is for its family, where its weights are."""
     if isinstance(generator, CompactGenerator):
         return WalkEngine(generator)
     # What serves the compact family does not wait for torch.
+    from genrecall.decode.gpu.engine import GpuEngine
     from genrecall.decode.lm.engine import LmEngine
     from genrecall.decode.lm.weights import is_known
     from genrecall.decode.reference import ReferenceEngine
     from genrecall.generator.lm.generator import LmGenerator
 
-    if isinstance(generator, LmGenerator) and is_known(generator.lm):
+    if not (isinstance(generator, LmGenerator) and is_known(generator.lm)):
+        return ReferenceEngine(generator)
+    if generator.lm.device.type == "cpu":
         return LmEngine(generator)
-    return ReferenceEngine(generator)
+    return GpuEngine(generator)

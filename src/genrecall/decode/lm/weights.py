@@ -71,7 +71,7 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LmWeights:
-    """A language model, ready to read.
+    """A language model, ready to read where its weights are.
 
     Attributes:
         heads: of every layer.
@@ -122,7 +122,7 @@ class LmWeights:
 
 
 def is_known(lm: LmModel) -> bool:
-    """Whether a model can be computed by `LmWeights`: on a CPU, in fp32, of a block known here."""
+    """Whether a model can be computed by `LmWeights`: in fp32, of a block known here."""
     body: Any = lm.body
     config = lm.causal.config
     if config.model_type not in KINDS or lm.sid_rows is not None:
@@ -139,7 +139,7 @@ def is_known(lm: LmModel) -> bool:
         and 2 * body.rotary_emb.inv_freq.numel() == _heads(config).size
         and whole
         and lm.dtype == torch.float32
-        and all(of.dtype == torch.float32 and of.device.type == "cpu" for of in weights)
+        and all(of.dtype == torch.float32 for of in weights)
     )
 
 
@@ -155,8 +155,9 @@ def _heads(config: Any) -> Heads:
 
 
 def _turns(lm: LmModel) -> Tensor:
-    positions, body = torch.arange(_positions(lm))[None], cast("Any", lm.body)
-    cosine, sine = body.rotary_emb(torch.zeros(1), positions)  # (1, P, d)
+    positions = torch.arange(_positions(lm), device=lm.device)[None]
+    body = cast("Any", lm.body)
+    cosine, sine = body.rotary_emb(torch.zeros(1, device=lm.device), positions)  # (1, P, d)
     half = cosine.shape[-1] // 2
     return torch.complex(cosine[0, :, :half], sine[0, :, :half])[:, None].contiguous()
 
@@ -201,7 +202,9 @@ def _joined(parts: list[tuple[Tensor, Tensor | None]]) -> tuple[Tensor, Tensor |
     weight = torch.cat([weight for weight, _ in parts])
     if all(bias is None for _, bias in parts):
         return weight, None
-    return weight, torch.cat([torch.zeros(len(of)) if bias is None else bias for of, bias in parts])
+    return weight, torch.cat(
+        [of.new_zeros(len(of)) if bias is None else bias for of, bias in parts]
+    )
 
 
 def in_fp32(weight: Tensor, bias: Tensor | None) -> Linear:

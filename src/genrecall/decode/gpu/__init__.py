@@ -1,0 +1,1 @@
+"""Beam search with a language model on a GPU: whole batches in fixed shapes, replayed as graphs."""
