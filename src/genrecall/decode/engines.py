@@ -12,7 +12,7 @@ from genrecall.generator.compact.generator import CompactGenerator
 
 def engine_of(generator: Generator[Any]) -> Engine:
     """The fastest one that there is for its family, where its weights are."""
-    if isinstance(generator, CompactGenerator):
+    if isinstance(generator, CompactGenerator) and generator.serving.groups:
         return WalkEngine(generator)
     # What serves the compact family does not wait for torch.
     from genrecall.decode.gpu.engine import GpuEngine

@@ -57,13 +57,13 @@ class CompactServing:
     Attributes:
         weights: of heads and look-ahead.
         temperature: of the look-ahead, in units of cosine similarity.
-        groups: of the SIDs, for the look-ahead.
+        groups: of the SIDs, for the look-ahead; None for one that is exact.
         shopper: what is read of shoppers.
     """
 
     weights: LevelWeights
     temperature: float
-    groups: SidGroups
+    groups: SidGroups | None
     shopper: ShopperSettings
 
 
@@ -135,7 +135,7 @@ class CompactGenerator:
             self._log_counts(),
             serving.groups,
             temperature=serving.temperature,
-            leaves=items.rounded_means,
+            leaves=items.rounded_means if serving.groups else None,
         )
 
     @cached_property
@@ -174,6 +174,12 @@ class CompactGenerator:
         other = self._with(serving=replace(self.serving, weights=weights), prior=prior)
         if counted[0] != before[0] or counted[1] is not before[1]:
             other.__dict__.pop("look_ahead", None)
+        return other
+
+    def exactly(self) -> CompactGenerator:
+        """The same with an exact look-ahead, whose cost grows with the catalog: the oracle."""
+        other = self._with(serving=replace(self.serving, groups=None))
+        other.__dict__.pop("look_ahead", None)
         return other
 
     def read(self, prompts: Sequence[Prompt]) -> Reading[CompactRead]:
