@@ -27,6 +27,11 @@ class Bags(NamedTuple):
     ids: NDArray[np.int64]
     offsets: NDArray[np.int64]
 
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Length of each list, int64 `[n]`."""
+        return self.offsets[1:] - self.offsets[:-1]
+
 
 def ragged_offsets(counts: Sequence[int] | _Numbers) -> _Index:
     """Where lists of the given lengths start, and where the last ends: `[n]` to `[n + 1]`.
@@ -35,7 +40,8 @@ def ragged_offsets(counts: Sequence[int] | _Numbers) -> _Index:
     [0, 2, 2, 5]
     """
     offsets = np.zeros(len(counts) + 1, dtype=np.int64)
-    np.cumsum(np.asarray(counts, dtype=np.int64), out=offsets[1:])
+    # Faster than `cumsum` for the few numbers of a query.
+    np.add.accumulate(np.asarray(counts, dtype=np.int64), out=offsets[1:])
     return offsets
 
 
@@ -135,7 +141,7 @@ def join_bags(*parts: Bags) -> Bags:
     >>> join_bags(first, Bags(np.array([5]), np.array([0, 1])))
     Bags(ids=array([3, 4, 5]), offsets=array([0, 2, 3]))
     """
-    counts = [np.diff(part.offsets) for part in parts]
+    counts = [part.counts for part in parts]
     return Bags(
         np.concatenate([part.ids for part in parts]), ragged_offsets(np.concatenate(counts))
     )

@@ -164,7 +164,7 @@ def _in_related(
     vectors: NDArray[np.float32],
     of_query: NDArray[np.int64],
 ) -> Bags:
-    place = ragged_owners(np.diff(histories.offsets))
+    place = ragged_owners(histories.counts)
     kept = np.empty(len(place), dtype=np.bool_)
     for first in range(0, len(of_query), _AT_ONCE):
         categories = related.of(vectors[of_query[first : first + _AT_ONCE]])
@@ -175,6 +175,6 @@ def _in_related(
 
 
 def _latest(histories: Bags, length: int) -> Bags:
-    counts = np.minimum(np.diff(histories.offsets), length)
+    counts = np.minimum(histories.counts, length)
     latest = ragged_ranges(histories.offsets[1:] - counts, counts)
     return Bags(histories.ids[latest], ragged_offsets(counts))

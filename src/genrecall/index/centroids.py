@@ -152,7 +152,7 @@ def _k_means(
     for _ in range(_ROUNDS):
         n = np.bincount(group, counts, minlength=n_groups)
         bags = bags_by_group(group, n_groups)
-        each = np.diff(bags.offsets) / np.maximum(n, 1e-12)  # SIDs an item
+        each = bags.counts / np.maximum(n, 1e-12)  # SIDs an item
         centers = bag_means(weighed, *bags) * each[:, None].astype(np.float32)
         # Squared distance, less what all centers have in common; an empty group draws nobody.
         far = np.where(n > 0, np.square(centers).sum(1), np.inf)

@@ -305,6 +305,6 @@ def _spell(
     words = tokenizer.known_words([texts[item] for item in used.tolist()])
     starts = titles.word_offsets[used]
     moved = ragged_offsets(titles.word_offsets[used + 1] - starts)[:-1] - starts
-    numbers = fragments.ids + moved[place][ragged_owners(np.diff(fragments.offsets))]
+    numbers = fragments.ids + moved[place][ragged_owners(fragments.counts)]
     chosen = [words[number] for number in numbers.tolist()]
     return [" ".join(chosen[a:b]) for a, b in itertools.pairwise(fragments.offsets.tolist())]

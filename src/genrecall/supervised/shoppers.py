@@ -80,7 +80,7 @@ class KnownShoppers:
 
     def describe(self) -> str:
         """One line for the log."""
-        with_history = int((np.diff(self.histories.offsets) > 0).sum())
+        with_history = int((self.histories.counts > 0).sum())
         line = (
             f"{len(self.searches):,} searches with a shopper, {with_history:,} of them with a "
             f"history; {len(self.pairs):,} profile values"
@@ -92,7 +92,7 @@ class KnownShoppers:
 
 def _leave_out(bags: Bags, rate: NDArray[np.float64], rng: np.random.Generator) -> Bags:
     """Leave a share of each list out, `[B]`."""
-    place = ragged_owners(np.diff(bags.offsets))
+    place = ragged_owners(bags.counts)
     return filter_bags(bags, rng.random(len(place)) >= rate[place])
 
 

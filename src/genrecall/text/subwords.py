@@ -197,9 +197,9 @@ class SubwordTokenizer:
 
     def bags(self, texts: Sequence[str], *, typed: bool = False) -> Bags:
         """Features of texts; see `words`."""
-        parts = [self.words(texts[rows], typed=typed) for rows in blocks(len(texts))]
-        cut = (self.gather(w, np.arange(len(w.hashes)), w.word_offsets) for w in parts)
-        return join_bags(make_bags([]), *cut)
+        parts = (self.words(texts[rows], typed=typed) for rows in blocks(len(texts)))
+        cut = [self.gather(w, np.arange(len(w.hashes)), w.word_offsets) for w in parts]
+        return cut[0] if len(cut) == 1 else join_bags(make_bags([]), *cut)
 
     def gather(self, words: Words, chosen: NDArray[np.int64], offsets: NDArray[np.int64]) -> Bags:
         """Features of texts made of chosen words.
@@ -209,27 +209,33 @@ class SubwordTokenizer:
             chosen: word numbers of all texts one after another, `[total]`.
             offsets: where each text starts in `chosen`, `[n + 1]`.
         """
-        text_of = ragged_owners(np.diff(offsets))
         starts = words.piece_offsets[chosen]
         counts = words.piece_offsets[chosen + 1] - starts
         ids = words.pieces[ragged_ranges(starts, counts)]
-        owner = np.repeat(text_of, counts)
-        if self.pair_buckets and len(chosen) > 1:
-            together = np.flatnonzero(text_of[1:] == text_of[:-1])
-            left, right = words.hashes[chosen[together]], words.hashes[chosen[together + 1]]
-            pairs = self.n_subwords + (left * 1_000_003 + right) % self.pair_buckets
-            ids = np.concatenate([ids, pairs])
-            owner = np.concatenate([owner, text_of[together]])
-            order = np.argsort(owner, kind="stable")
-            ids, owner = ids[order], owner[order]
+        hashes = words.hashes[chosen]
+        if len(offsets) == 2:  # one text, as a search has: all is in order
+            ids = np.concatenate([ids, self._pairs(hashes[:-1], hashes[1:])])
+            return Bags(ids, np.array([0, len(ids)]))
+        text_of = ragged_owners(offsets[1:] - offsets[:-1])
+        together = np.flatnonzero(text_of[1:] == text_of[:-1])
+        ids = np.concatenate([ids, self._pairs(hashes[together], hashes[together + 1])])
+        owner = np.concatenate([np.repeat(text_of, counts), text_of[together]])
+        if not self.pair_buckets:
+            owner = owner[: len(ids)]
         sizes = np.bincount(owner, minlength=len(offsets) - 1)
-        return Bags(ids=ids, offsets=ragged_offsets(sizes))
+        return Bags(ids[np.argsort(owner, kind="stable")], ragged_offsets(sizes))
 
     def gather_texts(self, words: Words, chosen: NDArray[np.int64]) -> Bags:
         """Features of some of the texts that were cut, by their numbers, `[n]`."""
         starts = words.word_offsets[chosen]
         counts = words.word_offsets[chosen + 1] - starts
         return self.gather(words, ragged_ranges(starts, counts), ragged_offsets(counts))
+
+    def _pairs(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Features of neighbouring words, by their hashes; none without buckets for them."""
+        if not self.pair_buckets:
+            return left[:0]
+        return self.n_subwords + (left * 1_000_003 + right) % self.pair_buckets
 
     def _word(self, word: str) -> CutWord:
         known = self._cache.get(word)

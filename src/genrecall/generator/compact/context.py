@@ -63,7 +63,7 @@ def make_context(items: ShopItems, histories: Bags, profiles: Bags, *, length: i
         profiles: numbers of each one's pairs.
         length: only so many of the latest are read.
     """
-    counts = np.minimum(np.diff(histories.offsets), length)
+    counts = np.minimum(histories.counts, length)
     prompt = ragged_owners(counts)
     age = rank_in_run(prompt)
     rows = histories.ids[histories.offsets[1:][prompt] - 1 - age]

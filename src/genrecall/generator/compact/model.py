@@ -169,7 +169,7 @@ def follow_bags(model: CompactModel, bags: Bags) -> tuple[Tensor, Tensor]:
         Float32 `[n, W]`, and float32 `[n, D]` with zeros for a text without a feature.
     """
     hidden = model.encode(*bag_tensors(bags))
-    known = torch.from_numpy(np.diff(bags.offsets) > 0)
+    known = torch.from_numpy(bags.counts > 0)
     return hidden, torch.where(known[:, None], model.vectors(hidden), 0.0)
 
 

@@ -49,7 +49,7 @@ class CompactReader:
     def texts(self, bags: Bags) -> tuple[Rows, Rows]:
         """Hidden states of texts `[n, W]`, and own unit vectors, zeros of one without a feature."""
         hidden, own = self._encode(bags)
-        own[np.diff(bags.offsets) == 0] = 0.0
+        own[bags.counts == 0] = 0.0
         return hidden, own
 
     def shoppers(self, hidden: Rows, views: Rows, context: Context) -> tuple[Rows, Rows]:
