@@ -57,8 +57,8 @@ def append_rows(rows: Numbers, more: NDArray[np.float32]) -> Numbers:
 
 def map_rows(file: Path) -> NDArray[Any]:
     """An array as it lies on disk: pages are read when they are needed, and shared."""
-    mapped: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
-    return mapped
+    # As a plain array over the same pages: every slice of a memmap is slow to make.
+    return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
 
 
 def map_weights(file: Path) -> Weights:
@@ -66,7 +66,7 @@ def map_weights(file: Path) -> Weights:
     with file.open("rb") as stream:
         (size,) = struct.unpack("<Q", stream.read(8))
         header: Mapping[str, Any] = json.loads(stream.read(size))
-    data = np.memmap(file, dtype=np.uint8, mode="r", offset=8 + size)
+    data = np.asarray(np.memmap(file, dtype=np.uint8, mode="r", offset=8 + size))
     weights = {}
     for name, told in header.items():
         if name != "__metadata__":
