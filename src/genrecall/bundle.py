@@ -343,7 +343,7 @@ def open_bundle(path: str | Path, *, threads: int | None = 1, prepare: bool = Tr
     opened = read_bundle(open_artifact(Path(path), kind=KIND))
     if prepare:
         opened.items.prepare()
-        _ = opened.words  # read by polars, whose threads a process that is forked does not have
+        opened.reader.prepare()  # words are read by polars, whose threads a fork does not have
     return opened
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Final, NamedTuple
 
 import polars as pl
@@ -11,6 +11,7 @@ from genrecall.data.texts import TEXT_FIELDS, TITLE, field_texts, longer_texts, 
 from genrecall.foundation.artifact import Artifact
 from genrecall.queries.field_words import FieldWords
 from genrecall.queries.reader import QueryReader
+from genrecall.queries.sorted_lines import SortedLines
 from genrecall.queries.spelling import Speller
 from genrecall.queries.synonyms import Synonyms
 from genrecall.queries.vocabulary import Vocabulary
@@ -60,9 +61,9 @@ def load_words(artifact: Artifact) -> KnownWords:
     if SYNONYMS in artifact.files:
         synonyms = Synonyms.load(artifact.file(SYNONYMS), stemmer=stemmer)
     if settings["spelling"]:
-        language: list[str] = []
+        language: Container[str] = ()
         if DICTIONARY in artifact.files:
-            language = artifact.file(DICTIONARY).read_text("utf-8").split()
+            language = SortedLines.load(artifact.file(DICTIONARY))
         speller = Speller(vocabulary, synonyms.words if synonyms else (), language)
     reader = QueryReader(speller, synonyms)
     weights = {name: settings["fields"][name] for name in TEXT_FIELDS if name in settings["fields"]}

@@ -48,6 +48,11 @@ class QueryReader:
         """What channels read of several."""
         return [self.read(query).text for query in queries]
 
+    def prepare(self) -> None:
+        """Make now what is otherwise made when a query first needs it."""
+        if self._speller is not None:
+            self._speller.prepare()
+
     def over(self, vocabulary: Vocabulary) -> QueryReader:
         """The same by another vocabulary."""
         speller = None if self._speller is None else self._speller.over(vocabulary)

@@ -10,7 +10,8 @@ is: words that the shop does not know exist.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Container, Iterator
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from genrecall.queries.changes import Change, rewrite
@@ -78,14 +79,23 @@ class Speller:
         self,
         vocabulary: Vocabulary,
         known: Collection[str] = (),
-        language: Collection[str] = (),
+        language: Container[str] = (),
     ) -> None:
         self._vocabulary, self._known = vocabulary, frozenset(known)
-        self._language = frozenset(language)
-        self._written = NearWords(
+        self._language = language
+
+    def prepare(self) -> None:
+        """Make now what is otherwise made when a query first has an unknown word."""
+        self._vocabulary.prepare()
+        _ = self._written
+
+    @cached_property
+    def _written(self) -> NearWords:
+        """The words that may be meant."""
+        return NearWords(
             word
-            for word, told in vocabulary.words.items()
-            if told.items >= _LEAST_ITEMS and len(word) >= _LEAST_LETTERS - 1 and _spelt(word)
+            for word in self._vocabulary.words.in_items(_LEAST_ITEMS)
+            if len(word) >= _LEAST_LETTERS - 1 and _spelt(word)
         )
 
     def over(self, vocabulary: Vocabulary) -> Speller:

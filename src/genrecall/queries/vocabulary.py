@@ -9,15 +9,16 @@ Shapes: `V` words, `P` pairs of neighbours.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise, zip_longest
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
+import numpy as np
 import polars as pl
 
 from genrecall.foundation.artifact import Artifact
+from genrecall.queries.counted import Neighbours, Word, WordTable
 from genrecall.text.normalize import Stemmer, normalize, stem
 
 _TYPED_OFTEN: Final = 3
@@ -27,22 +28,7 @@ does not hold what a single shopper typed."""
 _WORDS: Final = "words.parquet"
 _PAIRS: Final = "pairs.parquet"
 _SOURCES: Final = ("items", "queries", "texts")
-
-
-class Word(NamedTuple):
-    """One word.
-
-    Attributes:
-        form: as items write it most often; as queries do where no item has it.
-        items: of how many the title, the brand or an attribute has it.
-        queries: in how many distinct training queries.
-        texts: in how many distinct longer texts of items, such as descriptions.
-    """
-
-    form: str
-    items: int
-    queries: int
-    texts: int = 0
+_OF_PAIRS: Final = ("first", "second", "count")
 
 
 class Vocabulary:
@@ -50,16 +36,15 @@ class Vocabulary:
 
     Args:
         words: by stem.
-        pairs: by two stems, in how many titles or queries the first stands before the second.
+        pairs: by the places of two stems, in how many titles or queries the first stands before the
+            second.
         stemmer: brings the forms of a word together.
     """
 
-    def __init__(
-        self, words: dict[str, Word], pairs: dict[tuple[str, str], int], stemmer: Stemmer
-    ) -> None:
+    def __init__(self, words: WordTable, pairs: Neighbours, stemmer: Stemmer) -> None:
         self.words, self.stemmer = words, stemmer
         self._pairs = pairs
-        self.total = max(sum(word.items for word in words.values()), 1)
+        self.total = max(words.total, 1)
 
     @classmethod
     def learn(
@@ -87,62 +72,62 @@ class Vocabulary:
             counted.add("queries", query)
         for text in texts:
             counted.add("texts", text, neighbours=False)
-        words = counted.words()
-        pairs = {
-            pair: n for pair, n in counted.pairs.items() if pair[0] in words and pair[1] in words
-        }
-        return cls(words, pairs, stemmer)
+        words = WordTable.of(counted.words())
+        return cls(words, Neighbours.of(counted.pairs, words.number), stemmer)
 
     @classmethod
     def load(cls, artifact: Artifact, *, stemmer: Stemmer) -> Vocabulary:
         """Read what `save` wrote into an artifact."""
         words = pl.read_parquet(artifact.file(_WORDS))
         pairs = pl.read_parquet(artifact.file(_PAIRS))
-        stems = words["stem"].to_list()
+        counts = np.stack([words[source].to_numpy() for source in _SOURCES], axis=1)
         return cls(
-            {row[0]: Word(*row[1:]) for row in words.iter_rows()},
-            {(stems[first], stems[second]): n for first, second, n in pairs.iter_rows()},
+            WordTable(words["stem"].to_list(), words["form"].to_list(), counts),
+            Neighbours(*(pairs[name].to_numpy() for name in _OF_PAIRS)),
             stemmer,
         )
 
     def save(self, folder: Path) -> None:
         """Write into an existing folder."""
-        number = self.number
-        rows = [(word, *told) for word, told in self.words.items()]
-        counts = dict.fromkeys(_SOURCES, pl.Int32)
-        schema = {"stem": pl.String, "form": pl.String, **counts}
-        pl.DataFrame(rows, schema=schema, orient="row").write_parquet(folder / _WORDS)
+        words = {
+            "stem": pl.Series(list(self.words), dtype=pl.String),
+            "form": pl.Series(self.words.forms, dtype=pl.String),
+            **{source: self.words.counts[:, at] for at, source in enumerate(_SOURCES)},
+        }
+        pl.DataFrame(words).write_parquet(folder / _WORDS)
         # What stands once side by side says nothing, and is most of all pairs.
-        pairs = [
-            (number[first], number[second], n)
-            for (first, second), n in self._pairs.items()
-            if n > 1
-        ]
-        schema = {"first": pl.Int32, "second": pl.Int32, "count": pl.Int32}
-        pl.DataFrame(pairs, schema=schema, orient="row").write_parquet(folder / _PAIRS)
+        told = self._pairs.count > 1
+        pairs = {name: getattr(self._pairs, name)[told] for name in _OF_PAIRS}
+        pl.DataFrame(pairs).write_parquet(folder / _PAIRS)
 
     def with_items(
         self, titles: Sequence[str], texts: Iterable[str] = (), names: Iterable[str] = ()
     ) -> Vocabulary:
         """The same with the words of more items; see `learn`."""
         more = Vocabulary.learn(titles, (), texts, names, stemmer=self.stemmer)
-        words, pairs = dict(self.words), Counter(self._pairs)
+        words = dict(self.words)
         for word, told in more.words.items():
             known = words.get(word, Word(told.form, 0, 0))
             words[word] = known._replace(
                 items=known.items + told.items, texts=known.texts + told.texts
             )
-        pairs.update(more._pairs)
-        return Vocabulary(words, pairs, self.stemmer)
+        grown = WordTable.of(words)  # new ones stand behind these, whose places stay
+        places = np.array([grown.number[word] for word in more.words], dtype=np.int32)
+        return Vocabulary(grown, self._pairs.and_those_of(more._pairs, places), self.stemmer)
 
-    @cached_property
-    def number(self) -> dict[str, int]:
+    def prepare(self) -> None:
+        """Make now what is otherwise made when neighbours are first asked for."""
+        _ = self._pairs.counts
+
+    @property
+    def number(self) -> Mapping[str, int]:
         """Place of each stem."""
-        return {word: place for place, word in enumerate(self.words)}
+        return self.words.number
 
     def pair(self, first: str, second: str) -> int:
         """How often two stems stand side by side; 0 for once."""
-        found = self._pairs.get((first, second), 0)
+        place = self.words.number.get
+        found = self._pairs.times((place(first, -1), place(second, -1)))
         return found if found > 1 else 0
 
     def stem(self, word: str) -> str:
