@@ -47,7 +47,6 @@ from genrecall.generator.load import (
     trained_stages,
 )
 from genrecall.generator.opened import OpenedModels
-from genrecall.index.adding import add_items
 from genrecall.index.live import LiveItems
 from genrecall.quantize.load import load_table
 from genrecall.queries.load import KIND as QUERIES
@@ -95,12 +94,16 @@ class OpenBundle:
         Raises:
             DataError: unusable items, or such as are in the catalog already.
         """
+        # Recall does not wait for what tables are checked with.
+        from genrecall.index.adding import add_items
+
         sids = self._models.sids(self.stages["quantize"])
         grown = replace(self, items=add_items(self.items, items, encoder=self.encoder, sids=sids))
+        grown.items.prepare()  # before a generator sees them: what is made by then is shared
         grown._models.follow(self._models, grown.items)
         grown.__dict__.update({name: getattr(self, name) for name in _OF_THE_STAGES})
         grown.__dict__["words"] = self.words and self.words.with_items(items)
-        grown.items.prepare()
+        grown.reader.prepare()
         return grown
 
     @cached_property

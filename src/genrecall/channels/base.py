@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.channels.calibration import shares
-from genrecall.data.filters.items import Filters
 from genrecall.data.shoppers import Shopper
 from genrecall.data.values.convert import shorten
 from genrecall.decode.base import Beams
 from genrecall.foundation.arguments import known_names, plain, texts, whole_number
 from genrecall.foundation.errors import RequestError
+
+if TYPE_CHECKING:
+    from genrecall.data.filters.items import Filters
 
 LONGEST_QUERY: Final = 1_000
 """Characters of a query at most: longer ones are not typed, and reading them takes its time."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from genrecall.channels.answer import Answer, Hit
 from genrecall.channels.base import Page, Ranking, Request, check_lengths
 from genrecall.channels.fields import check_fields, read_fields
-from genrecall.data.filters.items import Filters
 from genrecall.data.filters.no_hits import NoHits
 from genrecall.data.shoppers import Shopper
 from genrecall.data.values.convert import shorten
@@ -17,6 +16,9 @@ from genrecall.foundation.errors import RequestError
 from genrecall.foundation.sid import Sid
 from genrecall.index.live import LiveItems
 from genrecall.queries.reader import QueryReader
+
+if TYPE_CHECKING:
+    from genrecall.data.filters.items import Filters
 
 _UNCALIBRATED: Final = (
     "min_score: scores of this channel are not calibrated, so they mean something else in every "

@@ -6,19 +6,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from genrecall.bundle import load, open_bundle
 from genrecall.channels.answer import Answer, Beam
 from genrecall.channels.base import LONGEST_QUERY, Page, Request
 from genrecall.channels.fields import check_fields
-from genrecall.data.filters.expressions import parse_filters
 from genrecall.data.shoppers import HISTORY, Shopper
-from genrecall.evaluate.trec import write_run
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import RequestError
 from genrecall.generator.history import ShopperSettings
 from genrecall.learning.threads import set_threads
+
+if TYPE_CHECKING:
+    from genrecall.data.filters.items import Filters
 
 _TITLES: Final = 2  # of an explained SID
 
@@ -49,7 +50,7 @@ def answer(
         RequestError: an empty query, an unusable filter or an unknown `user`.
     """
     shopper = None if user is None else _find_shopper(bundle, user)
-    request = Request(query, filters=parse_filters(filters) or None)
+    request = Request(query, filters=_conditions(filters))
     channel = open_bundle(bundle, threads=threads, prepare=False).generative()
     notes: tuple[str, ...] = ()
     if shopper is not None:
@@ -61,6 +62,16 @@ def answer(
     else:
         (told,) = channel.recall_many([request], page.k, **_rest(page))
     return replace(told, notes=(*notes, *told.notes))
+
+
+def _conditions(filters: Sequence[str]) -> Filters | None:
+    """Filters as they stand on the command line; None for none."""
+    if not filters:
+        return None
+    # Recall without filters does not wait for what reads them.
+    from genrecall.data.filters.expressions import parse_filters
+
+    return parse_filters(filters)
 
 
 def _rest(page: Page) -> dict[str, Any]:
@@ -124,7 +135,7 @@ class FileOfAnswers:
     ) -> None:
         lines = _read_queries(queries)
         asked = {number: line for number, line in lines.items() if line.strip()}
-        conditions = parse_filters(filters) or None
+        conditions = _conditions(filters)
         self._page = page
         self._numbers, self._blank = list(asked), len(lines) - len(asked)
         self._requests = [Request(line, filters=conditions) for line in asked.values()]
@@ -141,6 +152,8 @@ class FileOfAnswers:
 
     def write_run(self, stream: TextIO) -> None:
         """Write a TREC run."""
+        from genrecall.evaluate.trec import write_run
+
         parts = [self._page.part(ranking) for ranking in self._rankings]
         cut = list(zip(self._rankings, parts, strict=True))
         write_run(

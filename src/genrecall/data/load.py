@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from genrecall.data.shop_data import ShopData
 from genrecall.data.shoppers import CHOICES_FILE, USERS_FILE, Shoppers
 from genrecall.data.tables import Catalog, Searches
 from genrecall.foundation.artifact import Artifact
+
+if TYPE_CHECKING:
+    from genrecall.data.shop_data import ShopData
 
 KIND: Final = "data"
 
@@ -39,6 +41,9 @@ def load_shoppers(artifact: Artifact) -> Shoppers | None:
 
 def load_shop(artifact: Artifact) -> ShopData:
     """Read back all that `run` wrote of the shop."""
+    # A bundle, which holds the items alone, does not wait for what searches are split with.
+    from genrecall.data.shop_data import ShopData
+
     catalog, searches = load_tables(artifact)
     shoppers = load_shoppers(artifact)
     users = None if shoppers is None else shoppers.users

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from genrecall.embed.config import IN_DOMAIN, STATIC
 from genrecall.embed.frozen import FrozenView, Maps, Reader
 from genrecall.embed.in_domain import InDomainView
-from genrecall.embed.pretrained import PretrainedModel
 from genrecall.embed.static import StaticVectors
 from genrecall.embed.views import Beside, View, Views
 from genrecall.foundation.artifact import Artifact
@@ -89,5 +88,8 @@ def _load_view(name: str, artifact: Artifact, log: RunLog | None) -> View:
     if name == STATIC:
         reader = StaticVectors.load(artifact)
     else:
+        # A bundle without one does not wait for it.
+        from genrecall.embed.pretrained import PretrainedModel
+
         reader = PretrainedModel.load(artifact, log=log)
     return FrozenView(reader, Maps.load(artifact))

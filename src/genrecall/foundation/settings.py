@@ -220,7 +220,7 @@ class Section(BaseModel):
             nor kept out of bundles, or holds paths in a container, where `paths` finds none.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.data.filters.items import Filters, ItemFilters
 from genrecall.data.filters.no_hits import NoHits
 from genrecall.data.tables import Catalog
 from genrecall.foundation.eight_bits import EightBits
@@ -26,10 +25,13 @@ from genrecall.index.postings import Postings
 from genrecall.index.prefixes import mean_vectors
 from genrecall.native.arrays import Numbers
 
+if TYPE_CHECKING:
+    from genrecall.data.filters.items import Filters, ItemFilters
+
 Vectors = NDArray[np.float32]
 
-_OF_THE_CATALOG: Final = ("available", "filters", "trie", "postings", "efficiency", "groups")
-"""What does not depend on how a generator sees the items."""
+_OF_THE_CATALOG: Final = ("available", "trie", "postings", "efficiency", "groups")
+"""What does not depend on how a generator sees the items, beside the filters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,9 @@ class LiveItems:
 
     def seen_as(self, views: ItemViews) -> LiveItems:
         """The same items as a generator sees them, `[N, D + D']`."""
-        return replace(self, seen=views)._sharing(self, _OF_THE_CATALOG)
+        # Filters are made of all columns of the catalog, and many requests have none.
+        filters = ("filters",) if "filters" in self.__dict__ else ()
+        return replace(self, seen=views)._sharing(self, (*_OF_THE_CATALOG, *filters))
 
     def grown(self, catalog: Catalog, codes: Codes, vectors: Vectors) -> LiveItems:
         """More items, behind these, of the same SIDs; no generator has seen them yet.
@@ -130,6 +134,9 @@ class LiveItems:
     @cached_property
     def filters(self) -> ItemFilters:
         """Conditions on the items."""
+        # Requests without filters do not wait for what reads them.
+        from genrecall.data.filters.items import ItemFilters
+
         return ItemFilters(self.catalog)
 
     @cached_property

@@ -12,13 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Container, Iterator
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from genrecall.queries.changes import Change, rewrite
 from genrecall.queries.edits import distance
-from genrecall.queries.near_words import NearWords
 from genrecall.queries.vocabulary import Vocabulary
 from genrecall.text.normalize import normalize, read_words
+
+if TYPE_CHECKING:
+    from genrecall.queries.near_words import NearWords
 
 _LEAST_LETTERS: Final = 4
 """Shorter words are left alone: too much is near them."""
@@ -92,6 +94,9 @@ class Speller:
     @cached_property
     def _written(self) -> NearWords:
         """The words that may be meant."""
+        # Queries without an unknown word do not wait for rapidfuzz.
+        from genrecall.queries.near_words import NearWords
+
         return NearWords(
             word
             for word in self._vocabulary.words.in_items(_LEAST_ITEMS)
