@@ -29,6 +29,7 @@ from genrecall.embed.views import Views
 from genrecall.foundation.arguments import whole_number
 from genrecall.foundation.artifact import BUNDLE, Artifact, open_artifact
 from genrecall.foundation.errors import ArtifactError, RequestError, unknown_name
+from genrecall.foundation.garbage import uncollected
 from genrecall.foundation.settings import unusable
 from genrecall.foundation.threads import compute_with
 from genrecall.generator.base import Generator
@@ -322,6 +323,7 @@ def load(path: str | Path, *, threads: int | None = 1) -> GenerativeChannel:
     return open_bundle(path, threads=threads).generative()
 
 
+@uncollected()
 def open_bundle(path: str | Path, *, threads: int | None = 1, prepare: bool = True) -> OpenBundle:
     """Open a bundle for all its channels, and for more items.
 

@@ -15,6 +15,7 @@ from genrecall.channels.fields import check_fields
 from genrecall.data.shoppers import HISTORY, Shopper
 from genrecall.foundation.artifact import open_artifact
 from genrecall.foundation.errors import RequestError
+from genrecall.foundation.garbage import uncollected
 from genrecall.generator.history import ShopperSettings
 from genrecall.learning.threads import set_threads
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _TITLES: Final = 2  # of an explained SID
 
 
+@uncollected()
 def answer(
     bundle: Path,
     query: str,

@@ -6,6 +6,7 @@ its result. A file of queries is answered by a TREC run instead.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -63,8 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # OpenMP's threads sleep while they wait, where the environment does not say otherwise: else, on
     # a busy machine, they take the core from those they wait for. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    with shown():
-        _run(list(words))
+    try:
+        with shown():
+            _run(list(words))
+    finally:
+        if arguments is None:  # the process ends, and Python would look through all that is there
+            gc.freeze()
 
 
 def _run(words: list[str]) -> None:

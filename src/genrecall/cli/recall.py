@@ -18,6 +18,7 @@ from genrecall.cli.shared import (
     write_result,
 )
 from genrecall.foundation.errors import RequestError
+from genrecall.foundation.garbage import uncollected
 
 
 def recall(
@@ -69,8 +70,9 @@ def recall(
         )
     if queries is not None and (explain or user):
         raise RequestError("--explain and --user go with a single query, not --queries.")
-    from genrecall.channels.base import Page
-    from genrecall.cli import answers
+    with uncollected():
+        from genrecall.channels.base import Page
+        from genrecall.cli import answers
 
     page = Page(k, offset, min_score, fields or ())
     if queries is not None:
