@@ -144,10 +144,9 @@ class GenerativeChannel(RecallChannel):
                 profile.
         """
         check_lengths(requests)
-        row_of = self.items.catalog.row_of
-        return [
-            check_shopper(request.shopper, self.generator.shopper, row_of) for request in requests
-        ]
+        told = any(request.shopper is not None for request in requests)
+        ids = self.items.catalog.row_of if told else ()
+        return [check_shopper(request.shopper, self.generator.shopper, ids) for request in requests]
 
     def explain(self, beams: Beams, mask: Mask | None = None, *, titles: int = 3) -> list[Beam]:
         """SIDs of one search, with what stands behind them.

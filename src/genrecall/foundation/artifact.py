@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
 
 _FLOORS: Final = 3  # folders above a wrong one in which the right one is looked for
+
+_HASHERS: Final = 2  # threads that hash files, which Python lets go on beside each other
 
 BUNDLE: Final = "bundle"
 """Kind of the folder that is served."""
@@ -165,8 +168,7 @@ def open_artifact(path: Path, *, kind: str) -> Artifact:
         raise ArtifactError(
             f"{path} holds a {found_kind!r}, where a {kind!r} is needed. {_instead(path, kind)}"
         )
-    for name in files:
-        _check_file(path, name, sha256=files[name], size=sizes[name])
+    _check_files(path, files, sizes)
     _check_unlisted(path, files)
     return Artifact(path=path, kind=kind, inputs=inputs, meta=meta, files=files)
 
@@ -216,19 +218,30 @@ def _check_unlisted(folder: Path, files: Mapping[str, str]) -> None:
         )
 
 
-def _check_file(folder: Path, name: str, *, sha256: str, size: int) -> None:
-    file = folder / name
-    if not file.resolve().is_relative_to(folder.resolve()):
-        raise ArtifactError(f"{folder / MANIFEST} names {name!r}, which lies outside the folder.")
-    if not file.is_file():
-        raise ArtifactError(f"{file} is missing. Restore it from a copy or run the pipeline again.")
-    found = file_hash(file)
-    if file.stat().st_size != size or found != sha256:
-        raise ArtifactError(
-            f"{file} differs from its manifest (SHA-256 {found[:12]}…, expected {sha256[:12]}…; "
-            f"{file.stat().st_size} bytes, expected {size}): it was changed or damaged after it "
-            "was written. Restore it from a copy or run the pipeline again."
-        )
+def _check_files(folder: Path, files: Mapping[str, str], sizes: Mapping[str, int]) -> None:
+    inside = folder.resolve()
+    for name in files:
+        if not (folder / name).resolve().is_relative_to(inside):
+            raise ArtifactError(
+                f"{folder / MANIFEST} names {name!r}, which lies outside the folder."
+            )
+        if not (folder / name).is_file():
+            raise ArtifactError(
+                f"{folder / name} is missing. Restore it from a copy or run the pipeline again."
+            )
+    # Large ones first, so that no thread is left with one at the end.
+    ordered = sorted(files, key=lambda name: -sizes[name])
+    with ThreadPoolExecutor(_HASHERS) as pool:
+        hashes = pool.map(lambda name: file_hash(folder / name), ordered)
+        found = dict(zip(ordered, hashes, strict=True))
+    for name, sha256 in files.items():
+        size = (folder / name).stat().st_size
+        if size != sizes[name] or found[name] != sha256:
+            raise ArtifactError(
+                f"{folder / name} differs from its manifest (SHA-256 {found[name][:12]}…, expected "
+                f"{sha256[:12]}…; {size} bytes, expected {sizes[name]}): it was changed or damaged "
+                "after it was written. Restore it from a copy or run the pipeline again."
+            )
 
 
 def _publish(scratch: Path, target: Path) -> None:

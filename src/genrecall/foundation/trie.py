@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.foundation.ragged import ragged_offsets, ragged_owners, ragged_ranges
+from genrecall.foundation.ragged import ragged_offsets, ragged_owners, ragged_ranges, run_starts
 from genrecall.foundation.sid import LEVELS, Codes, SidSpace
 
 
@@ -42,7 +42,8 @@ class Trie:
         self.space = space
         self.packed = packed
         _, k2, k3 = space.sizes
-        prefixes = [np.unique(packed // (k2 * k3)), np.unique(packed // k3), packed]
+        first, second = (packed // below for below in (k2 * k3, k3))  # as sorted as the SIDs are
+        prefixes = [first[run_starts(first)], second[run_starts(second)], packed]
         codes = [prefixes[0], prefixes[1] % k2, packed % k3]
         self.codes: tuple[NDArray[np.int64], ...] = tuple(codes)
         self.offsets: tuple[NDArray[np.int64], ...] = (
