@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 
 Vectors = NDArray[np.float32]
 
-_OF_THE_CATALOG: Final = ("available", "trie", "postings", "efficiency", "groups")
-"""What does not depend on how a generator sees the items, beside the filters."""
+_OF_THE_CATALOG: Final = ("available", "trie", "postings", "efficiency")
+"""What does not depend on how a generator sees the items, and every answer needs."""
+_FOR_SOME: Final = ("filters", "groups")
+"""The same that some answers need."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +57,8 @@ class LiveItems:
 
     def seen_as(self, views: ItemViews) -> LiveItems:
         """The same items as a generator sees them, `[N, D + D']`."""
-        # Filters are made of all columns of the catalog, and many requests have none.
-        filters = ("filters",) if "filters" in self.__dict__ else ()
-        return replace(self, seen=views)._sharing(self, (*_OF_THE_CATALOG, *filters))
+        made = [name for name in _FOR_SOME if name in self.__dict__]
+        return replace(self, seen=views)._sharing(self, (*_OF_THE_CATALOG, *made))
 
     def grown(self, catalog: Catalog, codes: Codes, vectors: Vectors) -> LiveItems:
         """More items, behind these, of the same SIDs; no generator has seen them yet.
@@ -81,7 +82,7 @@ class LiveItems:
 
         A process that was forked cannot make it: the threads of polars are not there.
         """
-        _ = [getattr(self, name) for name in _OF_THE_CATALOG]
+        _ = [getattr(self, name) for name in (*_OF_THE_CATALOG, *_FOR_SOME)]
         self.filters.prepare()
 
     def mask(self, filters: Filters | None) -> NDArray[np.bool_] | None:
