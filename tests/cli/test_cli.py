@@ -29,7 +29,8 @@ NOT_FOR_RECALL = (
     *("rich", "jinja2", "plotly", "ir_measures", "transformers", "onnxruntime"),
     *("genrecall.config", "genrecall.data.config", "genrecall.data.splits"),
     *("genrecall.data.validate", "genrecall.data.filters.items", "genrecall.index.adding"),
-    *("genrecall.embed.pretrained", "genrecall.evaluate.trec", "genrecall.queries.near_words"),
+    *("genrecall.embed.config", "genrecall.embed.pretrained"),
+    *("genrecall.evaluate.trec", "genrecall.queries.near_words"),
     *("genrecall.pipeline.run", "genrecall.supervised.compact"),
 )
 """Each would make whoever asks for one answer wait."""

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from genrecall.embed.names import IN_DOMAIN, PRETRAINED, STATIC, ViewName
 from genrecall.embed.word_vectors import find_static
 from genrecall.foundation.artifact import Json
 from genrecall.foundation.libraries import EXPORTING, missing_of
 from genrecall.foundation.settings import ModelKind, ModelName, Section
-
-IN_DOMAIN: Final = "in_domain"
-STATIC: Final = "static"
-PRETRAINED: Final = "pretrained"
-
-ViewName = Literal["in_domain", "static", "pretrained"]
 
 
 @dataclass(frozen=True)

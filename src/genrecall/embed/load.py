@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 
 from numpy.typing import NDArray
 
-from genrecall.embed.config import IN_DOMAIN, STATIC
 from genrecall.embed.frozen import FrozenView, Maps, Reader
 from genrecall.embed.in_domain import InDomainView
+from genrecall.embed.names import IN_DOMAIN, STATIC
 from genrecall.embed.static import StaticVectors
 from genrecall.embed.views import Beside, View, Views
 from genrecall.foundation.artifact import Artifact

@@ -15,9 +15,10 @@ from genrecall.data.shop_data import ShopData
 from genrecall.data.tables import Catalog, Rows, Searches
 from genrecall.data.texts import field_texts, texts_beside
 from genrecall.embed.cache import VectorCache, with_cache
-from genrecall.embed.config import IN_DOMAIN, PRETRAINED, STATIC, EmbedConfig, FineTuneConfig
+from genrecall.embed.config import EmbedConfig, FineTuneConfig
 from genrecall.embed.frozen import FrozenView, Reader, mapped
 from genrecall.embed.load import ITEM_VECTORS, save_views
+from genrecall.embed.names import IN_DOMAIN, PRETRAINED, STATIC
 from genrecall.embed.pretrained import PretrainedModel
 from genrecall.embed.static import StaticVectors
 from genrecall.embed.training.beside import ReadBeside, fit_beside

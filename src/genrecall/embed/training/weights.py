@@ -16,7 +16,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from genrecall.embed.config import IN_DOMAIN, PRETRAINED, STATIC
+from genrecall.embed.names import IN_DOMAIN, PRETRAINED, STATIC
 from genrecall.learning.likelihood import Choices, count_found, likeliest_weights, mixed_with_usual
 
 USUAL: Final = {IN_DOMAIN: 0.55, STATIC: 0.2, PRETRAINED: 0.25}
