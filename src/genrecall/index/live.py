@@ -6,7 +6,7 @@ Shapes: `N` items, `S` SIDs, `D` size of the vectors of stage `embed`, `D'` of t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -33,7 +33,7 @@ Vectors = NDArray[np.float32]
 _OF_THE_CATALOG: Final = ("available", "trie", "postings", "efficiency")
 """What does not depend on how a generator sees the items, and every answer needs."""
 _FOR_SOME: Final = ("filters", "groups")
-"""The same that some answers need."""
+"""The same that some answers need, made once for all views."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +54,13 @@ class LiveItems:
     table: SidTable
     vectors: Numbers
     seen: ItemViews | None = None
+    _first: LiveItems | None = field(default=None, init=False, repr=False)  # of `seen_as`
 
     def seen_as(self, views: ItemViews) -> LiveItems:
         """The same items as a generator sees them, `[N, D + D']`."""
-        made = [name for name in _FOR_SOME if name in self.__dict__]
-        return replace(self, seen=views)._sharing(self, (*_OF_THE_CATALOG, *made))
+        seen = replace(self, seen=views)._sharing(self, _OF_THE_CATALOG)
+        object.__setattr__(seen, "_first", self._first or self)
+        return seen
 
     def grown(self, catalog: Catalog, codes: Codes, vectors: Vectors) -> LiveItems:
         """More items, behind these, of the same SIDs; no generator has seen them yet.
@@ -135,6 +137,8 @@ class LiveItems:
     @cached_property
     def filters(self) -> ItemFilters:
         """Conditions on the items."""
+        if self._first is not None:
+            return self._first.filters
         # Requests without filters do not wait for what reads them.
         from genrecall.data.filters.items import ItemFilters
 
@@ -158,6 +162,8 @@ class LiveItems:
     @cached_property
     def groups(self) -> NDArray[np.int64]:
         """Which product each item is a variant of, as numbers, `[N]`."""
+        if self._first is not None:
+            return self._first.groups
         return group_numbers(self.catalog.frame["group_id"])
 
     def _sharing(self, other: LiveItems, names: Sequence[str]) -> LiveItems:
