@@ -1,13 +1,14 @@
 """What a query costs by a language model on one core: transformers, the reference and the engine.
 
-    python -m benchmarks.lm_decoding [--beam 50] [--json FILE]
+    python -m benchmarks.lm_decoding [--beam 50] [--batch 16] [--json FILE]
 
 An untrained model over SIDs drawn by chance generates SIDs for prompts of one length, each way in
-turn, query by query, in one run on one thread. `transformers.generate` is held to the SIDs by a
-prefix function over a ready dictionary; it scores the whole vocabulary. The others read the prompt
-anew for each search, which counts. Figures are milliseconds of the thread's processor time. All
-queries of a way cost the same, so the fastest of them is told, which other work on the machine
-disturbed least, and compared; the median stands beside it.
+turn, query by query and then some at once, in one run on one thread. `transformers.generate` is
+held to the SIDs by a prefix function over a ready dictionary; it scores the whole vocabulary.
+CTranslate2, if it is installed, is held to nothing: see `benchmarks/ctranslated.py`. The others
+read the prompt anew for each search, which counts. Figures are milliseconds of processor time for
+one prompt. All queries of a way cost the same, so the fastest of them is told, which other work on
+the machine disturbed least, and compared; the median stands beside it.
 
 `arithmetic` is how long the products of the layers would take at the rate of a large matrix
 product, with the prompt read once. An untrained model finds all codes about as likely, so nothing
@@ -19,6 +20,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +30,7 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
+from benchmarks import ctranslated
 from benchmarks.command import positive, write_figures
 from benchmarks.figures import say_all
 from benchmarks.markdown import markdown_table
@@ -47,7 +50,16 @@ from genrecall.index.live import LiveItems
 from genrecall.offline.decoding import measured_machine
 
 _SPACE: Final = SidSpace((256, 32, 32))
-_HEADINGS: Final = ("", "ms", "median", "× below generate", "of the arithmetic", "same beams")
+_COLUMNS: Final = {
+    "at_once": "prompts at once",
+    "ms": "ms",
+    "median": "median",
+    "below": "× below generate",
+    "arithmetic": "of the arithmetic",
+    "same": "same beams",
+}
+
+Search = Callable[[Sequence[Prompt]], Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,43 +70,89 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with one_thread():
         found = measure(given)
     print(say_all(found["machine"], ".3g"))
+    if not ctranslated.is_installed():
+        print(ctranslated.MISSING)
     rows = [
-        [name, *(_shown(way[of]) for of in ("ms", "median", "below", "arithmetic", "same"))]
-        for name, way in found["ways"].items()
+        [name, *(_shown(way[column]) for column in _COLUMNS)] for name, way in found["ways"].items()
     ]
-    print(*markdown_table(_HEADINGS, rows), sep="\n")
+    print(*markdown_table(("", *_COLUMNS.values()), rows), sep="\n")
     write_figures(given, {"settings": settings, **found})
 
 
 def measure(given: argparse.Namespace) -> dict[str, Any]:
     """Milliseconds of each way, and what of the arithmetic limit that is."""
     generator = drawn_generator(given)
-    prompts = drawn_prompts(given.queries + 1, given.prompt)
-    ways = _ways(generator, given.beam)
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    beams: dict[str, list[Beams]] = {name: [] for name in ways}
-    for number, prompt in enumerate(prompts):
-        for name, search in ways.items():
-            start = time.thread_time()
-            of_query = search(prompt)
-            if number:  # the first one warms up
-                taken[name].append(time.thread_time() - start)
-                beams[name].append(of_query)
+    prompts = drawn_prompts(given.queries * given.batch, given.prompt)
+    ours = _ours(generator, given.beam)
+    with ctranslated.searches(generator, given.beam) as others:
+        theirs = {f"CTranslate2, {name}, no trie": of for name, of in others.items()}
+        alone: dict[str, Search] = {"generate": Generate(generator, given.beam), **ours, **theirs}
+        taken = _taken(alone, prompts[: given.queries], 1)
+        taken |= _taken({**ours, **theirs}, prompts, given.batch)
     machine = measured_machine()
     least = 1e3 * products(generator.lm, given.prompt, given.beam) / machine["products_per_second"]
-    figures = {}
-    for name, seconds in taken.items():
-        ms = 1e3 * float(np.min(seconds))
-        figures[name] = {
-            "ms": ms,
-            "median": 1e3 * float(np.median(seconds)),
-            "below": 1e3 * float(np.min(taken["generate"])) / ms,
-            "arithmetic": least / ms,
-            # Its scores are those of a softmax over all words, so its beams are others.
-            "same": None if name == "generate" else same(beams[name], beams["reference"]),
+    slowest = taken["generate"].ms
+    figures = {
+        name: {
+            "at_once": of.at_once,
+            "ms": of.ms,
+            "median": of.median,
+            "below": slowest / of.ms,
+            "arithmetic": least / of.ms,
+            "same": of.same(taken["reference"]) if name.startswith("engine") else None,
         }
-    machine |= {"arithmetic_ms": least}
-    return {"machine": machine, "ways": figures}
+        for name, of in taken.items()
+    }
+    return {"machine": machine | {"arithmetic_ms": least}, "ways": figures}
+
+
+@dataclass
+class Taken:
+    """What a way has taken.
+
+    Attributes:
+        at_once: prompts of a search.
+        seconds: for one prompt, of each search.
+        found: by each.
+    """
+
+    at_once: int
+    seconds: list[float] = field(default_factory=list)
+    found: list[Any] = field(default_factory=list)
+
+    @property
+    def ms(self) -> float:
+        """Of the fastest."""
+        return 1e3 * float(np.min(self.seconds))
+
+    @property
+    def median(self) -> float:
+        """Milliseconds, likewise."""
+        return 1e3 * float(np.median(self.seconds))
+
+    def same(self, expected: Taken) -> float:
+        """Mean share of the expected SIDs that are found."""
+        pairs = zip(self._leaves(), expected._leaves(), strict=False)
+        return float(np.mean([np.isin(a, b).mean() for b, a in pairs]))
+
+    def _leaves(self) -> NDArray[np.int64]:
+        return np.concatenate([beams.leaves for beams in self.found])
+
+
+def _taken(ways: dict[str, Search], prompts: Sequence[Prompt], at_once: int) -> dict[str, Taken]:
+    """Each way over all prompts, so many at once, after a search that warms up."""
+    taken = {name: Taken(at_once) for name in ways}
+    for search in ways.values():
+        search(prompts[:at_once])
+    for first in range(0, len(prompts), at_once):
+        some = prompts[first : first + at_once]
+        for name, search in ways.items():
+            # Of the process: CTranslate2 computes in a thread of its own.
+            start = time.process_time()
+            found = search(some)
+            taken[name].seconds.append((time.process_time() - start) / len(some))
+            taken[name].found.append(found)
+    return {name if at_once == 1 else f"{name}, batches": of for name, of in taken.items()}
 
 
 def products(lm: LmModel, prompt: int, beam: int) -> int:
@@ -159,18 +217,17 @@ def drawn_prompts(count: int, length: int) -> list[Prompt]:
     return prompts
 
 
-def _ways(generator: LmGenerator, beam: int) -> dict[str, Callable[[Prompt], Beams]]:
+def _ours(generator: LmGenerator, beam: int) -> dict[str, Search]:
     engines: dict[str, Engine] = {
         "reference": ReferenceEngine(generator),
         "engine": LmEngine(generator),
         "engine, int8": LmEngine(generator, int8=True),
     }
-    ours = {name: partial(_search, generator, engine, beam) for name, engine in engines.items()}
-    return {"generate": Generate(generator, beam), **ours}
+    return {name: partial(_search, generator, engine, beam) for name, engine in engines.items()}
 
 
-def _search(generator: LmGenerator, engine: Engine, beam: int, prompt: Prompt) -> Beams:
-    return engine.search(generator.read([prompt]), beam=beam)
+def _search(generator: LmGenerator, engine: Engine, beam: int, prompts: Sequence[Prompt]) -> Beams:
+    return engine.search(generator.read(prompts), beam=beam)
 
 
 class Generate:
@@ -190,8 +247,8 @@ class Generate:
         self._allowed = {prefix: list(of) for prefix, of in allowed.items()}
         self._leaf = {sid: leaf for leaf, sid in enumerate(zip(*tokens, strict=True))}
 
-    def __call__(self, prompt: Prompt) -> Beams:
-        read = self._generator.read([prompt]).state
+    def __call__(self, prompts: Sequence[Prompt]) -> Beams:
+        read = self._generator.read(prompts).state
         assert isinstance(read, LmRead)
         ids = torch.tensor(read.tokens, device=self._generator.lm.device)
         length = ids.shape[1]
@@ -215,12 +272,6 @@ class Generate:
         return Beams(np.array([leaves]), out.sequences_scores.cpu().numpy()[None])
 
 
-def same(beams: Sequence[Beams], expected: Sequence[Beams]) -> float:
-    """Mean share of the expected SIDs that are found."""
-    pairs = zip(beams, expected, strict=True)
-    return float(np.mean([np.isin(b.leaves, a.leaves).mean() for a, b in pairs]))
-
-
 def _shown(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
 
@@ -239,7 +290,8 @@ def _parser() -> argparse.ArgumentParser:
         ("sids", 20_000, "in use"),
         ("prompt", 30, "tokens of a prompt, with the one that asks for a SID"),
         ("beam", 50, "beams"),
-        ("queries", 20, "that are measured"),
+        ("queries", 20, "that are measured, and batches"),
+        ("batch", 16, "prompts at once"),
     ):
         parser.add_argument(f"--{name}", type=positive, default=default, help=f"{says} ({default})")
     parser.add_argument("--sharpness", type=float, default=1.0, help="of the model's scores (1)")
