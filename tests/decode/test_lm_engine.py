@@ -16,6 +16,7 @@ from genrecall.decode.base import BeamRule
 from genrecall.decode.engines import engine_of
 from genrecall.decode.gpu.engine import GpuEngine
 from genrecall.decode.lm.engine import LmEngine
+from genrecall.decode.lm.native import NativeForward
 from genrecall.decode.reference import ReferenceEngine
 from genrecall.foundation.errors import RequestError
 from genrecall.generator.prompts import Prompt
@@ -36,6 +37,7 @@ ENGINES = {
     # As it runs on a GPU, but for the graphs.
     "fixed shapes": pytest.param(partial(GpuEngine, at_once=4), id="fixed shapes"),
 }
+EIGHT_BITS = [partial(LmEngine, int8=True, native=native) for native in (False, True)]
 every_engine = pytest.mark.parametrize("make", ENGINES.values())
 
 
@@ -83,10 +85,11 @@ def test_it_finds_what_the_reference_finds(generator, reading, make, beam):
     assert_same(make(generator).search(reading, beam=beam), expected)
 
 
+@pytest.mark.parametrize("make", EIGHT_BITS)
 @pytest.mark.parametrize("beam", [5, 100])
-def test_eight_bits_find_nearly_the_same(generator, reading, beam):
+def test_eight_bits_find_nearly_the_same(generator, reading, make, beam):
     expected = ReferenceEngine(generator).search(reading, beam=beam)
-    found = LmEngine(generator, int8=True).search(reading, beam=beam)
+    found = make(generator).search(reading, beam=beam)
     pairs = list(zip(found.leaves, expected.leaves, strict=True))
     assert np.mean([np.isin(other, one).mean() for one, other in pairs]) > 0.8
     np.testing.assert_allclose(found.logprob, expected.logprob, atol=0.3)
@@ -128,6 +131,21 @@ def test_a_batch_is_answered_like_each_prompt_alone(generator, reading, make):
         assert_same(alone, together[number : number + 1])
 
 
+@pytest.mark.skipif(not library(), reason="not built")
+@pytest.mark.parametrize("int8", [False, True])
+def test_an_answer_in_c_does_not_depend_on_its_company(generator, reading, int8):
+    """To the bit: nothing is rounded otherwise in a batch."""
+    engine = LmEngine(generator, int8=int8)
+    if not isinstance(engine._forward, NativeForward):
+        assert int8  # without VNNI
+        return
+    together = engine.search(reading, beam=6)
+    for number, prompt in enumerate(PROMPTS):
+        alone = engine.search(generator.read([prompt]), beam=6)
+        np.testing.assert_array_equal(alone.leaves[0], together.leaves[number])
+        np.testing.assert_array_equal(alone.logprob[0], together.logprob[number])
+
+
 @every_engine
 def test_some_of_what_was_read_are_searched_like_each_alone(generator, reading, make):
     engine, rows = make(generator), np.array([7, 0, 7, 3])
@@ -162,7 +180,7 @@ def test_what_cannot_be_searched_is_refused(generator, reading, make):
         engine.search(reading, beam=3, valid=np.ones(len(TRIE), np.int64))
 
 
-@pytest.mark.parametrize("make", [*ENGINES.values(), partial(LmEngine, int8=True)])
+@pytest.mark.parametrize("make", [*ENGINES.values(), *EIGHT_BITS])
 def test_weights_that_are_no_numbers_are_refused(generator, make):
     broken = copy.deepcopy(generator.lm)
     with torch.no_grad():
@@ -233,7 +251,7 @@ def test_without_the_library_of_products_it_finds_the_same(trained, monkeypatch)
     generator = as_generator(trained)
     reading = generator.read(PROMPTS)
     expected = ReferenceEngine(generator).search(reading, beam=7)
-    assert_same(LmEngine(generator).search(reading, beam=7), expected)
+    assert_same(LmEngine(generator, native=False).search(reading, beam=7), expected)
 
 
 @every_engine

@@ -1,20 +1,18 @@
 /* What stands between the matrix products of a language model: norms, attention, gates.
 
-   A row of `made` holds the queries [H, d], keys [G, d] and values [G, d] of a token; d is a
-   multiple of 16. Positions turn neighbouring numbers of queries and keys as a complex one. */
+   A row of `made` holds the queries [H, d], keys [G, d] and values [G, d] of a token. Positions turn
+   neighbouring numbers of queries and keys as a complex one. */
 
 #include <math.h>
 #include <string.h>
 
-#include "native.h"
+#include "layers.h"
 
-enum { LANES = 16, ROWS = 4 };
+enum { ROWS = 4 };
 
 typedef float lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
 typedef int32_t wholes __attribute__((vector_size(4 * LANES)));
-
-#define INLINED static inline __attribute__((always_inline))
 
 /* Between these the exponential is a normal number. (Loops of single numbers are what compilers
    make comparisons of vectors from that are not slow.) */
@@ -94,10 +92,15 @@ INLINED void softmax(float *scores, int64_t n) {
     for (int64_t i = 0; i < n; i++) scores[i] *= scale;
 }
 
-WIDE void attend_prompt(float *made, int64_t n, int64_t heads, int64_t groups, int64_t size,
-                        const float *turns, float *keys, float *values, int64_t from, float *seen) {
+/* Keys and values of a prompt, and what its tokens see of those before: [rows - from, H d]. */
+WIDE void attend_prompt(const Model *model, const Prompt *prompt, int64_t layer, float *made,
+                        int64_t from, float *seen) {
+    int64_t heads = model->heads, groups = model->groups, size = model->size, n = prompt->length;
     int64_t width = (heads + 2 * groups) * size, padded = (n + LANES - 1) / LANES * LANES;
     int64_t shared = heads / groups;
+    const float *turns = prompt->turns;
+    float *keys = prompt->keys + layer * groups * size * padded;
+    float *values = prompt->values + layer * groups * size * n;
     float scores[ROWS * padded];
     memset(keys, 0, sizeof(float) * groups * size * padded);
     for (int64_t row = 0; row < n; row++) {
@@ -132,13 +135,18 @@ WIDE void attend_prompt(float *made, int64_t n, int64_t heads, int64_t groups, i
     }
 }
 
-WIDE void attend_prefixes(float *made, int64_t n, int64_t heads, int64_t groups, int64_t size,
-                          const float *turns, const float *keys, const float *values,
-                          int64_t length, const float *earlier, int64_t codes, float *seen) {
-    int64_t width = (heads + 2 * groups) * size, padded = (length + LANES - 1) / LANES * LANES;
-    int64_t shared = heads / groups, stride = padded + (codes + LANES) / LANES * LANES;
+/* What prefixes see of their prompt and of their own codes: [rows, H d]. */
+WIDE void attend_prefixes(const Model *model, const Prompt *prompt, int64_t layer, float *made,
+                          Codes codes, float *seen) {
+    int64_t heads = model->heads, groups = model->groups, size = model->size, n = prompt->rows;
+    int64_t width = (heads + 2 * groups) * size, length = prompt->length, depth = codes.codes;
+    int64_t padded = (length + LANES - 1) / LANES * LANES, shared = heads / groups;
+    int64_t stride = padded + (depth + LANES) / LANES * LANES;
+    const float *keys = prompt->keys + layer * groups * size * padded;
+    const float *values = prompt->values + layer * groups * size * length;
     float scores[ROWS * stride];
-    for (int64_t row = 0; row < n; row++) turn(made + row * width, heads + groups, size, turns);
+    for (int64_t row = 0; row < n; row++) 
+        turn(made + row * width, heads + groups, size, prompt->turns);
     for (int64_t first = 0; first < n; first += ROWS) {
         for (int64_t h = 0; h < heads; h++) {
             const float *queries[ROWS], *own[ROWS][2], *before[ROWS];
@@ -149,74 +157,48 @@ WIDE void attend_prefixes(float *made, int64_t n, int64_t heads, int64_t groups,
                 queries[r] = made + row * width + h * size;
                 own[r][0] = made + row * width + (heads + g) * size;
                 own[r][1] = own[r][0] + groups * size;
-                before[r] = earlier + (row * codes * 2 * groups + g) * size;
+                before[r] = codes.earlier + (codes.parents[row] * depth * 2 * groups + g) * size;
                 into[r] = seen + (row * heads + h) * size;
             }
             products(queries, keys + g * size * padded, size, padded, scores, stride);
             for (int r = 0; r < ROWS; r++) {
                 /* What a prefix has of its own follows the prompt, without a gap. */
                 float *of = scores + r * stride;
-                for (int64_t c = 0; c < codes; c++)
+                for (int64_t c = 0; c < depth; c++)
                     of[length + c] =
                         product(queries[r], before[r] + c * 2 * groups * size, size);
-                of[length + codes] = product(queries[r], own[r][0], size);
-                softmax(of, length + codes + 1);
+                of[length + depth] = product(queries[r], own[r][0], size);
+                softmax(of, length + depth + 1);
             }
             weighted(scores, stride, values + g * length * size, length, size, into);
             for (int r = 0; r < ROWS; r++) {
                 const float *of = scores + r * stride + length;
                 /* A row that is computed again was added to already. */
                 if (first + r >= n) break;
-                for (int64_t c = 0; c < codes; c++) {
+                for (int64_t c = 0; c < depth; c++) {
                     const float *value = before[r] + (c * 2 + 1) * groups * size;
                     for (int64_t i = 0; i < size; i++) into[r][i] += of[c] * value[i];
                 }
-                for (int64_t i = 0; i < size; i++) into[r][i] += of[codes] * own[r][1][i];
+                for (int64_t i = 0; i < size; i++) into[r][i] += of[depth] * own[r][1][i];
             }
         }
     }
 }
 
-WIDE void add_normed(float *rows, const float *more, int64_t n, int64_t width, float least,
-                     float *normed) {
-    for (int64_t row = 0; row < n; row++) {
-        float *of = rows + row * width, *into = normed + row * width, sum = 0;
-        if (more)
-            for (int64_t i = 0; i < width; i++) of[i] += more[row * width + i];
-        for (int64_t i = 0; i < width; i++) sum += of[i] * of[i];
+/* Rows scaled to length 1, of which `least` is the least: [n, width]. */
+WIDE void normed(const float *rows, int64_t n, int64_t width, float least, float *into) {
+    for (int64_t row = 0; row < n; row++, rows += width, into += width) {
+        float sum = 0;
+        for (int64_t i = 0; i < width; i++) sum += rows[i] * rows[i];
         float scale = 1.0f / sqrtf(sum + least * least);
-        for (int64_t i = 0; i < width; i++) into[i] = of[i] * scale;
+        for (int64_t i = 0; i < width; i++) into[i] = rows[i] * scale;
     }
 }
 
-WIDE void gated(const float *both, int64_t n, int64_t width, float *passed) {
-    for (int64_t row = 0; row < n; row++) {
-        const float *gate = both + row * 2 * width, *of = gate + width;
-        float *into = passed + row * width;
-        for (int64_t i = 0; i < width; i++) into[i] = clamped(-gate[i]);
-        int64_t whole = width / LANES * LANES;
-        for (int64_t i = 0; i < whole; i += LANES) exponentials((lanes *)(into + i));
-        if (whole < width) {
-            float rest[LANES] = {0};
-            memcpy(rest, into + whole, sizeof(float) * (width - whole));
-            exponentials((lanes *)rest);
-            memcpy(into + whole, rest, sizeof(float) * (width - whole));
-        }
-        for (int64_t i = 0; i < width; i++) into[i] = gate[i] / (1 + into[i]) * of[i];
-    }
-}
-
-WIDE float to_bytes(const float *numbers, int64_t n, uint8_t *bytes) {
-    float most = 1e-36f;
-    int32_t none = 0;
-    for (int64_t i = 0; i < n; i++) {
-        float size = fabsf(numbers[i]);
-        most = size > most ? size : most;
-        none |= !(size < 3e38f);
-    }
-    float scale = 127 / most;
-    /* What is cut off is positive. */
-    for (int64_t i = 0; i < n; i++) bytes[i] = (uint8_t)(int32_t)(numbers[i] * scale + 128.5f);
-    /* A step is no number if one of those is none. */
-    return none ? NAN : most / 127;
+/* Gates to numbers times SiLU of these, [n]; n is a multiple of LANES. */
+WIDE void gated(float *gates, const float *numbers, int64_t n) {
+    float passed[n];
+    for (int64_t i = 0; i < n; i++) passed[i] = clamped(-gates[i]);
+    for (int64_t i = 0; i < n; i += LANES) exponentials((lanes *)(passed + i));
+    for (int64_t i = 0; i < n; i++) gates[i] = gates[i] / (1 + passed[i]) * numbers[i];
 }

@@ -27,9 +27,9 @@ def library() -> ctypes.CDLL | None:
         found.bag_means.restype = found.bag_means_of_halves.restype = None
         found.row_products.restype = found.row_products_of_halves.restype = None
         found.shared_words.restype = None
-        found.attend_prompt.restype = found.attend_prefixes.restype = None
-        found.to_bytes.restype = ctypes.c_float
-        found.add_normed.restype = found.gated.restype = None
+        found.read_prompts.restype = found.append_codes.restype = None
+        found.matrix_products.restype = None
+        found.scratch_floats.restype = ctypes.c_int64
     except (OSError, AttributeError):  # damaged, or of another version of the package
         return None
     return found

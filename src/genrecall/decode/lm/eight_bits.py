@@ -1,6 +1,7 @@
-"""Products of matrices in whole numbers of eight bits, several times as fast where VNNI is.
+"""Products of matrices in whole numbers of eight bits, where the library in C is not there.
 
-A matrix has a scale for each of its rows; what it reads has one for all of it, found each time.
+A matrix has a scale for each of its rows, and so has what it reads: a row gives the same whatever
+it is computed with.
 
 Shapes: `n` rows, `in` and `out` numbers of one.
 """
@@ -10,10 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genrecall.decode.lm.native import at
 from genrecall.decode.lm.weights import Linear
-from genrecall.native.arrays import size
-from genrecall.native.library import library
 
 _ZERO = 128
 """What stands for 0 in bytes without a sign."""
@@ -21,29 +19,36 @@ _ZERO = 128
 
 def in_int8(weight: Tensor, bias: Tensor | None) -> Linear:
     """A matrix `[out, in]` and its bias, made ready for products; see `LayOut`."""
-    weight, bias = weight.detach(), None if bias is None else bias.detach()
-    largest = weight.abs().amax(dim=1).clamp_min(torch.finfo(torch.float32).tiny)
-    scale = largest / 127  # no number where one of the row is none, and so are its products
+    bias = None if bias is None else bias.detach()
+    rounded, scale = rounded_rows(weight.detach())
     zeros = torch.zeros(len(weight), dtype=torch.int64)
-    rounded = (weight / scale[:, None]).round().to(torch.int8)
     packed = torch.ops.onednn.qlinear_prepack(rounded, None)
 
     def product(rows: Tensor) -> Tensor:
-        read, step = to_bytes(rows)
+        read, steps = to_bytes(rows)
         made: Tensor = torch.ops.onednn.qlinear_pointwise(
-            read, step, _ZERO, packed, scale, zeros, bias, 1.0, 0, torch.float32, "none", [], ""
+            read, 1.0, _ZERO, packed, scale, zeros, None, 1.0, 0, torch.float32, "none", [], ""
         )
-        return made
+        made *= steps
+        return made if bias is None else made.add_(bias)
 
     return product
 
 
-def to_bytes(numbers: Tensor) -> tuple[Tensor, float]:
-    """Numbers as bytes, 128 for 0, and what a step of them is worth: `[n, in]` to `[n, in]`."""
-    found = library()
-    if found is None:
-        step = max(numbers.abs().max().item() / 127, torch.finfo(torch.float32).tiny)
-        return (numbers / step).round().add_(_ZERO).to(torch.uint8), step
-    rounded = torch.empty(numbers.shape, dtype=torch.uint8)
-    step = found.to_bytes(at(numbers), size(numbers.numel()), at(rounded))
-    return rounded, step
+def rounded_rows(numbers: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows in whole numbers up to 127, int8 `[n, in]`, and what a step of each is worth, `[n]`.
+
+    A step is no number where one of its row is none.
+    """
+    steps = _steps(numbers)
+    return (numbers / steps[:, None]).round().to(torch.int8), steps
+
+
+def to_bytes(numbers: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows as bytes, 128 for 0, and what a step of each is worth: `[n, in]` and `[n, 1]`."""
+    steps = _steps(numbers)[:, None]
+    return (numbers / steps).round().add_(_ZERO).to(torch.uint8), steps
+
+
+def _steps(numbers: Tensor) -> Tensor:
+    return numbers.abs().amax(dim=1).clamp_min(torch.finfo(torch.float32).tiny) / 127

@@ -18,13 +18,16 @@ from torch import Tensor
 
 from genrecall.decode.base import BeamRule, Beams, check_beams, check_valid, damaged_weights
 from genrecall.decode.lm.eight_bits import in_int8
-from genrecall.decode.lm.forward import Forward, ReadPrompt
-from genrecall.decode.lm.native import blocks_of
+from genrecall.decode.lm.forward import Appended, Forward, ReadPrompt
+from genrecall.decode.lm.native import NativeForward, fits
+from genrecall.decode.lm.plain import PlainForward
 from genrecall.decode.lm.weights import LmWeights, in_fp32
 from genrecall.decode.prefixes import Prefixes, alive_nodes, as_beams, best, expand, widths_of
 from genrecall.foundation.sid import LEVELS
 from genrecall.generator.base import Reading
 from genrecall.generator.lm.generator import LmGenerator, LmRead
+from genrecall.generator.lm.model import LmModel
+from genrecall.native.library import library
 
 _AT_ONCE: Final = 256
 """Tokens that are computed together at least, if there are as many; more fill the caches."""
@@ -37,16 +40,14 @@ class LmEngine:
 
     Args:
         generator: whose model `is_known`.
-        int8: whether layers multiply in eight bits, which is faster and not quite the same; what is
-            read together has one scale, so an answer may then depend on its company.
-        native: whether the library in C computes what is no product of matrices, if it was built.
+        int8: whether layers multiply in eight bits, which is not quite the same, and faster where
+            the processor has VNNI.
+        native: whether the library in C computes the layers, if it was built.
     """
 
     def __init__(self, generator: LmGenerator, *, int8: bool = False, native: bool = True) -> None:
         self._trie = generator.trie
-        weights = LmWeights.of(generator.lm, lay_out=in_int8 if int8 else in_fp32)
-        blocks = blocks_of(weights.heads, longest=len(weights.turns), native=native)
-        self._forward = Forward(weights, blocks)
+        self._forward = _forward_of(generator.lm, int8=int8, native=native)
 
     def search(
         self,
@@ -118,18 +119,23 @@ class LmEngine:
     ) -> tuple[Tensor | None, NDArray[np.float32]]:
         """Keys and values of prefixes if they go on; log-probabilities of their children `[C]`."""
         present, counts = np.unique(prefixes.prompt, return_counts=True)
-        if earlier is not None:
-            earlier = earlier.index_select(1, torch.from_numpy(prefixes.parent))
-        codes = torch.from_numpy(self._trie.codes[level - 1][prefixes.node])
+        codes = Appended(
+            before=torch.from_numpy(prefixes.parent),
+            earlier=earlier,
+            newest=torch.from_numpy(self._trie.codes[level - 1][prefixes.node]),
+        )
         own, every = self._forward.append(
-            [prompts[row] for row in present],
-            counts.tolist(),
-            codes,
-            earlier,
-            level,
+            [prompts[row] for row in present], counts.tolist(), codes, level
         )
         parent, _, code = self._trie.children(level, prefixes.node)
         return own, _numbers(every[torch.from_numpy(parent), torch.from_numpy(code)])
+
+
+def _forward_of(lm: LmModel, *, int8: bool, native: bool) -> Forward:
+    found = library() if native else None
+    if found is None or not fits(lm) or (int8 and not found.reads_bytes()):
+        return PlainForward(LmWeights.of(lm, lay_out=in_int8 if int8 else in_fp32))
+    return NativeForward(lm, found, int8=int8)
 
 
 def _numbers(logprob: Tensor) -> NDArray[np.float32]:
