@@ -2,7 +2,8 @@
  *
  * The same search as `decode/walk/plain.py`, which says what is computed: of each level the best
  * prefixes, in the order of their log-probabilities, are expanded one after another, until the next
- * cannot have a child among the best any more. Nothing is allocated; arrays belong to the caller.
+ * cannot have a child among the best any more. While one is expanded, what the next one needs is
+ * fetched: it lies anywhere. Nothing is allocated; arrays belong to the caller.
  */
 
 #include <math.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 
 #include "native.h"
+
+#define LINE 64 /* bytes that a processor fetches at once */
 
 /* Vectors that tell the nodes of a level: one or more of each, in eight bits. */
 typedef struct {
@@ -21,7 +24,7 @@ typedef struct {
 
 /* All that a search reads; `struct` of the same name in `decode/walk/native.py`. */
 typedef struct {
-    int64_t dim, width, closely, longest;
+    int64_t dim, width, closely, longest, most;
     int64_t n_nodes[3];
     int64_t n_codes[3];
     const int64_t *children[3]; /* [n_(l-1) + 1]: where those of each node start */
@@ -52,7 +55,38 @@ typedef struct {
     float *said[3];      /* what heads say of codes, [K_l], NaN before it was asked; or NULL */
     float *logits;       /* [longest] */
     float *sorted;       /* [longest] */
+    float *groups;       /* [most]: of the nodes that are told at once */
+    const int8_t *soon, *end; /* what will be read next */
 } Prompt;
+
+/* Fetch some of the vectors that will be read next. */
+static inline void fetch(Prompt *p, int64_t n) {
+    const int8_t *end = p->end - p->soon < n ? p->end : p->soon + n;
+    for (; p->soon < end; p->soon += LINE) __builtin_prefetch(p->soon, 0, 2);
+}
+
+static inline void fetch_all(const void *start, int64_t n_bytes) {
+    for (const char *at = start; at < (const char *)start + n_bytes; at += LINE)
+        __builtin_prefetch(at, 0, 2);
+}
+
+/* What the children of a prefix, start to end, are told by will be read next. */
+static void foresee(Prompt *p, int level, int64_t start, int64_t end) {
+    const Tables *t = p->tables;
+    const Told *of = t->levels + level;
+    if (t->ahead_weight[level] != 0) {
+        int64_t g = of->offsets[start], last = of->offsets[end];
+        p->soon = of->steps + g * t->dim;
+        p->end = of->steps + last * t->dim;
+        fetch_all(of->scale + g, (last - g) * sizeof(float));
+        fetch_all(of->bias + g, (last - g) * sizeof(float));
+        if (last - g > end - start) fetch_all(of->offsets + start, (end - start) * sizeof(int64_t));
+    }
+    if (t->head_weight[level] != 0) {
+        fetch_all(t->codes[level] + start, (end - start) * sizeof(int64_t));
+        fetch_all(t->constant[level] + start, (end - start) * sizeof(float));
+    }
+}
 
 WIDE static float dot(const float *a, const float *b, int64_t n) {
     float sum = 0;
@@ -112,6 +146,29 @@ static inline float power(float x) {
     return (y * rest * rest + rest + 1) * scale.number;
 }
 
+/* Of a number of at least 1, to the last bits of a float. */
+static inline float logarithm(float x) {
+    union {
+        float number;
+        int32_t bits;
+    } as = {x};
+    int32_t above = as.bits - 0x3f3504f3; /* the root of a half */
+    float whole = (float)(above >> 23);
+    as.bits = (above & 0x7fffff) + 0x3f3504f3;
+    float rest = as.number - 1, square = rest * rest;
+    float y = 7.0376836292e-2f;
+    y = y * rest - 1.1514610310e-1f;
+    y = y * rest + 1.1676998740e-1f;
+    y = y * rest - 1.2420140846e-1f;
+    y = y * rest + 1.4249322787e-1f;
+    y = y * rest - 1.6668057665e-1f;
+    y = y * rest + 2.0000714765e-1f;
+    y = y * rest - 2.4999993993e-1f;
+    y = y * rest + 3.3333331174e-1f;
+    y = y * rest * square - whole * 2.12194440e-4f - square / 2;
+    return rest + y + whole * 0.693359375f;
+}
+
 WIDE static float logsumexp(const float *x, int64_t n) {
     float top = x[0], mass = 0;
     for (int64_t i = 1; i < n; i++) top = x[i] > top ? x[i] : top;
@@ -141,28 +198,67 @@ static float kth_largest(float *x, int64_t n, int64_t k) {
     return x[k - 1];
 }
 
-/* What a level's vectors say of neighbouring nodes, start to end, into x. */
-WIDE static void tell(const Prompt *p, const Told *of, int64_t start, int64_t end, float *x) {
-    int64_t dim = p->tables->dim, g = of->offsets[start];
+/* Products of the query with vectors g to end, and what is added to them, into z. */
+WIDE static void products(Prompt *p, const Told *of, int64_t g, int64_t end, float *z) {
+    int64_t dim = p->tables->dim;
     const int16_t *query = p->steps;
-    for (int64_t node = start; node < end; node++) {
-        int64_t last = of->offsets[node + 1];
-        float top = -INFINITY, mass = 1;
-        for (; g < last; g++) {
-            const int8_t *steps = of->steps + g * dim;
-            int32_t sum = 0;
-            for (int64_t d = 0; d < dim; d++) sum += (int32_t)steps[d] * query[d];
-            float z = (float)sum * of->scale[g] * p->step + of->bias[g];
-            if (top == -INFINITY) {
-                top = z;
-            } else if (z > top) {
-                mass = mass * power(top - z) + 1;
-                top = z;
-            } else {
-                mass += power(z - top);
+    const int8_t *a = of->steps + g * dim;
+    for (; g < end; a += 4 * dim) {
+        /* Four at once, the last few one after another. */
+        int32_t sum[4] = {0};
+        int64_t n = end - g < 4 ? 1 : 4;
+        fetch(p, n * dim);
+        if (n == 4) {
+            const int8_t *b = a + dim, *c = b + dim, *e = c + dim;
+            int32_t s = 0, t = 0, u = 0, v = 0;
+            for (int64_t d = 0; d < dim; d++) {
+                s += (int32_t)a[d] * query[d];
+                t += (int32_t)b[d] * query[d];
+                u += (int32_t)c[d] * query[d];
+                v += (int32_t)e[d] * query[d];
             }
+            sum[0] = s, sum[1] = t, sum[2] = u, sum[3] = v;
+        } else {
+            int32_t s = 0;
+            for (int64_t d = 0; d < dim; d++) s += (int32_t)a[d] * query[d];
+            sum[0] = s;
+            a -= 3 * dim;
         }
-        x[node - start] = mass == 1 ? top : top + logf(mass);
+        for (int64_t i = 0; i < n; i++, g++, z++)
+            *z = (float)sum[i] * of->scale[g] * p->step + of->bias[g];
+    }
+}
+
+/* Logsumexp of each run of z; those of node i are offsets[i] - offsets[0] to the next. */
+WIDE static void sums_of_runs(const int64_t *offsets, int64_t n, float *restrict z,
+                              float *restrict x) {
+    int64_t first = offsets[0], n_z = offsets[n] - first;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t start = offsets[i] - first, end = offsets[i + 1] - first;
+        float top = z[start];
+        for (int64_t g = start + 1; g < end; g++) top = z[g] > top ? z[g] : top;
+        for (int64_t g = start; g < end; g++) z[g] -= top;
+        x[i] = top;
+    }
+    for (int64_t g = 0; g < n_z; g++) z[g] = power(z[g]);
+    float *mass = z; /* of a node stands where its first group or one before it did */
+    for (int64_t i = 0; i < n; i++) {
+        float sum = 0;
+        for (int64_t g = offsets[i] - first; g < offsets[i + 1] - first; g++) sum += z[g];
+        mass[i] = sum;
+    }
+    for (int64_t i = 0; i < n; i++) x[i] += logarithm(mass[i]);
+}
+
+/* What a level's vectors say of neighbouring nodes, start to end, into x. */
+static void tell(Prompt *p, const Told *of, int64_t start, int64_t end, float *x) {
+    const int64_t *offsets = of->offsets + start;
+    int64_t n = end - start, g = offsets[0], last = offsets[n];
+    if (last - g == n) {
+        products(p, of, g, last, x);
+    } else {
+        products(p, of, g, last, p->groups);
+        sums_of_runs(offsets, n, p->groups, x);
     }
 }
 
@@ -175,7 +271,7 @@ static float head(const Prompt *p, int level, int64_t node) {
 }
 
 /* What the look-ahead says of all first codes: the best by one vector are told by all of theirs. */
-static void ahead_of_first(const Prompt *p, float *x) {
+static void ahead_of_first(Prompt *p, float *x) {
     const Tables *t = p->tables;
     int64_t n = t->n_nodes[0];
     if (n <= t->closely) {
@@ -185,12 +281,17 @@ static void ahead_of_first(const Prompt *p, float *x) {
     tell(p, &t->whole, 0, n, x);
     memcpy(p->sorted, x, n * sizeof(float));
     float least = kth_largest(p->sorted, n, t->closely);
-    for (int64_t node = 0; node < n; node++)
-        if (x[node] >= least) tell(p, t->levels, node, node + 1, x + node);
+    int64_t node = 0, next;
+    while (node < n && x[node] < least) node++;
+    for (; node < n; node = next) {
+        for (next = node + 1; next < n && x[next] < least;) next++;
+        if (next < n) foresee(p, 0, next, next + 1);
+        tell(p, t->levels, node, node + 1, x + node);
+    }
 }
 
 /* Children of a node of the level above, with their log-probabilities. */
-static void expand(const Prompt *p, int level, Prefix parent, const uint8_t *alive, Best *best,
+static void expand(Prompt *p, int level, Prefix parent, const uint8_t *alive, Best *best,
                    Prefix *lead) {
     const Tables *t = p->tables;
     int64_t start = t->children[level][parent.node], end = t->children[level][parent.node + 1];
@@ -212,6 +313,15 @@ static void expand(const Prompt *p, int level, Prefix parent, const uint8_t *ali
         if (lead && (lead[parent.first].node < 0 || better(child, lead[parent.first])))
             lead[parent.first] = child;
     }
+}
+
+/* While the first of some prefixes is expanded, what the next needs is on its way; where that
+ * stands is looked up two and three ahead. */
+static void foresee_next(Prompt *p, int level, const Prefix *of, int64_t n) {
+    const int64_t *children = p->tables->children[level];
+    if (n > 3) __builtin_prefetch(children + of[3].node);
+    if (n > 2) __builtin_prefetch(p->tables->levels[level].offsets + children[of[2].node]);
+    if (n > 1) foresee(p, level, children[of[1].node], children[of[1].node + 1]);
 }
 
 /* The best prefix of each of the leading first codes stays, in the place of the worst others. */
@@ -248,7 +358,7 @@ static int64_t chosen_width(const Prompt *p, const int64_t *widths, const float 
 }
 
 /* See `native/library.py`. */
-int library_version(void) { return 6; }
+int library_version(void) { return 7; }
 
 /* Codes of a level of which it is kept what a head says: below several prefixes they come again.
  * Of very many, such as of a SID space with one huge cluster, most are never asked. */
@@ -259,7 +369,7 @@ static int64_t kept_codes(const Tables *t, int level) {
 /* Bytes that a search needs besides its arguments. */
 int64_t scratch_bytes(const Tables *t, int64_t beam) {
     int64_t codes = kept_codes(t, 1) + kept_codes(t, 2);
-    return 3 * beam * (int64_t)sizeof(Prefix) + (codes + 2 * t->longest) * (int64_t)sizeof(float) +
+    return 3 * beam * (int64_t)sizeof(Prefix) + (codes + 2 * t->longest + t->most) * (int64_t)sizeof(float) +
            t->dim * (int64_t)sizeof(int16_t);
 }
 
@@ -285,7 +395,8 @@ int64_t search(const Tables *t, const float *query, const float *hidden,
     }
     p.logits = floats;
     p.sorted = p.logits + t->longest;
-    p.steps = (int16_t *)(p.sorted + t->longest);
+    p.groups = p.sorted + t->longest;
+    p.steps = (int16_t *)(p.groups + t->most);
     float most = 0, largest = 2147483647.0f / (127.0f * (t->dim > 520 ? t->dim : 520));
     for (int64_t i = 0; i < t->dim; i++) most = fabsf(query[i]) > most ? fabsf(query[i]) : most;
     p.step = most / floorf(largest);
@@ -301,6 +412,7 @@ int64_t search(const Tables *t, const float *query, const float *hidden,
             Prefix parent = parents.of[i];
             /* No child is likelier than its parent. */
             if (best.n == beam && parent.logprob < best.of[0].logprob && !lead) break;
+            if (level) foresee_next(&p, level, parents.of + i, parents.n - i);
             expand(&p, level, parent, alive ? alive[level] : NULL, &best, level ? lead : NULL);
         }
         qsort(best.of, best.n, sizeof(Prefix), by_logprob);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -29,7 +30,7 @@ class _Tables(ctypes.Structure):
     """As in `walk.c`."""
 
     _fields_ = [
-        *((name, ctypes.c_int64) for name in ("dim", "width", "closely", "longest")),
+        *((name, ctypes.c_int64) for name in ("dim", "width", "closely", "longest", "most")),
         ("n_nodes", ctypes.c_int64 * LEVELS),
         ("n_codes", ctypes.c_int64 * LEVELS),
         ("children", _THREE),
@@ -61,6 +62,7 @@ class NativeWalk:
             width=tables.heads[0].shape[1],
             closely=tables.closely,
             longest=longest,
+            most=max(_most_groups(tables)),
             n_nodes=(ctypes.c_int64 * LEVELS)(*trie.n_nodes),
             n_codes=(ctypes.c_int64 * LEVELS)(*map(len, tables.heads)),
             children=self._each(trie.offsets, np.int64),
@@ -130,3 +132,9 @@ class _Room:
         self.scratch_at, self.leaves_at, self.logprob_at = (
             at(of) for of in (self._scratch, self.leaves, self.logprob)
         )
+
+
+def _most_groups(tables: WalkTables) -> Iterator[int]:
+    """Vectors of the nodes of each level that are told at once."""
+    for children, told in zip(tables.trie.offsets, tables.levels, strict=True):
+        yield int(np.diff(told.offsets[children]).max())
