@@ -33,7 +33,7 @@ from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.threads import one_thread
 from genrecall.foundation.trie import Trie
 from genrecall.foundation.unit import scale_to_unit
-from genrecall.generator.compact.look_ahead import LookAhead
+from genrecall.generator.compact.look_ahead import LookAhead, Told
 from genrecall.generator.compact.weights import LevelWeights
 from genrecall.index.centroids import GROUPS, SidGroups
 from genrecall.native.library import library
@@ -130,7 +130,7 @@ def synthetic(n_sids: int, *, dim: int, queries: int, seed: int) -> Synthetic:
     asked /= np.linalg.norm(asked, axis=1, keepdims=True)
     counts = np.full(n_sids, np.log(_ITEMS), dtype=np.float32)
     ahead = LookAhead(trie, means, counts, _groups(trie), temperature=_TEMPERATURE)
-    heads = tuple(_drawn(rng, size, _WIDTH, 1.0) for size in trie.space.sizes)
+    heads = tuple(Told.of_codes(_drawn(rng, size, _WIDTH, 1.0)) for size in trie.space.sizes)
     constant = tuple(np.zeros(n, dtype=np.float32) for n in trie.n_nodes)
     tables = WalkTables(trie, ahead.whole, ahead.levels, ahead.closely, heads, constant, _WEIGHTS)
     hidden = rng.normal(size=(queries, _WIDTH)).astype(np.float32)
@@ -184,11 +184,11 @@ def _drawn(rng: np.random.Generator, n: int, dim: int, length: float) -> Floats:
 
 def _bytes(tables: WalkTables) -> int:
     """Of all that a walk reads."""
-    told = (tables.whole, *tables.levels)
+    told = (tables.whole, *tables.levels, *tables.heads)
     eight = [of.kept for of in told if isinstance(of.kept, EightBits)]
     arrays: list[NDArray[Any]] = [of.bias for of in told] + [of.offsets for of in told]
     arrays += [part for of in eight for part in (of.steps, of.scale)]
-    arrays += [*tables.heads, *tables.constant, *tables.trie.codes, *tables.trie.offsets]
+    arrays += [*tables.constant, *tables.trie.codes, *tables.trie.offsets]
     return sum(array.nbytes for array in arrays)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from tables import catalog_of
 
+from genrecall.foundation.eight_bits import EightBits
 from genrecall.foundation.sid import SidSpace, SidTable
 from genrecall.generator.base import Reading
 from genrecall.generator.compact.generator import CompactGenerator, CompactRead, CompactServing
@@ -32,6 +33,7 @@ def drawn_generator(sizes, n_items, *, seed=0, weights=WEIGHTS):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(0, 0.5)
+    round_heads(model)
     groups = SidGroups.by_means(items.trie, items.means, table.sizes)
     serving = CompactServing(weights, 0.1, groups, ShopperSettings())
     return CompactGenerator(model.weights, None, items, serving)
@@ -45,3 +47,10 @@ def drawn_reading(generator, n, *, seed=1):
     read = CompactRead(rng.normal(size=(n, WIDTH)).astype(np.float32), queries)
     prompts = [Prompt(str(number)) for number in range(n)]
     return Reading(prompts, queries, read, lambda: generator.policy.first(read))
+
+
+@torch.no_grad()
+def round_heads(model):
+    """To what eight bits hold, in which a walk keeps them and the reference does not."""
+    for head in model.head:
+        head.weight.copy_(torch.from_numpy(EightBits.of(head.weight.numpy()).vectors))

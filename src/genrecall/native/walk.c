@@ -10,17 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "native.h"
-
-#define LINE 64 /* bytes that a processor fetches at once */
-
-/* Vectors that tell the nodes of a level: one or more of each, in eight bits. */
-typedef struct {
-    const int8_t *steps;    /* [G, D] */
-    const float *scale;     /* [G] */
-    const float *bias;      /* [G] */
-    const int64_t *offsets; /* [n_l + 1] */
-} Told;
+#include "told.h"
 
 /* All that a search reads; `struct` of the same name in `decode/walk/native.py`. */
 typedef struct {
@@ -30,7 +20,7 @@ typedef struct {
     const int64_t *children[3]; /* [n_(l-1) + 1]: where those of each node start */
     const int64_t *codes[3];    /* [n_l] */
     Told whole, levels[3];
-    const float *heads[3];   /* [K_l, W] */
+    Told heads[3];            /* of codes, one vector of size W each */
     const float *constant[3]; /* [n_l]: what a head says of a node whatever the query */
     float head_weight[3], ahead_weight[3];
 } Tables;
@@ -49,21 +39,12 @@ typedef struct {
 /* One prompt. */
 typedef struct {
     const Tables *tables;
-    const float *hidden; /* [W] */
-    int16_t *steps;      /* the query in whole steps, [D] */
-    float step;          /* size of one */
-    float *said[3];      /* what heads say of codes, [K_l], NaN before it was asked; or NULL */
-    float *logits;       /* [longest] */
-    float *sorted;       /* [longest] */
-    float *groups;       /* [most]: of the nodes that are told at once */
-    const int8_t *soon, *end; /* what will be read next */
+    Rounded query, hidden;
+    float *said[3]; /* what heads say of codes, [K_l], NaN before it was asked; or NULL */
+    float *logits;  /* [longest] */
+    float *groups;  /* [most]: of the nodes that are told at once */
+    Next next;      /* vectors that will be read */
 } Prompt;
-
-/* Fetch some of the vectors that will be read next. */
-static inline void fetch(Prompt *p, int64_t n) {
-    const int8_t *end = p->end - p->soon < n ? p->end : p->soon + n;
-    for (; p->soon < end; p->soon += LINE) __builtin_prefetch(p->soon, 0, 2);
-}
 
 static inline void fetch_all(const void *start, int64_t n_bytes) {
     for (const char *at = start; at < (const char *)start + n_bytes; at += LINE)
@@ -76,8 +57,7 @@ static void foresee(Prompt *p, int level, int64_t start, int64_t end) {
     const Told *of = t->levels + level;
     if (t->ahead_weight[level] != 0) {
         int64_t g = of->offsets[start], last = of->offsets[end];
-        p->soon = of->steps + g * t->dim;
-        p->end = of->steps + last * t->dim;
+        p->next = (Next){of->steps + g * t->dim, of->steps + last * t->dim};
         fetch_all(of->scale + g, (last - g) * sizeof(float));
         fetch_all(of->bias + g, (last - g) * sizeof(float));
         if (last - g > end - start) fetch_all(of->offsets + start, (end - start) * sizeof(int64_t));
@@ -88,12 +68,6 @@ static void foresee(Prompt *p, int level, int64_t start, int64_t end) {
     }
 }
 
-WIDE static float dot(const float *a, const float *b, int64_t n) {
-    float sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += a[i] * b[i];
-    return sum;
-}
-
 static int better(Prefix a, Prefix b) {
     return a.logprob > b.logprob || (a.logprob == b.logprob && a.node < b.node);
 }
@@ -101,6 +75,20 @@ static int better(Prefix a, Prefix b) {
 static int by_logprob(const void *a, const void *b) {
     const Prefix *one = a, *other = b;
     return better(*one, *other) ? -1 : better(*other, *one);
+}
+
+/* Put a prefix in the place of the front of a heap of n. */
+static void sink(Prefix *of, int64_t n, Prefix prefix) {
+    int64_t at = 0;
+    for (;;) {
+        int64_t child = 2 * at + 1;
+        if (child >= n) break;
+        if (child + 1 < n && better(of[child], of[child + 1])) child++;
+        if (!better(prefix, of[child])) break;
+        of[at] = of[child];
+        at = child;
+    }
+    of[at] = prefix;
 }
 
 /* Keep a prefix if it is among the best: a heap with the worst in front. */
@@ -113,141 +101,19 @@ static void keep(Best *best, Prefix prefix) {
             of[at] = of[(at - 1) / 2];
             at = (at - 1) / 2;
         }
-    } else {
-        if (!better(prefix, of[0])) return;
-        at = 0;
-        for (;;) {
-            int64_t child = 2 * at + 1;
-            if (child >= best->n) break;
-            if (child + 1 < best->n && better(of[child], of[child + 1])) child++;
-            if (!better(prefix, of[child])) break;
-            of[at] = of[child];
-            at = child;
-        }
-    }
-    of[at] = prefix;
-}
-
-/* e^x of a number that is not positive, to the last bits of a float; compilers do many at once. */
-static inline float power(float x) {
-    union {
-        float number;
-        int32_t bits;
-    } scale;
-    x = x > -87 ? x : -87;
-    float whole = rintf(x * 1.44269504f), rest = x - whole * 0.693359375f + whole * 2.12194440e-4f;
-    float y = 1.9875691500e-4f;
-    y = y * rest + 1.3981999507e-3f;
-    y = y * rest + 8.3334519073e-3f;
-    y = y * rest + 4.1665795894e-2f;
-    y = y * rest + 1.6666665459e-1f;
-    y = y * rest + 5.0000001201e-1f;
-    scale.bits = ((int32_t)whole + 127) << 23;
-    return (y * rest * rest + rest + 1) * scale.number;
-}
-
-/* Of a number of at least 1, to the last bits of a float. */
-static inline float logarithm(float x) {
-    union {
-        float number;
-        int32_t bits;
-    } as = {x};
-    int32_t above = as.bits - 0x3f3504f3; /* the root of a half */
-    float whole = (float)(above >> 23);
-    as.bits = (above & 0x7fffff) + 0x3f3504f3;
-    float rest = as.number - 1, square = rest * rest;
-    float y = 7.0376836292e-2f;
-    y = y * rest - 1.1514610310e-1f;
-    y = y * rest + 1.1676998740e-1f;
-    y = y * rest - 1.2420140846e-1f;
-    y = y * rest + 1.4249322787e-1f;
-    y = y * rest - 1.6668057665e-1f;
-    y = y * rest + 2.0000714765e-1f;
-    y = y * rest - 2.4999993993e-1f;
-    y = y * rest + 3.3333331174e-1f;
-    y = y * rest * square - whole * 2.12194440e-4f - square / 2;
-    return rest + y + whole * 0.693359375f;
-}
-
-WIDE static float logsumexp(const float *x, int64_t n) {
-    float top = x[0], mass = 0;
-    for (int64_t i = 1; i < n; i++) top = x[i] > top ? x[i] : top;
-    for (int64_t i = 0; i < n; i++) mass += power(x[i] - top);
-    return top + logf(mass);
-}
-
-/* The k-th largest of n numbers, which are put in another order; 1 <= k <= n. */
-static float kth_largest(float *x, int64_t n, int64_t k) {
-    int64_t low = 0, high = n - 1;
-    while (low < high) {
-        float pivot = x[(low + high) / 2];
-        int64_t i = low, j = high;
-        while (i <= j) {
-            while (x[i] > pivot) i++;
-            while (x[j] < pivot) j--;
-            if (i <= j) {
-                float other = x[i];
-                x[i++] = x[j];
-                x[j--] = other;
-            }
-        }
-        if (k - 1 <= j) high = j;
-        else if (k - 1 >= i) low = i;
-        else break;
-    }
-    return x[k - 1];
-}
-
-/* Products of the query with vectors g to end, and what is added to them, into z. */
-WIDE static void products(Prompt *p, const Told *of, int64_t g, int64_t end, float *z) {
-    int64_t dim = p->tables->dim;
-    const int16_t *query = p->steps;
-    const int8_t *a = of->steps + g * dim;
-    for (; g < end; a += 4 * dim) {
-        /* Four at once, the last few one after another. */
-        int32_t sum[4] = {0};
-        int64_t n = end - g < 4 ? 1 : 4;
-        fetch(p, n * dim);
-        if (n == 4) {
-            const int8_t *b = a + dim, *c = b + dim, *e = c + dim;
-            int32_t s = 0, t = 0, u = 0, v = 0;
-            for (int64_t d = 0; d < dim; d++) {
-                s += (int32_t)a[d] * query[d];
-                t += (int32_t)b[d] * query[d];
-                u += (int32_t)c[d] * query[d];
-                v += (int32_t)e[d] * query[d];
-            }
-            sum[0] = s, sum[1] = t, sum[2] = u, sum[3] = v;
-        } else {
-            int32_t s = 0;
-            for (int64_t d = 0; d < dim; d++) s += (int32_t)a[d] * query[d];
-            sum[0] = s;
-            a -= 3 * dim;
-        }
-        for (int64_t i = 0; i < n; i++, g++, z++)
-            *z = (float)sum[i] * of->scale[g] * p->step + of->bias[g];
+        of[at] = prefix;
+    } else if (better(prefix, of[0])) {
+        sink(of, best->n, prefix);
     }
 }
 
-/* Logsumexp of each run of z; those of node i are offsets[i] - offsets[0] to the next. */
-WIDE static void sums_of_runs(const int64_t *offsets, int64_t n, float *restrict z,
-                              float *restrict x) {
-    int64_t first = offsets[0], n_z = offsets[n] - first;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t start = offsets[i] - first, end = offsets[i + 1] - first;
-        float top = z[start];
-        for (int64_t g = start + 1; g < end; g++) top = z[g] > top ? z[g] : top;
-        for (int64_t g = start; g < end; g++) z[g] -= top;
-        x[i] = top;
+/* Put a heap in order, best first. */
+static void sort(Best *best) {
+    for (int64_t n = best->n - 1; n > 0; n--) {
+        Prefix last = best->of[n];
+        best->of[n] = best->of[0];
+        sink(best->of, n, last);
     }
-    for (int64_t g = 0; g < n_z; g++) z[g] = power(z[g]);
-    float *mass = z; /* of a node stands where its first group or one before it did */
-    for (int64_t i = 0; i < n; i++) {
-        float sum = 0;
-        for (int64_t g = offsets[i] - first; g < offsets[i + 1] - first; g++) sum += z[g];
-        mass[i] = sum;
-    }
-    for (int64_t i = 0; i < n; i++) x[i] += logarithm(mass[i]);
 }
 
 /* What a level's vectors say of neighbouring nodes, start to end, into x. */
@@ -255,19 +121,31 @@ static void tell(Prompt *p, const Told *of, int64_t start, int64_t end, float *x
     const int64_t *offsets = of->offsets + start;
     int64_t n = end - start, g = offsets[0], last = offsets[n];
     if (last - g == n) {
-        products(p, of, g, last, x);
+        products(&p->next, &p->query, of, g, last, x);
     } else {
-        products(p, of, g, last, p->groups);
+        products(&p->next, &p->query, of, g, last, p->groups);
         sums_of_runs(offsets, n, p->groups, x);
     }
 }
 
-static float head(const Prompt *p, int level, int64_t node) {
+/* Add what the head of a level says of n neighbouring nodes to x. */
+WIDE static void add_heads(Prompt *p, int level, int64_t start, int64_t n, float *x) {
     const Tables *t = p->tables;
-    int64_t code = t->codes[level][node];
-    float fresh = NAN, *said = p->said[level] ? p->said[level] + code : &fresh;
-    if (isnan(*said)) *said = dot(t->heads[level] + code * t->width, p->hidden, t->width);
-    return *said + t->constant[level][node];
+    const int64_t *codes = t->codes[level] + start;
+    const float *constant = t->constant[level] + start;
+    float *said = p->said[level], weight = t->head_weight[level];
+    if (!said) {
+        for (int64_t i = 0; i < n; i++) {
+            float z;
+            products(&p->next, &p->hidden, t->heads + level, codes[i], codes[i] + 1, &z);
+            x[i] += weight * (z + constant[i]);
+        }
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        if (isnan(said[codes[i]]))
+            products(&p->next, &p->hidden, t->heads + level, codes[i], codes[i] + 1, said + codes[i]);
+    for (int64_t i = 0; i < n; i++) x[i] += weight * (said[codes[i]] + constant[i]);
 }
 
 /* What the look-ahead says of all first codes: the best by one vector are told by all of theirs. */
@@ -279,8 +157,7 @@ static void ahead_of_first(Prompt *p, float *x) {
         return;
     }
     tell(p, &t->whole, 0, n, x);
-    memcpy(p->sorted, x, n * sizeof(float));
-    float least = kth_largest(p->sorted, n, t->closely);
+    float least = kth_largest(x, n, t->closely);
     int64_t node = 0, next;
     while (node < n && x[node] < least) node++;
     for (; node < n; node = next) {
@@ -295,18 +172,18 @@ static void expand(Prompt *p, int level, Prefix parent, const uint8_t *alive, Be
                    Prefix *lead) {
     const Tables *t = p->tables;
     int64_t start = t->children[level][parent.node], end = t->children[level][parent.node + 1];
-    float *x = p->logits, heads = t->head_weight[level], aheads = t->ahead_weight[level];
+    float *x = p->logits, aheads = t->ahead_weight[level];
     if (aheads == 0) memset(x, 0, (end - start) * sizeof(float));
     else if (level == 0) ahead_of_first(p, x);
     else tell(p, t->levels + level, start, end, x);
     int64_t n = end - start;
     for (int64_t i = 0; i < n; i++) x[i] *= aheads;
-    for (int64_t i = 0; heads != 0 && i < n; i++) x[i] += heads * head(p, level, start + i);
+    if (t->head_weight[level] != 0) add_heads(p, level, start, n, x);
     float above = parent.logprob - logsumexp(x, n);
     for (int64_t i = 0; i < n; i++) {
         if (alive && !alive[start + i]) continue;
         /* Rounding must not make a child likelier than its parent. */
-        float logprob = fminf(above + x[i], parent.logprob);
+        float logprob = above + x[i] < parent.logprob ? above + x[i] : parent.logprob;
         if (!lead && best->n == best->most && logprob < best->of[0].logprob) continue;
         Prefix child = {logprob, (int32_t)(start + i), parent.first};
         keep(best, child);
@@ -358,19 +235,20 @@ static int64_t chosen_width(const Prompt *p, const int64_t *widths, const float 
 }
 
 /* See `native/library.py`. */
-int library_version(void) { return 7; }
+int library_version(void) { return 8; }
 
 /* Codes of a level of which it is kept what a head says: below several prefixes they come again.
  * Of very many, such as of a SID space with one huge cluster, most are never asked. */
 static int64_t kept_codes(const Tables *t, int level) {
-    return level && t->n_codes[level] <= 4096 ? t->n_codes[level] : 0;
+    return level == 0 || t->n_codes[level] <= 4096 ? t->n_codes[level] : 0;
 }
 
 /* Bytes that a search needs besides its arguments. */
 int64_t scratch_bytes(const Tables *t, int64_t beam) {
-    int64_t codes = kept_codes(t, 1) + kept_codes(t, 2);
-    return 3 * beam * (int64_t)sizeof(Prefix) + (codes + 2 * t->longest + t->most) * (int64_t)sizeof(float) +
-           t->dim * (int64_t)sizeof(int16_t);
+    int64_t codes = kept_codes(t, 0) + kept_codes(t, 1) + kept_codes(t, 2);
+    return 3 * beam * (int64_t)sizeof(Prefix) +
+           (codes + t->longest + t->most) * (int64_t)sizeof(float) +
+           (t->dim + t->width) * (int64_t)sizeof(int16_t);
 }
 
 /* Search one prompt; says how many SIDs it has found.
@@ -387,21 +265,19 @@ int64_t search(const Tables *t, const float *query, const float *hidden,
     int64_t widest = widths[n_widths - 1], beam = widest;
     Prefix *room = (Prefix *)scratch, *lead = min_first > 1 ? room + 2 * widest : NULL;
     float *floats = (float *)(room + 3 * widest);
-    Prompt p = {.tables = t, .hidden = hidden};
+    Prompt p = {.tables = t};
     for (int level = 0; level < 3; level++) {
         int64_t n = kept_codes(t, level);
         p.said[level] = n ? floats : NULL;
         for (int64_t code = 0; code < n; code++) *floats++ = NAN;
     }
     p.logits = floats;
-    p.sorted = p.logits + t->longest;
-    p.groups = p.sorted + t->longest;
-    p.steps = (int16_t *)(p.groups + t->most);
-    float most = 0, largest = 2147483647.0f / (127.0f * (t->dim > 520 ? t->dim : 520));
-    for (int64_t i = 0; i < t->dim; i++) most = fabsf(query[i]) > most ? fabsf(query[i]) : most;
-    p.step = most / floorf(largest);
-    for (int64_t i = 0; i < t->dim; i++)
-        p.steps[i] = most > 0 ? (int16_t)lrintf(query[i] / p.step) : 0;
+    p.groups = p.logits + t->longest;
+    int16_t *steps = (int16_t *)(p.groups + t->most);
+    p.query = rounded(query, t->dim, steps);
+    p.hidden = rounded(hidden, t->width, steps + t->dim);
+    if (t->head_weight[0] != 0)
+        products(&p.next, &p.hidden, t->heads, 0, t->n_codes[0], p.said[0]);
 
     Prefix root = {0, 0, 0};
     Best parents = {&root, 1, 1}, best = {room, 0, beam};
@@ -415,7 +291,7 @@ int64_t search(const Tables *t, const float *query, const float *hidden,
             if (level) foresee_next(&p, level, parents.of + i, parents.n - i);
             expand(&p, level, parent, alive ? alive[level] : NULL, &best, level ? lead : NULL);
         }
-        qsort(best.of, best.n, sizeof(Prefix), by_logprob);
+        sort(&best);
         if (lead && level) keep_leads(&best, lead, n_first, min_first);
         if (level == 0) {
             /* Logits of all first codes are still there. */

@@ -37,7 +37,7 @@ class _Tables(ctypes.Structure):
         ("codes", _THREE),
         ("whole", _Told),
         ("levels", _Told * LEVELS),
-        ("heads", _THREE),
+        ("heads", _Told * LEVELS),
         ("constant", _THREE),
         ("head_weight", ctypes.c_float * LEVELS),
         ("ahead_weight", ctypes.c_float * LEVELS),
@@ -57,19 +57,20 @@ class NativeWalk:
         trie = tables.trie
         longest = max(int(np.diff(offsets).max()) for offsets in trie.offsets)
         assert isinstance(tables.whole.kept, EightBits)
+        assert isinstance(tables.heads[0].kept, EightBits)
         self._tables = _Tables(
             dim=tables.whole.kept.steps.shape[1],
-            width=tables.heads[0].shape[1],
+            width=tables.heads[0].kept.steps.shape[1],
             closely=tables.closely,
             longest=longest,
             most=max(_most_groups(tables)),
             n_nodes=(ctypes.c_int64 * LEVELS)(*trie.n_nodes),
-            n_codes=(ctypes.c_int64 * LEVELS)(*map(len, tables.heads)),
+            n_codes=(ctypes.c_int64 * LEVELS)(*(len(head.bias) for head in tables.heads)),
             children=self._each(trie.offsets, np.int64),
             codes=self._each(trie.codes, np.int64),
             whole=self._told(tables.whole),
             levels=(_Told * LEVELS)(*map(self._told, tables.levels)),
-            heads=self._each(tables.heads, np.float32),
+            heads=(_Told * LEVELS)(*map(self._told, tables.heads)),
             constant=self._each(tables.constant, np.float32),
             head_weight=(ctypes.c_float * LEVELS)(*tables.weights.heads),
             ahead_weight=(ctypes.c_float * LEVELS)(*tables.weights.look_ahead),

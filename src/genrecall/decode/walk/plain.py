@@ -69,7 +69,7 @@ class PlainWalk:
         if weight := weights.look_ahead[level]:
             logits += np.float32(weight) * self._ahead(level, children.node, query)
         if weight := weights.heads[level]:
-            said = tables.heads[level] @ hidden
+            said = tables.heads[level].vectors @ hidden
             of_node = tables.constant[level][children.node]
             logits += np.float32(weight) * (said[children.code] + of_node)
         return logits

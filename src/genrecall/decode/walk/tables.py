@@ -32,7 +32,7 @@ class WalkTables:
         whole: what tells first codes by one vector.
         levels: what tells the nodes of each level.
         closely: first codes that are told by all of their groups.
-        heads: of each level, float32 `[K_l, W]`.
+        heads: what tells the codes of each level, a vector of `[K_l, W]` each.
         constant: what a head says of a node whatever the query, float32 `[n_l]` of each level.
         weights: of heads and look-ahead.
     """
@@ -41,7 +41,7 @@ class WalkTables:
     whole: Told
     levels: tuple[Told, Told, Told]
     closely: int
-    heads: tuple[Floats, ...]
+    heads: tuple[Told, ...]
     constant: tuple[Floats, ...]
     weights: LevelWeights
 
@@ -49,7 +49,7 @@ class WalkTables:
     def of(cls, generator: CompactGenerator) -> WalkTables:
         """Those of a generator, with the weights that it has now."""
         ahead, trie, arrays = generator.look_ahead, generator.trie, generator.weights.arrays
-        heads = tuple(arrays[f"head.{level}.weight"].copy() for level in range(LEVELS))
+        heads = tuple(Told.of_codes(arrays[f"head.{level}.weight"]) for level in range(LEVELS))
         constant = tuple(_constants(trie, arrays))
         weights = generator.serving.weights
         return cls(trie, ahead.whole, ahead.levels, ahead.closely, heads, constant, weights)

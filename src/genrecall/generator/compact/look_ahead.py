@@ -112,6 +112,12 @@ class Told:
         return self.kept.of_rows(at) if isinstance(self.kept, EightBits) else self.kept[at]
 
     @classmethod
+    def of_codes(cls, vectors: Vectors) -> Told:
+        """One vector of each, in eight bits, `[K, W]`."""
+        bias = np.zeros(len(vectors), dtype=np.float32)
+        return cls(EightBits.of(vectors), bias, np.arange(len(vectors) + 1))
+
+    @classmethod
     def of_groups(
         cls,
         means: Vectors,
