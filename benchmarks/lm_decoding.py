@@ -89,7 +89,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         alone: dict[str, Search] = {"generate": Generate(generator, given.beam), **ours, **theirs}
         taken = _taken(alone, prompts[: given.queries], 1)
         taken |= _taken({**ours, **theirs}, prompts, given.batch)
-    machine = measured_machine()
+    machine = measured_machine()._asdict()
     least = 1e3 * products(generator.lm, given.prompt, given.beam) / machine["products_per_second"]
     slowest = taken["generate"].ms
     figures = {

@@ -8,9 +8,10 @@ from genrecall.channels.base import Request
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import SilentLog
 from genrecall.native.library import library
-from genrecall.offline.decoding import measure_decoding, measured_machine
+from genrecall.offline.decoding import Machine, measure_decoding, measured_machine
 from genrecall.pipeline.bench import bench_decoding
 
+MACHINE = Machine(products_per_second=1e10, bytes_per_second=1e10)
 QUERIES = ["red drill", "lamp", "coffee maker", "blue lamp", "usb cable"]
 
 
@@ -18,7 +19,9 @@ QUERIES = ["red drill", "lamp", "coffee maker", "blue lamp", "usb cable"]
 def paces(shop_run):
     channel = open_bundle(shop_run.bundle).generative()
     requests = [Request(query) for query in QUERIES]
-    found = measure_decoding(channel, requests, widths=(3, 2000), k=10, log=SilentLog())
+    found = measure_decoding(
+        channel, requests, widths=(3, 2000), k=10, machine=MACHINE, log=SilentLog()
+    )
     return {(pace.step, pace.way, pace.width): pace for pace in found}
 
 
@@ -39,6 +42,11 @@ def test_engines_find_the_same_and_all_beams_hold_all_that_is_near(paces):
         assert pace.found == 1.0 if width == 2000 else 0 < pace.found < 1
 
 
+def test_only_of_the_walk_in_c_it_is_told_how_near_it_is_to_the_limit(paces):
+    for (_, way, _), pace in paces.items():
+        assert pace.limit is None if way != "walk in C" else pace.limit > 0
+
+
 def test_indexes_are_searched_until_they_find_as_much(paces):
     for way in ("HNSW", "IVF"):
         (pace,) = (
@@ -48,7 +56,7 @@ def test_indexes_are_searched_until_they_find_as_much(paces):
 
 
 def test_a_core_of_the_machine_is_measured():
-    assert all(np.isfinite(value) and value > 1e6 for value in measured_machine().values())
+    assert all(np.isfinite(value) and value > 1e6 for value in measured_machine())
 
 
 @pytest.mark.parametrize(("queries", "widths", "k"), [(0, (5,), 3), (5, (0,), 3), (5, (5,), 0)])

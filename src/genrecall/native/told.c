@@ -58,9 +58,9 @@ static inline void fetch(Next *next, int64_t n) {
     for (; next->soon < end; next->soon += LINE) __builtin_prefetch(next->soon, 0, 2);
 }
 
-WIDE void products(Next *next, const Rounded *with, const Told *of, int64_t g, int64_t end,
-                   float *z) {
+WIDE void products(Next *next, Rounded *with, const Told *of, int64_t g, int64_t end, float *z) {
     int64_t dim = with->n;
+    with->n_read += end - g;
     const int16_t *query = with->steps;
     const int8_t *a = of->steps + g * dim;
     for (; g < end; a += 4 * dim) {
@@ -113,5 +113,5 @@ Rounded rounded(const float *x, int64_t n, int16_t *steps) {
     for (int64_t i = 0; i < n; i++) most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
     float step = most / largest;
     for (int64_t i = 0; i < n; i++) steps[i] = most > 0 ? (int16_t)lrintf(x[i] / step) : 0;
-    return (Rounded){steps, step, n};
+    return (Rounded){steps, step, n, 0};
 }

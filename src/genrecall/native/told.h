@@ -19,6 +19,7 @@ typedef struct {
     int16_t *steps; /* [n] */
     float step;     /* size of one */
     int64_t n;
+    int64_t n_read; /* vectors that it was multiplied with */
 } Rounded;
 
 /* Vectors that will be read next, of which some are fetched whenever others are read. */
@@ -30,7 +31,7 @@ typedef struct {
 Rounded rounded(const float *x, int64_t n, int16_t *steps);
 
 /* Products of a vector with vectors g to end, and what is added to them, into z. */
-void products(Next *next, const Rounded *with, const Told *of, int64_t g, int64_t end, float *z);
+void products(Next *next, Rounded *with, const Told *of, int64_t g, int64_t end, float *z);
 
 /* Logsumexp of each run of z, which is lost; those of node i are offsets[i] - offsets[0] to the
  * next. */

@@ -40,7 +40,7 @@ typedef struct {
 typedef struct {
     const Tables *tables;
     Rounded query, hidden;
-    float *said[3]; /* what heads say of codes, [K_l], NaN before it was asked; or NULL */
+    float *said[3]; /* what heads say of the codes that are kept, NaN before it was asked */
     float *logits;  /* [longest] */
     float *groups;  /* [most]: of the nodes that are told at once */
     Next next;      /* vectors that will be read */
@@ -128,24 +128,30 @@ static void tell(Prompt *p, const Told *of, int64_t start, int64_t end, float *x
     }
 }
 
+/* Codes of a level of which it is kept what a head says: below several prefixes they come again.
+ * Where one huge cluster was split its codes come last; they are many, and seldom asked. */
+static int64_t kept_codes(const Tables *t, int level) {
+    return level == 0 || t->n_codes[level] < 4096 ? t->n_codes[level] : 4096;
+}
+
 /* Add what the head of a level says of n neighbouring nodes to x. */
 WIDE static void add_heads(Prompt *p, int level, int64_t start, int64_t n, float *x) {
     const Tables *t = p->tables;
     const int64_t *codes = t->codes[level] + start;
     const float *constant = t->constant[level] + start;
     float *said = p->said[level], weight = t->head_weight[level];
-    if (!said) {
-        for (int64_t i = 0; i < n; i++) {
-            float z;
-            products(&p->next, &p->hidden, t->heads + level, codes[i], codes[i] + 1, &z);
-            x[i] += weight * (z + constant[i]);
-        }
-        return;
-    }
-    for (int64_t i = 0; i < n; i++)
+    int64_t n_kept = n, kept = kept_codes(t, level);
+    while (n_kept && codes[n_kept - 1] >= kept) n_kept--; /* codes of neighbours ascend */
+    for (int64_t i = 0; i < n_kept; i++)
         if (isnan(said[codes[i]]))
-            products(&p->next, &p->hidden, t->heads + level, codes[i], codes[i] + 1, said + codes[i]);
-    for (int64_t i = 0; i < n; i++) x[i] += weight * (said[codes[i]] + constant[i]);
+            products(&p->next, &p->hidden, t->heads + level, codes[i], codes[i] + 1,
+                     said + codes[i]);
+    for (int64_t i = 0; i < n_kept; i++) x[i] += weight * (said[codes[i]] + constant[i]);
+    for (int64_t i = n_kept; i < n; i++) {
+        float z;
+        products(&p->next, &p->hidden, t->heads + level, codes[i], codes[i] + 1, &z);
+        x[i] += weight * (z + constant[i]);
+    }
 }
 
 /* What the look-ahead says of all first codes: the best by one vector are told by all of theirs. */
@@ -235,13 +241,7 @@ static int64_t chosen_width(const Prompt *p, const int64_t *widths, const float 
 }
 
 /* See `native/library.py`. */
-int library_version(void) { return 8; }
-
-/* Codes of a level of which it is kept what a head says: below several prefixes they come again.
- * Of very many, such as of a SID space with one huge cluster, most are never asked. */
-static int64_t kept_codes(const Tables *t, int level) {
-    return level == 0 || t->n_codes[level] <= 4096 ? t->n_codes[level] : 0;
-}
+int library_version(void) { return 9; }
 
 /* Bytes that a search needs besides its arguments. */
 int64_t scratch_bytes(const Tables *t, int64_t beam) {
@@ -256,19 +256,19 @@ int64_t scratch_bytes(const Tables *t, int64_t beam) {
  * query: over the temperature, [D]; hidden: [W]; alive: nodes of each level that may be visited,
  * NULL for all; widths: [n_widths], ascending, of which the entropy of the first code chooses one
  * by entropies: [n_widths - 1]; min_first: of how many first codes the best prefix stays; leaves,
- * logprob: of the widest.
+ * logprob: of the widest; n_read: of how many nodes' and codes' vectors a product was made.
  */
 int64_t search(const Tables *t, const float *query, const float *hidden,
                const uint8_t *const *alive, const int64_t *widths, const float *entropies,
                int64_t n_widths, int64_t min_first, char *scratch, int64_t *leaves,
-               float *logprob) {
+               float *logprob, int64_t *n_read) {
     int64_t widest = widths[n_widths - 1], beam = widest;
     Prefix *room = (Prefix *)scratch, *lead = min_first > 1 ? room + 2 * widest : NULL;
     float *floats = (float *)(room + 3 * widest);
     Prompt p = {.tables = t};
     for (int level = 0; level < 3; level++) {
         int64_t n = kept_codes(t, level);
-        p.said[level] = n ? floats : NULL;
+        p.said[level] = floats;
         for (int64_t code = 0; code < n; code++) *floats++ = NAN;
     }
     p.logits = floats;
@@ -307,5 +307,7 @@ int64_t search(const Tables *t, const float *query, const float *hidden,
         leaves[i] = parents.of[i].node;
         logprob[i] = parents.of[i].logprob;
     }
+    n_read[0] = p.query.n_read;
+    n_read[1] = p.hidden.n_read;
     return parents.n;
 }

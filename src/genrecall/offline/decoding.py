@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import faiss
 import numpy as np
@@ -58,6 +58,8 @@ class Pace:
         same: share of the reference's beams that are found; None where there is no comparison.
         found: share of the nearest items that are found; likewise.
         returned: items of an answer, on average; None where they are not counted.
+        limit: share of the time that a core would take for its products or for the bytes that it
+            reads, whichever is longer; None where they are not counted.
     """
 
     step: str
@@ -69,6 +71,19 @@ class Pace:
     same: float | None = None
     found: float | None = None
     returned: float | None = None
+    limit: float | None = None
+
+
+class Machine(NamedTuple):
+    """What one core can do.
+
+    Attributes:
+        products_per_second: of floats, each with a sum, in a product of matrices.
+        bytes_per_second: that it reads of an array that no cache holds.
+    """
+
+    products_per_second: float
+    bytes_per_second: float
 
 
 def measure_decoding(
@@ -77,6 +92,7 @@ def measure_decoding(
     *,
     widths: Sequence[int],
     k: int,
+    machine: Machine,
     log: RunLog,
 ) -> list[Pace]:
     """Measure every engine, and exact search, HNSW and IVF beside them.
@@ -86,23 +102,21 @@ def measure_decoding(
         requests: are asked one by one; the first few also to warm up.
         widths: beams.
         k: items of an answer.
+        machine: of `measured_machine`.
         log: where to report how far it is.
     """
     with one_thread():
-        return list(_measure(channel, requests, widths, k, log))
+        return list(_measure(channel, requests, widths, k, machine, log))
 
 
-def measured_machine() -> dict[str, float]:
-    """What one core of this machine can do: products a second, and bytes read a second."""
+def measured_machine() -> Machine:
+    """Measure one core of this machine."""
     with one_thread():
         square = np.ones((1024, 1024), dtype=np.float32)
         long = np.ones(1 << 26, dtype=np.float32)
         multiplied = min(_timed(lambda: square @ square)[0] for _ in range(5))
         read = min(_timed(lambda: long.max())[0] for _ in range(5))
-    return {
-        "products_per_second": 1024**3 / multiplied,
-        "bytes_per_second": long.nbytes / read,
-    }
+    return Machine(1024**3 / multiplied, long.nbytes / read)
 
 
 def _measure(
@@ -110,6 +124,7 @@ def _measure(
     requests: Sequence[Request],
     widths: Sequence[int],
     k: int,
+    machine: Machine,
     log: RunLog,
 ) -> Iterator[Pace]:
     log.say(f"  {len(requests):,} queries, one after another on one thread")
@@ -131,6 +146,7 @@ def _measure(
             expected = expected or beams
             told = replace(_pace("search", name, width, pace), same=_same(beams, expected))
             told = replace(told, found=_found(channel, read, beams, wanted))
+            told = replace(told, limit=_limit(engine, width, read, machine, told))
             yield told
             kept[width] = told, beams
         _, pace = _paced(
@@ -202,6 +218,21 @@ def _engines(channel: GenerativeChannel) -> dict[str, Engine]:
 
 def _search(engine: Engine, width: int, read: ReadRequests) -> Beams:
     return engine.search(read.reading, beam=width, valid=read.valid[0])
+
+
+def _limit(
+    engine: Engine, width: int, read: Sequence[ReadRequests], machine: Machine, pace: Pace
+) -> float | None:
+    """See `Pace.limit`, by the means of the queries."""
+    seconds = []
+    for of in read:
+        _search(engine, width, of)
+        work = engine.work if isinstance(engine, WalkEngine) else None
+        if work is None:
+            return None
+        products = work.products / machine.products_per_second
+        seconds.append(max(products, work.n_bytes / machine.bytes_per_second))
+    return float(np.mean(seconds)) * pace.per_second
 
 
 def _same(beams: Sequence[Beams], expected: Sequence[Beams]) -> float:

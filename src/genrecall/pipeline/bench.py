@@ -44,5 +44,6 @@ def bench_decoding(
         "sids": len(channel.items.trie),
         "dim": channel.items.views.shape[1],
     }
-    paces = measure_decoding(channel, asked, widths=widths, k=k, log=TerminalLog())
-    return {"settings": settings | measured_machine(), "paces": as_rows(paces)}
+    machine = measured_machine()
+    paces = measure_decoding(channel, asked, widths=widths, k=k, machine=machine, log=TerminalLog())
+    return {"settings": settings | machine._asdict(), "paces": as_rows(paces)}

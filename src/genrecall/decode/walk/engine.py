@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrecall.decode.base import BeamRule, Beams, check_beams, check_valid, damaged_weights
-from genrecall.decode.walk.native import NativeWalk
+from genrecall.decode.walk.native import NativeWalk, Work
 from genrecall.decode.walk.plain import Alive, PlainWalk
 from genrecall.decode.walk.tables import WalkTables
 from genrecall.generator.base import Reading
@@ -65,6 +65,11 @@ class WalkEngine:
             )
             leaves[place, : len(node)], logprob[place, : len(node)] = node, told
         return Beams(leaves, logprob)
+
+    @property
+    def work(self) -> Work | None:
+        """What this thread's last search of one prompt has done; None where NumPy searches."""
+        return self._walk.work if isinstance(self._walk, NativeWalk) else None
 
     def _alive(self, valid: NDArray[np.bool_] | None) -> Alive:
         """Which nodes of each level may be visited; None for all."""

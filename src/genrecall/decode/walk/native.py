@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,25 @@ from genrecall.native.arrays import at, plain, size
 
 _POINTER: Final = ctypes.c_void_p
 _THREE: Final = _POINTER * LEVELS
+_BESIDE: Final = 8  # bytes of a vector's scale and bias
+
+
+class Work(NamedTuple):
+    """What a search has done.
+
+    Attributes:
+        vectors: of nodes that a query was multiplied with.
+        codes: of which heads were asked.
+        products: of two numbers, in all.
+        n_bytes: of these vectors, with a scale and a bias of each.
+        scratch: bytes that it needs to write in.
+    """
+
+    vectors: int
+    codes: int
+    products: int
+    n_bytes: int
+    scratch: int
 
 
 class _Told(ctypes.Structure):
@@ -102,8 +121,19 @@ class NativeWalk:
             room.scratch_at,
             room.leaves_at,
             room.logprob_at,
+            room.n_read_at,
         )
         return room.leaves[:n].copy(), room.logprob[:n].copy()
+
+    @property
+    def work(self) -> Work:
+        """What this thread's last search has done."""
+        room: _Room = self._scratch.room
+        vectors, codes = room.n_read.tolist()
+        sizes = self._tables.dim, self._tables.width
+        each = sum(n * (size + _BESIDE) for n, size in zip((vectors, codes), sizes, strict=True))
+        products = vectors * sizes[0] + codes * sizes[1]
+        return Work(vectors, codes, products, each, room.n_bytes)
 
     def _told(self, told: Told) -> _Told:
         assert isinstance(told.kept, EightBits)
@@ -130,9 +160,15 @@ class _Room:
         self.beam = beam
         self._scratch = np.empty(n_bytes // 8 + 8, dtype=np.int64)
         self.leaves, self.logprob = np.empty(beam, np.int64), np.empty(beam, np.float32)
-        self.scratch_at, self.leaves_at, self.logprob_at = (
-            at(of) for of in (self._scratch, self.leaves, self.logprob)
+        self.n_read = np.zeros(2, np.int64)
+        self.scratch_at, self.leaves_at, self.logprob_at, self.n_read_at = (
+            at(of) for of in (self._scratch, self.leaves, self.logprob, self.n_read)
         )
+
+    @property
+    def n_bytes(self) -> int:
+        """Of the scratch."""
+        return self._scratch.nbytes
 
 
 def _most_groups(tables: WalkTables) -> Iterator[int]:
