@@ -6,6 +6,11 @@
 Vectors of SIDs lie around those of their prefixes, and a query near one of them. Codebooks have the
 sizes that `quantize` chooses for five items a SID. All is measured in one process by the processor
 time of its thread.
+
+`exact best` is the share of the likeliest SIDs, as many as there are beams, that are found: by
+heads, and by a look-ahead that reads the vectors of all SIDs. `of the limit` is the share of the
+time that a core would take to read as many vectors, or for as many products; only where the library
+in C searches.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ from genrecall.decode.walk.plain import PlainWalk
 from genrecall.decode.walk.tables import WalkTables
 from genrecall.foundation.blocks import blocks
 from genrecall.foundation.eight_bits import EightBits
-from genrecall.foundation.ragged import rank_in_run
+from genrecall.foundation.ragged import ragged_logsumexp, rank_in_run
 from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.threads import one_thread
 from genrecall.foundation.trie import Trie
@@ -37,6 +42,7 @@ from genrecall.generator.compact.look_ahead import LookAhead, Told
 from genrecall.generator.compact.weights import LevelWeights
 from genrecall.index.centroids import GROUPS, SidGroups
 from genrecall.native.library import library
+from genrecall.offline.decoding import Machine, measured_machine
 from genrecall.quantize.training.sizes import codebook_sizes
 
 _ITEMS: Final = 5  # a SID
@@ -45,6 +51,7 @@ _SPREAD: Final = (1.0, 0.7, 0.5)  # of what each level adds to a vector
 _TEMPERATURE: Final = 0.05
 _WIDTH: Final = 256
 _WARM_UP: Final = 50
+_COMPARED: Final = 64  # queries that are compared with all SIDs
 _WEIGHTS: Final = LevelWeights((0.3, 0.3, 0.3), (1.0, 1.0, 1.0))
 
 Floats = NDArray[np.float32]
@@ -82,27 +89,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = ("dim", "beam", "queries", "seed")
     settings = {name: getattr(given, name) for name in names} | {"in C": library() is not None}
     print(say_all(settings))
+    machine = measured_machine()
     with one_thread():
-        found = [_measured(given, n) for n in given.sids]
-    table = figure_table(["SIDs", "codes", "p50 ms", "p99 ms", "times the first", "MB"])
+        found = [_measured(given, n, machine) for n in given.sids]
+    columns = ["SIDs", "codes", "p50 ms", "p99 ms", "times the first", "MB"]
+    table = figure_table([*columns, "vectors", "of the limit", "exact best"])
     for row in found:
         slower = row["p50"] / found[0]["p50"]
         codes = " x ".join(map(str, row["codes"]))
         ms = [f"{row[name]:.3f}" for name in ("p50", "p99")]
-        table.add_row(f"{row['sids']:,}", codes, *ms, f"{slower:.2f}", f"{row['bytes'] / 1e6:,.0f}")
-    Console(width=100).print(table)
+        told = [f"{slower:.2f}", f"{row['bytes'] / 1e6:,.0f}"]
+        told += [f"{row['vectors']:,.0f}", f"{row['limit']:.0%}"] if row["vectors"] else ["", ""]
+        table.add_row(f"{row['sids']:,}", codes, *ms, *told, f"{row['exact']:.3f}")
+    Console(width=120).print(table)
     write_figures(given, {"settings": settings, "found": found})
 
 
-def _measured(given: argparse.Namespace, n_sids: int) -> dict[str, Any]:
+def _measured(given: argparse.Namespace, n_sids: int, machine: Machine) -> dict[str, Any]:
     made = synthetic(n_sids, dim=given.dim, queries=given.queries, seed=given.seed)
     found = library()
     walk = PlainWalk(made.tables) if found is None else NativeWalk(made.tables, found)
-    times = []
+    times, least, vectors, leaves = [], [], [], []
     for query, hidden in zip(made.queries, made.hidden, strict=True):
         start = time.thread_time()
-        walk.search(query, hidden, alive=None, rule=BeamRule.of(given.beam), min_level1=1)
+        rule = BeamRule.of(given.beam)
+        leaves.append(walk.search(query, hidden, alive=None, rule=rule, min_level1=1)[0])
         times.append(1e3 * (time.thread_time() - start))
+        if isinstance(walk, NativeWalk):
+            vectors.append(walk.work.vectors + walk.work.codes)
+            least.append(1e3 * machine.least_seconds(walk.work.products, walk.work.n_bytes))
     kept = times[min(_WARM_UP, len(times) - 1) :]
     return {
         "sids": n_sids,
@@ -110,7 +125,35 @@ def _measured(given: argparse.Namespace, n_sids: int) -> dict[str, Any]:
         "p50": float(np.median(kept)),
         "p99": float(np.quantile(kept, 0.99)),
         "bytes": _bytes(made.tables),
+        "vectors": float(np.mean(vectors)) if vectors else None,
+        "limit": float(np.mean(least) / np.mean(times)) if least else None,
+        "exact": _found(made, leaves[:_COMPARED]),
     }
+
+
+def _found(made: Synthetic, leaves: Sequence[NDArray[np.int64]]) -> float:
+    """Mean share of the likeliest SIDs of the first queries that are found."""
+    tables, trie, n = made.tables, made.tables.trie, len(leaves)
+    sids = tables.levels[-1]
+    said = np.empty((n, len(trie)), dtype=np.float32)
+    for rows in blocks(len(trie), sids.rows(np.arange(1)).shape[1]):
+        at = np.arange(rows.start, rows.stop)
+        said[:, at] = made.queries[:n] @ sids.rows(at).T + sids.bias[at]
+    shares = []
+    for of_query, hidden, found in zip(said, made.hidden, leaves, strict=False):
+        second = ragged_logsumexp(of_query, np.diff(trie.offsets[2]))
+        ahead = (ragged_logsumexp(second, np.diff(trie.offsets[1])), second, of_query)
+        logprob = np.zeros(1, dtype=np.float32)
+        for level, of_level in enumerate(ahead):
+            head = tables.heads[level].vectors @ hidden
+            logits = np.float32(tables.weights.look_ahead[level]) * of_level
+            logits += np.float32(tables.weights.heads[level]) * head[trie.codes[level]]
+            children = np.diff(trie.offsets[level])[: len(logprob)]
+            mass = ragged_logsumexp(logits, children)
+            logprob = (logprob - mass).repeat(children) + logits
+        best = np.argpartition(-logprob, len(found) - 1)[: len(found)]
+        shares.append(np.isin(best, found).mean())
+    return float(np.mean(shares))
 
 
 def synthetic(n_sids: int, *, dim: int, queries: int, seed: int) -> Synthetic:

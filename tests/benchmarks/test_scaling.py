@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks.scaling import main, synthetic
 from genrecall.foundation.eight_bits import EightBits
+from genrecall.native.library import library
 
 
 def test_each_number_of_sids_is_measured(tmp_path, capsys):
@@ -14,6 +15,8 @@ def test_each_number_of_sids_is_measured(tmp_path, capsys):
     assert [row["sids"] for row in told["found"]] == [300, 3000]
     assert all(0 < row["p50"] <= row["p99"] for row in told["found"])
     assert told["found"][0]["bytes"] < told["found"][1]["bytes"]
+    assert all(0.5 < row["exact"] <= 1 for row in told["found"])
+    assert all((row["limit"] is not None) == (library() is not None) for row in told["found"])
     assert "3,000" in capsys.readouterr().out
 
 

@@ -85,6 +85,10 @@ class Machine(NamedTuple):
     products_per_second: float
     bytes_per_second: float
 
+    def least_seconds(self, products: int, n_bytes: int) -> float:
+        """What it needs for so many products, or for reading so many bytes if that takes longer."""
+        return max(products / self.products_per_second, n_bytes / self.bytes_per_second)
+
 
 def measure_decoding(
     channel: GenerativeChannel,
@@ -230,8 +234,7 @@ def _limit(
         work = engine.work if isinstance(engine, WalkEngine) else None
         if work is None:
             return None
-        products = work.products / machine.products_per_second
-        seconds.append(max(products, work.n_bytes / machine.bytes_per_second))
+        seconds.append(machine.least_seconds(work.products, work.n_bytes))
     return float(np.mean(seconds)) * pace.per_second
 
 
