@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Final
 
 _LIBRARY: Final = "genrecall.native._library"
-_VERSION: Final = 9
+_VERSION: Final = 10
 """As in `walk.c`; one more where a function or structure of the library changes."""
 
 

@@ -98,7 +98,9 @@ WIDE void sums_of_runs(const int64_t *offsets, int64_t n, float *restrict z, flo
         for (int64_t g = start; g < end; g++) z[g] -= top;
         x[i] = top;
     }
-    for (int64_t g = 0; g < n_z; g++) z[g] = power(z[g]);
+    for (int64_t g = n_z; g % ROOM; g++) z[g] = 0;
+    for (int64_t g = 0; g < n_z; g += ROOM)
+        for (int64_t i = 0; i < ROOM; i++) z[g + i] = power(z[g + i]);
     float *mass = z; /* of a node stands where its first group or one before it did */
     for (int64_t i = 0; i < n; i++) {
         float sum = 0;

@@ -5,6 +5,7 @@
 #include "native.h"
 
 #define LINE 64 /* bytes that a processor fetches at once */
+#define ROOM 16 /* floats behind an array whose numbers are computed so many at once */
 
 /* Vectors that tell the nodes of a level: one or more of each, in eight bits. */
 typedef struct {
@@ -33,7 +34,7 @@ Rounded rounded(const float *x, int64_t n, int16_t *steps);
 /* Products of a vector with vectors g to end, and what is added to them, into z. */
 void products(Next *next, Rounded *with, const Told *of, int64_t g, int64_t end, float *z);
 
-/* Logsumexp of each run of z, which is lost; those of node i are offsets[i] - offsets[0] to the
+/* Logsumexp of each run of z, which is lost and has room behind it; those of node i are offsets[i] - offsets[0] to the
  * next. */
 void sums_of_runs(const int64_t *offsets, int64_t n, float *restrict z, float *restrict x);
 

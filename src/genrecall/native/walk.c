@@ -16,7 +16,7 @@
 typedef struct {
     int64_t dim, width, closely, longest, most;
     int64_t n_nodes[3];
-    int64_t n_codes[3];
+    int64_t n_usual[3]; /* codes of which it is asked at once what a head says */
     const int64_t *children[3]; /* [n_(l-1) + 1]: where those of each node start */
     const int64_t *codes[3];    /* [n_l] */
     Told whole, levels[3];
@@ -40,9 +40,9 @@ typedef struct {
 typedef struct {
     const Tables *tables;
     Rounded query, hidden;
-    float *said[3]; /* what heads say of the codes that are kept, NaN before it was asked */
+    float *said[3]; /* what heads say of the usual codes */
     float *logits;  /* [longest] */
-    float *groups;  /* [most]: of the nodes that are told at once */
+    float *groups;  /* [most + ROOM]: of the nodes that are told at once */
     Next next;      /* vectors that will be read */
 } Prompt;
 
@@ -128,26 +128,16 @@ static void tell(Prompt *p, const Told *of, int64_t start, int64_t end, float *x
     }
 }
 
-/* Codes of a level of which it is kept what a head says: below several prefixes they come again.
- * Where one huge cluster was split its codes come last; they are many, and seldom asked. */
-static int64_t kept_codes(const Tables *t, int level) {
-    return level == 0 || t->n_codes[level] < 4096 ? t->n_codes[level] : 4096;
-}
-
 /* Add what the head of a level says of n neighbouring nodes to x. */
 WIDE static void add_heads(Prompt *p, int level, int64_t start, int64_t n, float *x) {
     const Tables *t = p->tables;
     const int64_t *codes = t->codes[level] + start;
-    const float *constant = t->constant[level] + start;
-    float *said = p->said[level], weight = t->head_weight[level];
-    int64_t n_kept = n, kept = kept_codes(t, level);
-    while (n_kept && codes[n_kept - 1] >= kept) n_kept--; /* codes of neighbours ascend */
-    for (int64_t i = 0; i < n_kept; i++)
-        if (isnan(said[codes[i]]))
-            products(&p->next, &p->hidden, t->heads + level, codes[i], codes[i] + 1,
-                     said + codes[i]);
-    for (int64_t i = 0; i < n_kept; i++) x[i] += weight * (said[codes[i]] + constant[i]);
-    for (int64_t i = n_kept; i < n; i++) {
+    const float *constant = t->constant[level] + start, *said = p->said[level];
+    float weight = t->head_weight[level];
+    int64_t usual = n;
+    while (usual && codes[usual - 1] >= t->n_usual[level]) usual--; /* codes of neighbours ascend */
+    for (int64_t i = 0; i < usual; i++) x[i] += weight * (said[codes[i]] + constant[i]);
+    for (int64_t i = usual; i < n; i++) {
         float z;
         products(&p->next, &p->hidden, t->heads + level, codes[i], codes[i] + 1, &z);
         x[i] += weight * (z + constant[i]);
@@ -241,13 +231,13 @@ static int64_t chosen_width(const Prompt *p, const int64_t *widths, const float 
 }
 
 /* See `native/library.py`. */
-int library_version(void) { return 9; }
+int library_version(void) { return 10; }
 
 /* Bytes that a search needs besides its arguments. */
 int64_t scratch_bytes(const Tables *t, int64_t beam) {
-    int64_t codes = kept_codes(t, 0) + kept_codes(t, 1) + kept_codes(t, 2);
+    int64_t codes = t->n_usual[0] + t->n_usual[1] + t->n_usual[2];
     return 3 * beam * (int64_t)sizeof(Prefix) +
-           (codes + t->longest + t->most) * (int64_t)sizeof(float) +
+           (codes + t->longest + t->most + ROOM) * (int64_t)sizeof(float) +
            (t->dim + t->width) * (int64_t)sizeof(int16_t);
 }
 
@@ -267,17 +257,17 @@ int64_t search(const Tables *t, const float *query, const float *hidden,
     float *floats = (float *)(room + 3 * widest);
     Prompt p = {.tables = t};
     for (int level = 0; level < 3; level++) {
-        int64_t n = kept_codes(t, level);
         p.said[level] = floats;
-        for (int64_t code = 0; code < n; code++) *floats++ = NAN;
+        floats += t->n_usual[level];
     }
     p.logits = floats;
     p.groups = p.logits + t->longest;
-    int16_t *steps = (int16_t *)(p.groups + t->most);
+    int16_t *steps = (int16_t *)(p.groups + t->most + ROOM);
     p.query = rounded(query, t->dim, steps);
     p.hidden = rounded(hidden, t->width, steps + t->dim);
-    if (t->head_weight[0] != 0)
-        products(&p.next, &p.hidden, t->heads, 0, t->n_codes[0], p.said[0]);
+    for (int level = 0; level < 3; level++)
+        if (t->head_weight[level] != 0)
+            products(&p.next, &p.hidden, t->heads + level, 0, t->n_usual[level], p.said[level]);
 
     Prefix root = {0, 0, 0};
     Best parents = {&root, 1, 1}, best = {room, 0, beam};

@@ -21,6 +21,7 @@ from genrecall.native.arrays import at, plain, size
 _POINTER: Final = ctypes.c_void_p
 _THREE: Final = _POINTER * LEVELS
 _BESIDE: Final = 8  # bytes of a vector's scale and bias
+_USUAL: Final = 1024  # codes of a level of which all are asked; as many as a codebook has
 
 
 class Work(NamedTuple):
@@ -51,7 +52,7 @@ class _Tables(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("dim", "width", "closely", "longest", "most")),
         ("n_nodes", ctypes.c_int64 * LEVELS),
-        ("n_codes", ctypes.c_int64 * LEVELS),
+        ("n_usual", ctypes.c_int64 * LEVELS),
         ("children", _THREE),
         ("codes", _THREE),
         ("whole", _Told),
@@ -84,7 +85,7 @@ class NativeWalk:
             longest=longest,
             most=max(_most_groups(tables)),
             n_nodes=(ctypes.c_int64 * LEVELS)(*trie.n_nodes),
-            n_codes=(ctypes.c_int64 * LEVELS)(*(len(head.bias) for head in tables.heads)),
+            n_usual=(ctypes.c_int64 * LEVELS)(*_usual_codes(tables)),
             children=self._each(trie.offsets, np.int64),
             codes=self._each(trie.codes, np.int64),
             whole=self._told(tables.whole),
@@ -175,3 +176,15 @@ def _most_groups(tables: WalkTables) -> Iterator[int]:
     """Vectors of the nodes of each level that are told at once."""
     for children, told in zip(tables.trie.offsets, tables.levels, strict=True):
         yield int(np.diff(told.offsets[children]).max())
+
+
+def _usual_codes(tables: WalkTables) -> Iterator[int]:
+    """Codes of each level of which a search asks at once what heads say.
+
+    All first codes; of others those up to the last that stands below more than one prefix. Where a
+    huge cluster was split there are many behind them, which few searches need.
+    """
+    yield len(tables.heads[0].bias)
+    for codes in tables.trie.codes[1:]:
+        again = np.flatnonzero(np.bincount(codes) > 1)
+        yield min(int(again.max(initial=-1)) + 1, _USUAL)
