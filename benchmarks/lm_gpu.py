@@ -26,7 +26,7 @@ import torch
 
 from benchmarks.command import positive, write_figures
 from benchmarks.figures import say_all
-from benchmarks.lm_decoding import Generate, drawn_generator, drawn_prompts, products, same
+from benchmarks.lm_decoding import Generate, drawn_generator, drawn_prompts, products
 from benchmarks.markdown import markdown_table
 from genrecall.decode.base import Beams, Engine
 from genrecall.decode.gpu.engine import GpuEngine
@@ -77,7 +77,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         for batch in given.batches:
             way = _paced(name, search, prompts, batch, given)
             way["used"] = multiplied * way["per_second"] / most.flops
-            way["same"] = same(list(search(prompts[:_COMPARED])), list(expected))
+            way["same"] = _same(search(prompts[:_COMPARED]), expected)
             ways.append(way | {"peak": most.source})
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU, one thread"
     return {"device": name, "ways": ways}
@@ -93,9 +93,15 @@ def _search(generator: LmGenerator, engine: Engine, beam: int, prompts: Sequence
     return engine.search(generator.read(prompts), beam=beam)
 
 
-def _one_by_one(search: Callable[[Prompt], Beams]) -> Search:
+def _same(beams: Beams, expected: Beams) -> float:
+    """Mean share of the expected SIDs that are found."""
+    pairs = zip(beams.leaves, expected.leaves, strict=True)
+    return float(np.mean([np.isin(one, found).mean() for found, one in pairs]))
+
+
+def _one_by_one(search: Search) -> Search:
     def every(prompts: Sequence[Prompt]) -> Beams:
-        found = [search(prompt) for prompt in prompts]
+        found = [search([prompt]) for prompt in prompts]
         return Beams.join(found, found[0].width)
 
     return every
