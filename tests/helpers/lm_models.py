@@ -16,8 +16,8 @@ def pretrained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "tiny-qwen2"
     torch.manual_seed(7)
     tokenizer = train_tokenizer(make_queries(200), vocabulary=400)
-    sizes = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2}
-    heads = {"num_attention_heads": 4, "num_key_value_heads": 2}
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1}
     config = Qwen2Config(vocab_size=len(tokenizer) + 8, tie_word_embeddings=False, **sizes, **heads)
     with no_progress_bars():
         Qwen2ForCausalLM(config).save_pretrained(folder)
