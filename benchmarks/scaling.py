@@ -40,7 +40,7 @@ from genrecall.foundation.trie import Trie
 from genrecall.foundation.unit import scale_to_unit
 from genrecall.generator.compact.look_ahead import LookAhead, Told
 from genrecall.generator.compact.weights import LevelWeights
-from genrecall.index.centroids import GROUPS, SidGroups
+from genrecall.index.centroids import SidGroups, most_groups
 from genrecall.native.library import library
 from genrecall.offline.decoding import Machine, measured_machine
 from genrecall.quantize.training.sizes import codebook_sizes
@@ -211,7 +211,7 @@ def _means(trie: Trie, dim: int, rng: np.random.Generator) -> Floats:
 def _groups(trie: Trie) -> SidGroups:
     """Neighbours in the tree are a group; k-means would find others, a walk costs the same."""
     path, of_sid = trie.path(np.arange(len(trie))), []
-    for level, most in enumerate(GROUPS):
+    for level, most in enumerate(most_groups(len(trie))):
         node = path[:, level]
         rank, size = rank_in_run(node), np.bincount(node)[node]
         group = node * most + rank * np.minimum(most, size) // size

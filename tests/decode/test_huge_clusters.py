@@ -67,7 +67,7 @@ def test_other_queries_do_what_they_do_without_the_cluster(cluster_sids):
     for before, now in zip(usual, done, strict=True):
         # The cluster's first code and prefix may have fewer groups than without it, and one of
         # the last prefixes may be another.
-        assert abs(now.vectors - before.vectors) <= sum(GROUPS) + 2 * K3
+        assert abs(now.vectors - before.vectors) <= 2 * (sum(GROUPS) + K3)
         assert now.codes == before.codes
     (near,), (leaves,) = work_of(walk, np.eye(DIM, dtype=np.float32)[:1])
     assert max(leaves) >= K1 * K2 * K3  # who asks for the cluster finds it

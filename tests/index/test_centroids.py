@@ -58,8 +58,8 @@ def test_groups_do_not_depend_on_how_many_nodes_are_taken_together(monkeypatch):
 
 
 def test_a_folder_holds_groups_of_its_own_sids(tmp_path):
-    trie = trie_of(50, 1)
-    groups = SidGroups.by_means(trie, vectors_of(50, 1), np.ones(50, dtype=np.int64))
+    trie = trie_of(300, 1)
+    groups = SidGroups.by_means(trie, vectors_of(300, 1), np.ones(300, dtype=np.int64))
     with writing(tmp_path / "made", kind="generator", inputs="x") as folder:
         groups.save(folder)
     made = open_artifact(tmp_path / "made", kind="generator")
@@ -67,7 +67,7 @@ def test_a_folder_holds_groups_of_its_own_sids(tmp_path):
     np.testing.assert_array_equal(again.of_sid, groups.of_sid)
     for one, other in zip(again.offsets, groups.offsets, strict=True):
         np.testing.assert_array_equal(one, other)
-    with pytest.raises(ArtifactError, match="groups 50 SIDs; the catalog has 49"):
-        SidGroups.load(made, trie_of(49, 1))
+    with pytest.raises(ArtifactError, match="groups 300 SIDs; the catalog has 299"):
+        SidGroups.load(made, trie_of(299, 1))
     with pytest.raises(ArtifactError, match="groups other SIDs than the catalog's"):
-        SidGroups.load(made, trie_of(50, 2))
+        SidGroups.load(made, trie_of(300, 2))

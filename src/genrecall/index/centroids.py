@@ -1,8 +1,9 @@
 """Groups of SIDs: what is under a prefix, as a few vectors instead of one for each SID.
 
-The SIDs under a first code fall into up to 8 groups by k-means over their mean vectors, those under
-a second-level node into up to 2. Which SID is in which group is settled once, when a generator has
-been trained; the vectors of the groups follow from the items of the moment.
+The SIDs under a first code fall into up to 16 groups by k-means over their mean vectors, those
+under a second-level node into up to 4, or 2 where there are very many SIDs. Which SID is in which
+group is settled once, when a generator has been trained; the vectors of the groups follow from the
+items of the moment.
 
 Shapes: `S` SIDs, `D` vector size, `n_l` nodes of trie level `l`, `G` groups of one level.
 """
@@ -25,11 +26,20 @@ from genrecall.native.bags import bag_means
 
 Vectors = NDArray[np.float32]
 
-GROUPS: Final = (8, 2)
+GROUPS: Final = (16, 4)
 """Groups at most under a first code, and under a second-level node."""
+
+_MANY_SIDS: Final = 250_000
+"""From here on a second-level node has half as many: more cost time, and find nothing more."""
 
 _FILE: Final = "groups.npy"
 _ROUNDS: Final = 8  # of k-means; later ones move next to nothing
+
+
+def most_groups(n_sids: int) -> tuple[int, int]:
+    """How many groups a node of either level has at most, where so many SIDs are in use."""
+    first, second = GROUPS
+    return first, second if n_sids < _MANY_SIDS else second // 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +80,7 @@ class SidGroups:
         """
         grouped = [
             _grouped(means, counts.astype(np.float32), _node_of_sid(trie, level), most)
-            for level, most in enumerate(GROUPS)
+            for level, most in enumerate(most_groups(len(trie)))
         ]
         return cls.of(trie, np.stack(grouped))
 

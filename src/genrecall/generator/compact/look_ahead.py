@@ -41,7 +41,7 @@ from genrecall.native.bags import bag_means
 Vectors = NDArray[np.float32]
 
 _VARIANCE: Final = 0.005  # v: of cosines, a unit of spread
-_CLOSELY: Final = 256  # first codes that are told by all of their groups
+_CLOSELY: Final = 128  # first codes that are told by all of their groups
 
 
 class LookAhead:
