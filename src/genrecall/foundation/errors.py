@@ -32,6 +32,10 @@ class ArtifactError(GenRecallError):
     """A stage output or bundle is missing, damaged or of another schema."""
 
 
+class StorageFullError(GenRecallError):
+    """The disk is full: nothing was written, and what was there is whole."""
+
+
 class RequestError(GenRecallError):
     """A query, k or beam cannot be answered."""
 
