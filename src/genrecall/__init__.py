@@ -21,6 +21,7 @@ from genrecall.foundation.errors import (
     FilterError,
     GenRecallError,
     RequestError,
+    StorageFullError,
 )
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ __all__ = [
     "Request",
     "RequestError",
     "Shopper",
+    "StorageFullError",
     "__version__",
     "load",
     "open_bundle",

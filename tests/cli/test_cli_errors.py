@@ -17,7 +17,7 @@ def test_a_flipped_byte_anywhere_in_a_bundle_is_named(tmp_path, error):
     config = write_shop(tmp_path)
     assert main_code(["run", config, "--out", tmp_path / "run"]) == 0
     bundle = tmp_path / "run/bundle"
-    for path in sorted(path for path in bundle.rglob("*") if path.is_file()):
+    for path in sorted(path for path in bundle.resolve().rglob("*") if path.is_file()):
         before = path.read_bytes()
         middle = len(before) // 2
         path.write_bytes(before[:middle] + bytes([before[middle] ^ 1]) + before[middle + 1 :])

@@ -22,6 +22,7 @@ from genrecall.cli.shop import shop
 from genrecall.cli.tables import import_, import_help, init, validate
 from genrecall.cli.terminal import shown
 from genrecall.cli.tune import tune
+from genrecall.cli.versions import rollback
 from genrecall.foundation.errors import GenRecallError
 from genrecall.foundation.interrupt import Interrupted, interruptible
 
@@ -46,6 +47,7 @@ add_command(app, validate, "validate")
 add_command(app, run, "run")
 add_command(app, evaluate, "evaluate")
 add_command(app, recall, "recall")
+add_command(app, rollback, "rollback")
 app.add_typer(bench, name="bench")
 app.add_typer(tune, name="tune")
 

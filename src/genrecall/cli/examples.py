@@ -51,6 +51,10 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "genrecall recall runs/demo/bundle --queries queries.txt -k 1000 --run answers.trec",
         "genrecall recall runs/demo/bundle --queries queries.txt --json answers.json",
     ),
+    "rollback": (
+        "genrecall rollback runs/demo/bundle",
+        "genrecall rollback runs/demo/bundle --to 000002",
+    ),
 }
 """By command."""
 

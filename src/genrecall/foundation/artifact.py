@@ -132,12 +132,23 @@ def writing(
 
 
 def open_artifact(path: Path, *, kind: str) -> Artifact:
-    """Open a folder after checking every file against the manifest.
+    """Open a folder, or the one that a link means, after checking every file.
 
     Raises:
         ArtifactError: the folder or a file is missing, has other bytes, kind or schema.
         UnlistedFilesError: the folder holds other files.
     """
+    while True:
+        # Of a link, all files are read where it points now, whatever it means meanwhile.
+        folder = path.resolve() if path.is_symlink() else path
+        try:
+            return _open_folder(folder, kind=kind)
+        except ArtifactError:
+            if not path.is_symlink() or path.resolve() == folder:
+                raise
+
+
+def _open_folder(path: Path, *, kind: str) -> Artifact:
     manifest_path = path / MANIFEST
     if not manifest_path.is_file():
         why = f"it has no {MANIFEST}" if path.exists() else "it does not exist"

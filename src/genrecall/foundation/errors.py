@@ -2,11 +2,12 @@
 
 ```
 GenRecallError
-├── ConfigError      a config file that cannot be used as written
-├── DataError        a table that cannot be read, or holds nothing to work with
-├── ArtifactError    a stage output or bundle that is missing, damaged or of another schema
-└── RequestError     a query, k or beam that cannot be answered
-    └── FilterError  a filter on an unknown field or with an unusable condition
+├── ConfigError       a config file that cannot be used as written
+├── DataError         a table that cannot be read, or holds nothing to work with
+├── ArtifactError     a bundle, stage output or item log that is missing or damaged
+├── StorageFullError  a disk that is full: nothing was written, and what was there is whole
+└── RequestError      a query, k or beam that cannot be answered
+    └── FilterError   a filter on an unknown field or with an unusable condition
 ```
 """
 

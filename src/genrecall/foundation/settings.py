@@ -7,6 +7,7 @@ and what a hash of inputs takes in its place: what lies there, not where it lies
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -122,8 +123,8 @@ class _OnDisk(PathKind):
     """What is always a path of this machine."""
 
     def resolve(self, value: Path, folder: Path) -> Path:
-        """An absolute path stays."""
-        return (folder / value).resolve()
+        """An absolute path stays, and a link stays what it is: a bundle's may mean another one."""
+        return Path(os.path.abspath(folder / value))  # noqa: PTH100
 
     def portable(self, value: Path) -> str:
         """The name of the file or folder."""

@@ -13,9 +13,10 @@ from genrecall.bundle import assemble
 from genrecall.config import Config
 from genrecall.data.load import load_shop
 from genrecall.evaluate.names import Metrics
-from genrecall.foundation.artifact import BUNDLE, Artifact, content_hash, writing
+from genrecall.foundation.artifact import BUNDLE, Artifact, content_hash
 from genrecall.foundation.files import write_json, write_text
 from genrecall.foundation.progress import RunLog
+from genrecall.foundation.versions import Versions
 from genrecall.offline.described import describe
 from genrecall.offline.stage import EVIDENCE
 from genrecall.pipeline.outputs import Outputs, find_artifact
@@ -61,7 +62,8 @@ def publish(
     inputs = _inputs(artifacts, meta, stages)
     found, _ = find_artifact(outputs.bundle, kind=BUNDLE)
     if found is None or found.inputs != inputs:
-        with writing(outputs.bundle, kind=BUNDLE, inputs=inputs, meta=meta) as folder:
+        versions = Versions(outputs.bundle)
+        with versions.publishing(kind=BUNDLE, inputs=inputs, meta=meta) as folder:
             copy_served(artifacts, folder, stages=stages)
     write_json(outputs.metrics, metrics)
     shown = metrics | _of_machine(outputs, evaluated)
