@@ -42,12 +42,13 @@ from genrecall.foundation.sid import LEVELS, SidSpace, SidTable
 from genrecall.foundation.threads import one_thread
 from genrecall.generator.history import ShopperSettings
 from genrecall.generator.lm.config import LmConfig, Shape
-from genrecall.generator.lm.generator import LmGenerator, LmRead
+from genrecall.generator.lm.generator import LmGenerator
 from genrecall.generator.lm.model import LmModel, from_scratch
 from genrecall.generator.lm.tokens import add_sid_tokens, train_tokenizer
 from genrecall.generator.prompts import Prompt
 from genrecall.index.live import LiveItems
 from genrecall.offline.decoding import measured_machine
+from genrecall.offline.generate import GenerateEngine
 
 _SPACE: Final = SidSpace((256, 32, 32))
 _COLUMNS: Final = {
@@ -84,9 +85,10 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     generator = drawn_generator(given)
     prompts = drawn_prompts(given.queries * given.batch, given.prompt)
     ours = _ours(generator, given.beam)
+    generate = partial(_search, generator, GenerateEngine(generator), given.beam)
     with ctranslated.searches(generator, given.beam) as others:
         theirs = {f"CTranslate2, {name}, no trie": of for name, of in others.items()}
-        alone: dict[str, Search] = {"generate": Generate(generator, given.beam), **ours, **theirs}
+        alone: dict[str, Search] = {"generate": generate, **ours, **theirs}
         taken = _taken(alone, prompts[: given.queries], 1)
         taken |= _taken({**ours, **theirs}, prompts, given.batch)
     machine = measured_machine()._asdict()
@@ -228,48 +230,6 @@ def _ours(generator: LmGenerator, beam: int) -> dict[str, Search]:
 
 def _search(generator: LmGenerator, engine: Engine, beam: int, prompts: Sequence[Prompt]) -> Beams:
     return engine.search(generator.read(prompts), beam=beam)
-
-
-class Generate:
-    """Beam search of transformers with a prefix function."""
-
-    def __init__(self, generator: LmGenerator, beam: int) -> None:
-        self._generator, self._beam = generator, beam
-        lm = generator.lm
-        allowed: dict[tuple[int, ...], dict[int, None]] = {}
-        tokens = [
-            lm.token(level, torch.from_numpy(codes)).tolist()
-            for level, codes in enumerate(generator.trie.sids.T.astype(np.int64))
-        ]
-        for sid in zip(*tokens, strict=True):
-            for level in range(LEVELS):
-                allowed.setdefault(sid[:level], {})[sid[level]] = None
-        self._allowed = {prefix: list(of) for prefix, of in allowed.items()}
-        self._leaf = {sid: leaf for leaf, sid in enumerate(zip(*tokens, strict=True))}
-
-    def __call__(self, prompts: Sequence[Prompt]) -> Beams:
-        read = self._generator.read(prompts).state
-        assert isinstance(read, LmRead)
-        ids = torch.tensor(read.tokens, device=self._generator.lm.device)
-        length = ids.shape[1]
-        with torch.inference_mode():
-            out = self._generator.lm.causal.generate(
-                ids,
-                attention_mask=torch.ones_like(ids),
-                prefix_allowed_tokens_fn=lambda _, seen: self._allowed[
-                    tuple(seen[length:].tolist())
-                ],
-                num_beams=self._beam,
-                num_return_sequences=self._beam,
-                min_new_tokens=LEVELS,
-                max_new_tokens=LEVELS,
-                do_sample=False,
-                length_penalty=0.0,
-                return_dict_in_generate=True,
-                output_scores=True,
-            )
-        leaves = [self._leaf[tuple(sid)] for sid in out.sequences[:, length:].tolist()]
-        return Beams(np.array([leaves]), out.sequences_scores.cpu().numpy()[None])
 
 
 def _shown(value: float | None) -> str:

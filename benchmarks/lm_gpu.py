@@ -26,7 +26,7 @@ import torch
 
 from benchmarks.command import positive, write_figures
 from benchmarks.figures import say_all
-from benchmarks.lm_decoding import Generate, drawn_generator, drawn_prompts, products
+from benchmarks.lm_decoding import drawn_generator, drawn_prompts, products
 from benchmarks.markdown import markdown_table
 from genrecall.decode.base import Beams, Engine
 from genrecall.decode.gpu.engine import GpuEngine
@@ -37,6 +37,7 @@ from genrecall.foundation.threads import one_thread
 from genrecall.generator.lm.config import LmConfig
 from genrecall.generator.lm.generator import LmGenerator
 from genrecall.generator.prompts import Prompt
+from genrecall.offline.generate import GenerateEngine
 from genrecall.supervised.lm.utilization import peak
 
 Search = Callable[[Sequence[Prompt]], Beams]
@@ -69,7 +70,8 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     generator = drawn.with_weights(drawn.lm.to(device))
     prompts = drawn_prompts(max(given.batches) * given.rounds, given.prompt)
     expected = _search(generator, ReferenceEngine(generator), given.beam, prompts[:_COMPARED])
-    ways = [_paced("generate", _one_by_one(Generate(generator, given.beam)), prompts, 1, given)]
+    generate = partial(_search, generator, GenerateEngine(generator), given.beam)
+    ways = [_paced("generate", generate, prompts, 1, given)]
     multiplied = 2 * products(generator.lm, given.prompt, given.beam)
     for name, engine, dtype in _engines(generator):
         search = partial(_search, generator, engine, given.beam)
@@ -97,14 +99,6 @@ def _same(beams: Beams, expected: Beams) -> float:
     """Mean share of the expected SIDs that are found."""
     pairs = zip(beams.leaves, expected.leaves, strict=True)
     return float(np.mean([np.isin(one, found).mean() for found, one in pairs]))
-
-
-def _one_by_one(search: Search) -> Search:
-    def every(prompts: Sequence[Prompt]) -> Beams:
-        found = [search([prompt]) for prompt in prompts]
-        return Beams.join(found, found[0].width)
-
-    return every
 
 
 def _paced(

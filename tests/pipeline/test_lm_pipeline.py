@@ -10,6 +10,7 @@ from genrecall.config import load_config
 from genrecall.data.shoppers import Shopper
 from genrecall.foundation.errors import ConfigError
 from genrecall.foundation.progress import SilentLog
+from genrecall.pipeline.bench import bench_decoding
 from genrecall.pipeline.outputs import Outputs
 from genrecall.pipeline.run import run
 
@@ -40,6 +41,12 @@ def test_it_decodes_on_a_gpu_of_its_own_where_there_is_one(outputs, monkeypatch)
         channel = load(outputs.bundle)
         expected = torch.device("cuda", process % gpus) if gpus else torch.device("cpu")
         assert channel.generator.lm.device == expected
+
+
+def test_its_engine_is_measured_beside_transformers(outputs):
+    found = bench_decoding(outputs.bundle, data=None, queries=3, widths=(4,), k=5)
+    searched = [pace["way"] for pace in found["paces"] if pace["step"] == "search"]
+    assert searched == ["reference", "transformers.generate", "lm"]
 
 
 def test_its_figures_stand_beside_the_controls(outputs):

@@ -214,7 +214,12 @@ def _engines(channel: GenerativeChannel) -> dict[str, Engine]:
         if library() is not None:
             engines["walk in C"] = WalkEngine(generator)
         return engines
+    from genrecall.generator.lm.generator import LmGenerator  # the other family does without
+    from genrecall.offline.generate import GenerateEngine
+
     serving = engine_of(generator)
+    if isinstance(generator, LmGenerator):
+        engines["transformers.generate"] = GenerateEngine(generator)
     if not isinstance(serving, ReferenceEngine):
         engines["lm"] = serving
     return engines
