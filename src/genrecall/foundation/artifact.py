@@ -143,7 +143,8 @@ def open_artifact(path: Path, *, kind: str) -> Artifact:
         folder = path.resolve() if path.is_symlink() else path
         try:
             return _open_folder(folder, kind=kind)
-        except ArtifactError:
+        except (ArtifactError, FileNotFoundError):
+            # A version that is no longer meant may be deleted while it is read: then the next one.
             if not path.is_symlink() or path.resolve() == folder:
                 raise
 
