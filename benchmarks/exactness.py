@@ -59,7 +59,7 @@ def measure(given: Any) -> dict[str, Any]:
     as_served = _figures(served, requests, relevant, given.beam)
     exact = _figures([_exact(bundle, of) for of in served], requests, relevant, given.beam)
     told = {
-        name: {"served": one, "exact": exact[name], "relative": one / exact[name] - 1}
+        name: {"served": one, "exact": exact[name], "relative": one / (exact[name] or 1) - 1}
         for name, one in as_served.items()
     }
     return {"searches": len(requests), "sids": len(bundle.items.trie), "figures": told}

@@ -71,6 +71,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     prompts = drawn_prompts(max(given.batches) * given.rounds, given.prompt)
     expected = _search(generator, ReferenceEngine(generator), given.beam, prompts[:_COMPARED])
     generate = partial(_search, generator, GenerateEngine(generator), given.beam)
+    # Its scores are those of a softmax over all words, so its beams are others.
     ways = [_paced("generate", generate, prompts, 1, given)]
     multiplied = 2 * products(generator.lm, given.prompt, given.beam)
     for name, engine, dtype in _engines(generator):
@@ -119,7 +120,6 @@ def _paced(
         "p99": float(np.quantile(taken, 0.99)),
         "per_second": 1e3 * batch * len(parts) / sum(taken),
         "used": None,
-        # Its scores are those of a softmax over all words, so its beams are others.
         "same": None,
     }
 

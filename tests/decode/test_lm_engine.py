@@ -186,7 +186,7 @@ def test_weights_that_are_no_numbers_are_refused(generator, make):
     with torch.no_grad():
         broken.body.layers[1].mlp.up_proj.weight[3, 2] = torch.nan
     damaged = as_generator(broken)
-    with pytest.raises(RequestError, match="weights of the bundle are damaged"):
+    with pytest.raises(RequestError, match="bundle are damaged"):
         make(damaged).search(damaged.read(PROMPTS[:2]), beam=3)
 
 

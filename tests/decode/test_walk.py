@@ -1,6 +1,7 @@
 """The walk, in C and in NumPy, against the reference."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -186,8 +187,22 @@ def test_queries_that_are_no_numbers_are_refused(native, broken):
     generator = drawn_generator(*SHAPES["few"])
     reading = drawn_reading(generator, 2)
     reading.state.hidden[1, 0] = broken
-    with pytest.raises(RequestError, match="weights of the bundle are damaged"):
+    with pytest.raises(RequestError, match="bundle are damaged"):
         WalkEngine(generator, native=native).search(reading, beam=3)
+
+
+@pytest.mark.parametrize("engine", ["in C", "NumPy", "reference"])
+@pytest.mark.parametrize("name", ["head.0.weight", "head.1.weight", "head.1.bias", "code.0.weight"])
+def test_weights_that_are_no_numbers_are_refused(engine, name):
+    generator = drawn_generator(*SHAPES["few"])
+    arrays = dict(generator.weights.arrays)
+    arrays[name] = np.full_like(arrays[name], np.nan)
+    damaged = generator.with_weights(replace(generator.weights, arrays=arrays))
+    reading = damaged.reread(drawn_reading(generator, 2))
+    with pytest.raises(RequestError, match="bundle are damaged"):
+        if engine == "reference":
+            ReferenceEngine(damaged).search(reading, beam=3)
+        WalkEngine(damaged, native=engine == "in C").search(reading, beam=3)
 
 
 RULE = BeamRule((2, 9, 40), (1.2, 2.4))

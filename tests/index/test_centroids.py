@@ -7,7 +7,7 @@ from genrecall.foundation.artifact import open_artifact, writing
 from genrecall.foundation.errors import ArtifactError
 from genrecall.foundation.sid import SidSpace
 from genrecall.foundation.trie import Trie
-from genrecall.index.centroids import GROUPS, SidGroups
+from genrecall.index.centroids import GROUPS, SidGroups, most_groups
 
 
 def trie_of(n, seed, sizes=(6, 8, 16)):
@@ -35,6 +35,11 @@ def test_every_node_has_groups_of_its_own(n, seed):
             assert len(inside) <= most
             if below.sum() <= most:  # as few as that are each told by itself
                 assert len(inside) == below.sum()
+
+
+def test_very_many_sids_have_fewer_groups_a_node():
+    assert most_groups(249_999) == GROUPS == (16, 4)
+    assert most_groups(250_000) == (16, 2)
 
 
 def test_groups_are_what_is_alike():

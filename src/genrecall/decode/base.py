@@ -165,8 +165,8 @@ def check_beams(rule: BeamRule, min_level1: int) -> None:
 def damaged_weights() -> RequestError:
     """The error about what was read as something that is no number."""
     return RequestError(
-        "a query was read as something that is no number. The weights of the bundle are damaged: "
-        "make it again."
+        "what is computed of a query, or a part of the model, is no number. The weights of the "
+        "bundle are damaged: make it again."
     )
 
 

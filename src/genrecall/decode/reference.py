@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genrecall.decode.base import BeamRule, Beams, check_beams
+from genrecall.decode.base import BeamRule, Beams, check_beams, damaged_weights
 from genrecall.decode.prefixes import Prefixes, alive_nodes, as_beams, best, expand, widths_of
 from genrecall.foundation.sid import LEVELS
 from genrecall.generator.base import Generator, Reading, State
@@ -54,6 +54,8 @@ class ReferenceEngine(Generic[State]):
         widths = widths_of(rule, step.numpy())
         for level in range(LEVELS):
             logprobs = step.reshape(-1).numpy()
+            if np.isnan(logprobs).any():
+                raise damaged_weights()
             prefixes = expand(prefixes, self._trie, level, alive[level], logprobs)
             prefixes = best(prefixes, widths, min_level1=min_level1)
             if level < LEVELS - 1:

@@ -61,7 +61,7 @@ class GpuEngine:
 
     Args:
         generator: whose model `is_known`.
-        dtype: in which layers multiply; by default bfloat16 on a GPU that can, else float32.
+        dtype: in which layers multiply.
         at_once: prompts of a batch at most.
     """
 
@@ -69,12 +69,12 @@ class GpuEngine:
         self,
         generator: LmGenerator,
         *,
-        dtype: torch.dtype | None = None,
+        dtype: torch.dtype = torch.float32,
         at_once: int = _AT_ONCE,
     ) -> None:
         device = generator.lm.device
         with torch.inference_mode():
-            self._forward = GpuForward(generator.lm, dtype or _usual(device))
+            self._forward = GpuForward(generator.lm, dtype)
             self._tree = GpuTrie(generator.trie, device)
         self._n_sids, self._at_once = len(generator.trie), at_once
         self._graphs = Graphs(device)
@@ -165,12 +165,6 @@ class GpuEngine:
                 min_level1=shape.min_level1,
             )
         return torch.stack([kept.node.double(), kept.logprob.double()], dim=-1)
-
-
-def _usual(device: torch.device) -> torch.dtype:
-    """What layers multiply in on a device."""
-    has_it = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.bfloat16 if has_it else torch.float32
 
 
 def _rounded(number: int, step: int) -> int:

@@ -50,7 +50,8 @@ class Graphs:
         recorded = self._recorded[key]
         for name, tensor in inputs.items():
             recorded.inputs[name].copy_(tensor, non_blocking=True)
-        recorded.graph.replay()
+        with torch.cuda.device(self._device):
+            recorded.graph.replay()
         return recorded.output
 
     def _record(self, compute: Compute, inputs: dict[str, Tensor]) -> _Recorded:
@@ -64,7 +65,9 @@ class Graphs:
         torch.cuda.current_stream(self._device).wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         # What graphs need in between lies in the same place: only one runs at a time.
-        with torch.cuda.graph(graph, pool=self._pool):
+        # Its stream must be of this device, and other threads may use the device meanwhile.
+        here: Any = {"stream": aside, "capture_error_mode": "thread_local"}
+        with torch.cuda.device(self._device), torch.cuda.graph(graph, pool=self._pool, **here):
             output = compute(**held)
         self._pool = self._pool or graph.pool()
         return _Recorded(held, graph, output)

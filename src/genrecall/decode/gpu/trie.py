@@ -20,7 +20,8 @@ from genrecall.foundation.sid import LEVELS
 from genrecall.foundation.trie import Trie
 
 _FIRST: Final = 1e6
-"""Added to what is kept whatever its score; no sum of log-probabilities is as far from 0."""
+"""Added to what is kept whatever its score; no sum of log-probabilities is as far from 0. It blurs
+the order among these, which does not count: no width is below `min_level1`."""
 
 
 class Kept(NamedTuple):
@@ -63,7 +64,7 @@ class GpuTrie:
         """
         if valid is None:
             return [None] * LEVELS
-        before = F.pad(valid.cumsum(dim=1), (1, 0))
+        before = F.pad(valid.cumsum(dim=1, dtype=torch.int32), (1, 0))
         counts = [before[:, starts] for starts in self._leaves]
         return [*(count[:, 1:] > count[:, :-1] for count in counts), valid]
 
@@ -93,6 +94,9 @@ class GpuTrie:
             widths: how many children each prompt keeps, int64 `[Q]`.
             beam: the most of them.
             min_level1: see `Engine.search`.
+
+        Returns:
+            Them; of children with equal scores, any may come first.
         """
         starts = self._starts[level]
         start = starts[kept.node][..., None]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from genrecall.decode.base import damaged_weights
 from genrecall.foundation.blocks import blocks
 from genrecall.foundation.layers import Weights
 from genrecall.foundation.ragged import ragged_owners
@@ -47,8 +48,16 @@ class WalkTables:
 
     @classmethod
     def of(cls, generator: CompactGenerator) -> WalkTables:
-        """Those of a generator, with the weights that it has now."""
+        """Those of a generator, with the weights that it has now.
+
+        Raises:
+            RequestError: a weight of heads or codes is no finite number.
+        """
         ahead, trie, arrays = generator.look_ahead, generator.trie, generator.weights.arrays
+        # Rounded to eight bits, they would look like any others.
+        of_codes = (of for name, of in arrays.items() if name.startswith(("head.", "code.")))
+        if not all(np.isfinite(of).all() for of in of_codes):
+            raise damaged_weights()
         heads = tuple(Told.of_codes(arrays[f"head.{level}.weight"]) for level in range(LEVELS))
         constant = tuple(_constants(trie, arrays))
         weights = generator.serving.weights
