@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not ctranslated.is_installed():
         print(ctranslated.MISSING)
     rows = [
-        [name, *(_shown(way[column]) for column in _COLUMNS)] for name, way in found["ways"].items()
+        [name, *(shown(way[column]) for column in _COLUMNS)] for name, way in found["ways"].items()
     ]
     print(*markdown_table(("", *_COLUMNS.values()), rows), sep="\n")
     write_figures(given, {"settings": settings, **found})
@@ -232,17 +232,37 @@ def _search(generator: LmGenerator, engine: Engine, beam: int, prompts: Sequence
     return engine.search(generator.read(prompts), beam=beam)
 
 
-def _shown(value: float | None) -> str:
+def shown(value: float | None) -> str:
+    """A figure of three places; nothing where there is none."""
     return "" if value is None else f"{value:.3g}"
 
 
-def _parser() -> argparse.ArgumentParser:
+def lm_parser(
+    name: str, says: str | None, sizes: Sequence[tuple[str, int, str]]
+) -> argparse.ArgumentParser:
+    """Of a benchmark of an untrained model.
+
+    Args:
+        name: of its module in `benchmarks`.
+        says: what it is, as it is written there.
+        sizes: options by name, with their defaults and what they say.
+    """
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.lm_decoding",
-        description=__doc__,
+        prog=f"python -m benchmarks.{name}",
+        description=says,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    for name, default, says in (
+    for option, default, what in sizes:
+        told = f"{what} ({default})"
+        parser.add_argument(f"--{option}", type=positive, default=default, help=told)
+    parser.add_argument("--sharpness", type=float, default=1.0, help="of the model's scores (1)")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and SIDs (0)")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    return parser
+
+
+def _parser() -> argparse.ArgumentParser:
+    sizes = (
         ("layers", 8, "of the model"),
         ("width", 256, "of it"),
         ("heads", 4, "of its attention"),
@@ -252,12 +272,8 @@ def _parser() -> argparse.ArgumentParser:
         ("beam", 50, "beams"),
         ("queries", 20, "that are measured, and batches"),
         ("batch", 16, "prompts at once"),
-    ):
-        parser.add_argument(f"--{name}", type=positive, default=default, help=f"{says} ({default})")
-    parser.add_argument("--sharpness", type=float, default=1.0, help="of the model's scores (1)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights and SIDs (0)")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    return parser
+    )
+    return lm_parser("lm_decoding", __doc__, sizes)
 
 
 if __name__ == "__main__":

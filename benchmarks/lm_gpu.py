@@ -18,7 +18,6 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -26,7 +25,7 @@ import torch
 
 from benchmarks.command import positive, write_figures
 from benchmarks.figures import say_all
-from benchmarks.lm_decoding import drawn_generator, drawn_prompts, products
+from benchmarks.lm_decoding import drawn_generator, drawn_prompts, lm_parser, products, shown
 from benchmarks.markdown import markdown_table
 from genrecall.decode.base import Beams, Engine
 from genrecall.decode.gpu.engine import GpuEngine
@@ -56,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"device: {found['device']}")
     rows = [
         [way["way"], str(way["batch"]), *(f"{way[of]:.3g}" for of in ("p50", "p99", "per_second"))]
-        + [_shown(way[of]) for of in ("used", "same")]
+        + [shown(way[of]) for of in ("used", "same")]
         for way in found["ways"]
     ]
     print(*markdown_table(_HEADINGS, rows), sep="\n")
@@ -143,17 +142,8 @@ def _qwen(given: argparse.Namespace, config: LmConfig, tokenizer: Any) -> Any:
     ).eval()
 
 
-def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.lm_gpu",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    for name, default, says in (
+    sizes = (
         ("layers", 24, "of the model"),
         ("width", 896, "of it"),
         ("heads", 14, "of its attention"),
@@ -164,19 +154,10 @@ def _parser() -> argparse.ArgumentParser:
         ("prompt", 60, "tokens of a prompt, with the one that asks for a SID"),
         ("beam", 50, "beams"),
         ("rounds", 100, "batches that are measured"),
-    ):
-        parser.add_argument(f"--{name}", type=positive, default=default, help=f"{says} ({default})")
-    parser.add_argument(
-        "--batches",
-        type=positive,
-        nargs="+",
-        default=[1, 8, 32],
-        metavar="N",
-        help="prompts at once (1 8 32)",
     )
-    parser.add_argument("--sharpness", type=float, default=1.0, help="of the model's scores (1)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights and SIDs (0)")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser, told = lm_parser("lm_gpu", __doc__, sizes), "prompts at once (1 8 32)"
+    several: dict[str, Any] = {"nargs": "+", "default": [1, 8, 32], "metavar": "N"}
+    parser.add_argument("--batches", type=positive, help=told, **several)
     return parser
 
 

@@ -62,10 +62,13 @@ class Versions:
         Raises:
             ArtifactError: there is none of that name, or it is damaged.
         """
-        if name not in self.names:
-            known = ", ".join(self.names) or "none"
-            raise ArtifactError(f"{self.folder} has no version {name!r}; there are: {known}.")
+        self._check(name)
         return open_artifact(self.folder / name, kind=kind)
+
+    def _check(self, name: str) -> None:
+        if name not in (names := self.names):
+            known = ", ".join(names) or "none"
+            raise ArtifactError(f"{self.folder} has no version {name!r}; there are: {known}.")
 
     @contextmanager
     def publishing(
@@ -76,9 +79,7 @@ class Versions:
         Of the older ones the latest stay, and the one that was meant before.
         """
         self._adopt()
-        before = self.current
-        taken = [int(name) for name in self.names]
-        name = f"{max(taken, default=0) + 1:06}"
+        before, name = self.current, self._next()
         with writing(self.folder / name, kind=kind, inputs=inputs, meta=meta) as scratch:
             yield scratch
         self.mean(name)
@@ -92,9 +93,7 @@ class Versions:
         Raises:
             ArtifactError: there is none of that name.
         """
-        if name not in self.names:
-            known = ", ".join(self.names) or "none"
-            raise ArtifactError(f"{self.folder} has no version {name!r}; there are: {known}.")
+        self._check(name)
         scratch = self.link.with_name(f".{self.link.name}-link")
         scratch.unlink(missing_ok=True)
         scratch.symlink_to(Path(self.folder.name) / name)
@@ -116,12 +115,16 @@ class Versions:
             )
         return names[at - 1]
 
+    def _next(self) -> str:
+        """Name of a version behind all others."""
+        return f"{max(map(int, self.names), default=0) + 1:06}"
+
     def _adopt(self) -> None:
         """Make a folder that lies under the name itself, as earlier ones did, a version."""
         if self.link.is_symlink() or not self.link.is_dir():
             return
         self.folder.mkdir(exist_ok=True)
-        name = f"{max((int(each) for each in self.names), default=0) + 1:06}"
+        name = self._next()
         self.link.rename(self.folder / name)
         self.mean(name)
 

@@ -233,11 +233,12 @@ def _limit(
     engine: Engine, width: int, read: Sequence[ReadRequests], machine: Machine, pace: Pace
 ) -> float | None:
     """See `Pace.limit`, by the means of the queries."""
+    if not isinstance(engine, WalkEngine):
+        return None
     seconds = []
     for of in read:
         _search(engine, width, of)
-        work = engine.work if isinstance(engine, WalkEngine) else None
-        if work is None:
+        if (work := engine.work) is None:
             return None
         seconds.append(machine.least_seconds(work.products, work.n_bytes))
     return float(np.mean(seconds)) * pace.per_second
